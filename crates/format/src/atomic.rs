@@ -1,0 +1,82 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Turn a system error into [`Error::Io`].
+pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io { action, path: path.to_owned(), source }
+}
+
+/// Write `bytes` beside `path`, flush them to disk, then rename: after a crash or a full disk `path` holds the old
+/// content or the new, never a part.
+///
+/// # Errors
+/// [`Error::Io`]; the temporary file is removed.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_beside(path);
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_folder_of(path)
+    })();
+    written.map_err(|source| {
+        // The first error is the one to report; a leftover is only untidy.
+        drop(fs::remove_file(&temporary));
+        io("cannot write", path)(source)
+    })
+}
+
+/// The name under which `path` is written before it is renamed; unique to this process.
+pub fn temporary_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+/// Make a rename in the folder of `path` durable.
+pub fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+/// Read a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// [`Error::TooLarge`] before anything is allocated, or [`Error::Io`].
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(io("cannot read", path))?;
+    let bytes = file.metadata().map_err(io("cannot read", path))?.len();
+    if bytes > limit {
+        return Err(Error::TooLarge { path: path.to_owned(), bytes, limit });
+    }
+    let mut content = Vec::with_capacity(bytes as usize);
+    file.take(limit).read_to_end(&mut content).map_err(io("cannot read", path))?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write(&path, b"old").unwrap();
+        fs::create_dir(temporary_beside(&path)).unwrap();
+        assert!(write(&path, b"new").is_err());
+        assert_eq!(read(&path, 3).unwrap(), b"old");
+        fs::remove_dir(temporary_beside(&path)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(read(&path, 3).unwrap(), b"new");
+        assert!(matches!(read(&path, 2), Err(Error::TooLarge { bytes: 3, .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

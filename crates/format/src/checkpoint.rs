@@ -1,0 +1,124 @@
+//! What the trainer writes and the exporter reads: one safetensors file.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ActorSpec, Error, ObsTransform, Result, TaskSpec, TensorFile, atomic};
+
+/// The dataset that a checkpoint was trained on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetRef {
+    /// File name without folder.
+    pub file: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Number of transitions.
+    pub transitions: u64,
+    /// Mean team return of its complete episodes.
+    pub return_mean: f64,
+}
+
+/// Everything about a checkpoint that is not a tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointMeta {
+    /// Layout of the file, [`Checkpoint::SCHEMA`].
+    pub schema: u32,
+    /// Version of omiga that wrote it.
+    pub omiga_version: String,
+    /// `omiga` or `bc`.
+    pub algorithm: String,
+    /// Updates done.
+    pub step: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The task, with its raw observations and physical actions.
+    pub task: TaskSpec,
+    /// From the raw observation to the network's input.
+    pub transform: ObsTransform,
+    /// The shape of the `actor.*` tensors.
+    pub actor: ActorSpec,
+    /// The resolved configuration, TOML.
+    pub config: String,
+    /// The training data.
+    pub dataset: DatasetRef,
+    /// Position of the sampler's random stream: transitions drawn so far.
+    pub sampler_draws: u64,
+}
+
+/// Networks, targets, optimiser moments and golden vectors by name, with what describes them.
+///
+/// | tensors | meaning |
+/// |---|---|
+/// | `actor.*` | the policy, names and shapes from [`ActorSpec::parameters`] |
+/// | `critic.*`, `value.*`, `mixer.*`, `target_*.*` | OMIGA's other networks |
+/// | `adam.<network>.{m,v}.<parameter>` | the optimiser's moments |
+/// | `golden.<agent>.obs` [K, O] | raw observations from the dataset |
+/// | `golden.<agent>.action` [K, A] f32, physical, or [K] i64 | the policy's deterministic actions on them |
+/// | `golden.<agent>.action_mask` [K, A] u8, `golden.<agent>.logits` [K, A] | discrete tasks only |
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The description.
+    pub meta: CheckpointMeta,
+    /// The tensors; take from here.
+    pub file: TensorFile,
+}
+
+impl Checkpoint {
+    /// Version of the layout.
+    pub const SCHEMA: u32 = 1;
+    /// Largest checkpoint read, 4 GiB.
+    pub const MAX_BYTES: u64 = 4 << 30;
+
+    /// Read and check the description; tensors are checked as they are taken.
+    ///
+    /// # Errors
+    /// Any way in which the file is not a checkpoint of this version.
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = format!("checkpoint `{}`", path.display());
+        Self::parse(&name, &atomic::read(path, Self::MAX_BYTES)?)
+    }
+
+    /// As [`Self::read`], from bytes; `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        let mut file = TensorFile::parse(name, bytes)?;
+        let meta = std::mem::take(&mut file.meta);
+        let meta: CheckpointMeta = serde_json::from_str(&meta).map_err(|e| Error::Json {
+            file: name.to_owned(),
+            part: "its metadata",
+            reason: e.to_string(),
+        })?;
+        if meta.schema != Self::SCHEMA {
+            return Err(Error::Schema { file: name.to_owned(), expected: Self::SCHEMA, found: meta.schema });
+        }
+        meta.task.validate()?;
+        meta.transform.validate(meta.task.obs_dim())?;
+        Ok(Self { meta, file })
+    }
+
+    /// The file's bytes: the same for the same content.
+    ///
+    /// # Errors
+    /// [`Error::Safetensors`] or [`Error::Json`] when the content cannot be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let meta = serde_json::to_string(&self.meta).map_err(|e| Error::Json {
+            file: self.file.name.clone(),
+            part: "its metadata",
+            reason: e.to_string(),
+        })?;
+        TensorFile { meta, ..self.file.clone() }.to_bytes()
+    }
+
+    /// Write atomically.
+    ///
+    /// # Errors
+    /// As [`Self::to_bytes`], and [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        atomic::write(path, &self.to_bytes()?)
+    }
+}

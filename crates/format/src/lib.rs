@@ -1,0 +1,39 @@
+//! Every contract of `omiga` that crosses a crate or touches disk.
+//!
+//! In: bytes of a checkpoint, a bundle or an ONNX file. Out: checked, typed values, or an [`Error`] that names what is
+//! wrong and what to do. The three main types are [`TaskSpec`] (who observes and commands what, in which units),
+//! [`Checkpoint`] (what the trainer writes and the exporter reads) and [`Bundle`] (what the runtime loads).
+//!
+//! ```
+//! use omiga_format::{ActionSpace, TaskSpec};
+//!
+//! let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
+//! task.validate()?;
+//! assert_eq!((task.n_agents(), task.obs_dim(), task.action_dim()), (2, 3, 1));
+//! # Ok::<(), omiga_format::Error>(())
+//! ```
+//!
+//! Deliberately absent: tensor libraries, simulators, clocks, networks. Files are parsed as if an enemy wrote them
+//! (sizes checked before allocation) and written to a temporary file that is then renamed.
+
+mod actor;
+mod bundle;
+mod checkpoint;
+mod contract;
+mod error;
+mod spec;
+mod tensor;
+mod transform;
+
+pub mod atomic;
+pub mod hash;
+pub mod onnx;
+
+pub use actor::{ActorHead, ActorSpec, MASKED_LOGIT, MU_LIMIT};
+pub use bundle::{AgentEntry, Bundle, FileEntry, GOLDEN_FILE, MANIFEST_FILE, MODEL_CARD_FILE, Manifest, Provenance};
+pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
+pub use contract::{CONTRACT_KEY, PolicyContract};
+pub use error::{Error, Result};
+pub use spec::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};
+pub use tensor::{Dtype, HostTensor, TensorFile};
+pub use transform::{MIN_STD, ObsTransform};

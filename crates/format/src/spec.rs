@@ -1,0 +1,295 @@
+//! Who acts in a task, what they observe and what they command, with names, units and ranges.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A closed interval of physical values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// Smallest value.
+    pub low: f32,
+    /// Largest value.
+    pub high: f32,
+}
+
+impl Range {
+    /// The interval from `low` to `high`.
+    pub const fn new(low: f32, high: f32) -> Self {
+        Self { low, high }
+    }
+
+    /// Both ends are finite and `low < high`.
+    pub fn is_proper(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite() && self.low < self.high
+    }
+}
+
+/// One scalar of an agent's observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObsField {
+    /// What it is, e.g. `velocity.x`. ASCII, unique within the agent.
+    pub name: String,
+    /// Its unit, e.g. `m/s`; `1` for a dimensionless number, empty if unknown.
+    #[serde(default)]
+    pub unit: String,
+    /// Values that can occur, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+}
+
+/// One scalar command of a continuous action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionField {
+    /// What it commands, e.g. `torque.knee`. ASCII, unique within the agent.
+    pub name: String,
+    /// Its unit, e.g. `N m`.
+    #[serde(default)]
+    pub unit: String,
+    /// Physical bounds. Policies act in [-1, 1]; -1 is `low` and 1 is `high`.
+    pub range: Range,
+}
+
+/// What an agent can command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionSpace {
+    /// A vector of bounded numbers.
+    Continuous(Vec<ActionField>),
+    /// One of several named actions, by index.
+    Discrete(Vec<String>),
+}
+
+impl ActionSpace {
+    /// `dim` commands between -1 and 1 without unit.
+    pub fn unit_box(dim: usize) -> Self {
+        let field = |i| ActionField { name: format!("action.{i}"), unit: String::new(), range: Range::new(-1.0, 1.0) };
+        Self::Continuous((0..dim).map(field).collect())
+    }
+
+    /// `n` actions without names.
+    pub fn choices(n: usize) -> Self {
+        Self::Discrete((0..n).map(|i| format!("action.{i}")).collect())
+    }
+
+    /// Number of commands (continuous) or of choices (discrete).
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Continuous(fields) => fields.len(),
+            Self::Discrete(names) => names.len(),
+        }
+    }
+
+    /// Is it a choice among named actions?
+    pub fn is_discrete(&self) -> bool {
+        matches!(self, Self::Discrete(_))
+    }
+
+    /// The bounds of each command; empty if discrete.
+    pub fn ranges(&self) -> Vec<Range> {
+        match self {
+            Self::Continuous(fields) => fields.iter().map(|f| f.range).collect(),
+            Self::Discrete(_) => Vec::new(),
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Continuous(fields) => fields.iter().map(|f| f.name.as_str()).collect(),
+            Self::Discrete(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// What one agent observes and commands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSpec {
+    /// Unique ASCII name; also the stem of its `.onnx` file.
+    pub name: String,
+    /// Its raw local observation, one entry a scalar.
+    pub obs: Vec<ObsField>,
+    /// Its commands.
+    pub action: ActionSpace,
+}
+
+/// A team and its task. The agents share one network, so all have equally wide observations and actions of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// ASCII name, e.g. `spread`.
+    pub name: String,
+    /// Time between two actions in nanoseconds, if the task has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period_ns: Option<u64>,
+    /// Steps after which an episode is truncated, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub episode_limit: Option<u32>,
+    /// The team, in the order of the data's agent axis.
+    pub agents: Vec<AgentSpec>,
+}
+
+/// More agents than any dataset here has; keeps hostile files small.
+const MAX_AGENTS: usize = 1024;
+/// Widest observation or action.
+const MAX_DIM: usize = 65_536;
+
+impl TaskSpec {
+    /// A task of which nothing but the sizes is known: fields are named `obs.0`, `obs.1`, ...
+    pub fn anonymous(name: &str, n_agents: usize, obs_dim: usize, action: ActionSpace) -> Self {
+        let field = |i| ObsField { name: format!("obs.{i}"), unit: String::new(), range: None };
+        let agent = |i| AgentSpec {
+            name: format!("agent_{i}"),
+            obs: (0..obs_dim).map(field).collect(),
+            action: action.clone(),
+        };
+        let agents = (0..n_agents).map(agent).collect();
+        Self { name: name.to_owned(), period_ns: None, episode_limit: None, agents }
+    }
+
+    /// Number of agents N.
+    pub fn n_agents(&self) -> usize {
+        self.agents.len()
+    }
+
+    /// Width O of each agent's raw observation.
+    pub fn obs_dim(&self) -> usize {
+        self.agents.first().map_or(0, |a| a.obs.len())
+    }
+
+    /// Number of commands or choices A of each agent.
+    pub fn action_dim(&self) -> usize {
+        self.agents.first().map_or(0, |a| a.action.dim())
+    }
+
+    /// Do the agents choose among named actions?
+    pub fn is_discrete(&self) -> bool {
+        self.agents.first().is_some_and(|a| a.action.is_discrete())
+    }
+
+    /// Check that the task can be: at least one agent, equal widths, one kind of action, unique ASCII names, proper
+    /// bounds.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] names the first field that is wrong.
+    pub fn validate(&self) -> Result<()> {
+        check_name(self, "the task's name", &self.name)?;
+        self.check("number of agents", "1 to 1024", self.n_agents(), (1..=MAX_AGENTS).contains(&self.n_agents()))?;
+        self.check("observation width", "1 to 65536", self.obs_dim(), (1..=MAX_DIM).contains(&self.obs_dim()))?;
+        self.check("action width", "1 to 65536", self.action_dim(), (1..=MAX_DIM).contains(&self.action_dim()))?;
+        self.check("period_ns", "above 0", self.period_ns.unwrap_or(1), self.period_ns != Some(0))?;
+        check_unique(self, "agent names", self.agents.iter().map(|a| a.name.as_str()).collect())?;
+        self.agents.iter().try_for_each(|agent| self.validate_agent(agent))
+    }
+
+    fn validate_agent(&self, agent: &AgentSpec) -> Result<()> {
+        let of = |what: &str| format!("{what} of agent `{}`", agent.name);
+        check_name(self, &of("name"), &agent.name)?;
+        let (width, dim) = (agent.obs.len(), agent.action.dim());
+        self.check(
+            &of("observation width"),
+            &format!("{} as of the first", self.obs_dim()),
+            width,
+            width == self.obs_dim(),
+        )?;
+        self.check(
+            &of("action width"),
+            &format!("{} as of the first", self.action_dim()),
+            dim,
+            dim == self.action_dim(),
+        )?;
+        let discrete = agent.action.is_discrete();
+        self.check(&of("discrete action"), &self.is_discrete().to_string(), discrete, discrete == self.is_discrete())?;
+        check_unique(self, &of("observation fields"), agent.obs.iter().map(|f| f.name.as_str()).collect())?;
+        check_unique(self, &of("action fields"), agent.action.names())?;
+        let obs_ranges = agent.obs.iter().filter_map(|f| f.range.map(|r| (&f.name, r)));
+        let action_ranges = match &agent.action {
+            ActionSpace::Continuous(fields) => fields.as_slice(),
+            ActionSpace::Discrete(_) => &[],
+        };
+        for (name, range) in obs_ranges.chain(action_ranges.iter().map(|f| (&f.name, f.range))) {
+            let found = format!("[{}, {}]", range.low, range.high);
+            self.check(&of(&format!("range of `{name}`")), "finite with low < high", found, range.is_proper())?;
+        }
+        Ok(())
+    }
+
+    fn check(&self, field: &str, expected: &str, found: impl ToString, holds: bool) -> Result<()> {
+        if holds {
+            return Ok(());
+        }
+        Err(Error::Spec {
+            task: self.name.clone(),
+            field: field.to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_string(),
+        })
+    }
+}
+
+/// File names are made from names, so they stay plain: letters, digits, `_`, `-`, `.`; no leading dot.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    (1..=128).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(plain)
+}
+
+fn check_name(task: &TaskSpec, field: &str, name: &str) -> Result<()> {
+    task.check(field, "1 to 128 of letters, digits, `_`, `-`, `.`", format!("`{name}`"), is_plain_name(name))
+}
+
+fn check_unique(task: &TaskSpec, field: &str, mut names: Vec<&str>) -> Result<()> {
+    names.sort_unstable();
+    let twice = names.windows(2).find(|w| w[0] == w[1]).map(|w| w[0]);
+    task.check(field, "unique", format!("`{}` twice", twice.unwrap_or("")), twice.is_none())?;
+    let empty_or_foreign = names.iter().find(|n| n.is_empty() || !n.is_ascii());
+    task.check(
+        field,
+        "ASCII and not empty",
+        format!("`{}`", empty_or_foreign.unwrap_or(&"")),
+        empty_or_foreign.is_none(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut TaskSpec), message: &str) {
+        let mut task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(2));
+        assert!(task.validate().is_ok());
+        change(&mut task);
+        assert_eq!(task.validate().unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn a_wrong_task_is_named() {
+        check(|t| t.agents.clear(), "task `pumps`: number of agents is 0, expected 1 to 1024");
+        check(
+            |t| t.agents[1].obs.truncate(1),
+            "task `pumps`: observation width of agent `agent_1` is 1, expected 3 as of the first",
+        );
+        check(|t| t.agents[1].name = "agent_0".into(), "task `pumps`: agent names is `agent_0` twice, expected unique");
+        check(
+            |t| t.agents[0].name = "../x".into(),
+            "task `pumps`: name of agent `../x` is `../x`, expected 1 to 128 of letters, digits, `_`, `-`, `.`",
+        );
+        check(
+            |t| t.agents[0].obs[0].range = Some(Range::new(1.0, f32::NAN)),
+            "task `pumps`: range of `obs.0` of agent `agent_0` is [1, NaN], expected finite with low < high",
+        );
+        check(
+            |t| t.agents[1].action = ActionSpace::choices(2),
+            "task `pumps`: discrete action of agent `agent_1` is true, expected false",
+        );
+    }
+
+    #[test]
+    fn json_round_trip() {
+        let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::choices(4));
+        let json = serde_json::to_string(&task).unwrap();
+        assert_eq!(serde_json::from_str::<TaskSpec>(&json).unwrap(), task);
+    }
+}
