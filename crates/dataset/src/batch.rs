@@ -1,0 +1,97 @@
+//! A batch of transitions on the host.
+
+use crate::Dataset;
+use crate::actions::ActionColumn;
+
+/// A batch of transitions, allocated once and filled again and again. All arrays are row-major.
+///
+/// # Shapes
+/// B = `size`, N agents, O = [`Dataset::obs_dim`], S = [`Dataset::state_dim`] (all agents' states together),
+/// A = [`Dataset::action_dim`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostBatch {
+    /// Number of transitions B.
+    pub size: usize,
+    /// Observations [B, N, O].
+    pub obs: Vec<f32>,
+    /// Observations after the step [B, N, O].
+    pub next_obs: Vec<f32>,
+    /// Global state [B, S]; empty when it is the observations.
+    pub state: Vec<f32>,
+    /// Global state after the step [B, S]; empty when it is the observations.
+    pub next_state: Vec<f32>,
+    /// Continuous actions [B, N, A] in [-1, 1]; empty when discrete.
+    pub actions: Vec<f32>,
+    /// Indices of discrete actions [B, N]; empty when continuous.
+    pub action_indices: Vec<u32>,
+    /// Team rewards, `[B]`.
+    pub rewards: Vec<f32>,
+    /// 1 if the value of the next state counts, 0 if the step terminated the episode, `[B]`.
+    pub bootstrap: Vec<f32>,
+    /// 1 for each available action before the step [B, N, A]; empty if the dataset has none.
+    pub action_mask: Vec<u8>,
+    /// 1 for each agent alive before the step [B, N]; empty if the dataset does not say.
+    pub alive: Vec<u8>,
+    /// 1 for each agent alive after the step [B, N]; empty if the dataset does not say.
+    pub next_alive: Vec<u8>,
+}
+
+impl HostBatch {
+    /// A batch of `size` transitions for this dataset, all zero.
+    pub fn new(dataset: &Dataset, size: usize) -> Self {
+        let (n, a) = (dataset.n_agents(), dataset.action_dim());
+        let obs = size * n * dataset.obs_dim();
+        let state = if dataset.shares_state() { 0 } else { size * dataset.state_dim() };
+        let (actions, indices) = if dataset.is_discrete() { (0, size * n) } else { (size * n * a, 0) };
+        let alive = vec![0; if dataset.has_alive() { size * n } else { 0 }];
+        Self {
+            size,
+            obs: vec![0.0; obs],
+            next_obs: vec![0.0; obs],
+            state: vec![0.0; state],
+            next_state: vec![0.0; state],
+            actions: vec![0.0; actions],
+            action_indices: vec![0; indices],
+            rewards: vec![0.0; size],
+            bootstrap: vec![0.0; size],
+            action_mask: vec![0; if dataset.has_action_mask() { size * n * a } else { 0 }],
+            next_alive: alive.clone(),
+            alive,
+        }
+    }
+
+    /// Copy transition `transition` of `dataset` into place `slot`.
+    ///
+    /// # Panics
+    /// When there is no such transition or slot, or the batch was made for another dataset.
+    pub fn set(&mut self, slot: usize, dataset: &Dataset, transition: usize) {
+        let row = dataset.row_of(transition);
+        let next = row + 1;
+        let n = dataset.n_agents();
+        copy(&mut self.obs, slot, &dataset.obs.values, row, n * dataset.obs.dim);
+        copy(&mut self.next_obs, slot, &dataset.obs.values, next, n * dataset.obs.dim);
+        if let Some(state) = &dataset.state {
+            copy(&mut self.state, slot, &state.values, row, state.width);
+            copy(&mut self.next_state, slot, &state.values, next, state.width);
+        }
+        match &dataset.actions {
+            ActionColumn::Continuous { dim, values } => copy(&mut self.actions, slot, values, row, n * dim),
+            ActionColumn::Discrete { choices, indices } => {
+                copy(&mut self.action_indices, slot, indices, row, n);
+                if let Some(mask) = &dataset.action_mask {
+                    copy(&mut self.action_mask, slot, mask, row, n * choices);
+                }
+            }
+        }
+        if let Some(alive) = &dataset.alive {
+            copy(&mut self.alive, slot, alive, row, n);
+            copy(&mut self.next_alive, slot, alive, next, n);
+        }
+        self.rewards[slot] = dataset.rewards[row];
+        self.bootstrap[slot] = f32::from(1 - dataset.stops[next]);
+    }
+}
+
+fn copy<T: Copy>(to: &mut [T], slot: usize, from: &[T], row: usize, width: usize) {
+    to[slot * width..(slot + 1) * width].copy_from_slice(&from[row * width..(row + 1) * width]);
+}

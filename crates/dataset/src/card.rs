@@ -1,0 +1,280 @@
+//! What a person should know about a dataset.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use omiga_format::ObsTransform;
+
+use crate::stats::{Distribution, Histogram};
+use crate::{Dataset, StoredObs};
+
+/// Fields shown in the text form.
+const SHOWN_FIELDS: usize = 12;
+/// Length of the longest bar of the histogram.
+const BAR: u64 = 40;
+
+/// Where the knowledge about the stored observations comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The file's header, or the caller.
+    Declared,
+    /// The values themselves.
+    Detected,
+}
+
+/// What the global state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateKind {
+    /// The observations of all agents, bit for bit.
+    Shared,
+    /// One state an agent, other than its observation.
+    PerAgent,
+    /// One state of the whole team.
+    Global,
+}
+
+/// What actions are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionKind {
+    /// Vectors in [-1, 1].
+    Continuous,
+    /// Indices.
+    Discrete,
+}
+
+/// Something that was not as it should be, and what was made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// What.
+    pub what: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// One field of the observations.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FieldCard {
+    /// Its name if the observations are raw, else its index.
+    pub name: String,
+    /// Its unit, if known.
+    pub unit: String,
+    /// Its values over all transitions and agents.
+    pub values: Distribution,
+}
+
+/// What a person should know about a dataset: as JSON through serde, as text through `Display`. Nothing that was
+/// repaired, assumed or ignored on loading is hidden.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Card {
+    /// Name of the file.
+    pub file: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Name of the task.
+    pub task: String,
+    /// Rows of the file: steps and last states.
+    pub rows: u64,
+    /// Complete episodes.
+    pub episodes: u64,
+    /// Steps with a next state.
+    pub transitions: u64,
+    /// Number of agents N.
+    pub agents: usize,
+    /// Width O of an observation as batches hold it.
+    pub obs_dim: usize,
+    /// Width of a raw observation.
+    pub raw_obs_dim: usize,
+    /// Width of the global state, all agents together.
+    pub state_dim: usize,
+    /// What the global state is.
+    pub state_kind: StateKind,
+    /// Commands or choices A of each agent.
+    pub action_dim: usize,
+    /// What actions are.
+    pub action_kind: ActionKind,
+    /// Does it say which actions were available?
+    pub has_action_mask: bool,
+    /// Does it say which agents were alive?
+    pub has_alive: bool,
+    /// Element type of each key in the file.
+    pub dtypes: BTreeMap<String, String>,
+    /// What the observations in the file had gone through.
+    pub stored_obs: StoredObs,
+    /// How that is known.
+    pub stored_obs_origin: Origin,
+    /// Undiscounted sums of the recorded team rewards of complete episodes.
+    pub returns: Distribution,
+    /// How they are spread.
+    pub return_histogram: Histogram,
+    /// Steps of complete episodes.
+    pub lengths: Distribution,
+    /// Complete episodes that ended by themselves.
+    pub terminations: u64,
+    /// Complete episodes that the clock ended.
+    pub timeouts: u64,
+    /// Fields of the observations as batches hold them.
+    pub fields: Vec<FieldCard>,
+    /// What was repaired, assumed or ignored.
+    pub repaired: Vec<Repair>,
+}
+
+/// What loading learns and the columns do not show.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub rows: usize,
+    pub returns: Vec<f64>,
+    pub lengths: Vec<f64>,
+    pub timeouts: u64,
+    pub dtypes: BTreeMap<String, String>,
+    pub origin: Origin,
+    pub state_kind: StateKind,
+    pub repaired: Vec<Repair>,
+}
+
+impl Facts {
+    pub fn new(rows: usize) -> Self {
+        Self {
+            rows,
+            returns: Vec::new(),
+            lengths: Vec::new(),
+            timeouts: 0,
+            dtypes: BTreeMap::new(),
+            origin: Origin::Declared,
+            state_kind: StateKind::Shared,
+            repaired: Vec::new(),
+        }
+    }
+}
+
+impl Card {
+    pub(crate) fn of(dataset: &Dataset, field_stats: &[Distribution]) -> Self {
+        let (task, facts) = (dataset.task(), &dataset.facts);
+        let named = *dataset.obs_transform() == ObsTransform::None;
+        let spec = |i: usize| task.agents.first().filter(|_| named).and_then(|a| a.obs.get(i));
+        let field = |(i, values): (usize, &Distribution)| FieldCard {
+            name: spec(i).map_or_else(|| i.to_string(), |f| f.name.clone()),
+            unit: spec(i).map(|f| f.unit.clone()).unwrap_or_default(),
+            values: *values,
+        };
+        Self {
+            file: dataset.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            sha256: dataset.sha256().to_owned(),
+            task: task.name.clone(),
+            rows: facts.rows as u64,
+            episodes: facts.returns.len() as u64,
+            transitions: dataset.len() as u64,
+            agents: dataset.n_agents(),
+            obs_dim: dataset.obs_dim(),
+            raw_obs_dim: task.obs_dim(),
+            state_dim: dataset.state_dim(),
+            state_kind: facts.state_kind,
+            action_dim: dataset.action_dim(),
+            action_kind: if dataset.is_discrete() { ActionKind::Discrete } else { ActionKind::Continuous },
+            has_action_mask: dataset.has_action_mask(),
+            has_alive: dataset.has_alive(),
+            dtypes: facts.dtypes.clone(),
+            stored_obs: dataset.stored_obs(),
+            stored_obs_origin: facts.origin,
+            returns: Distribution::of(&facts.returns),
+            return_histogram: Histogram::of(&facts.returns),
+            lengths: Distribution::of(&facts.lengths),
+            terminations: facts.returns.len() as u64 - facts.timeouts,
+            timeouts: facts.timeouts,
+            fields: field_stats.iter().enumerate().map(field).collect(),
+            repaired: facts.repaired.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, episodes, transitions, terminations, timeouts, lengths, returns, .. } = self;
+        writeln!(f, "{}", self.file)?;
+        writeln!(f, "  task         {}, {} agents", self.task, self.agents)?;
+        writeln!(f, "  sha256       {}", self.sha256)?;
+        writeln!(f, "  size         {episodes} episodes, {transitions} transitions, {rows} rows")?;
+        writeln!(f, "  ends         {terminations} terminations, {timeouts} time-outs")?;
+        let Distribution { mean, min, max, .. } = lengths;
+        writeln!(f, "  length       mean {mean:.1}, min {min}, max {max} steps")?;
+        writeln!(f, "  observations {}", self.obs_text())?;
+        writeln!(f, "  state        {}", self.state_text())?;
+        writeln!(f, "  actions      {}", self.action_text())?;
+        let types: Vec<_> = self.dtypes.iter().map(|(k, t)| format!("{k} {t}")).collect();
+        writeln!(f, "  stored as    {}", types.join(", "))?;
+        let Distribution { mean, std, min, max } = returns;
+        writeln!(f, "  return       mean {mean:.3}, std {std:.3}, min {min:.3}, max {max:.3}")?;
+        self.fmt_histogram(f)?;
+        self.fmt_fields(f)?;
+        if self.repaired.is_empty() {
+            return write!(f, "  repaired     nothing");
+        }
+        write!(f, "  repaired")?;
+        self.repaired.iter().try_for_each(|r| write!(f, "\n    {:>10}  {}", r.count, r.what))
+    }
+}
+
+impl Card {
+    fn obs_text(&self) -> String {
+        let kind = match self.stored_obs {
+            StoredObs::Raw => "raw",
+            StoredObs::Standardised { with_id: true } => "standardised per vector, with the agent's id",
+            StoredObs::Standardised { with_id: false } => "standardised per vector, without id",
+        };
+        let origin = match self.stored_obs_origin {
+            Origin::Declared => "declared",
+            Origin::Detected => "detected",
+        };
+        format!("{} wide ({} raw), stored {kind} ({origin})", self.obs_dim, self.raw_obs_dim)
+    }
+
+    fn state_text(&self) -> String {
+        let kind = match self.state_kind {
+            StateKind::Shared => "the observations of all agents",
+            StateKind::PerAgent => "one an agent, other than its observation",
+            StateKind::Global => "one of the whole team",
+        };
+        format!("{} wide, {kind}", self.state_dim)
+    }
+
+    fn action_text(&self) -> String {
+        let kind = match self.action_kind {
+            ActionKind::Continuous => "continuous, commands an agent",
+            ActionKind::Discrete => "discrete, choices an agent",
+        };
+        let mask = if self.has_action_mask { ", with availability" } else { "" };
+        let alive = if self.has_alive { ", with dead agents marked" } else { "" };
+        format!("{kind}: {}{mask}{alive}", self.action_dim)
+    }
+
+    fn fmt_histogram(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Histogram { low, high, counts } = &self.return_histogram;
+        let most = counts.iter().copied().max().unwrap_or(0).max(1);
+        let width = (high - low) / counts.len() as f64;
+        for (i, count) in counts.iter().enumerate() {
+            // A bin that holds anything shows something.
+            let bar = (count * BAR).div_ceil(most) as usize;
+            let line = format!("  {:>12.3} |{} {count}", low + width * i as f64, "#".repeat(bar));
+            writeln!(f, "{}", line.trim_end_matches(" 0"))?;
+        }
+        Ok(())
+    }
+
+    fn fmt_fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.fields[..self.fields.len().min(SHOWN_FIELDS)];
+        let width = shown.iter().map(|x| x.name.len()).max().unwrap_or(0).max(5);
+        writeln!(f, "  {:<width$}  {:>11} {:>11} {:>11} {:>11}  unit", "field", "mean", "std", "min", "max")?;
+        for FieldCard { name, unit, values: v } in shown {
+            let numbers = [v.mean, v.std, v.min, v.max].map(|x| format!("{x:>11.4}")).join(" ");
+            writeln!(f, "{}", format!("  {name:<width$}  {numbers}  {unit}").trim_end())?;
+        }
+        match self.fields.len() - shown.len() {
+            0 => Ok(()),
+            n => writeln!(f, "  ... {n} more (--json)"),
+        }
+    }
+}

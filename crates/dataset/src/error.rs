@@ -1,0 +1,191 @@
+//! What can be wrong with a dataset, one variant per way.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a file is refused, or a recording cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused, or a task, header or transform is wrong.
+    #[error(transparent)]
+    Format(#[from] omiga_format::Error),
+    /// Not an HDF5 file, or a damaged one.
+    #[error("`{path}`: cannot read {part} as HDF5 ({reason}); is it truncated or damaged?")]
+    Hdf5 {
+        /// The file.
+        path: PathBuf,
+        /// Which part of it.
+        part: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// Keys that a dataset needs.
+    #[error("`{path}`: keys {missing:?} are missing, found {found:?}; is it in OMIGA's layout?")]
+    MissingKeys {
+        /// The file.
+        path: PathBuf,
+        /// What is not there.
+        missing: Vec<String>,
+        /// What is there, sorted.
+        found: Vec<String>,
+    },
+    /// A key of another shape.
+    #[error("`{path}`: `{key}` has shape {found:?}, expected {expected}; is it in OMIGA's layout?")]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: Vec<u64>,
+    },
+    /// A key of another element type.
+    #[error("`{path}`: `{key}` has elements of {found}, expected {expected}; convert it")]
+    ElementType {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// What was expected.
+        expected: &'static str,
+        /// What was found.
+        found: String,
+    },
+    /// A shape that promises more than this program reads or than the file can hold.
+    #[error("`{path}`: `{key}` claims shape {shape:?}, expected at most {limit} bytes; is it damaged?")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// The shape (of the data, or of one chunk).
+        shape: Vec<u64>,
+        /// Bytes that would be believed.
+        limit: u64,
+    },
+    /// NaN or infinity where a number is needed.
+    #[error("`{path}`: `{key}` is not finite at row {row}{}; remove that episode", of_agent(*agent))]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// First such row.
+        row: usize,
+        /// Which agent, if the key has any.
+        agent: Option<usize>,
+    },
+    /// A flag that is neither 0 nor 1.
+    #[error("`{path}`: `{key}` is {value} at row {row}, expected 0 or 1; is it in OMIGA's layout?")]
+    NotAFlag {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// First such row.
+        row: usize,
+        /// What was found.
+        value: f32,
+    },
+    /// A time-out that is not at the end of an episode.
+    #[error("`{path}`: `timeout` is 1 at row {row} where `d` is 0; mark the episode's last state instead")]
+    TimeoutInside {
+        /// The file.
+        path: PathBuf,
+        /// First such row.
+        row: usize,
+    },
+    /// Nothing to learn from.
+    #[error("`{path}`: no complete episode with a step in {rows} rows, expected at least one; was it cut short?")]
+    NoEpisode {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+    },
+    /// A discrete action that does not exist.
+    #[error("`{path}`: action {found} at row {row} of agent {agent}, expected 0 to {}; check the task", choices - 1)]
+    ActionIndex {
+        /// The file.
+        path: PathBuf,
+        /// First such row.
+        row: usize,
+        /// Which agent.
+        agent: usize,
+        /// Number of choices.
+        choices: usize,
+        /// What was found.
+        found: i64,
+    },
+    /// A discrete action that was taken although it was not available.
+    #[error("`{path}`: action {action} at row {row} of agent {agent} is masked out by `avail`; check the recorder")]
+    MaskedAction {
+        /// The file.
+        path: PathBuf,
+        /// First such row.
+        row: usize,
+        /// Which agent.
+        agent: usize,
+        /// The action.
+        action: u32,
+    },
+    /// A file that does not fit its header or the task it is read as.
+    #[error("`{path}`: {what} is {found}, expected {expected}; is it a recording of this task?")]
+    Task {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What the task says.
+        expected: String,
+        /// What the file says.
+        found: String,
+    },
+    /// Observations said to be standardised with the agent's id that are not.
+    #[error(
+        "`{path}`: observation at row {row} of agent {agent} does not end with its standardised id; declare it raw"
+    )]
+    NoId {
+        /// The file.
+        path: PathBuf,
+        /// First such row.
+        row: usize,
+        /// Which agent.
+        agent: usize,
+    },
+    /// A second observation transform.
+    #[error("`{path}`: observations are already transformed by {found}, asked for {asked}; load it again")]
+    Transformed {
+        /// The file.
+        path: PathBuf,
+        /// What they went through.
+        found: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// A recording step that does not fit the header.
+    #[error("recording: {what} is {found}, expected {expected}; check the environment")]
+    Record {
+        /// What is wrong.
+        what: &'static str,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// A recording that could not be encoded.
+    #[error("recording: cannot encode as HDF5 ({reason}); please report it")]
+    Encode {
+        /// What the encoder says.
+        reason: String,
+    },
+}
+
+fn of_agent(agent: Option<usize>) -> String {
+    agent.map(|a| format!(" of agent {a}")).unwrap_or_default()
+}

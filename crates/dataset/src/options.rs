@@ -1,0 +1,77 @@
+//! How a file is understood, each choice beside what the official code does.
+
+use serde::{Deserialize, Serialize};
+
+/// What the end of an episode by the clock means for bootstrapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timeouts {
+    /// A time-out is not a termination: the value of the last state still counts.
+    #[default]
+    Bootstrap,
+    /// A time-out is a termination, as in the official code.
+    Terminal,
+}
+
+/// What happens to continuous actions outside [-1, 1]. They are counted either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actions {
+    /// Clamp them.
+    #[default]
+    Clamp,
+    /// Keep them, as the official code does for its critic.
+    Raw,
+}
+
+/// What is learned from as reward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rewards {
+    /// The recorded rewards.
+    #[default]
+    True,
+    /// The undiscounted sum of the rewards from this step to the end of the episode, as the official code for SMAC
+    /// does. The [`Card`](crate::Card) always shows the recorded rewards.
+    ReturnToGo,
+}
+
+/// How a file is understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoadOptions {
+    /// Meaning of time-outs.
+    pub timeouts: Timeouts,
+    /// Meaning of actions outside [-1, 1].
+    pub actions: Actions,
+    /// Meaning of rewards.
+    pub rewards: Rewards,
+    /// For files without the key `timeout`: episodes of exactly this many steps ended by the clock. Without it all
+    /// ends of such a file count as terminations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, expected: Option<LoadOptions>) {
+        assert_eq!(serde_json::from_str(json).ok(), expected, "{json}");
+    }
+
+    #[test]
+    fn names_are_kebab_case_and_unknown_ones_are_refused() {
+        check("{}", Some(LoadOptions::default()));
+        let official = LoadOptions {
+            timeouts: Timeouts::Terminal,
+            actions: Actions::Raw,
+            rewards: Rewards::ReturnToGo,
+            time_limit: Some(9),
+        };
+        let json = r#"{"timeouts":"terminal","actions":"raw","rewards":"return-to-go","time_limit":9}"#;
+        check(json, Some(official));
+        assert_eq!(serde_json::to_string(&official).unwrap(), json);
+        check(r#"{"reward":"true"}"#, None);
+    }
+}

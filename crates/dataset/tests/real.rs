@@ -1,0 +1,97 @@
+//! Real files, if they are there: statistics as computed by numpy when they were collected.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+use std::path::{Path, PathBuf};
+
+use omiga_dataset::{Dataset, HostBatch, LoadOptions, Sampler, StateKind, StoredObs, Timeouts};
+use omiga_format::ObsTransform;
+use serde::Deserialize;
+
+/// An entry of `cards.json`.
+#[derive(Deserialize)]
+struct Expected {
+    file: String,
+    agents: usize,
+    rows: u64,
+    episodes: usize,
+    transitions: usize,
+    return_mean: f64,
+    return_std: f64,
+    return_min: f64,
+    return_max: f64,
+    timeouts: u64,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
+}
+
+fn check(expected: &Expected) {
+    let dataset = Dataset::load(&folder().join(&expected.file), &LoadOptions::default()).unwrap();
+    let card = dataset.card();
+    assert_eq!((card.agents, card.rows, card.episodes as usize), (expected.agents, expected.rows, expected.episodes));
+    assert_eq!((dataset.len(), card.timeouts), (expected.transitions, expected.timeouts));
+    assert_eq!(card.terminations + card.timeouts, card.episodes);
+    // The card was made before the rewards were rounded to f32, each by at most 2^-24 of its size.
+    let close = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-7, "{found} != {expected}");
+    close(card.returns.mean, expected.return_mean);
+    close(card.returns.std, expected.return_std);
+    close(card.returns.min, expected.return_min);
+    close(card.returns.max, expected.return_max);
+    assert_eq!(card.return_histogram.counts.iter().sum::<u64>(), card.episodes);
+
+    assert_eq!(dataset.stored_obs(), StoredObs::Standardised { with_id: true });
+    assert_eq!((card.raw_obs_dim, card.state_kind), (dataset.obs_dim() - expected.agents, StateKind::Shared));
+    // The observations are held once: everything else is small beside them.
+    let obs_bytes = card.rows as usize * dataset.state_dim() * 4;
+    assert!(dataset.memory_bytes() < obs_bytes * 5 / 4, "{} of {obs_bytes}", dataset.memory_bytes());
+    let repaired: Vec<_> = card.repaired.iter().map(|r| &r.what).collect();
+    assert!(repaired.is_empty(), "{repaired:?}");
+    raw_observations_give_the_stored_ones(&dataset);
+    time_outs_bootstrap(&dataset, expected);
+}
+
+fn raw_observations_give_the_stored_ones(dataset: &Dataset) {
+    let transform = ObsTransform::Standardise { with_id: true };
+    let (mut raw, mut again) = (vec![0.0; dataset.task().obs_dim()], vec![0.0; dataset.obs_dim()]);
+    let mut batch = HostBatch::new(dataset, 1);
+    for transition in (0..dataset.len()).step_by(7) {
+        batch.set(0, dataset, transition);
+        for (agent, stored) in batch.obs.chunks_exact(dataset.obs_dim()).enumerate() {
+            dataset.raw_obs(dataset.row_of(transition), agent, &mut raw);
+            transform.apply(agent, &raw, &mut again);
+            let worst = stored.iter().zip(&again).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-5, "transition {transition}, agent {agent}: {worst}");
+        }
+    }
+}
+
+fn time_outs_bootstrap(dataset: &Dataset, expected: &Expected) {
+    let terminal = LoadOptions { timeouts: Timeouts::Terminal, ..LoadOptions::default() };
+    let official = Dataset::load(&folder().join(&expected.file), &terminal).unwrap();
+    let stops = |d: &Dataset| {
+        let mut batch = HostBatch::new(d, d.len());
+        (0..d.len()).for_each(|i| batch.set(i, d, i));
+        batch.bootstrap.iter().filter(|b| **b == 0.0).count()
+    };
+    assert_eq!(stops(&official), expected.episodes);
+    assert_eq!(stops(dataset), expected.episodes - expected.timeouts as usize);
+    // Same seed, same draws: only the bootstrap differs.
+    let (mut a, mut b) = (HostBatch::new(dataset, 256), HostBatch::new(&official, 256));
+    Sampler::new(dataset.len(), 3, 1).fill(dataset, &mut a);
+    Sampler::new(official.len(), 3, 1).fill(&official, &mut b);
+    b.bootstrap.clone_from(&a.bootstrap);
+    assert!(a == b);
+}
+
+#[test]
+fn real_files_have_their_known_statistics() {
+    let Ok(cards) = std::fs::read_to_string(folder().join("cards.json")) else {
+        eprintln!("skipped: no {}", folder().display());
+        return;
+    };
+    let cards: Vec<Expected> = serde_json::from_str(&cards).unwrap();
+    assert!(!cards.is_empty());
+    cards.iter().for_each(check);
+}

@@ -1,0 +1,252 @@
+//! What is recorded is what is read.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+use omiga_dataset::{
+    Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Result, StateKind, StepActions, StepRow, StoredObs,
+    Writer,
+};
+use omiga_format::{ActionSpace, ObsTransform, Range, TaskSpec};
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A recording made up from a seed.
+#[derive(Clone, Debug)]
+struct Recipe {
+    seed: u64,
+    agents: usize,
+    obs: usize,
+    state: Option<usize>,
+    actions: usize,
+    discrete: bool,
+    masked: bool,
+    with_id: bool,
+    /// Steps, and whether the clock ended it.
+    episodes: Vec<(usize, bool)>,
+}
+
+/// One row as it was recorded.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    obs: Vec<f32>,
+    state: Vec<f32>,
+    commands: Vec<f32>,
+    indices: Vec<u32>,
+    reward: f32,
+    mask: Vec<u8>,
+    alive: Vec<u8>,
+}
+
+/// A row, the next one, and whether that one bootstraps.
+type Step = (Row, Row, bool);
+
+fn recipes() -> impl Strategy<Value = Recipe> {
+    let sizes = (1..4_usize, 1..6_usize, proptest::option::of(1..4_usize), 1..4_usize);
+    let kinds = (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let episodes = proptest::collection::vec((1..30_usize, any::<bool>()), 1..6);
+    (sizes, kinds, episodes).prop_map(|((agents, obs, state, actions), (seed, discrete, masked, with_id), episodes)| {
+        let with_id = with_id && agents > 1;
+        Recipe { seed, agents, obs, state, actions, discrete, masked, with_id, episodes }
+    })
+}
+
+impl Recipe {
+    fn header(&self) -> Header {
+        let space =
+            if self.discrete { ActionSpace::choices(self.actions) } else { ActionSpace::unit_box(self.actions) };
+        let task = TaskSpec::anonymous("made-up", self.agents, self.obs, space);
+        let stored = if self.with_id { StoredObs::Standardised { with_id: true } } else { StoredObs::Raw };
+        Header::new(task, stored)
+    }
+
+    fn row(&self, rng: &mut ChaCha8Rng) -> Row {
+        let (n, a) = (self.agents, self.actions);
+        let mut floats = |k: usize| (0..k).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect::<Vec<_>>();
+        let (raw, state, commands) = (floats(n * self.obs), floats(n * self.state.unwrap_or(0)), floats(n * a));
+        let transform = self.header().stored_obs.transform();
+        let width = transform.output_dim(self.obs, n);
+        let mut obs = vec![0.0; n * width];
+        let agents = obs.chunks_exact_mut(width).zip(raw.chunks_exact(self.obs)).enumerate();
+        agents.for_each(|(agent, (out, raw))| transform.apply(agent, raw, out));
+        let indices: Vec<u32> = (0..n).map(|_| rng.random_range(0..a as u32)).collect();
+        let mut mask: Vec<u8> = (0..n * a).map(|_| rng.random_range(0..2)).collect();
+        indices.iter().enumerate().for_each(|(agent, i)| mask[agent * a + *i as usize] = 1);
+        let alive = (0..n).map(|_| rng.random_range(0..2)).collect();
+        Row { obs, state, commands, indices, reward: rng.random::<f32>() - 0.5, mask, alive }
+    }
+
+    /// The recording and its steps.
+    fn record(&self) -> Result<(Writer, Vec<Step>)> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut writer = Writer::new(self.header(), self.state)?;
+        let mut steps = Vec::new();
+        for (length, truncated) in &self.episodes {
+            let rows: Vec<Row> = (0..=*length).map(|_| self.row(&mut rng)).collect();
+            for row in &rows[..*length] {
+                writer.push_step(self.step(row))?;
+            }
+            let last = &rows[*length];
+            let state = self.state.map(|_| last.state.as_slice());
+            let last = LastRow { obs: &last.obs, state, action_mask: None, alive: None };
+            writer.end_episode(last, if *truncated { Ending::Truncated } else { Ending::Terminated })?;
+            let pairs = rows.windows(2).enumerate();
+            steps.extend(pairs.map(|(i, w)| (w[0].clone(), w[1].clone(), i + 1 < *length || *truncated)));
+        }
+        Ok((writer, steps))
+    }
+
+    fn step<'a>(&self, row: &'a Row) -> StepRow<'a> {
+        let actions = match self.discrete {
+            true => StepActions::Discrete(&row.indices),
+            false => StepActions::Continuous(&row.commands),
+        };
+        StepRow {
+            obs: &row.obs,
+            state: self.state.map(|_| row.state.as_slice()),
+            actions,
+            reward: row.reward,
+            action_mask: (self.masked && self.discrete).then_some(&row.mask),
+            alive: self.masked.then_some(&row.alive),
+        }
+    }
+}
+
+fn check(recipe: &Recipe) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let (writer, steps) = recipe.record().unwrap();
+    writer.clone().finish(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    writer.finish(&path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "same content, other bytes");
+
+    let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
+    assert_eq!((dataset.len(), dataset.episodes()), (steps.len(), recipe.episodes.len()));
+    assert_eq!((dataset.task(), dataset.stored_obs()), (&recipe.header().task, recipe.header().stored_obs));
+    assert_eq!(dataset.shares_state(), recipe.state.is_none());
+    let card = dataset.card();
+    assert_eq!(card.timeouts as usize, recipe.episodes.iter().filter(|e| e.1).count());
+    assert!(card.repaired.is_empty() && card.state_kind != StateKind::Global);
+
+    let mut batch = HostBatch::new(&dataset, 1);
+    for (i, (row, next, bootstrap)) in steps.iter().enumerate() {
+        batch.set(0, &dataset, i);
+        assert_eq!((&batch.obs, &batch.next_obs), (&row.obs, &next.obs));
+        assert_eq!((&batch.state, &batch.next_state), (&row.state, &next.state));
+        let (commands, indices) = match recipe.discrete {
+            true => (&[][..], &row.indices[..]),
+            false => (&row.commands[..], &[][..]),
+        };
+        assert_eq!((&batch.actions[..], &batch.action_indices[..]), (commands, indices));
+        assert_eq!((batch.rewards[0], batch.bootstrap[0] == 1.0), (row.reward, *bootstrap));
+        let mask = if recipe.masked && recipe.discrete { &row.mask[..] } else { &[] };
+        let alive = if recipe.masked { &row.alive[..] } else { &[] };
+        assert_eq!((&batch.action_mask[..], &batch.alive[..]), (mask, alive));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn what_is_recorded_is_read(recipe in recipes()) {
+        check(&recipe);
+    }
+}
+
+fn small() -> Recipe {
+    Recipe {
+        seed: 1,
+        agents: 2,
+        obs: 3,
+        state: None,
+        actions: 2,
+        discrete: false,
+        masked: false,
+        with_id: false,
+        episodes: vec![(3, true), (2, false)],
+    }
+}
+
+#[test]
+fn many_chunks_and_long_headers() {
+    // More than one chunk a column, and a header above the 64 KiB of an ordinary attribute.
+    check(&Recipe { obs: 900, state: Some(2), episodes: vec![(150, true), (40, false)], ..small() });
+}
+
+#[test]
+fn a_written_file_equals_its_own_transform() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    small().record().unwrap().0.finish(&path).unwrap();
+    let load = || Dataset::load(&path, &LoadOptions::default()).unwrap();
+    let dataset = load().transformed(&ObsTransform::Standardise { with_id: true }).unwrap();
+    let (mut raw, mut found) = ([0.0; 3], [0.0; 3]);
+    for row in 0..7 {
+        load().raw_obs(row, 1, &mut raw);
+        dataset.raw_obs(row, 1, &mut found);
+        assert!(raw.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5), "{raw:?} {found:?}");
+    }
+}
+
+#[test]
+fn physical_actions_are_normalised() {
+    let mut header = small().header();
+    for agent in &mut header.task.agents {
+        let ActionSpace::Continuous(fields) = &mut agent.action else { unreachable!() };
+        fields[0].range = Range::new(0.0, 5.0);
+        fields[1].range = Range::new(-3.0, -1.0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let mut writer = Writer::new(header, None).unwrap();
+    let row = small().row(&mut ChaCha8Rng::seed_from_u64(0));
+    let step = |actions| StepRow { actions, ..small().step(&row) };
+    writer.push_step(step(StepActions::Physical(&[0.0, -2.0, 5.0, -1.5]))).unwrap();
+    let outside = writer.push_step(step(StepActions::Physical(&[0.0, -2.0, 5.1, -2.0]))).unwrap_err().to_string();
+    assert!(outside.starts_with("recording: action is 1.04"), "{outside}");
+    assert_eq!(writer.rows(), 1);
+    writer
+        .end_episode(LastRow { obs: &row.obs, state: None, action_mask: None, alive: None }, Ending::Terminated)
+        .unwrap();
+    writer.finish(&path).unwrap();
+    let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
+    let mut batch = HostBatch::new(&dataset, 1);
+    batch.set(0, &dataset, 0);
+    assert_eq!(batch.actions, [-1.0, 0.0, 1.0, 0.5]);
+}
+
+#[test]
+fn wrong_steps_are_refused_and_not_recorded() {
+    let masked = Recipe { discrete: true, masked: true, ..small() };
+    let row = masked.row(&mut ChaCha8Rng::seed_from_u64(0));
+    let good = masked.step(&row);
+    let mut writer = Writer::new(masked.header(), None).unwrap();
+    writer.push_step(good).unwrap();
+    let mut check = |step: StepRow, message: &str| {
+        let error = writer.push_step(step).unwrap_err().to_string();
+        assert!(error.contains(message), "`{error}` lacks `{message}`");
+        assert_eq!(writer.rows(), 1);
+    };
+    check(StepRow { obs: &row.obs[1..], ..good }, "observations is 5 values, expected 6 values");
+    check(StepRow { obs: &[f32::NAN; 6], ..good }, "observations is NaN, expected finite");
+    check(StepRow { state: Some(&[]), ..good }, "separate state is true, expected false");
+    check(StepRow { reward: f32::INFINITY, ..good }, "reward is inf");
+    check(StepRow { action_mask: None, ..good }, "presence of masks is false");
+    check(StepRow { alive: Some(&[1, 2]), ..good }, "mask is 2, expected 0 or 1");
+    check(StepRow { alive: Some(&[1]), ..good }, "mask is 1 values");
+    check(StepRow { actions: StepActions::Discrete(&[0, 2]), ..good }, "action is 2, expected below 2");
+    check(StepRow { actions: StepActions::Discrete(&[0]), ..good }, "number of actions is 1, expected 2");
+    let none = StepRow { action_mask: Some(&[0; 4]), alive: Some(&[1, 1]), ..good };
+    check(none, "expected available");
+    check(StepRow { actions: StepActions::Continuous(&[0.0; 4]), ..good }, "kind of actions is continuous");
+
+    let path = std::env::temp_dir().join("never-written.hdf5");
+    let error = writer.finish(&path).unwrap_err().to_string();
+    assert!(error.contains("steps of an episode that has not ended is 1"), "{error}");
+    let mut writer = Writer::new(small().header(), None).unwrap();
+    let last = LastRow { obs: &row.obs, state: None, action_mask: None, alive: None };
+    let error = writer.end_episode(last, Ending::Terminated).unwrap_err().to_string();
+    assert!(error.contains("length of the episode is 0, expected at least one step"), "{error}");
+    assert!(writer.finish(&path).is_err() && !path.exists());
+}
