@@ -1,0 +1,61 @@
+//! Who acts: the interface of a team's policy, and scripted behaviour of named qualities.
+
+mod quality;
+mod spread;
+mod uniform;
+
+use omiga_format::TaskSpec;
+
+pub use quality::Quality;
+pub use uniform::UniformPolicy;
+
+use crate::{Error, JointAction, Result, Timestep};
+
+/// Chooses the actions of a whole team. Object safe; errors of other crates go into [`Error::policy`].
+pub trait TeamPolicy {
+    /// Begin an episode: forget the last one, and draw from this seed only.
+    fn reset(&mut self, seed: u64);
+
+    /// Choose everybody's action at `t`.
+    ///
+    /// # Errors
+    /// A timestep or an action of another task; [`Error::Policy`] from elsewhere.
+    fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()>;
+}
+
+/// The scripted behaviour policy of a quality. `random` exists for every task, the others for `spread` and
+/// `spread-discrete` (see [`Quality`] for what they do and what they earn).
+///
+/// # Errors
+/// [`Error::NoBehaviour`] if nobody wrote one for the task.
+pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn TeamPolicy>> {
+    if quality == Quality::Random {
+        return Ok(Box::new(UniformPolicy::new(task.clone())));
+    }
+    match spread::Follower::new(task, quality) {
+        Some(follower) => Ok(Box::new(follower)),
+        None => Err(Error::NoBehaviour {
+            task: task.name.clone(),
+            quality: quality.name(),
+            expected: crate::task_names().to_vec(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use omiga_format::ActionSpace;
+
+    use super::*;
+
+    #[test]
+    fn other_tasks_have_only_the_random_one() {
+        let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
+        assert!(behaviour_policy(&task, Quality::Random).is_ok());
+        let message = "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
+                       \"spread-discrete\"]; use `random`";
+        assert_eq!(behaviour_policy(&task, Quality::Medium).err().unwrap().to_string(), message);
+        let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
+        assert!(behaviour_policy(&impostor, Quality::Medium).is_err());
+    }
+}

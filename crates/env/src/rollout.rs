@@ -1,0 +1,180 @@
+//! One episode of a team in an environment.
+
+use crate::{Error, JointAction, MultiAgentEnv, Result, TeamPolicy, Timestep, seed};
+
+/// One step of an episode, as the observer of a [`rollout`] sees it. Reward and ends are in `after`.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition<'a> {
+    /// Number of this step, from 0.
+    pub index: u32,
+    /// What was known when the team acted.
+    pub before: &'a Timestep,
+    /// What it did.
+    pub actions: &'a JointAction,
+    /// What came of it.
+    pub after: &'a Timestep,
+}
+
+/// What came of an episode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpisodeResult {
+    /// Sum of the team's rewards, not discounted.
+    pub team_return: f64,
+    /// Number of steps.
+    pub steps: u32,
+    /// The task itself ended.
+    pub terminated: bool,
+    /// The episode was cut.
+    pub truncated: bool,
+}
+
+/// Play one episode; `observer` sees every step.
+///
+/// # Errors
+/// Whatever the policy or the environment refuses; [`Error::Buffer`], [`Error::NotFinite`] and [`Error::Endless`] if
+/// the environment breaks its own specification.
+///
+/// # Determinism
+/// The environment gets `seed` and the policy a seed made from it, so equal seeds give equal episodes.
+pub fn rollout(
+    env: &mut dyn MultiAgentEnv,
+    policy: &mut dyn TeamPolicy,
+    seed: u64,
+    observer: &mut dyn FnMut(&Transition<'_>),
+) -> Result<EpisodeResult> {
+    let (mut before, mut after) = (Timestep::for_env(env), Timestep::for_env(env));
+    let mut actions = JointAction::for_task(env.task());
+    let mut result = EpisodeResult { team_return: 0.0, steps: 0, terminated: false, truncated: false };
+    env.reset(seed, &mut before);
+    check(env, &before, 0)?;
+    policy.reset(seed::policy_seed(seed));
+    while !before.is_last() {
+        if let Some(limit) = env.task().episode_limit.filter(|limit| result.steps >= *limit) {
+            return Err(Error::Endless { task: env.task().name.clone(), limit });
+        }
+        policy.act(&before, &mut actions)?;
+        env.step(&actions, &mut after)?;
+        check(env, &after, result.steps + 1)?;
+        observer(&Transition { index: result.steps, before: &before, actions: &actions, after: &after });
+        result.team_return += after.team_reward;
+        result.steps += 1;
+        std::mem::swap(&mut before, &mut after);
+    }
+    (result.terminated, result.truncated) = (before.terminated, before.truncated);
+    Ok(result)
+}
+
+/// The environment keeps to its specification.
+fn check(env: &dyn MultiAgentEnv, t: &Timestep, step: u32) -> Result<()> {
+    t.check(env.task(), env.state_dim())?;
+    let team = t.team_reward as f32;
+    for (buffer, values) in
+        [("obs", &t.obs[..]), ("state", &t.state), ("rewards", &t.rewards), ("team_reward", &[team])]
+    {
+        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            let (task, found) = (env.task().name.clone(), f64::from(values[index]));
+            return Err(Error::NotFinite { task, buffer, step, index, found });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use omiga_format::{ActionSpace, TaskSpec};
+
+    use super::*;
+    use crate::{Quality, UniformPolicy, behaviour_policy, make_env};
+
+    /// Counts up; ends at 3 if it can; breaks at 2 if told to.
+    struct Counter {
+        task: TaskSpec,
+        count: u32,
+        end: u32,
+        broken: fn(&mut Timestep),
+    }
+
+    impl MultiAgentEnv for Counter {
+        fn task(&self) -> &TaskSpec {
+            &self.task
+        }
+
+        fn state_dim(&self) -> Option<usize> {
+            Some(1)
+        }
+
+        fn reset(&mut self, _: u64, out: &mut Timestep) {
+            self.count = 0;
+            out.begin(&self.task, Some(1));
+        }
+
+        fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> Result<()> {
+            actions.check(&self.task)?;
+            self.count += 1;
+            out.begin(&self.task, Some(1));
+            (out.team_reward, out.terminated) = (1.0, self.count == self.end);
+            if self.count == 2 {
+                (self.broken)(out);
+            }
+            Ok(())
+        }
+    }
+
+    fn check(end: u32, broken: fn(&mut Timestep), expected: &str) {
+        let mut task = TaskSpec::anonymous("count", 2, 1, ActionSpace::unit_box(1));
+        task.episode_limit = Some(4);
+        let mut policy = UniformPolicy::new(task.clone());
+        let mut seen = 0;
+        let result = rollout(&mut Counter { task, count: 0, end, broken }, &mut policy, 1, &mut |_| seen += 1);
+        match result {
+            Ok(r) => {
+                assert_eq!(seen, r.steps);
+                assert_eq!(format!("{} {} {} {}", r.team_return, r.steps, r.terminated, r.truncated), expected);
+            }
+            Err(e) => assert_eq!(e.to_string(), expected),
+        }
+    }
+
+    #[test]
+    fn episodes_end_or_break_with_a_name() {
+        check(3, |_| (), "3 3 true false");
+        check(4, |t| t.truncated = true, "2 2 false true");
+        check(9, |_| (), "task `count`: expected an end after 4 steps, found none; truncate the episode in `step`");
+        check(
+            3,
+            |t| t.state[1] = f32::NAN,
+            "task `count`: expected finite `state` at step 2, found NaN at 1; did it diverge?",
+        );
+        check(
+            3,
+            |t| t.team_reward = f64::INFINITY,
+            "task `count`: expected finite `team_reward` at step 2, found inf at 0; did it diverge?",
+        );
+        check(
+            3,
+            |t| t.alive.clear(),
+            "task `count`: expected 2 values in `alive`, found 0; is the timestep another task's?",
+        );
+    }
+
+    #[test]
+    fn the_observer_sees_every_step_in_order() {
+        for name in crate::task_names() {
+            let mut env = make_env(name).unwrap();
+            let mut policy = behaviour_policy(env.task(), Quality::MediumReplay).unwrap();
+            let mut play = |seed| {
+                let mut seen: Vec<(Timestep, JointAction, Timestep)> = Vec::new();
+                let result = rollout(&mut *env, &mut *policy, seed, &mut |step| {
+                    assert_eq!(step.index as usize, seen.len());
+                    seen.push((step.before.clone(), step.actions.clone(), step.after.clone()));
+                });
+                (result.unwrap(), seen)
+            };
+            let (result, seen) = play(11);
+            assert_eq!((result.steps, result.terminated, result.truncated, seen.len()), (25, false, true, 25));
+            assert!(seen.windows(2).all(|w| w[0].2 == w[1].0));
+            assert_eq!(result.team_return, seen.iter().map(|s| s.2.team_reward).sum::<f64>());
+            assert!(play(11) == (result, seen.clone()) && play(12).1 != seen, "{name}");
+        }
+    }
+}
