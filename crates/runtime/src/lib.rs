@@ -1,1 +1,45 @@
-//! runtime.
+//! Executes exported policies.
+//!
+//! In: a bundle's folder (or a lone `.onnx` file) and raw local observations in physical units. Out: physical actions,
+//! or indices of discrete ones, or a [`StepError`] and nothing else. The three main types are [`Policy`] (one agent),
+//! [`Team`] (all agents of a bundle) and [`LoadOptions`] (which engine, which agent).
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use omiga_runtime::{LoadOptions, Policy};
+//!
+//! let options = LoadOptions::default().with_agent("agent_0");
+//! let mut policy = Policy::load(Path::new("spread.bundle"), &options)?;
+//! let (obs, mut action) = (vec![0.0; policy.obs_dim()], vec![0.0; policy.action_dim()]);
+//! loop {
+//!     // Read the sensors into `obs` here.
+//!     match policy.step(&obs, &mut action) {
+//!         Ok(()) => println!("{action:?}"),
+//!         Err(e) => println!("keep the machine safe: {e}"), // `action` is untouched
+//!     }
+//! #   break;
+//! }
+//! # Ok::<(), omiga_runtime::Error>(())
+//! ```
+//!
+//! A bundle carries golden vectors: every policy replays its own at load, and one that fails them is an error, not a
+//! policy. Two engines run the same graph: the native one, compiled at load, which then allocates nothing and cannot
+//! panic; and with the cargo feature `onnxruntime` ONNX Runtime, whose shared library is loaded when asked for.
+//!
+//! Deliberately absent: training, tensor libraries, batches, clocks and threads. A policy has no state between steps;
+//! what to do when there is no action is the caller's decision.
+
+mod engine;
+mod error;
+mod options;
+mod policy;
+mod selftest;
+mod team;
+mod wire;
+
+pub use error::{Error, Result, StepError};
+pub use options::{EngineKind, LoadOptions};
+pub use policy::Policy;
+pub use selftest::SelfTest;
+pub use team::Team;

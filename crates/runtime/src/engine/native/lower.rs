@@ -1,0 +1,374 @@
+//! From a checked graph to a plan: shapes inferred for a batch of one, buffers placed, weights packed.
+
+use std::collections::BTreeMap;
+
+use omiga_format::onnx::{ACTION, LOGITS, Op, Tensor, ValueInfo, element_type};
+
+use super::attribute::Place;
+use super::gemm::Weights;
+use super::graph::{Graph, Node, Source};
+use super::kernel::{Binary, Unary};
+use super::plan::{Output, Plan, Span, Step};
+use crate::engine::Signature;
+use crate::{Error, Result};
+
+/// Most numbers in all buffers of a policy.
+const MAX_BUFFER: usize = 1 << 24;
+/// Most multiply-adds of a step: far more than any control loop has time for.
+const MAX_WORK: usize = 1 << 30;
+
+/// What is known of a value.
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    /// Numbers of shape [], [width], or [1, width], by `rank`.
+    Row { span: Span, rank: usize },
+    /// An index of each row of the batch, i64.
+    Choice,
+}
+
+/// Make the plan of `graph`.
+pub(super) fn lower(graph: &Graph<'_>) -> Result<Plan> {
+    let mut lowering = Lowering {
+        graph,
+        arena: Vec::new(),
+        constants: BTreeMap::new(),
+        packed: BTreeMap::new(),
+        weights: Vec::new(),
+        work: 0,
+        steps: Vec::new(),
+        values: Vec::with_capacity(graph.nodes.len()),
+        uses: vec![0; graph.nodes.len()],
+        obs: Span { start: 0, len: graph.obs_dim },
+    };
+    lowering.allocate(graph.obs_dim)?;
+    lowering.count_uses();
+    for node in &graph.nodes {
+        let value = lowering.node(node)?;
+        lowering.values.push(value);
+    }
+    let (signature, output) = lowering.outputs()?;
+    let Lowering { arena, weights, steps, obs, .. } = lowering;
+    Ok(Plan { signature, output, obs, steps, weights, constants: arena })
+}
+
+struct Lowering<'g, 'm> {
+    graph: &'g Graph<'m>,
+    arena: Vec<f32>,
+    /// Constants that have a place, by their place in the file.
+    constants: BTreeMap<usize, Value>,
+    /// Packed weights, by their place in the file: a tensor is packed once.
+    packed: BTreeMap<usize, usize>,
+    weights: Vec<Weights>,
+    work: usize,
+    steps: Vec<Step>,
+    /// One a node.
+    values: Vec<Value>,
+    /// How often each node's output is used.
+    uses: Vec<usize>,
+    obs: Span,
+}
+
+impl<'m> Lowering<'_, 'm> {
+    fn allocate(&mut self, len: usize) -> Result<Span> {
+        let start = self.arena.len();
+        let total = start.saturating_add(len);
+        self.bounded("number of buffered values", total, MAX_BUFFER)?;
+        self.arena.resize(total, 0.0);
+        Ok(Span { start, len })
+    }
+
+    fn bounded(&self, what: &'static str, found: usize, limit: usize) -> Result<()> {
+        match found <= limit {
+            true => Ok(()),
+            false => Err(Error::TooLarge { policy: self.graph.policy.to_owned(), what, found, limit }),
+        }
+    }
+
+    fn count_uses(&mut self) {
+        let by_nodes = self.graph.nodes.iter().flat_map(|n| n.inputs.iter().flatten());
+        for source in by_nodes.chain(self.graph.outputs.iter().map(|(_, s)| s)) {
+            if let Source::Node(i) = source {
+                self.uses[*i] += 1;
+            }
+        }
+    }
+
+    fn node(&mut self, node: &Node<'m>) -> Result<Value> {
+        match node.place.op {
+            Op::Add => self.binary(node, Binary::Add),
+            Op::Div => self.binary(node, Binary::Div),
+            Op::Max => self.binary(node, Binary::Max),
+            Op::Min => self.binary(node, Binary::Min),
+            Op::Mul => self.binary(node, Binary::Mul),
+            Op::Sub => self.binary(node, Binary::Sub),
+            Op::Relu => match self.fuse_relu(node) {
+                Some(value) => Ok(value),
+                None => self.unary(node, Unary::Relu),
+            },
+            Op::Sqrt => self.unary(node, Unary::Sqrt),
+            Op::Tanh => self.unary(node, Unary::Tanh),
+            Op::Clip => {
+                let low = self.scalar(node, 1)?.unwrap_or(f32::NEG_INFINITY);
+                let high = self.scalar(node, 2)?.unwrap_or(f32::INFINITY);
+                self.unary(node, Unary::Clip { low, high })
+            }
+            Op::Gemm => self.layer(node),
+            Op::Pad => self.pad(node),
+            Op::ReduceMean => {
+                let x = self.batched(node, 0)?;
+                let out = self.allocate(1)?;
+                self.push(Step::Mean { x, out }, 2, out)
+            }
+            Op::Where => self.select(node),
+            Op::ArgMax => {
+                let x = self.batched(node, 0)?;
+                self.steps.push(Step::Choose { x });
+                Ok(Value::Choice)
+            }
+        }
+    }
+
+    fn push(&mut self, step: Step, rank: usize, span: Span) -> Result<Value> {
+        self.steps.push(step);
+        Ok(Value::Row { span, rank })
+    }
+
+    fn binary(&mut self, node: &Node<'m>, op: Binary) -> Result<Value> {
+        let ((a, a_rank), (b, b_rank)) = (self.row(node, 0)?, self.row(node, 1)?);
+        let out = self.allocate(self.broadcast(node, &[a, b])?)?;
+        self.push(Step::Binary { op, a, b, out }, a_rank.max(b_rank), out)
+    }
+
+    fn unary(&mut self, node: &Node<'m>, op: Unary) -> Result<Value> {
+        let (x, rank) = self.row(node, 0)?;
+        let out = self.allocate(x.len)?;
+        self.push(Step::Unary { op, x, out }, rank, out)
+    }
+
+    /// The layer before computes it, if nobody else needs that layer's own output.
+    fn fuse_relu(&mut self, node: &Node<'m>) -> Option<Value> {
+        let Some(Some(Source::Node(i))) = node.inputs.first() else { return None };
+        let Value::Row { span, rank } = *self.values.get(*i)? else { return None };
+        let is_it = |step: &&mut Step| matches!(step, Step::Layer { out, .. } if *out == span);
+        match self.steps.iter_mut().next_back().filter(is_it)? {
+            Step::Layer { relu, .. } if self.uses[*i] == 1 => *relu = true,
+            _ => return None,
+        }
+        Some(Value::Row { span, rank })
+    }
+
+    fn layer(&mut self, node: &Node<'m>) -> Result<Value> {
+        let x = self.batched(node, 0)?;
+        let weights = self.pack(node)?;
+        let Weights { inputs, outputs, .. } = self.weights[weights];
+        if x.len != inputs {
+            return node.place.unsupported("width of the input", inputs, x.len);
+        }
+        let bias = match node.inputs.get(2) {
+            Some(Some(_)) => Some(self.row(node, 2)?.0),
+            _ => None,
+        };
+        if let Some(bias) = bias.filter(|b| b.len != outputs && b.len != 1) {
+            return node.place.unsupported("width of the bias", outputs, bias.len);
+        }
+        self.work = self.work.saturating_add(self.weights[weights].work());
+        self.bounded("number of multiply-adds", self.work, MAX_WORK)?;
+        let out = self.allocate(outputs)?;
+        self.push(Step::Layer { weights, x, bias, relu: false, out }, 2, out)
+    }
+
+    fn pack(&mut self, node: &Node<'m>) -> Result<usize> {
+        let (i, tensor) = self.constant(node, 1)?;
+        if let Some(at) = self.packed.get(&i) {
+            return Ok(*at);
+        }
+        let shape = tensor.shape(self.graph.policy)?;
+        let [outputs @ (1..), inputs @ (1..)] = shape[..] else {
+            return node.place.unsupported("shape of the weights", "[out, in]", format!("{shape:?}"));
+        };
+        let weights = Weights::pack(outputs, inputs, &finite(self.graph.policy, tensor)?);
+        self.weights.push(weights);
+        self.packed.insert(i, self.weights.len() - 1);
+        Ok(self.weights.len() - 1)
+    }
+
+    fn pad(&mut self, node: &Node<'m>) -> Result<Value> {
+        let x = self.batched(node, 0)?;
+        let pads = self.constant(node, 1)?.1;
+        if pads.dims != [4] {
+            return node.place.unsupported("shape of the pads", "[4]", format!("{:?}", pads.dims));
+        }
+        let pads = pads.to_i64(self.graph.policy)?;
+        let [0, 0, 0, zeros @ (0..)] = pads[..] else {
+            return node.place.unsupported("list of pads", "[0, 0, 0, n]", format!("{pads:?}"));
+        };
+        match self.scalar(node, 2)?.unwrap_or(0.0) {
+            0.0 => {}
+            other => return node.place.unsupported("padding", 0, other),
+        }
+        let len = x.len.saturating_add(usize::try_from(zeros).unwrap_or(usize::MAX));
+        let out = self.allocate(len)?;
+        self.push(Step::Pad { x, out }, 2, out)
+    }
+
+    fn select(&mut self, node: &Node<'m>) -> Result<Value> {
+        let Some(Some(Source::Mask)) = node.inputs.first() else {
+            return node.place.unsupported("condition", "the action mask", "another value");
+        };
+        let (a, b) = (self.row(node, 1)?.0, self.row(node, 2)?.0);
+        let mask = Span { start: 0, len: self.graph.mask_dim.unwrap_or(0) };
+        let width = self.broadcast(node, &[mask, a, b])?;
+        if width != mask.len {
+            return node.place.unsupported("width of the condition", width, mask.len);
+        }
+        let out = self.allocate(width)?;
+        self.push(Step::Select { a, b, out }, 2, out)
+    }
+
+    fn broadcast(&self, node: &Node<'m>, spans: &[Span]) -> Result<usize> {
+        let widths: Vec<_> = spans.iter().map(|s| s.len).collect();
+        let width = widths.iter().copied().max().unwrap_or(1);
+        match widths.iter().all(|w| *w == width || *w == 1) {
+            true => Ok(width),
+            false => node.place.unsupported("widths of the inputs", "equal or 1", format!("{widths:?}")),
+        }
+    }
+
+    /// An input [batch, width].
+    fn batched(&mut self, node: &Node<'m>, input: usize) -> Result<Span> {
+        match self.row(node, input)? {
+            (span, 2) => Ok(span),
+            (_, rank) => node.place.unsupported(format!("rank of input {input}"), 2, rank),
+        }
+    }
+
+    /// An input's place and rank.
+    fn row(&mut self, node: &Node<'m>, input: usize) -> Result<(Span, usize)> {
+        let value = match node.inputs.get(input).copied().flatten() {
+            Some(Source::Obs) => Value::Row { span: self.obs, rank: 2 },
+            Some(Source::Constant(i)) => self.place_constant(node.place, i)?,
+            Some(Source::Node(i)) => self.values[i],
+            Some(Source::Mask) => {
+                return node.place.unsupported(format!("input {input}"), "numbers", "the action mask");
+            }
+            None => return node.place.unsupported(format!("input {input}"), "there", "omitted"),
+        };
+        match value {
+            Value::Row { span, rank } => Ok((span, rank)),
+            Value::Choice => node.place.unsupported(format!("input {input}"), "f32", "i64"),
+        }
+    }
+
+    fn place_constant(&mut self, place: Place<'m>, index: usize) -> Result<Value> {
+        if let Some(value) = self.constants.get(&index) {
+            return Ok(*value);
+        }
+        let tensor = &self.graph.constants[index];
+        let shape = tensor.shape(self.graph.policy)?;
+        let ([] | [(1..)] | [1, (1..)], rank) = (&shape[..], shape.len()) else {
+            let what = format!("shape of tensor `{}`", tensor.name);
+            return place.unsupported(what, "[], [width] or [1, width]", format!("{shape:?}"));
+        };
+        let elements = finite(self.graph.policy, tensor)?;
+        let span = self.allocate(elements.len())?;
+        self.arena[span.start..].copy_from_slice(&elements);
+        let value = Value::Row { span, rank };
+        self.constants.insert(index, value);
+        Ok(value)
+    }
+
+    /// An input that must be a constant.
+    fn constant(&self, node: &Node<'m>, input: usize) -> Result<(usize, &'m Tensor)> {
+        match node.inputs.get(input).copied().flatten() {
+            Some(Source::Constant(i)) => Ok((i, &self.graph.constants[i])),
+            _ => node.place.unsupported(format!("input {input}"), "a constant", "computed"),
+        }
+    }
+
+    /// An optional input that must be one constant number.
+    fn scalar(&self, node: &Node<'m>, input: usize) -> Result<Option<f32>> {
+        if node.inputs.get(input).copied().flatten().is_none() {
+            return Ok(None);
+        }
+        let tensor = self.constant(node, input)?.1;
+        match tensor.dims[..] {
+            [] | [1] => Ok(finite(self.graph.policy, tensor)?.first().copied()),
+            _ => node.place.unsupported(format!("shape of input {input}"), "[]", format!("{:?}", tensor.dims)),
+        }
+    }
+
+    fn outputs(&mut self) -> Result<(Signature, Output)> {
+        let outputs = &self.graph.outputs;
+        let named = |name: &str| outputs.iter().find(|(info, _)| info.name == name);
+        let Some(action) = named(ACTION).or(outputs.first()) else {
+            return self.wrong_output(ACTION, "to be there", "absent".into());
+        };
+        let obs_dim = self.graph.obs_dim;
+        match (self.output_value(action)?, self.graph.mask_dim) {
+            (Value::Row { span, .. }, None) => {
+                let signature = Signature { obs_dim, action_dim: span.len, discrete: false };
+                Ok((signature, Output::Action(span)))
+            }
+            (Value::Choice, Some(action_dim)) => {
+                let second = || outputs.iter().find(|(info, _)| info.name != action.0.name);
+                let Some(logits) = named(LOGITS).or_else(second) else {
+                    return self.wrong_output(LOGITS, "to be there", "absent".into());
+                };
+                match self.output_value(logits)? {
+                    Value::Row { span, .. } if span.len == action_dim => {
+                        Ok((Signature { obs_dim, action_dim, discrete: true }, Output::Choice { logits: span }))
+                    }
+                    other => self.wrong_output(LOGITS, &format!("[batch, {action_dim}]"), format!("{other:?}")),
+                }
+            }
+            (Value::Row { .. }, Some(_)) => {
+                self.wrong_output(ACTION, "an index, because there is an action mask", "a row of numbers".into())
+            }
+            (Value::Choice, None) => {
+                self.wrong_output(ACTION, "with an action mask among the inputs", "without".into())
+            }
+        }
+    }
+
+    /// The value behind an output, which must be as declared.
+    fn output_value(&self, (info, source): &(&ValueInfo, Source)) -> Result<Value> {
+        let value = match source {
+            Source::Node(i) => self.values[*i],
+            _ => return self.wrong_output(&info.name, "computed", "an input or a constant".into()),
+        };
+        let (kind, shape) = match value {
+            Value::Row { span, rank: 2 } => (element_type::FLOAT, vec![1, span.len]),
+            Value::Choice => (element_type::INT64, vec![1]),
+            Value::Row { rank, .. } => return self.wrong_output(&info.name, "[batch, width]", format!("rank {rank}")),
+        };
+        let Some((declared, sizes)) = info.tensor() else { return Ok(value) };
+        let fits = declared == kind
+            && sizes.len() == shape.len()
+            && sizes.iter().zip(&shape).all(|(declared, size)| declared.is_none_or(|d| d == *size));
+        match fits {
+            true => Ok(value),
+            false => {
+                let declared = format!("{sizes:?} of type {declared} as declared");
+                self.wrong_output(&info.name, &declared, format!("{shape:?} of type {kind}"))
+            }
+        }
+    }
+
+    fn wrong_output<T>(&self, name: &str, expected: &str, found: String) -> Result<T> {
+        Err(Error::Interface {
+            policy: self.graph.policy.to_owned(),
+            what: format!("output `{name}`"),
+            expected: expected.to_owned(),
+            found,
+        })
+    }
+}
+
+/// A constant's elements, none of them NaN or infinite.
+fn finite(policy: &str, tensor: &Tensor) -> Result<Vec<f32>> {
+    let elements = tensor.to_f32(policy)?;
+    match elements.iter().position(|x| !x.is_finite()) {
+        None => Ok(elements),
+        Some(index) => Err(Error::NotFinite { policy: policy.to_owned(), tensor: tensor.name.clone(), index }),
+    }
+}

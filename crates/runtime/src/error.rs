@@ -1,0 +1,285 @@
+//! Why a policy is not loaded and why a step gives no action, one variant per way.
+
+use std::path::PathBuf;
+
+use crate::EngineKind;
+
+/// Result of loading.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a policy is not loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or a contract is wrong.
+    #[error(transparent)]
+    Format(#[from] omiga_format::Error),
+    /// An engine's name that is none.
+    #[error("engine is `{found}`, expected `native` or `onnxruntime`")]
+    UnknownEngine {
+        /// What was found.
+        found: String,
+    },
+    /// An engine that this program was built without.
+    #[error("engine `{engine}` is not in this build; build with `--features {feature}` or use the native engine")]
+    EngineNotBuilt {
+        /// The engine asked for.
+        engine: EngineKind,
+        /// The cargo feature that adds it.
+        feature: &'static str,
+    },
+    /// A tolerance that compares nothing.
+    #[error("self-test tolerance is {found}, expected a finite number of at least 0")]
+    Tolerance {
+        /// What was found.
+        found: f32,
+    },
+    /// A team of several without a choice among them.
+    #[error("the bundle has {} agents and none was chosen, expected one of {names:?}; name it", .names.len())]
+    AgentNeeded {
+        /// The team.
+        names: Vec<String>,
+    },
+    /// An agent that is not in the team.
+    #[error("the bundle has no agent `{agent}`, expected one of {names:?}")]
+    UnknownAgent {
+        /// The agent asked for.
+        agent: String,
+        /// The team.
+        names: Vec<String>,
+    },
+    /// An operator set that the native engine does not know.
+    #[error("{policy}: operator set is {found}, expected 11 to 17; use the onnxruntime engine")]
+    Opset {
+        /// Which policy.
+        policy: String,
+        /// What was found; 0 if none is named.
+        found: i64,
+    },
+    /// An operator that the native engine does not run.
+    #[error(
+        "{policy}: node `{node}` has operator `{operator}`, expected one of the native engine's ({}); use the \
+             onnxruntime engine",
+        operators()
+    )]
+    UnsupportedOperator {
+        /// Which policy.
+        policy: String,
+        /// The node's name.
+        node: String,
+        /// The operator, with its domain if it is not a standard one.
+        operator: String,
+    },
+    /// An operator in a form that the native engine does not run.
+    #[error("{policy}: node `{node}` ({operator}): {what} is {found}, expected {expected}; use the onnxruntime engine")]
+    UnsupportedForm {
+        /// Which policy.
+        policy: String,
+        /// The node's name.
+        node: String,
+        /// The operator.
+        operator: &'static str,
+        /// Which attribute, input or shape.
+        what: String,
+        /// What was expected.
+        expected: Box<str>,
+        /// What was found.
+        found: Box<str>,
+    },
+    /// A name that two things have.
+    #[error("{policy}: name `{name}` is defined twice, expected once; export it again")]
+    DuplicateName {
+        /// Which policy.
+        policy: String,
+        /// The name.
+        name: String,
+    },
+    /// A name that nothing before its use defines: missing, misplaced or in a cycle.
+    #[error("{policy}: `{user}` uses `{name}`, expected to be defined before its use; export it again")]
+    UndefinedName {
+        /// Which policy.
+        policy: String,
+        /// The node or output that uses it.
+        user: String,
+        /// The name.
+        name: String,
+    },
+    /// Inputs or outputs that are not those of a policy.
+    #[error("{policy}: {what} is {found}, expected {expected}; is it a policy?")]
+    Interface {
+        /// Which policy.
+        policy: String,
+        /// Which input or output.
+        what: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// More than this engine takes on.
+    #[error("{policy}: {what} is {found}, expected at most {limit}; is it a policy?")]
+    TooLarge {
+        /// Which policy.
+        policy: String,
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// NaN or infinity among the parameters.
+    #[error("{policy}: tensor `{tensor}` is not finite at element {index}; export an earlier checkpoint")]
+    NotFinite {
+        /// Which policy.
+        policy: String,
+        /// The tensor's name.
+        tensor: String,
+        /// First such element, row-major.
+        index: usize,
+    },
+    /// A graph that does not do what its contract, or the bundle's task, says.
+    #[error("{policy}: {what} is {found}, expected {expected} as promised; export it again")]
+    Contract {
+        /// Which policy.
+        policy: String,
+        /// What differs.
+        what: &'static str,
+        /// What the contract or the task says.
+        expected: String,
+        /// What the graph or the contract in it has.
+        found: String,
+    },
+    /// A policy that gives no action at load.
+    #[error("{policy}: no action in {during}: {source}; export it again")]
+    NoAction {
+        /// Which policy.
+        policy: String,
+        /// `the warm-up` or which case of the self-test.
+        during: String,
+        /// Why.
+        source: StepError,
+    },
+    /// An action that is not the golden one.
+    #[error(
+        "{policy}: self-test case {case}: {what} is {found}, expected {expected} within {tolerance}; do not use \
+             this bundle: export it again"
+    )]
+    SelfTest {
+        /// Which policy.
+        policy: String,
+        /// Row of the golden vectors.
+        case: usize,
+        /// `action`, `logit` or `choice` and which of them.
+        what: String,
+        /// The golden value.
+        expected: f64,
+        /// What the engine gave.
+        found: f64,
+        /// Largest difference allowed.
+        tolerance: f64,
+    },
+    /// Golden vectors that test nothing.
+    #[error("{policy}: golden vectors have {what} {found}, expected {expected}; export it again")]
+    Golden {
+        /// Which policy.
+        policy: String,
+        /// What is wrong.
+        what: &'static str,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// ONNX Runtime's shared library is nowhere.
+    #[error("ONNX Runtime's library is not at {tried:?}; run `make setup` or set ORT_DYLIB_PATH to its file")]
+    LibraryNotFound {
+        /// Where it was looked for.
+        tried: Vec<PathBuf>,
+    },
+    /// A file that is not a usable ONNX Runtime.
+    #[error("`{path}` cannot be used as ONNX Runtime ({reason}); run `make setup` or set ORT_DYLIB_PATH to its file")]
+    Library {
+        /// The file.
+        path: PathBuf,
+        /// What the loader says.
+        reason: String,
+    },
+    /// Another ONNX Runtime is already in this process, which can hold only one.
+    #[error("ONNX Runtime was already loaded from `{loaded}`, expected `{asked}`; use one library in a process")]
+    OtherLibrary {
+        /// The library asked for.
+        asked: PathBuf,
+        /// The library in use.
+        loaded: PathBuf,
+    },
+    /// ONNX Runtime refuses the policy.
+    #[error("{policy}: ONNX Runtime refuses it: {reason}")]
+    OnnxRuntime {
+        /// Which policy.
+        policy: String,
+        /// What ONNX Runtime says.
+        reason: String,
+    },
+}
+
+fn operators() -> String {
+    omiga_format::onnx::Op::ALL.map(omiga_format::onnx::Op::name).join(", ")
+}
+
+/// Why a step gave no action. The output buffer is as it was before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// An observation of another width.
+    #[error("observation has {found} values, expected {expected}")]
+    ObsWidth {
+        /// What the policy takes.
+        expected: usize,
+        /// What it was given.
+        found: usize,
+    },
+    /// A buffer for the action of another width.
+    #[error("action buffer has {found} values, expected {expected}")]
+    ActionWidth {
+        /// What the policy fills.
+        expected: usize,
+        /// What it was given.
+        found: usize,
+    },
+    /// An action mask of another width.
+    #[error("action mask has {found} values, expected {expected}")]
+    MaskWidth {
+        /// What the policy takes.
+        expected: usize,
+        /// What it was given.
+        found: usize,
+    },
+    /// NaN or infinity in the observation.
+    #[error("observation is not finite at {index}; check the sensor")]
+    ObsNotFinite {
+        /// First such value.
+        index: usize,
+    },
+    /// A mask without a single available action.
+    #[error("no action is available, expected at least one in the mask")]
+    NoActionAvailable,
+    /// NaN or infinity in the action or among the available actions' logits.
+    #[error("action is not finite at {index}; do not use this policy here")]
+    ActionNotFinite {
+        /// First such value.
+        index: usize,
+    },
+    /// The policy chose an action that does not exist or that the mask forbids.
+    #[error("the policy chose action {index}, expected an available one; do not use this policy here")]
+    ActionNotAvailable {
+        /// What it chose; -1 if its logits cannot be ordered.
+        index: i64,
+    },
+    /// `step` on a discrete policy, or `choose` on a continuous one.
+    #[error("the policy's actions are of the other kind; call `choose` for discrete and `step` for continuous ones")]
+    WrongKind,
+    /// The engine failed.
+    #[error("the engine failed; load the policy again")]
+    Engine,
+}

@@ -1,0 +1,135 @@
+//! All policies of a bundle, stepped together.
+
+use std::path::Path;
+
+use omiga_format::{Bundle, TaskSpec};
+
+use crate::{LoadOptions, Policy, Result, StepError};
+
+/// A team's policies in the order of its task.
+///
+/// # Real-time
+/// As [`Policy`]: with the native engine a step allocates nothing.
+#[derive(Debug)]
+pub struct Team {
+    task: TaskSpec,
+    policies: Vec<Policy>,
+    /// [N * A], so that a failed step leaves the caller's buffer as it was.
+    staged: Vec<f32>,
+    /// [N]
+    staged_choices: Vec<u32>,
+}
+
+impl Team {
+    /// Load a bundle's folder. [`LoadOptions::agent`] is ignored.
+    ///
+    /// # Errors
+    /// As [`Policy::from_bundle`], for the first agent that fails.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::from_bundle(&Bundle::read(path)?, options)
+    }
+
+    /// Load every agent's policy of a bundle and test each.
+    ///
+    /// # Errors
+    /// As [`Policy::from_bundle`], for the first agent that fails.
+    pub fn from_bundle(bundle: &Bundle, options: &LoadOptions) -> Result<Self> {
+        let task = bundle.manifest().task.clone();
+        let load = |agent: &omiga_format::AgentSpec| Policy::from_bundle(bundle, &agent.name, options);
+        let policies: Vec<_> = task.agents.iter().map(load).collect::<Result<_>>()?;
+        let staged = vec![0.0; policies.iter().filter(|p| !p.is_discrete()).map(Policy::action_dim).sum()];
+        let staged_choices = vec![0; policies.len()];
+        Ok(Self { task, policies, staged, staged_choices })
+    }
+
+    /// Number N of agents.
+    #[expect(clippy::len_without_is_empty, reason = "a task has at least one agent")]
+    pub fn len(&self) -> usize {
+        self.policies.len()
+    }
+
+    /// The task that the team was trained for.
+    pub fn task(&self) -> &TaskSpec {
+        &self.task
+    }
+
+    /// The policies, in the task's order.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The policies, to step them one by one.
+    pub fn policies_mut(&mut self) -> &mut [Policy] {
+        &mut self.policies
+    }
+
+    /// Everybody's action. If there is an error, `actions` are left as they were for the whole team.
+    ///
+    /// # Shapes
+    /// `obs: [N * O]`, `actions: [N * A]`, agent after agent.
+    ///
+    /// # Errors
+    /// [`StepError`]; its widths and indices are those of the whole rows.
+    #[inline]
+    pub fn step(&mut self, obs: &[f32], actions: &mut [f32]) -> Result<(), StepError> {
+        let (obs_dim, action_dim) = (self.task.obs_dim(), self.task.action_dim());
+        if self.task.is_discrete() {
+            return Err(StepError::WrongKind);
+        }
+        check_obs(obs.len(), self.policies.len() * obs_dim)?;
+        let (expected, found) = (self.staged.len(), actions.len());
+        if found != expected {
+            return Err(StepError::ActionWidth { expected, found });
+        }
+        let rows = obs.chunks_exact(obs_dim).zip(self.staged.chunks_exact_mut(action_dim));
+        for (i, (policy, (obs, action))) in self.policies.iter_mut().zip(rows).enumerate() {
+            policy.step(obs, action).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+        }
+        actions.iter_mut().zip(&self.staged).for_each(|(action, x)| *action = *x);
+        Ok(())
+    }
+
+    /// Everybody's choice. If there is an error, `actions` are left as they were for the whole team.
+    ///
+    /// # Shapes
+    /// `obs: [N * O]`, `masks: [N * A]` (true: available), `actions: [N]`, agent after agent.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    #[inline]
+    pub fn choose(&mut self, obs: &[f32], masks: &[bool], actions: &mut [u32]) -> Result<(), StepError> {
+        let (obs_dim, action_dim) = (self.task.obs_dim(), self.task.action_dim());
+        if !self.task.is_discrete() {
+            return Err(StepError::WrongKind);
+        }
+        check_obs(obs.len(), self.policies.len() * obs_dim)?;
+        let (expected, found) = (self.policies.len() * action_dim, masks.len());
+        if found != expected {
+            return Err(StepError::MaskWidth { expected, found });
+        }
+        let (expected, found) = (self.policies.len(), actions.len());
+        if found != expected {
+            return Err(StepError::ActionWidth { expected, found });
+        }
+        let rows = obs.chunks_exact(obs_dim).zip(masks.chunks_exact(action_dim)).zip(&mut self.staged_choices);
+        for (i, (policy, ((obs, mask), choice))) in self.policies.iter_mut().zip(rows).enumerate() {
+            let chosen = policy.choose(obs, mask).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+            *choice = u32::try_from(chosen).map_err(|_| StepError::Engine)?;
+        }
+        actions.iter_mut().zip(&self.staged_choices).for_each(|(action, x)| *action = *x);
+        Ok(())
+    }
+}
+
+fn check_obs(found: usize, expected: usize) -> Result<(), StepError> {
+    if found == expected { Ok(()) } else { Err(StepError::ObsWidth { expected, found }) }
+}
+
+/// Indices of one agent's row, as indices of the team's.
+fn in_team(error: StepError, obs_offset: usize, action_offset: usize) -> StepError {
+    match error {
+        StepError::ObsNotFinite { index } => StepError::ObsNotFinite { index: obs_offset + index },
+        StepError::ActionNotFinite { index } => StepError::ActionNotFinite { index: action_offset + index },
+        other => other,
+    }
+}

@@ -1,0 +1,174 @@
+//! Steps of the native engine allocate nothing, and hostile files do not allocate much.
+#![expect(unsafe_code, reason = "a global allocator cannot be written without; it only counts and passes on")]
+
+#[cfg(test)]
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use omiga_runtime::{LoadOptions, Policy, Team};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// The system's allocator, with the current thread's calls and bytes counted.
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(grown: isize) {
+    CALLS.with(|c| c.set(c.get() + 1));
+    HELD.with(|held| held.set(held.get() + grown));
+    PEAK.with(|peak| peak.set(peak.get().max(HELD.get())));
+}
+
+// SAFETY: every call is passed on unchanged to the system's allocator, which keeps the contract; counting touches only
+// thread-local cells without destructors and does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller's promises, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size as isize - layout.size() as isize);
+        // SAFETY: as above.
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const STEPS: usize = 100_000;
+
+/// Allocator calls of `f`.
+fn calls(f: impl FnOnce()) -> u64 {
+    let before = CALLS.get();
+    f();
+    CALLS.get() - before
+}
+
+/// Most bytes held at once by `f`.
+fn peak(f: impl FnOnce()) -> isize {
+    let before = HELD.get();
+    PEAK.set(before);
+    f();
+    PEAK.get() - before
+}
+
+fn team(seed: u64, transform: usize, discrete: bool) -> support::Team {
+    support::Team::sized(ChaCha8Rng::seed_from_u64(seed), [18, 3, 5, 33], transform, discrete)
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(calls(|| drop(std::hint::black_box(vec![1_u8; 10]))) >= 2);
+    assert!(peak(|| drop(std::hint::black_box(vec![1_u8; 1000]))) >= 1000);
+}
+
+#[test]
+fn steps_allocate_nothing() {
+    for transform in 0..4 {
+        let mut team = team(1, transform, false);
+        let bundle = team.bundle();
+        let mut policy = Policy::from_bundle(&bundle, "agent_1", &LoadOptions::default()).unwrap();
+        let (mut obs, _) = team.case();
+        let mut action = vec![0.0; policy.action_dim()];
+        let mut failures = 0;
+        let counted = calls(|| {
+            for i in 0..STEPS {
+                // Errors are no exception.
+                obs[0] = if i % 100 == 0 { f32::NAN } else { i as f32 * 1e-4 };
+                failures += usize::from(policy.step(&obs, &mut action).is_err());
+            }
+        });
+        assert_eq!((counted, failures), (0, STEPS / 100));
+    }
+}
+
+#[test]
+fn choices_allocate_nothing() {
+    let mut team = team(2, 2, true);
+    let bundle = team.bundle();
+    let mut policy = Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap();
+    let (mut obs, mut mask) = team.case();
+    let mut failures = 0;
+    let counted = calls(|| {
+        for i in 0..STEPS {
+            obs[1] = i as f32 * 1e-4;
+            mask.fill(i % 100 != 0);
+            failures += usize::from(policy.choose(&obs, &mask).is_err());
+        }
+    });
+    assert_eq!((counted, failures), (0, STEPS / 100));
+}
+
+#[test]
+fn a_team_allocates_nothing() {
+    let mut continuous = team(3, 1, false);
+    let mut loaded = Team::from_bundle(&continuous.bundle(), &LoadOptions::default()).unwrap();
+    let obs: Vec<f32> = (0..loaded.len()).flat_map(|_| continuous.case().0).collect();
+    let mut actions = vec![0.0; loaded.len() * 5];
+    assert_eq!(calls(|| (0..STEPS / 10).for_each(|_| loaded.step(&obs, &mut actions).unwrap())), 0);
+
+    let mut discrete = team(4, 3, true);
+    let mut loaded = Team::from_bundle(&discrete.bundle(), &LoadOptions::default()).unwrap();
+    let masks = vec![true; loaded.len() * 5];
+    let mut choices = vec![0; loaded.len()];
+    assert_eq!(calls(|| (0..STEPS / 10).for_each(|_| loaded.choose(&obs, &masks, &mut choices).unwrap())), 0);
+}
+
+/// A damaged file of a few kilobytes may be refused or be another policy; it must not take much memory.
+#[test]
+fn flipped_bits_take_little_memory() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for discrete in [false, true] {
+        let good = team(6, 2, discrete).model(0).to_bytes();
+        for _ in 0..4_000 {
+            let mut bytes = good.clone();
+            for _ in 0..rng.random_range(1..=3) {
+                let at = rng.random_range(0..bytes.len() * 8);
+                bytes[at / 8] ^= 1 << (at % 8);
+            }
+            let held = peak(|| drop(Policy::from_onnx("x.onnx", &bytes, &LoadOptions::default())));
+            assert!(held < 100 << 20, "{held} bytes for a file of {}", bytes.len());
+        }
+    }
+}
+
+/// Two bytes of an empty node are more than a hundred in memory, so they are counted first.
+#[test]
+fn empty_nodes_take_little_memory() {
+    let nodes = [0x0a, 0x00].repeat(1 << 22);
+    let graph = [&[0x08, 0x06, 0x3a, 0x80, 0x80, 0x80, 0x04], &nodes[..]].concat();
+    let held = peak(|| drop(Policy::from_onnx("x.onnx", &graph, &LoadOptions::default()).unwrap_err()));
+    assert!(held < 1 << 20, "{held} bytes for a file of {}", graph.len());
+}
+
+/// One tensor in many layers is packed once.
+#[test]
+fn a_tensor_used_often_takes_its_memory_once() {
+    use omiga_format::onnx::{Attribute, Op, element_type};
+    let mut b = support::Builder::default();
+    let weights = b.constant(&[128, 128], &[1.0 / 128.0; 128 * 128]);
+    let mut x = "obs".to_owned();
+    for _ in 0..500 {
+        x = b.op(Op::Gemm, &[&x, &weights], &[Attribute::int("transB", 1)]);
+    }
+    b.output("action", element_type::FLOAT, Some(128));
+    let bytes = b.model(128, None).to_bytes();
+    let held = peak(|| drop(Policy::from_onnx("x.onnx", &bytes, &LoadOptions::default()).unwrap()));
+    assert!(held < 8 << 20, "{held} bytes for a file of {}", bytes.len());
+}

@@ -1,0 +1,32 @@
+//! Policies from file to action, through the public interface.
+
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod refusal;
+#[cfg(test)]
+mod steps;
+
+#[cfg(all(test, feature = "onnxruntime"))]
+mod onnxruntime;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// A team of random sizes.
+fn random_team(seed: u64, transform: usize, discrete: bool) -> support::Team {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let sizes = [rng.random_range(4..=40), rng.random_range(1..=3), rng.random_range(1..=6), rng.random_range(1..=70)];
+    support::Team::sized(rng, sizes, transform, discrete)
+}
+
+/// A small team: 4 observations, 2 agents, 3 actions.
+fn small_team(transform: usize, discrete: bool) -> support::Team {
+    support::Team::sized(ChaCha8Rng::seed_from_u64(9), [4, 2, 3, 5], transform, discrete)
+}
