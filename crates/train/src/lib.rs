@@ -1,1 +1,47 @@
-//! train.
+//! OMIGA and behaviour cloning on candle.
+//!
+//! In: a [`Dataset`](omiga_dataset::Dataset) and a [`config::Config`]. Out: a run folder with metrics and checkpoints.
+//! The three main types are [`config::Config`] (one TOML), [`algo::Learner`] (an algorithm with its networks) and
+//! [`Trainer`] (the loop).
+//!
+//! ```
+//! use omiga_train::config::Config;
+//!
+//! let config = Config::from_parts(&[], &["run.algorithm=bc".into(), "run.steps=2000".into()])?;
+//! assert_eq!((config.run.steps, config.data.batch_size), (2000, 128));
+//! # Ok::<(), omiga_train::Error>(())
+//! ```
+//!
+//! Deliberately absent: environments (an [`Observer`] evaluates), terminals, ONNX. This is the only crate that knows
+//! candle.
+//!
+//! # Determinism
+//! On the CPU equal configuration, data and seed give equal bytes, for a fixed number of threads, and a resumed run
+//! equals one that never stopped.
+
+pub mod algo;
+pub mod batch;
+pub mod config;
+pub mod device;
+pub mod dist;
+mod error;
+mod golden;
+pub mod loss;
+mod metrics;
+pub mod nn;
+pub mod optim;
+mod problem;
+mod run_folder;
+mod tensorboard;
+mod trainer;
+
+pub use error::{Error, Result};
+pub use metrics::{EVENTS_FILE, METRICS_FILE, Record};
+pub use problem::Problem;
+pub use run_folder::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
+pub use trainer::{EVAL_RETURN, Observer, Outcome, Trainer};
+
+/// A scalar tensor's value on the host.
+pub(crate) fn scalar(tensor: &candle_core::Tensor) -> Result<f64> {
+    Ok(tensor.to_dtype(candle_core::DType::F64)?.to_scalar()?)
+}

@@ -1,0 +1,90 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a run cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A checkpoint or a task is wrong.
+    #[error(transparent)]
+    Format(#[from] omiga_format::Error),
+    /// The dataset is wrong.
+    #[error(transparent)]
+    Dataset(#[from] omiga_dataset::Error),
+    /// candle refused: a shape that does not fit, or the device failed.
+    #[error("tensor operation failed: {0}")]
+    Candle(#[from] candle_core::Error),
+    /// A configuration that does not parse.
+    #[error("configuration {origin}: {reason}")]
+    Config {
+        /// Where it comes from: a file or `--set`.
+        origin: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A setting that cannot be.
+    #[error("configuration: `{field}` is {found}, expected {expected}")]
+    Setting {
+        /// Dotted name.
+        field: &'static str,
+        /// What is possible.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// A device that this build or machine does not have.
+    #[error("device `{device}` is not available: {reason}")]
+    Device {
+        /// What was asked for.
+        device: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A loss or gradient became NaN or infinite.
+    #[error(
+        "step {step}: `{tensor}` is {value}; the last good checkpoint is kept: lower optim.lr or raise omiga.alpha, \
+         and check the data with `omiga inspect`"
+    )]
+    NotFinite {
+        /// The update.
+        step: u64,
+        /// Which loss or gradient norm.
+        tensor: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A run folder that already holds another run.
+    #[error("`{path}` already holds a run; continue it with --resume or choose another --out")]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing to resume from.
+    #[error("`{path}` holds no checkpoint to resume from")]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A run that cannot be continued with this data or configuration.
+    #[error("cannot resume: {field} is {found}, expected {expected} as in the checkpoint")]
+    Resume {
+        /// What differs.
+        field: &'static str,
+        /// The checkpoint's value.
+        expected: String,
+        /// The present value.
+        found: String,
+    },
+    /// The evaluation callback failed.
+    #[error("evaluation at step {step} failed: {source}")]
+    Evaluation {
+        /// The update.
+        step: u64,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,99 @@
+//! The actor's inputs and outputs on recorded observations, stored with every checkpoint.
+//!
+//! Export and runtime replay them, so that neither needs this crate to know what the policy computes.
+
+use candle_core::{Device, Tensor};
+use omiga_dataset::Dataset;
+use omiga_format::{HostTensor, Range, TensorFile};
+
+use crate::nn::{Actor, Policy, to_host};
+use crate::{Problem, Result};
+
+/// Recorded raw observations, K an agent.
+#[derive(Clone, Debug)]
+pub struct GoldenInputs {
+    agents: Vec<AgentInputs>,
+}
+
+#[derive(Clone, Debug)]
+struct AgentInputs {
+    name: String,
+    /// [K, O_raw].
+    obs: Vec<f32>,
+    /// [K, A], discrete tasks only.
+    action_mask: Vec<u8>,
+    ranges: Vec<Range>,
+}
+
+impl GoldenInputs {
+    /// `k` rows of a dataset whose observations are not yet transformed.
+    pub fn sample(dataset: &Dataset, k: usize, seed: u64) -> Self {
+        let task = dataset.task();
+        let rows = dataset.raw_obs_sample(k, seed);
+        let width = task.obs_dim();
+        let inputs = |(i, agent): (usize, &omiga_format::AgentSpec)| {
+            let mut obs = vec![0.0; rows.len() * width];
+            for (row, out) in rows.iter().zip(obs.chunks_exact_mut(width)) {
+                dataset.raw_obs(*row, i, out);
+            }
+            let all = vec![1; task.action_dim()];
+            // A dead agent may have no action left; its golden case then allows them all.
+            let recorded = |row: &usize| dataset.action_mask(*row, i).filter(|mask| mask.contains(&1));
+            let mask_of = |row: &usize| recorded(row).unwrap_or(&all).to_vec();
+            let action_mask = if task.is_discrete() { rows.iter().flat_map(mask_of).collect() } else { Vec::new() };
+            AgentInputs { name: agent.name.clone(), obs, action_mask, ranges: agent.action.ranges() }
+        };
+        Self { agents: task.agents.iter().enumerate().map(inputs).collect() }
+    }
+
+    /// Add `golden.<agent>.*` as [`omiga_format::Checkpoint`] describes them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] when the device refuses.
+    pub fn save(&self, actor: &Actor, problem: &Problem, device: &Device, file: &mut TensorFile) -> Result<()> {
+        for (i, agent) in self.agents.iter().enumerate() {
+            let k = agent.obs.len() / problem.task.obs_dim();
+            let mut put =
+                |part: &str, tensor| drop(file.tensors.insert(format!("golden.{}.{part}", agent.name), tensor));
+            put("obs", HostTensor::from_f32(&[k, problem.task.obs_dim()], &agent.obs));
+            let input = agent.network_input(i, problem);
+            let input = Tensor::from_vec(input, (k, problem.actor.input_dim()), device)?
+                .to_dtype(actor.parameters.entries()[0].1.dtype())?;
+            match actor.forward(&input)? {
+                Policy::SquashedGaussian(policy) => {
+                    let mode = policy.mode()?.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+                    let physical: Vec<f32> =
+                        mode.iter().zip(agent.ranges.iter().cycle()).map(|(a, range)| to_physical(*a, range)).collect();
+                    put("action", HostTensor::from_f32(&[k, agent.ranges.len()], &physical));
+                }
+                Policy::Categorical(policy) => {
+                    let shape = (k, problem.actor.action_dim);
+                    let policy = policy.masked(&Tensor::from_slice(&agent.action_mask, shape, device)?)?;
+                    put("action", to_host(&policy.mode()?.to_dtype(candle_core::DType::I64)?)?);
+                    put("logits", to_host(&policy.logits.to_dtype(candle_core::DType::F32)?)?);
+                    put("action_mask", HostTensor::from_u8(&[shape.0, shape.1], &agent.action_mask));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AgentInputs {
+    /// Transformed observation and one-hot id, [K, O + N].
+    fn network_input(&self, index: usize, problem: &Problem) -> Vec<f32> {
+        let (width, n) = (problem.actor.obs_dim, problem.actor.n_agents);
+        let mut input = vec![0.0; self.obs.len() / problem.task.obs_dim() * (width + n)];
+        for (raw, row) in self.obs.chunks_exact(problem.task.obs_dim()).zip(input.chunks_exact_mut(width + n)) {
+            problem.transform.apply(index, raw, &mut row[..width]);
+            row[width + index] = 1.0;
+        }
+        input
+    }
+}
+
+/// [-1, 1] to [low, high].
+fn to_physical(action: f32, range: &Range) -> f32 {
+    let (half, middle) = (0.5 * (range.high - range.low), 0.5 * (range.high + range.low));
+    (action * half + middle).max(range.low).min(range.high)
+}

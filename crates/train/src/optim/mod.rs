@@ -1,0 +1,5 @@
+//! Optimisers whose whole state is named tensors.
+
+mod adam;
+
+pub use adam::{Adam, Gradients};

@@ -1,0 +1,38 @@
+//! What is to be learned: the task with everything that sizes the networks.
+
+use omiga_dataset::Dataset;
+use omiga_format::{ActorHead, ActorSpec, ObsTransform, TaskSpec};
+
+/// A task, its transform and the sizes that follow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Raw observations and physical actions.
+    pub task: TaskSpec,
+    /// From the raw observation to the network's.
+    pub transform: ObsTransform,
+    /// The policy network.
+    pub actor: ActorSpec,
+    /// Width of all agents' states concatenated.
+    pub state_dim: usize,
+}
+
+impl Problem {
+    /// The problem that a dataset poses, its observations already transformed by `transform`.
+    pub fn of(dataset: &Dataset, transform: ObsTransform, hidden: usize) -> Self {
+        let task = dataset.task().clone();
+        let head = if task.is_discrete() { ActorHead::Categorical } else { ActorHead::SquashedGaussian };
+        let actor = ActorSpec {
+            obs_dim: dataset.obs_dim(),
+            n_agents: task.n_agents(),
+            hidden,
+            action_dim: task.action_dim(),
+            head,
+        };
+        Self { state_dim: dataset.state_dim(), task, transform, actor }
+    }
+
+    /// Do the agents choose among named actions?
+    pub fn is_discrete(&self) -> bool {
+        self.actor.head == ActorHead::Categorical
+    }
+}

@@ -1,0 +1,256 @@
+//! The loop: sample, update, log, evaluate, store; and how it goes on after it was stopped.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::{DType, Device};
+use omiga_dataset::{Dataset, HostBatch, Sampler, StoredObs};
+use omiga_format::{Checkpoint, CheckpointMeta, DatasetRef, ObsTransform, TensorFile};
+
+use crate::algo::{Learner, Metrics};
+use crate::batch::Batch;
+use crate::config::{Config, TransformChoice};
+use crate::golden::GoldenInputs;
+use crate::metrics::{MetricsLog, Record, read_until};
+use crate::run_folder::RunFolder;
+use crate::{Error, Problem, Result, device};
+
+/// Name of the evaluation's mean return in the metrics.
+pub const EVAL_RETURN: &str = "eval_return";
+
+/// Stream of the run's seed from which transitions are drawn; the networks have another.
+const SAMPLER_STREAM: u64 = 2;
+
+/// Watches a run and judges its policies; the trainer itself knows no environment and no terminal.
+pub trait Observer {
+    /// After every update.
+    fn progress(&mut self, step: u64, steps: u64, metrics: &Metrics);
+
+    /// Every `run.eval_every` updates: the mean return of this checkpoint's policies, if it can be had.
+    ///
+    /// # Errors
+    /// Whatever goes wrong; it stops the run.
+    fn evaluate(&mut self, checkpoint: &Checkpoint) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All updates are done.
+    Finished,
+    /// Asked to stop; the state is stored.
+    Interrupted,
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub struct Trainer {
+    config: Config,
+    data: Prepared,
+    learner: Learner,
+    sampler: Sampler,
+    folder: RunFolder,
+    log: MetricsLog,
+    step: u64,
+    best: Option<f64>,
+}
+
+/// The dataset made ready for a configuration.
+#[derive(Debug)]
+struct Prepared {
+    problem: Problem,
+    dataset: Dataset,
+    dataset_ref: DatasetRef,
+    golden: GoldenInputs,
+    device: Device,
+}
+
+impl Trainer {
+    /// A new run in `out`. `config` must be resolved and `dataset` as loaded, its observations not transformed.
+    ///
+    /// # Errors
+    /// When the device, the transform or the folder cannot be had.
+    pub fn new(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
+        let data = Prepared::new(&config, dataset)?;
+        let learner = Learner::new(&config, &data.problem, DType::F32, &data.device)?;
+        let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
+        let folder = RunFolder::create(out, &config)?;
+        let log = MetricsLog::start(folder.path(), &[])?;
+        Ok(Self { config, data, learner, sampler, folder, log, step: 0, best: None })
+    }
+
+    /// Continue the run in `out` from its newest checkpoint. On the CPU the result is, bit for bit, that of a run that
+    /// never stopped.
+    ///
+    /// # Errors
+    /// [`Error::Resume`] when the dataset or a setting other than `run.steps` differs, and whatever is wrong with the
+    /// checkpoint.
+    pub fn resume(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
+        let folder = RunFolder::open(out);
+        let Checkpoint { meta, mut file } = folder.newest()?;
+        let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
+        let with_steps = |mut c: Config| {
+            c.run.steps = 0;
+            c
+        };
+        let differs = |field, expected: String, found: String| Err(Error::Resume { field, expected, found });
+        if with_steps(stored.clone()) != with_steps(config.clone()) {
+            return differs("the configuration", stored.to_toml()?, config.to_toml()?);
+        }
+        if dataset.sha256() != meta.dataset.sha256 {
+            return differs("the dataset's sha256", meta.dataset.sha256, dataset.sha256().to_owned());
+        }
+        let data = Prepared::new(&config, dataset)?;
+        file.tensors.retain(|name, _| !name.starts_with("golden."));
+        let learner = Learner::load(&config, &data.problem, &mut file, DType::F32, &data.device)?;
+        file.finish()?;
+        let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
+        let earlier = read_until(folder.path(), meta.step)?;
+        let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
+        let log = MetricsLog::start(folder.path(), &earlier)?;
+        Ok(Self { config, data, learner, sampler, folder, log, step: meta.step, best })
+    }
+
+    /// What is learned.
+    pub fn problem(&self) -> &Problem {
+        &self.data.problem
+    }
+
+    /// Updates done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Best mean return of an evaluation so far.
+    pub fn best(&self) -> Option<f64> {
+        self.best
+    }
+
+    /// Run to the last update, or until `stop` is set; either way the state is stored.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] as soon as a loss or gradient norm is not finite: nothing of that update is stored.
+    pub fn fit(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+        let run = self.config.run.clone();
+        let mut host = HostBatch::new(&self.data.dataset, self.config.data.batch_size);
+        while self.step < run.steps {
+            if stop.load(Ordering::Relaxed) {
+                self.store()?;
+                return Ok(Outcome::Interrupted);
+            }
+            self.sampler.fill(&self.data.dataset, &mut host);
+            let batch = Batch::upload(&host, &self.data.problem, &self.data.device)?;
+            let metrics = self.learner.update(&batch, self.step + 1)?;
+            self.step += 1;
+            require_finite(self.step, &metrics)?;
+            observer.progress(self.step, run.steps, &metrics);
+            let last = self.step == run.steps;
+            if self.step.is_multiple_of(run.log_every) || last {
+                let values = metrics.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
+                self.log.add(&Record { step: self.step, values })?;
+            }
+            if self.step.is_multiple_of(run.eval_every) || last {
+                self.evaluate(observer)?;
+            }
+            if self.step.is_multiple_of(run.checkpoint_every) || last {
+                self.store()?;
+            }
+        }
+        Ok(Outcome::Finished)
+    }
+
+    fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let checkpoint = self.checkpoint()?;
+        let step = self.step;
+        let Some(found) = observer.evaluate(&checkpoint).map_err(|source| Error::Evaluation { step, source })? else {
+            return Ok(());
+        };
+        self.log.add(&Record { step, values: BTreeMap::from([(EVAL_RETURN.to_owned(), found)]) })?;
+        if self.best.is_none_or(|best| found > best) {
+            self.best = Some(found);
+            self.folder.store_best(&checkpoint)?;
+        }
+        Ok(())
+    }
+
+    fn store(&self) -> Result<()> {
+        self.folder.store(&self.checkpoint()?, self.config.run.keep)
+    }
+
+    /// The present state.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] when the device refuses.
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
+        let name = format!("checkpoint of step {}", self.step);
+        let mut file = TensorFile { name, meta: String::new(), tensors: BTreeMap::new() };
+        self.learner.save(&mut file)?;
+        self.data.golden.save(self.learner.actor(), &self.data.problem, &self.data.device, &mut file)?;
+        let meta = CheckpointMeta {
+            schema: Checkpoint::SCHEMA,
+            omiga_version: env!("CARGO_PKG_VERSION").into(),
+            algorithm: self.config.run.algorithm.name().into(),
+            step: self.step,
+            seed: self.config.run.seed,
+            task: self.data.problem.task.clone(),
+            transform: self.data.problem.transform.clone(),
+            actor: self.data.problem.actor.clone(),
+            config: self.config.to_toml()?,
+            dataset: self.data.dataset_ref.clone(),
+            sampler_draws: self.sampler.draws(),
+        };
+        Ok(Checkpoint { meta, file })
+    }
+}
+
+impl Prepared {
+    fn new(config: &Config, dataset: Dataset) -> Result<Self> {
+        let device = device::parse(&config.run.device)?;
+        let card = dataset.card();
+        let dataset_ref = DatasetRef {
+            file: card.file.clone(),
+            sha256: dataset.sha256().to_owned(),
+            transitions: dataset.len() as u64,
+            return_mean: card.returns.mean,
+        };
+        let golden = GoldenInputs::sample(&dataset, config.run.golden, config.run.seed);
+        let transform = choose_transform(config.data.transform, &dataset)?;
+        let dataset = dataset.transformed(&transform)?;
+        let problem = Problem::of(&dataset, transform, config.network.hidden);
+        Ok(Self { problem, dataset, dataset_ref, golden, device })
+    }
+}
+
+/// The transform that a choice means for this dataset.
+fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTransform> {
+    let standardise = |with_id| ObsTransform::Standardise { with_id };
+    let by_dataset = || {
+        let (mean, std) = dataset.obs_stats();
+        ObsTransform::Dataset { mean, std }
+    };
+    let raw = dataset.stored_obs() == StoredObs::Raw;
+    let transform = match (choice, dataset.stored_obs()) {
+        (TransformChoice::Auto, StoredObs::Standardised { with_id }) => standardise(with_id),
+        (TransformChoice::Auto, StoredObs::Raw) => by_dataset(),
+        (TransformChoice::None, _) if raw => ObsTransform::None,
+        (TransformChoice::Dataset, _) if raw => by_dataset(),
+        (TransformChoice::Standardise, _) => standardise(false),
+        (TransformChoice::StandardiseWithId, _) => standardise(true),
+        (choice, stored) => {
+            return Err(Error::Setting {
+                field: "data.transform",
+                expected: format!("`auto`, as the file's observations are {stored:?}"),
+                found: format!("{choice:?}"),
+            });
+        }
+    };
+    Ok(transform)
+}
+
+fn require_finite(step: u64, metrics: &Metrics) -> Result<()> {
+    match metrics.iter().find(|(_, x)| !x.is_finite()) {
+        Some((tensor, value)) => Err(Error::NotFinite { step, tensor, value: *value }),
+        None => Ok(()),
+    }
+}
