@@ -1,1 +1,46 @@
-//! export.
+//! A trained checkpoint becomes a bundle of ONNX policies, one an agent, each proven on the checkpoint's own vectors.
+//!
+//! In: an [`omiga_format::Checkpoint`] and its hash. Out: an [`omiga_format::Bundle`] with `<agent>.onnx` for every
+//! agent, `golden.safetensors` and a model card; or an [`Error`] that names the tensor, or the agent and the case.
+//! Everything between the raw local observation and the physical action is inside the graph: the observation
+//! transform, the agent's id (folded into the first bias), squashing and bounds. The three main types are
+//! [`ActorWeights`] (what is taken from the checkpoint), [`GoldenCases`] (what the policy must answer) and [`Parity`]
+//! (how well it does).
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use omiga_format::{Checkpoint, hash};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let path = Path::new("runs/spread/last.safetensors");
+//! let bundle = omiga_export::bundle(Checkpoint::read(path)?, &hash::of_file(path)?)?;
+//! bundle.write(Path::new("bundles/spread"))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Deliberately absent: training, tensor libraries, GPUs, quantisation, clocks. The same checkpoint gives the same
+//! bytes.
+
+mod bundle;
+mod card;
+mod error;
+mod golden;
+mod graph;
+mod parity;
+mod policy;
+mod weights;
+
+#[cfg(test)]
+mod official;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use bundle::bundle;
+pub use error::{Error, Result};
+pub use golden::{Answers, GoldenCases};
+pub use parity::{PARITY_TOLERANCE, Parity};
+pub use policy::policy_model;
+pub use weights::{ActorWeights, Layer};

@@ -1,0 +1,161 @@
+//! One agent's whole policy as an ONNX model: transform, network, head.
+
+use omiga_format::onnx::{
+    ACTION, ACTION_MASK, Attribute, IR_VERSION, LOGITS, Model, OBS, OPSET, Op, OperatorSet, StringEntry, Tensor,
+    element_type,
+};
+use omiga_format::{
+    ActionSpace, CONTRACT_KEY, CheckpointMeta, MASKED_LOGIT, MIN_STD, MU_LIMIT, ObsTransform, PolicyContract, Range,
+};
+
+use crate::graph::{GraphBuilder, SCALAR, Value};
+use crate::weights::{Layer, check_widths};
+use crate::{ActorWeights, Error, Result};
+
+/// Program and format name in the model.
+const PRODUCER: &str = "omiga";
+
+/// The ONNX model of agent `agent`: raw local observation in, physical action out.
+///
+/// The actor's input is the transformed observation followed by the one-hot id. The id of one agent never changes, so
+/// its columns of the first weight are folded into the first bias.
+///
+/// # Shapes
+/// In: `obs` [batch, O] f32 and, for a discrete task, `action_mask` [batch, A] bool. Out: `action` [batch, A] f32 in
+/// physical units; or `action`, one i64 index a row, and `logits` [batch, A] f32.
+///
+/// # Errors
+/// [`Error::NoSuchAgent`], or [`Error::Contradiction`] when `actor` is not the network that `meta` describes.
+///
+/// # Determinism
+/// The same arguments give the same model: nothing here knows a clock or a random number.
+pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -> Result<Model> {
+    let task = &meta.task;
+    let no_such_agent = || Error::NoSuchAgent { index: agent, n_agents: task.n_agents() };
+    let spec = task.agents.get(agent).ok_or_else(no_such_agent)?;
+    check_widths(meta, "checkpoint")?;
+    if actor.spec() != &meta.actor {
+        let (expected, found) = (format!("{:?}", meta.actor), format!("{:?}", actor.spec()));
+        let (file, field) = ("checkpoint".to_owned(), "the actor's shape".to_owned());
+        return Err(Error::Contradiction { file, field, expected, found });
+    }
+    let contract = PolicyContract::of(task, agent, &meta.transform).ok_or_else(no_such_agent)?;
+
+    let mut graph = GraphBuilder::new(&spec.name);
+    let obs = graph.input(OBS, element_type::FLOAT, task.obs_dim());
+    let x = transform(&mut graph, &meta.transform, &obs, task.obs_dim(), agent, task.n_agents());
+    let first = actor.fc1.fold_one_hot(actor.spec().obs_dim, actor.spec().obs_dim + agent);
+    let h1 = linear(&mut graph, "fc1", &x, &first);
+    let h1 = graph.node(Op::Relu, "relu1", &[&h1]);
+    let h2 = linear(&mut graph, "fc2", &h1, &actor.fc2);
+    let h2 = graph.node(Op::Relu, "relu2", &[&h2]);
+    match &spec.action {
+        ActionSpace::Continuous(_) => command(&mut graph, &h2, &actor.head, &spec.action.ranges()),
+        ActionSpace::Discrete(names) => choice(&mut graph, &h2, &actor.head, names.len()),
+    }
+
+    let entry = |key: &str, value: &str| StringEntry { key: key.to_owned(), value: value.to_owned() };
+    Ok(Model {
+        ir_version: IR_VERSION,
+        producer_name: PRODUCER.to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        doc_string: format!(
+            "policy of agent {} in task {}: raw local observation in, physical action out",
+            spec.name, task.name
+        ),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        metadata_props: vec![
+            entry(CONTRACT_KEY, &contract.to_json()?),
+            entry("omiga.version", env!("CARGO_PKG_VERSION")),
+            entry("omiga.algorithm", &meta.algorithm),
+            entry("omiga.dataset_sha256", &meta.dataset.sha256),
+        ],
+    })
+}
+
+/// [`ObsTransform::apply`] as nodes.
+fn transform(
+    graph: &mut GraphBuilder,
+    transform: &ObsTransform,
+    obs: &Value,
+    obs_dim: usize,
+    agent: usize,
+    n_agents: usize,
+) -> Value {
+    match transform {
+        ObsTransform::None => obs.clone(),
+        ObsTransform::Standardise { with_id: false } => standardise(graph, obs),
+        ObsTransform::Standardise { with_id: true } => {
+            let pads = graph.constant(Tensor::i64("id_pads", &[4], &[0, 0, 0, n_agents as i64]));
+            let padded = graph.node(Op::Pad, "obs_padded", &[obs, &pads]);
+            let mut id = vec![0.0; obs_dim + n_agents];
+            id.iter_mut().skip(obs_dim + agent).take(1).for_each(|x| *x = 1.0);
+            let id = graph.row("id", &id);
+            let with_id = graph.node(Op::Add, "obs_with_id", &[&padded, &id]);
+            standardise(graph, &with_id)
+        }
+        ObsTransform::Dataset { mean, std } => {
+            let (mean, std) = (graph.row("obs_mean", mean), graph.row("obs_std", std));
+            let centred = graph.node(Op::Sub, "obs_centred", &[obs, &mean]);
+            graph.node(Op::Div, "obs_scaled", &[&centred, &std])
+        }
+    }
+}
+
+/// `(x - mean(x)) / max(std(x), MIN_STD)` in f32.
+///
+/// The mean is taken off twice: the f32 mean of a vector far from zero is off by a rounding of the mean's size, which
+/// divided by a small standard deviation would be visible; the mean of the difference is that rounding.
+fn standardise(graph: &mut GraphBuilder, x: &Value) -> Value {
+    let mean = graph.mean("mean", x);
+    let near = graph.node(Op::Sub, "near", &[x, &mean]);
+    let rest = graph.mean("rest", &near);
+    let centred = graph.node(Op::Sub, "centred", &[&near, &rest]);
+    let squared = graph.node(Op::Mul, "squared", &[&centred, &centred]);
+    let variance = graph.mean("variance", &squared);
+    let root = graph.node(Op::Sqrt, "root", &[&variance]);
+    let least = graph.scalar("min_std", MIN_STD);
+    let std = graph.node(Op::Max, "std", &[&root, &least]);
+    graph.node(Op::Div, "standardised", &[&centred, &std])
+}
+
+/// `x w^T + b`.
+fn linear(graph: &mut GraphBuilder, name: &str, x: &Value, layer: &Layer) -> Value {
+    let dims = [layer.outputs(), layer.inputs()];
+    let weight = graph.constant(Tensor::f32(&format!("{name}.weight"), &dims, layer.weight()));
+    let bias = graph.constant(Tensor::f32(&format!("{name}.bias"), &[layer.outputs()], layer.bias()));
+    graph.node_with(Op::Gemm, name, &[x, &weight, &bias], vec![Attribute::int("transB", 1)])
+}
+
+/// `tanh(clamp(mu))` stretched to the physical ranges, and never outside them by a rounding.
+fn command(graph: &mut GraphBuilder, hidden: &Value, head: &Layer, ranges: &[Range]) {
+    let mu = linear(graph, "mu_head", hidden, head);
+    let (low, high) = (graph.scalar("mu_low", -MU_LIMIT), graph.scalar("mu_high", MU_LIMIT));
+    let clamped = graph.node(Op::Clip, "mu", &[&mu, &low, &high]);
+    let squashed = graph.node(Op::Tanh, "squashed", &[&clamped]);
+    let each = |f: fn(f64, f64) -> f64| -> Vec<f32> {
+        ranges.iter().map(|r| f(f64::from(r.low), f64::from(r.high)) as f32).collect()
+    };
+    let half = graph.row("action_half_range", &each(|low, high| (high - low) / 2.0));
+    let middle = graph.row("action_middle", &each(|low, high| (high + low) / 2.0));
+    let low = graph.row("action_low", &each(|low, _| low));
+    let high = graph.row("action_high", &each(|_, high| high));
+    let stretched = graph.node(Op::Mul, "stretched", &[&squashed, &half]);
+    let moved = graph.node(Op::Add, "moved", &[&stretched, &middle]);
+    let above = graph.node(Op::Max, "above_low", &[&moved, &low]);
+    let action = graph.node(Op::Min, ACTION, &[&above, &high]);
+    graph.output_f32(&action, ranges.len());
+}
+
+/// The largest logit of an available action.
+fn choice(graph: &mut GraphBuilder, hidden: &Value, head: &Layer, n_actions: usize) {
+    let mask = graph.input(ACTION_MASK, element_type::BOOL, n_actions);
+    let raw = linear(graph, "out", hidden, head);
+    let masked = graph.scalar("masked_logit", MASKED_LOGIT);
+    let logits = graph.node(Op::Where, LOGITS, &[&mask, &raw, &masked]);
+    let settings = vec![Attribute::int("axis", 1), Attribute::int("keepdims", 0)];
+    let action = graph.node_with(Op::ArgMax, ACTION, &[&logits], settings);
+    graph.output(&action, element_type::INT64, SCALAR);
+    graph.output_f32(&logits, n_actions);
+}
