@@ -1,2 +1,46 @@
 //! `omiga`: from a dataset of logged multi-agent behaviour to running controllers.
-fn main() {}
+
+mod args;
+mod command;
+mod engines;
+mod evaluate;
+mod output;
+mod preset;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// What a command found; the exit code tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Done, or the answer is yes: exit code 0.
+    Yes,
+    /// The answer is no: exit code 1.
+    No,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match &args.command {
+        Command::Collect(args) => command::collect(args),
+        Command::Inspect(args) => command::inspect(args),
+        Command::Train(args) => command::train(args),
+        Command::Eval(args) => command::eval(args),
+        Command::Export(args) => command::export(args),
+        Command::Verify(args) => command::verify(args),
+        Command::Bench(args) => command::bench(args),
+    };
+    match result {
+        Ok(Verdict::Yes) => ExitCode::SUCCESS,
+        Ok(Verdict::No) => ExitCode::from(1),
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}

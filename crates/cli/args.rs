@@ -1,0 +1,188 @@
+//! The command line, as typed; nothing here touches a file.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use omiga_env::Quality;
+use omiga_runtime::EngineKind;
+
+/// Offline multi-agent reinforcement learning, from a dataset to running controllers.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Exit codes: 0 done, 1 the verdict is no, 2 could not do it.")]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record a dataset of a scripted behaviour policy
+    #[command(
+        after_help = "Example: omiga collect --task spread --quality medium-replay --episodes 2000 --out spread.hdf5"
+    )]
+    Collect(CollectArgs),
+    /// Describe a dataset, a checkpoint, a bundle or an .onnx file
+    #[command(after_help = "Example: omiga inspect spread.hdf5")]
+    Inspect(InspectArgs),
+    /// Learn policies from a dataset
+    #[command(after_help = "Example: omiga train --data spread.hdf5 --out runs/spread --set omiga.alpha=0.1\n\
+                            Continue: omiga train --data spread.hdf5 --out runs/spread --resume")]
+    Train(TrainArgs),
+    /// Play episodes with exported policies and compare their returns
+    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random --episodes 200")]
+    Eval(EvalArgs),
+    /// Turn a checkpoint into a bundle: one ONNX policy an agent
+    #[command(after_help = "Example: omiga export --checkpoint runs/spread --out runs/spread/bundle")]
+    Export(ExportArgs),
+    /// Check a bundle: hashes, and every policy against its recorded inputs and outputs
+    #[command(after_help = "Example: omiga verify models/spread --engine native")]
+    Verify(VerifyArgs),
+    /// Measure how long a policy takes to act
+    #[command(after_help = "Example: omiga bench models/spread --engine native --steps 100000")]
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CollectArgs {
+    /// The task: spread, spread-discrete
+    #[arg(long)]
+    pub task: String,
+    /// The behaviour policy: random, medium-replay, medium, medium-expert, expert
+    #[arg(long, default_value = "medium-replay")]
+    pub quality: Quality,
+    /// Number of episodes
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: u32,
+    /// Seed of the episodes; equal seeds give equal files
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The file to write
+    #[arg(long, value_name = "FILE.hdf5")]
+    pub out: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct InspectArgs {
+    /// A dataset (.hdf5), a checkpoint (.safetensors), a bundle (folder) or a policy (.onnx)
+    pub path: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
+    /// The dataset
+    #[arg(long, value_name = "FILE.hdf5")]
+    pub data: PathBuf,
+    /// Folder of the run: configuration, metrics, checkpoints
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Settings; the task's preset applies first, if there is one
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// One setting, e.g. omiga.alpha=1; may be repeated, wins over the file
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Short for --set run.algorithm=...: omiga or bc
+    #[arg(long, value_name = "ALGORITHM")]
+    pub algo: Option<String>,
+    /// Short for --set run.steps=...
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Short for --set run.seed=...
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Short for --set run.device=...: cpu or cuda:N
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Do what the official code does wherever it differs from the defaults here
+    #[arg(long)]
+    pub official: bool,
+    /// Start from the defaults, without the task's preset
+    #[arg(long)]
+    pub no_preset: bool,
+    /// Task to evaluate in; by default the dataset's own, if there is an environment of that name
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Continue the run in --out from its newest checkpoint, with the configuration stored there
+    #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "algo", "seed"])]
+    pub resume: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct EvalArgs {
+    /// Task to play; by default the first bundle's
+    #[arg(long)]
+    pub task: Option<String>,
+    /// A bundle, optionally with the name of its row; may be repeated
+    #[arg(long, value_name = "[NAME=]FOLDER")]
+    pub bundle: Vec<String>,
+    /// Add a row for uniformly random actions
+    #[arg(long)]
+    pub random: bool,
+    /// Add a row for a scripted behaviour policy; may be repeated
+    #[arg(long, value_name = "QUALITY")]
+    pub behaviour: Vec<Quality>,
+    /// Add a row for the episodes of a dataset
+    #[arg(long, value_name = "FILE.hdf5")]
+    pub data: Option<PathBuf>,
+    /// Episodes of every row
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..))]
+    pub episodes: u32,
+    /// Seed of the episodes, the same for every row
+    #[arg(long, default_value_t = 1_000_000)]
+    pub seed: u64,
+    /// native or onnxruntime
+    #[arg(long, default_value_t = EngineKind::Native)]
+    pub engine: EngineKind,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// A checkpoint, or the folder of a run (its best checkpoint, else its last)
+    #[arg(long, value_name = "PATH")]
+    pub checkpoint: PathBuf,
+    /// Folder of the bundle
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The bundle's folder
+    pub bundle: PathBuf,
+    /// native or onnxruntime; may be repeated. By default native, and onnxruntime too if its library is found
+    #[arg(long)]
+    pub engine: Vec<EngineKind>,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// The bundle's folder
+    pub bundle: PathBuf,
+    /// native or onnxruntime; may be repeated. By default native, and onnxruntime too if its library is found
+    #[arg(long)]
+    pub engine: Vec<EngineKind>,
+    /// Timed steps of each policy
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: u32,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,141 @@
+//! Returns of several policies on the same episodes, in one table.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use omiga_dataset::Dataset;
+use omiga_env::{MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, evaluate, make_env, task_names};
+use omiga_format::{Bundle, TaskSpec};
+use omiga_runtime::{LoadOptions, Team};
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::args::EvalArgs;
+use crate::evaluate::Deployed;
+use crate::output::{note, say, say_json, table};
+
+/// Half the width of a 95 % interval in standard errors.
+const Z95: f64 = 1.96;
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    return_mean: f64,
+    ci95: (f64, f64),
+    return_std: f64,
+    length_mean: f64,
+    episodes: usize,
+}
+
+#[derive(Serialize)]
+struct Report {
+    task: String,
+    engine: String,
+    seed: u64,
+    rows: Vec<Row>,
+}
+
+/// `omiga eval`.
+pub fn eval(args: &EvalArgs) -> Result<Verdict> {
+    let bundles: Vec<(String, Bundle)> = args.bundle.iter().map(|text| named_bundle(text)).collect::<Result<_>>()?;
+    let task = match (&args.task, bundles.first()) {
+        (Some(task), _) => task.clone(),
+        (None, Some((_, bundle))) => bundle.manifest().task.name.clone(),
+        (None, None) => anyhow::bail!("nothing says which task: give --task or --bundle"),
+    };
+    let mut rows = Vec::new();
+    if let Some(path) = &args.data {
+        rows.push(dataset_row(path)?);
+    }
+    let engine = args.engine.to_string();
+    if args.task.is_none() && !task_names().contains(&task.as_str()) {
+        note(format!("task `{task}` has no environment here: its policies are not played"));
+        show(&Report { task, engine, seed: args.seed, rows }, args.json)?;
+        return Ok(Verdict::Yes);
+    }
+    let mut env = make_env(&task)?;
+    let spec = env.task().clone();
+    let mut play = |name: &str, policy: &mut dyn TeamPolicy| -> Result<()> {
+        rows.push(played_row(name, &mut *env, policy, args)?);
+        Ok(())
+    };
+    for quality in args.random.then_some(Quality::Random).iter().chain(&args.behaviour) {
+        play(quality.name(), &mut *behaviour_policy(&spec, *quality)?)?;
+    }
+    for (name, bundle) in &bundles {
+        require_same_task(name, &bundle.manifest().task, &spec)?;
+        let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?;
+        play(name, &mut Deployed::new(team))?;
+    }
+    show(&Report { task, engine, seed: args.seed, rows }, args.json)?;
+    Ok(Verdict::Yes)
+}
+
+/// `NAME=FOLDER` or `FOLDER`, which is named by its algorithm.
+fn named_bundle(text: &str) -> Result<(String, Bundle)> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() => (Some(name.to_owned()), path),
+        _ => (None, text),
+    };
+    let bundle = Bundle::read(Path::new(path))?;
+    let name = name.unwrap_or_else(|| bundle.manifest().provenance.algorithm.clone());
+    Ok((name, bundle))
+}
+
+fn require_same_task(name: &str, bundle: &TaskSpec, env: &TaskSpec) -> Result<()> {
+    let sizes = |t: &TaskSpec| (t.n_agents(), t.obs_dim(), t.action_dim(), t.is_discrete());
+    anyhow::ensure!(
+        sizes(bundle) == sizes(env),
+        "bundle `{name}` is for task `{}` with (agents, observations, actions, discrete) {:?}, expected {:?} as in `{}`; \
+         choose another --task",
+        bundle.name,
+        sizes(bundle),
+        sizes(env),
+        env.name
+    );
+    Ok(())
+}
+
+fn dataset_row(path: &Path) -> Result<Row> {
+    let card = Dataset::load(path, &omiga_dataset::LoadOptions::default())?.card();
+    let half = Z95 * card.returns.std / (card.episodes as f64).sqrt();
+    Ok(Row {
+        name: "dataset".into(),
+        return_mean: card.returns.mean,
+        ci95: (card.returns.mean - half, card.returns.mean + half),
+        return_std: card.returns.std,
+        length_mean: card.lengths.mean,
+        episodes: usize::try_from(card.episodes).context("too many episodes")?,
+    })
+}
+
+fn played_row(name: &str, env: &mut dyn MultiAgentEnv, policy: &mut dyn TeamPolicy, args: &EvalArgs) -> Result<Row> {
+    let evaluation = evaluate(env, policy, args.episodes, args.seed)?;
+    Ok(Row {
+        name: name.to_owned(),
+        return_mean: evaluation.mean,
+        ci95: evaluation.ci95,
+        return_std: evaluation.std,
+        length_mean: evaluation.lengths.iter().map(|n| f64::from(*n)).sum::<f64>() / f64::from(args.episodes),
+        episodes: evaluation.returns.len(),
+    })
+}
+
+fn show(report: &Report, json: bool) -> Result<()> {
+    if json {
+        return say_json(report);
+    }
+    let cells = |row: &Row| {
+        vec![
+            row.name.clone(),
+            format!("{:.2}", row.return_mean),
+            format!("[{:.2}, {:.2}]", row.ci95.0, row.ci95.1),
+            format!("{:.2}", row.return_std),
+            format!("{:.1}", row.length_mean),
+            row.episodes.to_string(),
+        ]
+    };
+    let header = ["policy", "mean return", "95 % interval", "std", "steps", "episodes"];
+    say(format!("task {}, policies run by the {} engine", report.task, report.engine))?;
+    say(table(&header, 1, report.rows.iter().map(cells).collect()))
+}

@@ -1,0 +1,169 @@
+//! What is this file? A dataset, a checkpoint, a bundle or a policy.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use omiga_dataset::{Dataset, LoadOptions};
+use omiga_format::onnx::Model;
+use omiga_format::{Bundle, Checkpoint, CheckpointMeta, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic};
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::args::InspectArgs;
+use crate::output::{say, say_json, table};
+
+/// First bytes of every HDF5 file.
+const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
+/// Largest .onnx file read, 256 MiB.
+const MAX_ONNX_BYTES: u64 = 256 << 20;
+
+/// `omiga inspect`.
+pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
+    let path = &args.path;
+    if path.is_dir() {
+        return bundle(path, args.json);
+    }
+    let mut magic = Vec::new();
+    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    file.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic)?;
+    match path.extension().and_then(|e| e.to_str()) {
+        _ if magic == HDF5_MAGIC => dataset(path, args.json),
+        Some("hdf5" | "h5") => dataset(path, args.json),
+        Some("safetensors") => checkpoint(path, args.json),
+        Some("onnx") => policy(path, args.json),
+        _ => bail!(
+            "`{}` is none of the files known here; expected a dataset (.hdf5), a checkpoint (.safetensors), a bundle \
+             (folder) or a policy (.onnx)",
+            path.display()
+        ),
+    }
+}
+
+fn dataset(path: &Path, json: bool) -> Result<Verdict> {
+    let card = Dataset::load(path, &LoadOptions::default())?.card();
+    if json {
+        say_json(&card)?
+    } else {
+        say(card)?
+    }
+    Ok(Verdict::Yes)
+}
+
+#[derive(Serialize)]
+struct CheckpointReport {
+    meta: CheckpointMeta,
+    /// Shape of each tensor.
+    tensors: BTreeMap<String, Vec<usize>>,
+}
+
+fn checkpoint(path: &Path, json: bool) -> Result<Verdict> {
+    let Checkpoint { meta, file } = Checkpoint::read(path)?;
+    let tensors = file.tensors.iter().map(|(name, t)| (name.clone(), t.shape().to_vec())).collect();
+    let report = CheckpointReport { meta, tensors };
+    if json {
+        say_json(&report)?;
+        return Ok(Verdict::Yes);
+    }
+    let meta = &report.meta;
+    say(format!("checkpoint of {} after {} updates, seed {}", meta.algorithm, meta.step, meta.seed))?;
+    say(task_line(&meta.task))?;
+    say(format!(
+        "dataset {} ({} transitions, mean return {:.2})",
+        meta.dataset.file, meta.dataset.transitions, meta.dataset.return_mean
+    ))?;
+    let cells = |(name, shape): (&String, &Vec<usize>)| vec![name.clone(), format!("{shape:?}")];
+    say(table(&["tensor", "shape"], 2, report.tensors.iter().map(cells).collect()))?;
+    say(&meta.config)?;
+    Ok(Verdict::Yes)
+}
+
+fn bundle(path: &Path, json: bool) -> Result<Verdict> {
+    if !path.join(MANIFEST_FILE).is_file() {
+        bail!("`{}` holds no `{MANIFEST_FILE}`; it is not a bundle", path.display());
+    }
+    let bundle = Bundle::read(path)?;
+    let manifest: &Manifest = bundle.manifest();
+    if json {
+        say_json(manifest)?;
+        return Ok(Verdict::Yes);
+    }
+    let from = &manifest.provenance;
+    say(format!(
+        "bundle of {} after {} updates, seed {}, omiga {}",
+        from.algorithm, from.step, from.seed, from.omiga_version
+    ))?;
+    say(task_line(&manifest.task))?;
+    say(format!(
+        "dataset {} ({} transitions, mean return {:.2})",
+        from.dataset.file, from.dataset.transitions, from.dataset.return_mean
+    ))?;
+    let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
+    say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;
+    Ok(Verdict::Yes)
+}
+
+#[derive(Serialize)]
+struct PolicyReport {
+    ir_version: i64,
+    opset: i64,
+    producer: String,
+    operators: BTreeMap<String, usize>,
+    contract: Option<PolicyContract>,
+}
+
+fn policy(path: &Path, json: bool) -> Result<Verdict> {
+    let name = format!("`{}`", path.display());
+    let model = Model::parse(&name, &atomic::read(path, MAX_ONNX_BYTES)?)?;
+    let mut operators = BTreeMap::new();
+    for node in model.graph.iter().flat_map(|graph| &graph.node) {
+        *operators.entry(node.op_type.clone()).or_insert(0) += 1;
+    }
+    let opset = model.opset_import.iter().find(|o| o.domain.is_empty()).map_or(0, |o| o.version);
+    let contract = match model.contract(&name) {
+        Ok(contract) => Some(contract),
+        Err(omiga_format::Error::NoContract { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let producer = format!("{} {}", model.producer_name, model.producer_version);
+    let report = PolicyReport { ir_version: model.ir_version, opset, producer, operators, contract };
+    if json {
+        say_json(&report)?;
+        return Ok(Verdict::Yes);
+    }
+    say(format!("ONNX policy: opset {}, IR version {}, by {}", report.opset, report.ir_version, report.producer))?;
+    let operators: Vec<_> = report.operators.iter().map(|(name, n)| format!("{name} x{n}")).collect();
+    say(format!("operators: {}", operators.join(", ")))?;
+    let Some(contract) = report.contract else {
+        say("no contract: it was not exported by omiga")?;
+        return Ok(Verdict::Yes);
+    };
+    say(format!(
+        "agent {} ({} of {}) of task {}",
+        contract.agent,
+        contract.agent_index + 1,
+        contract.n_agents,
+        contract.task
+    ))?;
+    let field = |kind: &str, name: &str, unit: &str, range: Option<omiga_format::Range>| {
+        let range = range.map_or_else(String::new, |r| format!("[{}, {}]", r.low, r.high));
+        vec![kind.to_owned(), name.to_owned(), unit.to_owned(), range]
+    };
+    let mut rows: Vec<_> = contract.obs.iter().map(|f| field("obs", &f.name, &f.unit, f.range)).collect();
+    match &contract.action {
+        omiga_format::ActionSpace::Continuous(fields) => {
+            rows.extend(fields.iter().map(|f| field("action", &f.name, &f.unit, Some(f.range))));
+        }
+        omiga_format::ActionSpace::Discrete(names) => rows.extend(names.iter().map(|n| field("action", n, "", None))),
+    }
+    say(table(&["kind", "field", "unit", "range"], 4, rows))?;
+    Ok(Verdict::Yes)
+}
+
+fn task_line(task: &TaskSpec) -> String {
+    let kind = if task.is_discrete() { "choices" } else { "commands" };
+    let (agents, obs, actions) = (task.n_agents(), task.obs_dim(), task.action_dim());
+    format!("task {}: {agents} agents, {obs} observations and {actions} {kind} each", task.name)
+}

@@ -1,0 +1,17 @@
+//! One module a command.
+
+mod bench;
+mod collect;
+mod eval;
+mod export;
+mod inspect;
+mod train;
+mod verify;
+
+pub use bench::bench;
+pub use collect::collect;
+pub use eval::eval;
+pub use export::export;
+pub use inspect::inspect;
+pub use train::train;
+pub use verify::verify;

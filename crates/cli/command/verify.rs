@@ -1,0 +1,83 @@
+//! Is a bundle what it says? Hashes, then every policy against its recorded inputs and outputs.
+
+use anyhow::Result;
+use omiga_format::{Bundle, Error as FormatError};
+use omiga_runtime::EngineKind;
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::args::VerifyArgs;
+use crate::engines::{is_verdict, load_each};
+use crate::output::{complain, say, say_json, table};
+
+#[derive(Serialize)]
+struct Row {
+    engine: String,
+    agent: String,
+    cases: usize,
+    max_abs_difference: f32,
+}
+
+#[derive(Serialize)]
+struct Report {
+    bundle: String,
+    verdict: &'static str,
+    rows: Vec<Row>,
+    errors: Vec<String>,
+}
+
+/// `omiga verify`.
+pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
+    let mut report =
+        Report { bundle: args.bundle.display().to_string(), verdict: "yes", rows: Vec::new(), errors: Vec::new() };
+    match Bundle::read(&args.bundle) {
+        Err(error @ FormatError::Io { .. }) => return Err(error.into()),
+        Err(error) => report.errors.push(error.to_string()),
+        Ok(bundle) => replay(&bundle, &args.engine, &mut report)?,
+    }
+    if !report.errors.is_empty() {
+        report.verdict = "no";
+    }
+    show(&report, args.json)?;
+    Ok(if report.errors.is_empty() { Verdict::Yes } else { Verdict::No })
+}
+
+/// Loading a policy replays its golden vectors; what it measured is the result.
+fn replay(bundle: &Bundle, engines: &[EngineKind], report: &mut Report) -> Result<()> {
+    for (engine, team) in load_each(bundle, engines) {
+        match team {
+            Err(error) if is_verdict(&error) => report.errors.push(format!("{engine}: {error}")),
+            Err(error) => return Err(error.into()),
+            Ok(team) => report.rows.extend(team.policies().iter().zip(&bundle.manifest().agents).filter_map(
+                |(policy, agent)| {
+                    let test = policy.self_test()?;
+                    let (engine, agent) = (engine.to_string(), agent.name.clone());
+                    Some(Row { engine, agent, cases: test.cases, max_abs_difference: test.max_abs_difference })
+                },
+            )),
+        }
+    }
+    Ok(())
+}
+
+fn show(report: &Report, json: bool) -> Result<()> {
+    if json {
+        return say_json(report);
+    }
+    if !report.rows.is_empty() {
+        let cells = |row: &Row| {
+            vec![
+                row.engine.clone(),
+                row.agent.clone(),
+                row.cases.to_string(),
+                format!("{:.1e}", row.max_abs_difference),
+            ]
+        };
+        say(table(&["engine", "agent", "cases", "max |difference|"], 2, report.rows.iter().map(cells).collect()))?;
+    }
+    report.errors.iter().for_each(|error| complain(&anyhow::anyhow!("{error}")));
+    say(match report.errors.is_empty() {
+        true => format!("{}: verified", report.bundle),
+        false => format!("{}: NOT verified, do not deploy it", report.bundle),
+    })
+}

@@ -1,0 +1,33 @@
+//! Exported policies in an environment, through the runtime.
+
+use omiga_env::{Error, JointAction, TeamPolicy, Timestep};
+use omiga_runtime::Team;
+
+/// A bundle's policies as a team in a rollout.
+pub struct Deployed {
+    team: Team,
+    masks: Vec<bool>,
+}
+
+impl Deployed {
+    /// The team's policies, one an agent.
+    pub fn new(team: Team) -> Self {
+        let all = if team.task().is_discrete() { team.task().n_agents() * team.task().action_dim() } else { 0 };
+        Self { team, masks: vec![true; all] }
+    }
+}
+
+impl TeamPolicy for Deployed {
+    fn reset(&mut self, _seed: u64) {}
+
+    fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> omiga_env::Result<()> {
+        match actions {
+            JointAction::Continuous(values) => self.team.step(&t.obs, values),
+            JointAction::Discrete(indices) => {
+                self.masks.iter_mut().zip(&t.action_mask).for_each(|(mask, byte)| *mask = *byte != 0);
+                self.team.choose(&t.obs, &self.masks, indices)
+            }
+        }
+        .map_err(Error::policy)
+    }
+}
