@@ -1,0 +1,39 @@
+# Every target does its own set-up; nothing but Rust, a C compiler and Python 3 with pip is needed.
+# Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED DEVICE OUT (see scripts/train.sh).
+SHELL := bash
+export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
+
+.PHONY: help train test check fmt clippy doc interop setup bench clean
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+
+train: setup ## Collect, train, export, verify, evaluate; a table at the end
+	@scripts/train.sh
+
+test: setup ## Run all tests
+	cargo test --workspace
+
+check: fmt clippy test doc ## All checks, cheapest first
+
+fmt: ## Is the code formatted?
+	cargo fmt --all --check
+
+clippy: ## Lints, warnings denied
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc: ## Build the documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+interop: setup ## h5py, onnx, onnxruntime and mpe2 check what we write and play (Python)
+	@scripts/interop.sh
+
+setup: ## Fetch ONNX Runtime's library from PyPI into .deps
+	@scripts/setup.sh
+
+bench: setup ## Latency of the shipped bundle in each engine
+	cargo run --quiet --release -- bench models/spread
+
+clean: ## Remove what was built and fetched; runs/ is kept
+	rm -rf target .deps

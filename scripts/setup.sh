@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Fetch ONNX Runtime's shared library into .deps/onnxruntime. It is taken out of the wheel on PyPI; nothing is
+# installed. Does nothing, quietly, when it is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly version=1.31.1
+readonly deps=.deps folder=.deps/onnxruntime
+
+fail() {
+    echo "setup: $*" >&2
+    exit 2
+}
+
+case "$(uname -s)" in
+    Linux) library=libonnxruntime.so versioned=libonnxruntime.so.$version ;;
+    Darwin) library=libonnxruntime.dylib versioned=libonnxruntime.$version.dylib ;;
+    *) fail "no ONNX Runtime for $(uname -s) here; put its library into $folder yourself or set ORT_DYLIB_PATH" ;;
+esac
+
+[[ -s $folder/$library && $(cat "$folder/VERSION" 2>/dev/null) == "$version" ]] && exit 0
+
+command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
+python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it (on Debian: apt-get install python3-pip)"
+
+mkdir -p "$deps"
+temporary=$(mktemp -d "$deps/setup.XXXXXX")
+trap 'rm -rf "$temporary"' EXIT
+
+echo "setup: fetching ONNX Runtime $version"
+python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: -d "$temporary" \
+    "onnxruntime==$version" || fail "cannot download onnxruntime==$version; is there a network, and a wheel for $(python3 --version)?"
+
+# Only the library leaves the wheel, under a name that this script chose.
+python3 - "$temporary" "$versioned" "$library" "$version" <<'PYTHON' || fail "the wheel holds no onnxruntime/capi/$versioned"
+import pathlib, shutil, sys, zipfile
+
+temporary, (versioned, library, version) = pathlib.Path(sys.argv[1]), sys.argv[2:]
+(wheel,) = temporary.glob("onnxruntime-*.whl")
+folder = temporary / "onnxruntime"
+folder.mkdir()
+with zipfile.ZipFile(wheel) as archive:
+    with archive.open(f"onnxruntime/capi/{versioned}") as source, (folder / library).open("wb") as target:
+        shutil.copyfileobj(source, target)
+(folder / "VERSION").write_text(version + "\n")
+PYTHON
+
+rm -rf "$folder"
+mv "$temporary/onnxruntime" "$folder"
+echo "setup: $folder/$library"

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# From a dataset to running controllers: collect (unless DATA is given), train, export, verify, evaluate.
+#
+#   TASK     spread | spread-discrete                                   (default spread)
+#   QUALITY  random | medium-replay | medium | medium-expert | expert   (default medium-replay)
+#   EPISODES episodes to collect                                        (default 2000)
+#   DATA     a dataset of your own instead
+#   ALGO     omiga: OMIGA and its baseline BC; bc: BC alone             (default omiga)
+#   STEPS    updates                                                    (default: the task's preset)
+#   SEED     seed of data and training                                  (default 0)
+#   DEVICE   cpu | cuda:N                                               (default cpu)
+#   OUT      where everything is written                                (default runs/<task or file>-<algo>-seed<seed>)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TASK=${TASK:-spread} QUALITY=${QUALITY:-medium-replay} EPISODES=${EPISODES:-2000} ALGO=${ALGO:-omiga}
+SEED=${SEED:-0} DEVICE=${DEVICE:-cpu} STEPS=${STEPS:-} DATA=${DATA:-}
+name=$TASK-$QUALITY
+[[ -z $DATA ]] || name=$(basename "${DATA%.*}")
+OUT=${OUT:-runs/$name-seed$SEED}
+# The matrices are small: two threads of one run wait for each other longer than they work (docs: README, Speed).
+export RAYON_NUM_THREADS=${RAYON_NUM_THREADS:-1}
+
+fail() {
+    echo "train: $*" >&2
+    exit 2
+}
+
+case $ALGO in
+    omiga) algorithms=(bc omiga) ;;
+    bc) algorithms=(bc) ;;
+    *) fail "ALGO is \`$ALGO\`, expected omiga or bc" ;;
+esac
+[[ -z $DATA || -f $DATA ]] || fail "no file \`$DATA\`"
+
+features=()
+[[ $DEVICE == cpu ]] || features=(--features cuda)
+cargo build --release "${features[@]}"
+omiga=${CARGO_TARGET_DIR:-target}/release/omiga
+
+mkdir -p "$OUT"
+if [[ -z $DATA ]]; then
+    DATA=$OUT/data.hdf5
+    [[ -f $DATA ]] || "$omiga" collect --task "$TASK" --quality "$QUALITY" --episodes "$EPISODES" --seed "$SEED" --out "$DATA"
+fi
+
+# One algorithm a core. A run that was stopped goes on; a finished one is kept.
+train() {
+    local run=$OUT/$1 arguments=(--data "$DATA" --out "$OUT/$1")
+    if [[ -f $run/config.toml ]]; then
+        arguments+=(--resume)
+    else
+        arguments+=(--algo "$1" --seed "$SEED" --device "$DEVICE")
+    fi
+    [[ -z $STEPS ]] || arguments+=(--steps "$STEPS")
+    "$omiga" train "${arguments[@]}" 2> >(grep -E '^(step|omiga:|stopping|go on|task)' | sed "s/^/$1: /" >&2)
+}
+processes=()
+for algorithm in "${algorithms[@]}"; do
+    train "$algorithm" &
+    processes+=($!)
+done
+for process in "${processes[@]}"; do
+    wait "$process" || fail "training failed or was stopped; the same command goes on from the last checkpoint"
+done
+
+bundles=()
+for algorithm in "${algorithms[@]}"; do
+    "$omiga" export --checkpoint "$OUT/$algorithm/last.safetensors" --out "$OUT/$algorithm/bundle"
+    "$omiga" verify "$OUT/$algorithm/bundle" --engine native --engine onnxruntime
+    bundles+=(--bundle "$algorithm=$OUT/$algorithm/bundle")
+done
+
+"$omiga" eval --data "$DATA" --random "${bundles[@]}" --engine onnxruntime | tee "$OUT/results.txt"
+echo "written to $OUT: data, runs (metrics, checkpoints, TensorBoard events), bundles, results.txt"
