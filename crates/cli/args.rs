@@ -29,7 +29,7 @@ pub enum Command {
                             Continue: omiga train --data spread.hdf5 --out runs/spread --resume")]
     Train(TrainArgs),
     /// Play episodes with exported policies and compare their returns
-    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random --episodes 200")]
+    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random")]
     Eval(EvalArgs),
     /// Turn a checkpoint into a bundle: one ONNX policy an agent
     #[command(after_help = "Example: omiga export --checkpoint runs/spread --out runs/spread/bundle")]
@@ -134,7 +134,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE.hdf5")]
     pub data: Option<PathBuf>,
     /// Episodes of every row
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
     pub episodes: u32,
     /// Seed of the episodes, the same for every row
     #[arg(long, default_value_t = 1_000_000)]

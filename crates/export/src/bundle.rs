@@ -4,55 +4,55 @@ use std::collections::BTreeMap;
 
 use omiga_format::onnx::StringEntry;
 use omiga_format::{
-    AgentEntry, Bundle, Checkpoint, CheckpointMeta, GOLDEN_FILE, MODEL_CARD_FILE, Provenance, TensorFile,
+    AgentEntry, Bundle, Checkpoint, CheckpointMeta, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, Provenance, TensorFile,
 };
-use omiga_runtime::{LoadOptions, Policy};
+use omiga_runtime::{LoadOptions, Policy, SelfTest};
 
 use crate::card::ModelCard;
-use crate::{ActorWeights, Error, GoldenCases, Parity, Result, policy_model};
+use crate::{ActorWeights, Error, Result, policy_model};
+
+/// Prefix of the golden vectors' tensors in a checkpoint.
+const GOLDEN_PREFIX: &str = "golden.";
 
 /// Turn `checkpoint`, whose file has the hash `checkpoint_sha256`, into a bundle.
 ///
-/// Every policy is loaded by the native engine and must repeat the checkpoint's golden vectors.
+/// Every policy is loaded by the native engine, whose self-test makes it repeat the checkpoint's golden vectors.
 ///
 /// # Errors
 /// [`Error::Format`] and [`Error::Contradiction`] for a checkpoint that is not whole and finite, or has tensors that do
-/// not belong to one; [`Error::Load`], [`Error::Step`] and [`Error::Parity`] for a policy that is not the trainer's.
+/// not belong to one; [`Error::Policy`] for a policy that is not the trainer's.
 ///
 /// # Determinism
-/// The same checkpoint gives the same bytes. Only the parity in the model card is measured; it is as reproducible as
-/// the machine's f32 arithmetic.
+/// The same checkpoint gives the same bytes. Only the differences in the model card are measured; they are as
+/// reproducible as the machine's f32 arithmetic.
 pub fn bundle(checkpoint: Checkpoint, checkpoint_sha256: &str) -> Result<Bundle> {
     let Checkpoint { meta, mut file } = checkpoint;
     meta.task.validate()?;
     meta.transform.validate(meta.task.obs_dim())?;
     let actor = ActorWeights::take(&meta, &mut file)?;
-    let golden: Vec<GoldenCases> = (0..meta.task.n_agents())
-        .map(|agent| GoldenCases::take(&meta.task, agent, &mut file))
-        .collect::<Result<_>>()?;
+    let mut files = BTreeMap::from([(GOLDEN_FILE.to_owned(), take_golden(&mut file).to_bytes()?)]);
     file.tensors.retain(|name, _| !is_for_training_only(name));
     file.finish()?;
 
-    let mut files = BTreeMap::new();
     let mut agents = Vec::new();
-    let mut parities = Vec::new();
-    let mut golden_file = TensorFile { name: GOLDEN_FILE.to_owned(), meta: String::new(), tensors: BTreeMap::new() };
-    for (index, (agent, golden)) in meta.task.agents.iter().zip(&golden).enumerate() {
+    for (index, agent) in meta.task.agents.iter().enumerate() {
         let policy = format!("{}.onnx", agent.name);
-        let bytes = policy_bytes(&meta, &actor, index, checkpoint_sha256)?;
-        let mut loaded = Policy::from_onnx(&policy, &bytes, &LoadOptions::default())
-            .map_err(|source| Error::Load { agent: agent.name.clone(), source: Box::new(source) })?;
-        parities.push(Parity::measure(agent, &mut loaded, golden)?);
-        golden_file.tensors.extend(golden.tensors(&agent.name));
-        files.insert(policy.clone(), bytes);
+        files.insert(policy.clone(), policy_bytes(&meta, &actor, index, checkpoint_sha256)?);
         agents.push(AgentEntry { name: agent.name.clone(), policy });
     }
-    files.insert(GOLDEN_FILE.to_owned(), golden_file.to_bytes()?);
-    let card = ModelCard { meta: &meta, checkpoint_sha256, parities: &parities };
+    let assemble = |files| Bundle::new(meta.task.clone(), agents.clone(), provenance(&meta, checkpoint_sha256), files);
+    let self_tests = prove(&assemble(files.clone())?)?;
+    let card = ModelCard { meta: &meta, checkpoint_sha256, self_tests: &self_tests };
     files.insert(MODEL_CARD_FILE.to_owned(), card.to_string().into_bytes());
-    let bundle = Bundle::new(meta.task.clone(), agents, provenance(&meta, checkpoint_sha256), files)?;
-    prove(&bundle)?;
-    Ok(bundle)
+    Ok(assemble(files)?)
+}
+
+/// The golden vectors as a bundle has them: without the prefix.
+fn take_golden(file: &mut TensorFile) -> TensorFile {
+    let is_golden = |name: &String, _: &mut HostTensor| name.starts_with(GOLDEN_PREFIX);
+    let tensors = file.tensors.extract_if(.., is_golden);
+    let tensors = tensors.map(|(name, tensor)| (name[GOLDEN_PREFIX.len()..].to_owned(), tensor)).collect();
+    TensorFile { name: GOLDEN_FILE.to_owned(), meta: String::new(), tensors }
 }
 
 /// Is it a checkpoint's tensor that a policy does not need?
@@ -68,13 +68,15 @@ fn policy_bytes(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize, check
     Ok(model.to_bytes())
 }
 
-/// The bundle as a whole must pass the self-test that every later load makes.
-fn prove(bundle: &Bundle) -> Result<()> {
-    for agent in &bundle.manifest().agents {
-        Policy::from_bundle(bundle, &agent.name, &LoadOptions::default())
-            .map_err(|source| Error::Load { agent: agent.name.clone(), source: Box::new(source) })?;
-    }
-    Ok(())
+/// Load every policy as any later user will: with its self-test.
+fn prove(bundle: &Bundle) -> Result<Vec<SelfTest>> {
+    let agents = bundle.manifest().agents.iter();
+    let load = |agent: &AgentEntry| {
+        let policy = Policy::from_bundle(bundle, &agent.name, &LoadOptions::default())
+            .map_err(|source| Error::Policy { agent: agent.name.clone(), source: Box::new(source) })?;
+        Ok(policy.self_test())
+    };
+    agents.map(load).filter_map(Result::transpose).collect()
 }
 
 fn provenance(meta: &CheckpointMeta, checkpoint_sha256: &str) -> Provenance {

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use omiga_format::{ActionField, ActionSpace, AgentSpec, CheckpointMeta, MANIFEST_FILE, ObsField, ObsTransform, Range};
-
-use crate::Parity;
+use omiga_runtime::SelfTest;
 
 /// Longest table printed whole.
 const MAX_ROWS: usize = 24;
@@ -16,7 +15,7 @@ pub(crate) struct ModelCard<'a> {
     pub(crate) meta: &'a CheckpointMeta,
     pub(crate) checkpoint_sha256: &'a str,
     /// The agents', in order.
-    pub(crate) parities: &'a [Parity],
+    pub(crate) self_tests: &'a [SelfTest],
 }
 
 impl fmt::Display for ModelCard<'_> {
@@ -24,7 +23,7 @@ impl fmt::Display for ModelCard<'_> {
         title(card, self.meta)?;
         task(card, self.meta)?;
         training(card, self.meta, self.checkpoint_sha256)?;
-        parity(card, self.meta, self.parities)?;
+        parity(card, self.meta, self.self_tests)?;
         usage(card, self.meta)?;
         limits(card, self.meta)?;
         configuration(card, self.meta)
@@ -141,7 +140,7 @@ fn training(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, checkpoint_sha
     writeln!(card, "| trained, exported with | omiga {}, {} |\n", cell(&meta.omiga_version), env!("CARGO_PKG_VERSION"))
 }
 
-fn parity(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, parities: &[Parity]) -> fmt::Result {
+fn parity(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, self_tests: &[SelfTest]) -> fmt::Result {
     writeln!(card, "## Parity with the trainer\n")?;
     writeln!(
         card,
@@ -150,8 +149,8 @@ fn parity(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, parities: &[Pari
     )?;
     let number = if meta.task.is_discrete() { "a logit" } else { "an action" };
     writeln!(card, "| agent | cases | largest difference of {number} |\n|---|---:|---:|")?;
-    for (agent, parity) in meta.task.agents.iter().zip(parities) {
-        writeln!(card, "| {} | {} | {:.1e} |", code(&agent.name), parity.cases, parity.max_abs_difference)?;
+    for (agent, test) in meta.task.agents.iter().zip(self_tests) {
+        writeln!(card, "| {} | {} | {:.1e} |", code(&agent.name), test.cases, test.max_abs_difference)?;
     }
     writeln!(card)
 }
@@ -268,9 +267,9 @@ mod tests {
     fn check(sample: &Sample, change: impl FnOnce(&mut CheckpointMeta), lines: &[&str]) -> String {
         let mut meta = sample.checkpoint().meta;
         change(&mut meta);
-        let parity = Parity { cases: 6, max_abs_difference: 2.5e-7 };
-        let parities = vec![parity; meta.task.n_agents()];
-        let card = ModelCard { meta: &meta, checkpoint_sha256: "c0ffee", parities: &parities }.to_string();
+        let test = SelfTest { cases: 6, max_abs_difference: 2.5e-7 };
+        let self_tests = vec![test; meta.task.n_agents()];
+        let card = ModelCard { meta: &meta, checkpoint_sha256: "c0ffee", self_tests: &self_tests }.to_string();
         for line in lines {
             assert!(card.lines().any(|l| l == *line), "no line `{line}` in\n{card}");
         }

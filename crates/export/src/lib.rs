@@ -3,9 +3,8 @@
 //! In: an [`omiga_format::Checkpoint`] and its hash. Out: an [`omiga_format::Bundle`] with `<agent>.onnx` for every
 //! agent, `golden.safetensors` and a model card; or an [`Error`] that names the tensor, or the agent and the case.
 //! Everything between the raw local observation and the physical action is inside the graph: the observation
-//! transform, the agent's id (folded into the first bias), squashing and bounds. The three main types are
-//! [`ActorWeights`] (what is taken from the checkpoint), [`GoldenCases`] (what the policy must answer) and [`Parity`]
-//! (how well it does).
+//! transform, the agent's id (folded into the first bias), squashing and bounds. [`bundle`] is the whole way;
+//! [`ActorWeights`] (what is taken from the checkpoint) and [`policy_model`] (one agent's graph) are its parts.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -25,9 +24,7 @@
 mod bundle;
 mod card;
 mod error;
-mod golden;
 mod graph;
-mod parity;
 mod policy;
 mod weights;
 
@@ -40,7 +37,5 @@ mod tests;
 
 pub use bundle::bundle;
 pub use error::{Error, Result};
-pub use golden::{Answers, GoldenCases};
-pub use parity::{PARITY_TOLERANCE, Parity};
 pub use policy::policy_model;
 pub use weights::{ActorWeights, Layer};

@@ -1,8 +1,8 @@
 //! The deployable folder: a manifest, one ONNX file an agent, golden vectors and a model card.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
@@ -123,10 +123,17 @@ impl Manifest {
 }
 
 /// A whole bundle in memory, its hashes checked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Bundle {
     manifest: Manifest,
     files: BTreeMap<String, Vec<u8>>,
+}
+
+/// The manifest alone: it has every file's size and hash.
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bundle").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
 }
 
 impl Bundle {

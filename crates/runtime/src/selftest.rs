@@ -151,11 +151,11 @@ impl Comparison<'_> {
         Ok(largest as f32)
     }
 
-    /// The same choice, or one that is as good within the tolerance.
+    /// The same choice, or one whose logit is the same within the tolerance.
     fn choices(&self, logits: &[f32], expected: usize, found: usize) -> Result<()> {
         let (best, chosen) = (f64::from(logits[expected]), f64::from(logits[found]));
         let tolerance = f64::from(self.tolerance) * best.abs().max(1.0);
-        if expected == found || best - chosen <= tolerance {
+        if expected == found || (best - chosen).abs() <= tolerance {
             return Ok(());
         }
         self.fail("choice".to_owned(), expected as f64, found as f64, 0.0)
