@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use omiga_dataset::{Dataset, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
 use omiga_env::{JointAction, Timestep, behaviour_policy, episode_seed, make_env, rollout};
-use omiga_format::{ActionSpace, TaskSpec};
+use omiga_format::TaskSpec;
 
 use crate::Verdict;
 use crate::args::CollectArgs;
@@ -44,33 +44,20 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
     Ok(Verdict::Yes)
 }
 
-/// Rollouts to rows; physical actions to [-1, 1].
+/// Rollouts to rows.
 struct Recorder {
     writer: Writer,
-    /// Middle and half of each command's range, over all agents.
-    ranges: Vec<(f32, f32)>,
-    actions: Vec<f32>,
 }
 
 impl Recorder {
     fn new(task: &TaskSpec, state_dim: Option<usize>) -> Result<Self> {
-        let of_agent = |action: &ActionSpace| {
-            let ranges = action.ranges().into_iter();
-            ranges.map(|r| (0.5 * (r.high + r.low), 0.5 * (r.high - r.low))).collect::<Vec<_>>()
-        };
-        let ranges: Vec<_> = task.agents.iter().flat_map(|agent| of_agent(&agent.action)).collect();
-        let writer = Writer::new(Header::new(task.clone(), StoredObs::Raw), state_dim)?;
-        Ok(Self { writer, actions: vec![0.0; ranges.len()], ranges })
+        Ok(Self { writer: Writer::new(Header::new(task.clone(), StoredObs::Raw), state_dim)? })
     }
 
     fn push(&mut self, before: &Timestep, actions: &JointAction, after: &Timestep) -> Result<()> {
         let actions = match actions {
             JointAction::Discrete(indices) => StepActions::Discrete(indices),
-            JointAction::Continuous(values) => {
-                let scaled = values.iter().zip(&self.ranges).map(|(a, (middle, half))| (a - middle) / half);
-                self.actions.iter_mut().zip(scaled).for_each(|(to, from)| *to = from.clamp(-1.0, 1.0));
-                StepActions::Continuous(&self.actions)
-            }
+            JointAction::Continuous(values) => StepActions::Physical(values),
         };
         self.writer.push_step(StepRow {
             obs: &before.obs,

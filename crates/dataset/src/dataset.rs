@@ -112,7 +112,7 @@ impl Dataset {
         self.action_mask.is_some()
     }
 
-    /// Does it say which agents were alive?
+    /// Is some agent dead in some row?
     pub fn has_alive(&self) -> bool {
         self.alive.is_some()
     }

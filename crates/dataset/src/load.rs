@@ -172,7 +172,8 @@ impl<'a> Reading<'a> {
         let discrete = matches!(actions, ActionColumn::Discrete { .. });
         self.repaired("`avail` ignored: actions are continuous".into(), u64::from(!discrete && avail.is_some()));
         let avail = avail.map(|c| c.values).filter(|_| discrete);
-        let alive = alive.map(|c| c.values);
+        // A column in which nobody is ever dead says nothing.
+        let alive = alive.map(|c| c.values).filter(|values| values.contains(&0));
         if let Some(avail) = &avail {
             actions.check_available(self.path, n, steps, avail, alive.as_deref().unwrap_or(&[]))?;
         }

@@ -147,7 +147,8 @@ fn discrete_actions_are_checked() {
     c.insert("avail", (vec![5, 2, 4], Data::U8(vec![1; 40])));
     c.insert("alive", (vec![5, 2], Data::Bool(vec![1; 10])));
     let dataset = load(&c);
-    assert_eq!((dataset.action_dim(), dataset.has_action_mask(), dataset.has_alive()), (4, true, true));
+    // Where nobody is ever dead, nothing is kept of it.
+    assert_eq!((dataset.action_dim(), dataset.has_action_mask(), dataset.has_alive()), (4, true, false));
     // Row 1, agent 0 took 2.
     set(4 * 2 + 2, 0.0)(c.get_mut("avail").unwrap());
     assert_eq!(batch(&dataset).action_mask[8..12], [1, 1, 1, 1]);
@@ -156,6 +157,7 @@ fn discrete_actions_are_checked() {
     // The dead have no choice.
     c.insert("alive", (vec![5, 2], Data::Bool(vec![1, 1, 0, 1, 1, 1, 1, 1, 1, 1])));
     let b = batch(&load(&c));
+    assert_eq!(b.next_alive, [0, 1, 1, 1, 1, 1]);
     assert_eq!((&b.alive[..], &b.action_mask[8..12]), (&[1, 1, 0, 1, 1, 1][..], &[1, 1, 0, 1][..]));
     // Last states are not steps: nothing is taken there.
     (16..24).for_each(|i| set(i, 0.0)(c.get_mut("avail").unwrap()));

@@ -141,7 +141,7 @@ fn check(recipe: &Recipe) {
         assert_eq!((&batch.actions[..], &batch.action_indices[..]), (commands, indices));
         assert_eq!((batch.rewards[0], batch.bootstrap[0] == 1.0), (row.reward, *bootstrap));
         let mask = if recipe.masked && recipe.discrete { &row.mask[..] } else { &[] };
-        let alive = if recipe.masked { &row.alive[..] } else { &[] };
+        let alive = if dataset.has_alive() { &row.alive[..] } else { &[] };
         assert_eq!((&batch.action_mask[..], &batch.alive[..]), (mask, alive));
     }
 }
