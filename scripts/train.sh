@@ -9,7 +9,7 @@
 #   STEPS    updates                                                    (default: the task's preset)
 #   SEED     seed of data and training                                  (default 0)
 #   DEVICE   cpu | cuda:N                                               (default cpu)
-#   OUT      where everything is written                                (default runs/<task or file>-<algo>-seed<seed>)
+#   OUT      where everything is written                                (default runs/<task>-<quality>-seed<seed>)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +18,6 @@ SEED=${SEED:-0} DEVICE=${DEVICE:-cpu} STEPS=${STEPS:-} DATA=${DATA:-}
 name=$TASK-$QUALITY
 [[ -z $DATA ]] || name=$(basename "${DATA%.*}")
 OUT=${OUT:-runs/$name-seed$SEED}
-# The matrices are small: two threads of one run wait for each other longer than they work (docs: README, Speed).
-export RAYON_NUM_THREADS=${RAYON_NUM_THREADS:-1}
 
 fail() {
     echo "train: $*" >&2

@@ -21,6 +21,7 @@ use crate::evaluate::Deployed;
 use crate::output::{note, say, say_json};
 use crate::preset;
 use crate::progress::Progress;
+use crate::threads;
 
 /// Seed of the episodes of evaluations during training; other than `omiga eval`'s, so that the best checkpoint is not
 /// chosen on the episodes it is reported on.
@@ -39,6 +40,7 @@ struct Report {
 
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
+    threads::default_to_one().context("cannot start with one thread; set RAYON_NUM_THREADS yourself")?;
     let (config, dataset) = prepare(args)?;
     let env = environment(args, dataset.task())?;
     note(config.to_toml()?);

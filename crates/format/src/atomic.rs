@@ -12,11 +12,14 @@ pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> E
 }
 
 /// Write `bytes` beside `path`, flush them to disk, then rename: after a crash or a full disk `path` holds the old
-/// content or the new, never a part.
+/// content or the new, never a part. Only a file is replaced: a folder, device, pipe or socket is left alone.
 ///
 /// # Errors
 /// [`Error::Io`]; the temporary file is removed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io("cannot write", path)(std::io::Error::other("it is no file; choose another name")));
+    }
     let temporary = temporary_beside(path);
     let written = (|| {
         let mut file = File::create(&temporary)?;
@@ -78,5 +81,21 @@ mod tests {
         assert_eq!(read(&path, 3).unwrap(), b"new");
         assert!(matches!(read(&path, 2), Err(Error::TooLarge { bytes: 3, .. })));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_left_alone() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, link) = (folder.path().join("socket"), folder.path().join("link"));
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        symlink(&socket, &link).unwrap();
+        for path in [folder.path(), &socket, &link] {
+            assert!(write(path, b"x").unwrap_err().to_string().contains("it is no file"), "{}", path.display());
+        }
+        assert!(fs::metadata(&link).unwrap().file_type().is_socket());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

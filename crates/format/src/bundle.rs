@@ -193,14 +193,18 @@ impl Bundle {
     /// other folder is left alone.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Manifest`] when `folder` exists and is neither empty nor a bundle.
+    /// [`Error::Io`], or [`Error::Manifest`] when `folder` exists and is neither an empty folder nor a bundle.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        let occupied = match fs::read_dir(folder) {
+            Ok(mut entries) => entries.next().is_some(),
+            // A file, or a folder that may not be looked into.
+            Err(_) => fs::symlink_metadata(folder).is_ok(),
+        };
         if occupied && !folder.join(MANIFEST_FILE).is_file() {
             return Err(Error::Manifest {
                 field: format!("folder `{}`", folder.display()),
                 expected: "new, empty or an earlier bundle".into(),
-                found: "full of something else".into(),
+                found: "something else".into(),
             });
         }
         let temporary = atomic::temporary_beside(folder);
@@ -310,11 +314,15 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_something_else_is_left_alone() {
+    fn something_else_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
-        assert!(bundle().write(folder.path()).is_err());
-        assert!(folder.path().join("thesis.tex").is_file());
+        let file = folder.path().join("thesis.tex");
+        fs::write(&file, "x").unwrap();
+        for place in [folder.path(), &file] {
+            assert!(bundle().write(place).unwrap_err().to_string().contains("something else"));
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"x");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One TOML for a run: every setting with the paper's value and its source.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use omiga_dataset::{Actions, LoadOptions, Rewards, Timeouts};
 use serde::{Deserialize, Serialize};
 
@@ -284,6 +286,21 @@ impl Config {
         toml::to_string(self).map_err(|e| Error::Config { origin: "as resolved".into(), reason: e.to_string() })
     }
 
+    /// The settings that differ: dotted name, value here and value in `other` as TOML, sorted by name.
+    pub(crate) fn difference(&self, other: &Self) -> Result<Vec<(String, String, String)>> {
+        let (here, there) = (self.leaves()?, other.leaves()?);
+        let names: BTreeSet<_> = here.keys().chain(there.keys()).collect();
+        let value = |side: &BTreeMap<_, String>, name| side.get(name).map_or("unset", String::as_str).to_owned();
+        let all = names.into_iter().map(|name: &String| (name.clone(), value(&here, name), value(&there, name)));
+        Ok(all.filter(|(_, here, there)| here != there).collect())
+    }
+
+    fn leaves(&self) -> Result<BTreeMap<String, String>> {
+        let value = toml::Value::try_from(self);
+        let value = value.map_err(|e| Error::Config { origin: "as resolved".into(), reason: e.to_string() })?;
+        Ok(leaves("", value))
+    }
+
     fn validate(&self) -> Result<()> {
         let positive =
             |field, value: f64| require(field, "finite and above 0", value, value.is_finite() && value > 0.0);
@@ -316,6 +333,13 @@ fn require(field: &'static str, expected: &str, found: impl ToString, holds: boo
         return Ok(());
     }
     Err(Error::Setting { field, expected: expected.to_owned(), found: found.to_string() })
+}
+
+/// Every value below `value` by its dotted name.
+fn leaves(name: &str, value: toml::Value) -> BTreeMap<String, String> {
+    let toml::Value::Table(table) = value else { return BTreeMap::from([(name.to_owned(), value.to_string())]) };
+    let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
+    table.into_iter().flat_map(|(key, value)| leaves(&format!("{prefix}{key}"), value)).collect()
 }
 
 fn merge(into: &mut toml::Table, from: toml::Table) {
@@ -362,6 +386,18 @@ mod tests {
         assert_eq!(discrete.data.rewards, Rewards::ReturnToGo);
         assert!(!discrete.omiga.mask_dead && !discrete.omiga.mask_unavailable);
         assert_eq!(config.resolve(false).data.rewards, Rewards::True);
+    }
+
+    #[test]
+    fn differences_are_named() {
+        let config = Config::default();
+        assert!(config.difference(&config).unwrap().is_empty());
+        let settings = ["omiga.alpha=2".to_owned(), "data.time_limit=9".to_owned(), "run.device=cuda:1".to_owned()];
+        let other = Config::from_parts(&[], &settings).unwrap();
+        let found = config.difference(&other).unwrap();
+        let row = |field: &str, a: &str, b: &str| (field.to_owned(), a.to_owned(), b.to_owned());
+        let device = row("run.device", "\"cpu\"", "\"cuda:1\"");
+        assert_eq!(found, [row("data.time_limit", "unset", "9"), row("omiga.alpha", "10.0", "2.0"), device]);
     }
 
     #[test]

@@ -63,17 +63,11 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// Nothing to resume from.
-    #[error("`{path}` holds no checkpoint to resume from")]
-    NoCheckpoint {
-        /// The folder.
-        path: PathBuf,
-    },
     /// A run that cannot be continued with this data or configuration.
-    #[error("cannot resume: {field} is {found}, expected {expected} as in the checkpoint")]
+    #[error("cannot resume: {field} is {found}, expected {expected} as in the checkpoint; start a new run for another")]
     Resume {
-        /// What differs.
-        field: &'static str,
+        /// What differs: a setting's dotted name, or the dataset.
+        field: String,
         /// The checkpoint's value.
         expected: String,
         /// The present value.

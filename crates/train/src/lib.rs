@@ -26,12 +26,14 @@ pub mod device;
 pub mod dist;
 mod error;
 mod golden;
+mod inplace;
 pub mod loss;
 mod metrics;
 pub mod nn;
 pub mod optim;
 mod problem;
 mod run_folder;
+mod storage;
 mod tensorboard;
 mod trainer;
 

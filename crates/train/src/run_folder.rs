@@ -1,11 +1,12 @@
 //! The files of a run: configuration, metrics and checkpoints.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use omiga_format::{Checkpoint, atomic};
 
 use crate::config::Config;
+use crate::metrics::{EVENTS_FILE, METRICS_FILE};
 use crate::{Error, Result};
 
 /// The resolved configuration.
@@ -35,8 +36,9 @@ impl RunFolder {
         if path.join(CONFIG_FILE).exists() {
             return Err(Error::Occupied { path: path.to_owned() });
         }
-        atomic::write(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
-        Ok(Self { path: path.to_owned() })
+        let folder = Self::open(path);
+        folder.store_config(config)?;
+        Ok(folder)
     }
 
     /// The run in `path`.
@@ -54,13 +56,9 @@ impl RunFolder {
     /// # Errors
     /// [`omiga_format::Error::Io`].
     pub fn steps(&self) -> Result<Vec<u64>> {
-        let mut steps = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(atomic::io("cannot read", &self.path))? {
-            let name = entry.map_err(atomic::io("cannot read", &self.path))?.file_name();
-            let name = name.to_string_lossy();
-            let step = name.strip_prefix(CHECKPOINT_PREFIX).and_then(|n| n.strip_suffix(CHECKPOINT_SUFFIX));
-            steps.extend(step.and_then(|s| s.parse::<u64>().ok()));
-        }
+        let step =
+            |name: &String| name.strip_prefix(CHECKPOINT_PREFIX)?.strip_suffix(CHECKPOINT_SUFFIX)?.parse::<u64>().ok();
+        let mut steps: Vec<_> = self.names()?.iter().filter_map(step).collect();
         steps.sort_unstable();
         Ok(steps)
     }
@@ -70,22 +68,52 @@ impl RunFolder {
         self.path.join(format!("{CHECKPOINT_PREFIX}{step:09}{CHECKPOINT_SUFFIX}"))
     }
 
-    /// The newest checkpoint that can be read; a damaged one is passed over.
+    /// The newest checkpoint that can be read, if there is any; a damaged one is passed over.
     ///
     /// # Errors
-    /// [`Error::NoCheckpoint`], or why the newest is damaged if all are.
-    pub fn newest(&self) -> Result<Checkpoint> {
+    /// Why the newest is damaged, if all are.
+    pub fn newest(&self) -> Result<Option<Checkpoint>> {
         let mut first_error = None;
         for step in self.steps()?.into_iter().rev() {
             match Checkpoint::read(&self.checkpoint(step)) {
-                Ok(checkpoint) => return Ok(checkpoint),
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        Err(first_error.map_or_else(|| Error::NoCheckpoint { path: self.path.clone() }, Error::Format))
+        first_error.map_or(Ok(None), |error| Err(Error::Format(error)))
     }
 
-    /// Store a checkpoint, also as the last one, and remove all but the `keep` newest.
+    /// Store the resolved configuration.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn store_config(&self, config: &Config) -> Result<()> {
+        Ok(atomic::write(&self.path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?)
+    }
+
+    /// Remove the temporary files that a killed run left behind.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn sweep(&self) -> Result<()> {
+        for name in self.names()? {
+            let ours = [CHECKPOINT_PREFIX, BEST_FILE, LAST_FILE, CONFIG_FILE, METRICS_FILE, EVENTS_FILE];
+            let of = name.strip_prefix('.').filter(|name| name.ends_with(".tmp"));
+            if of.is_some_and(|of| ours.iter().any(|ours| of.starts_with(ours))) {
+                self.remove(&self.path.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let read = |e: fs::DirEntry| e.file_name().to_string_lossy().into_owned();
+        let entries = fs::read_dir(&self.path).and_then(|all| all.map(|e| e.map(read)).collect::<io::Result<Vec<_>>>());
+        Ok(entries.map_err(atomic::io("cannot read", &self.path))?)
+    }
+
+    /// Store a checkpoint, also as the last one. Of the others the `keep` newest before it are kept; one of a later
+    /// step can only be damaged, else the run had gone on from there.
     ///
     /// # Errors
     /// [`omiga_format::Error::Io`].
@@ -93,12 +121,13 @@ impl RunFolder {
         let bytes = checkpoint.to_bytes()?;
         atomic::write(&self.checkpoint(checkpoint.meta.step), &bytes)?;
         atomic::write(&self.path.join(LAST_FILE), &bytes)?;
-        let steps = self.steps()?;
-        for step in &steps[..steps.len().saturating_sub(keep)] {
-            let path = self.checkpoint(*step);
-            fs::remove_file(&path).map_err(atomic::io("cannot remove", &path))?;
-        }
-        Ok(())
+        let (before, later): (Vec<_>, Vec<_>) = self.steps()?.into_iter().partition(|s| *s <= checkpoint.meta.step);
+        let old = &before[..before.len().saturating_sub(keep)];
+        old.iter().chain(&later).try_for_each(|step| self.remove(&self.checkpoint(*step)))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        Ok(fs::remove_file(path).map_err(atomic::io("cannot remove", path))?)
     }
 
     /// Store the best checkpoint so far.

@@ -73,33 +73,34 @@ impl Trainer {
     /// When the device, the transform or the folder cannot be had.
     pub fn new(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
         let data = Prepared::new(&config, dataset)?;
+        let folder = RunFolder::create(out, &config)?;
+        Self::begin(config, data, folder)
+    }
+
+    fn begin(config: Config, data: Prepared, folder: RunFolder) -> Result<Self> {
         let learner = Learner::new(&config, &data.problem, DType::F32, &data.device)?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
-        let folder = RunFolder::create(out, &config)?;
         let log = MetricsLog::start(folder.path(), &[])?;
         Ok(Self { config, data, learner, sampler, folder, log, step: 0, best: None })
     }
 
-    /// Continue the run in `out` from its newest checkpoint. On the CPU the result is, bit for bit, that of a run that
-    /// never stopped.
+    /// Continue the run in `out` from its newest checkpoint, or from the start if it has none yet. On the CPU the result
+    /// is, bit for bit, that of a run that never stopped.
     ///
     /// # Errors
     /// [`Error::Resume`] when the dataset or a setting other than `run.steps` differs, and whatever is wrong with the
     /// checkpoint.
     pub fn resume(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
         let folder = RunFolder::open(out);
-        let Checkpoint { meta, mut file } = folder.newest()?;
-        let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
-        let with_steps = |mut c: Config| {
-            c.run.steps = 0;
-            c
+        let Some(Checkpoint { meta, mut file }) = folder.newest()? else {
+            folder.sweep()?;
+            return Self::begin(config.clone(), Prepared::new(&config, dataset)?, folder);
         };
-        let differs = |field, expected: String, found: String| Err(Error::Resume { field, expected, found });
-        if with_steps(stored.clone()) != with_steps(config.clone()) {
-            return differs("the configuration", stored.to_toml()?, config.to_toml()?);
-        }
+        let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
+        require_same(&stored, &config, meta.step)?;
         if dataset.sha256() != meta.dataset.sha256 {
-            return differs("the dataset's sha256", meta.dataset.sha256, dataset.sha256().to_owned());
+            let (field, expected, found) = ("the dataset's sha256", meta.dataset.sha256, dataset.sha256());
+            return Err(Error::Resume { field: field.into(), expected, found: found.into() });
         }
         let data = Prepared::new(&config, dataset)?;
         file.tensors.retain(|name, _| !name.starts_with("golden."));
@@ -109,7 +110,12 @@ impl Trainer {
         let earlier = read_until(folder.path(), meta.step)?;
         let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
         let log = MetricsLog::start(folder.path(), &earlier)?;
-        Ok(Self { config, data, learner, sampler, folder, log, step: meta.step, best })
+        let trainer = Self { config, data, learner, sampler, folder, log, step: meta.step, best };
+        // The folder as it was right after that checkpoint, whatever came between.
+        trainer.folder.sweep()?;
+        trainer.folder.store_config(&trainer.config)?;
+        trainer.store()?;
+        Ok(trainer)
     }
 
     /// What is learned.
@@ -246,6 +252,18 @@ fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTra
         }
     };
     Ok(transform)
+}
+
+/// Only the number of updates may change, and not below those done.
+fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
+    if now.run.steps < step {
+        let (expected, found) = (format!("at least {step}, the updates done"), now.run.steps.to_string());
+        return Err(Error::Setting { field: "run.steps", expected, found });
+    }
+    match stored.difference(now)?.into_iter().find(|(field, ..)| field != "run.steps") {
+        Some((field, expected, found)) => Err(Error::Resume { field: format!("`{field}`"), expected, found }),
+        None => Ok(()),
+    }
 }
 
 fn require_finite(step: u64, metrics: &Metrics) -> Result<()> {

@@ -62,7 +62,7 @@ impl Maker<'_> {
 
     /// Moments: zeros, or as stored.
     fn optimiser(&mut self, config: &Config, networks: &[&Parameters]) -> Result<crate::optim::Adam> {
-        let mut adam = crate::optim::Adam::new(&config.optim, networks)?;
+        let adam = crate::optim::Adam::new(&config.optim, networks)?;
         if let Source::File(file) = &mut self.source {
             adam.load(file, self.dtype, self.device)?;
         }

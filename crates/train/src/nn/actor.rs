@@ -1,10 +1,10 @@
 //! The policy pi(a_i | o_i), one network for all agents.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module};
 use omiga_format::{ActorHead, ActorSpec};
 
 use super::Parameters;
+use super::linear::Linear;
 use super::trunk::Trunk;
 use crate::dist::{Categorical, SquashedGaussian};
 use crate::{Result, batch::Batch};

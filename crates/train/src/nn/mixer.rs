@@ -1,9 +1,9 @@
 //! From the agents' values to the team's: Q_tot = sum_i w_i(s) Q_i + b(s), and the same w and b for V.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module};
 
 use super::Parameters;
+use super::linear::Linear;
 use super::parameters::shapes_of;
 use crate::Result;
 use crate::config::MixerKind;
@@ -53,7 +53,7 @@ impl Mixer {
             let weight = Tensor::ones((b, n_agents), dtype, device)?;
             return Ok(Mixing { weight, bias: Tensor::zeros((b, 1), dtype, device)? });
         };
-        let h = hidden.forward(state)?.relu()?; // [B, M]
+        let h = hidden.forward_relu(state)?; // [B, M]
         Ok(Mixing { weight: weight.forward(&h)?.abs()?, bias: bias.forward(&h)? })
     }
 }

@@ -2,6 +2,7 @@
 
 mod actor;
 mod critic;
+mod linear;
 mod mixer;
 mod parameters;
 mod trunk;

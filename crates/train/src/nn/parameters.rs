@@ -1,12 +1,12 @@
 //! The named tensors of one network, in one fixed order.
 
 use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::Linear;
 use omiga_format::{HostTensor, TensorFile};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Result;
+use super::linear::Linear;
+use crate::{Result, inplace};
 
 /// Do gradients flow into a network?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Parameters {
             Mode::Trained => self.entries[i].1.as_tensor().clone(),
             Mode::Frozen => self.entries[i].1.as_detached_tensor(),
         };
-        Linear::new(tensor(2 * index), Some(tensor(2 * index + 1)))
+        Linear::new(tensor(2 * index), tensor(2 * index + 1))
     }
 
     /// Move towards `online`: `target <- tau online + (1 - tau) target`.
@@ -125,7 +125,7 @@ impl Parameters {
     /// [`crate::Error::Candle`] when shapes differ.
     pub fn track(&self, online: &Self, tau: f64) -> Result<()> {
         for ((_, target), (_, online)) in self.entries.iter().zip(&online.entries) {
-            target.set(&((online.as_detached_tensor() * tau)? + (target.as_detached_tensor() * (1.0 - tau))?)?)?;
+            inplace::track(target, online, tau)?;
         }
         Ok(())
     }

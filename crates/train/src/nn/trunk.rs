@@ -1,9 +1,9 @@
 //! The two hidden layers that actor, critic and value have in common.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module};
 
 use super::Parameters;
+use super::linear::Linear;
 use crate::Result;
 
 /// `relu(fc2(relu(fc1(x))))`, hidden width H.
@@ -22,7 +22,7 @@ impl Trunk {
     /// # Shapes
     /// `x` [M, in] -> [M, H].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let h = self.fc1.forward(x)?.relu()?; // [M, H]
-        Ok(self.fc2.forward(&h)?.relu()?) // [M, H]
+        let h = self.fc1.forward_relu(x)?; // [M, H]
+        self.fc2.forward_relu(&h) // [M, H]
     }
 }

@@ -1,9 +1,9 @@
 //! The local state values V_i(o_i), one network for all agents.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module};
 
 use super::Parameters;
+use super::linear::Linear;
 use super::parameters::shapes_of;
 use super::trunk::Trunk;
 use crate::{Problem, Result};

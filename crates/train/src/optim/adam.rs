@@ -1,12 +1,12 @@
 //! Adam (Kingma and Ba 2015), stepped as PyTorch does, with the gradient norm clipped first.
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use omiga_format::TensorFile;
 
-use crate::Result;
 use crate::config::OptimConfig;
-use crate::nn::{Parameters, to_host};
+use crate::nn::{Parameters, take, to_host};
+use crate::{Result, inplace};
 
 /// Added to the norm when clipping, as `torch.nn.utils.clip_grad_norm_` does.
 const CLIP_EPS: f64 = 1e-6;
@@ -45,7 +45,7 @@ impl Gradients {
 pub struct Adam {
     config: OptimConfig,
     names: Vec<String>,
-    moments: Vec<(Tensor, Tensor)>,
+    moments: Vec<(Var, Var)>,
 }
 
 impl Adam {
@@ -56,7 +56,9 @@ impl Adam {
     pub fn new(config: &OptimConfig, networks: &[&Parameters]) -> Result<Self> {
         let vars = || networks.iter().flat_map(|p| p.entries().iter().map(|(entry, var)| (p.name(), entry, var)));
         let names = vars().map(|(network, entry, _)| format!("{network}.{entry}")).collect();
-        let zeros = |var: &Tensor| Ok((var.zeros_like()?.detach(), var.zeros_like()?.detach()));
+        let zeros = |var: &Tensor| {
+            Ok((Var::from_tensor(&var.zeros_like()?.detach())?, Var::from_tensor(&var.zeros_like()?.detach())?))
+        };
         let moments = vars().map(|(_, _, var)| zeros(var)).collect::<Result<_>>()?;
         Ok(Self { config: config.clone(), names, moments })
     }
@@ -65,10 +67,10 @@ impl Adam {
     ///
     /// # Errors
     /// What [`TensorFile::take`] finds.
-    pub fn load(&mut self, file: &mut TensorFile, dtype: DType, device: &Device) -> Result<()> {
-        for (name, (m, v)) in self.names.iter().zip(&mut self.moments) {
-            *m = crate::nn::take(file, &format!("adam.m.{name}"), m.dims(), dtype, device)?;
-            *v = crate::nn::take(file, &format!("adam.v.{name}"), v.dims(), dtype, device)?;
+    pub fn load(&self, file: &mut TensorFile, dtype: DType, device: &Device) -> Result<()> {
+        for (name, (m, v)) in self.names.iter().zip(&self.moments) {
+            m.set(&take(file, &format!("adam.m.{name}"), m.dims(), dtype, device)?)?;
+            v.set(&take(file, &format!("adam.v.{name}"), v.dims(), dtype, device)?)?;
         }
         Ok(())
     }
@@ -91,19 +93,17 @@ impl Adam {
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device refuses.
-    pub fn step(&mut self, networks: &[&Parameters], gradients: &Gradients, step: u64) -> Result<()> {
+    pub fn step(&self, networks: &[&Parameters], gradients: &Gradients, step: u64) -> Result<()> {
         let OptimConfig { lr, beta1, beta2, eps, grad_norm_clip } = self.config;
         let clip = gradients.clip_factor(grad_norm_clip);
         let t = i32::try_from(step).unwrap_or(i32::MAX);
         let (correction1, correction2) = (1.0 - beta1.powi(t), 1.0 - beta2.powi(t));
         let vars = networks.iter().flat_map(|p| p.entries());
-        for (((_, var), gradient), (m, v)) in vars.zip(&gradients.tensors).zip(&mut self.moments) {
+        for (((_, var), gradient), (m, v)) in vars.zip(&gradients.tensors).zip(&self.moments) {
             let Some(gradient) = gradient else { continue };
-            *m = ((&*m * beta1)? + (gradient * ((1.0 - beta1) * clip))?)?;
-            *v = ((&*v * beta2)? + (gradient.sqr()? * ((1.0 - beta2) * clip * clip))?)?;
-            let denominator = (v.sqrt()? * (1.0 / correction2.sqrt()))?.affine(1.0, eps)?;
-            let change = (m.div(&denominator)? * (lr / correction1))?;
-            var.set(&(var.as_detached_tensor() - change)?)?;
+            inplace::first_moment(m, gradient, beta1, clip)?;
+            inplace::second_moment(v, gradient, beta2, clip)?;
+            inplace::adam_step(var, m, v, lr / correction1, 1.0 / correction2.sqrt(), eps)?;
         }
         Ok(())
     }
