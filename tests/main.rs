@@ -1,1 +1,19 @@
-//! Integration tests.
+//! The real program, run as its users run it: each test in a fresh folder, without a network, seeded.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may fail, and says what it leaves out"
+)]
+
+mod program;
+
+mod cli;
+mod hostile;
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
+mod paper_data;
+mod refusal;
+mod resume;
+mod tidy;

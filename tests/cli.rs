@@ -1,0 +1,183 @@
+//! What every command does with tiny data.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::{Program, Run, SMALL, root};
+
+const COMMANDS: [&str; 7] = ["collect", "inspect", "train", "eval", "export", "verify", "bench"];
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let program = Program::new();
+    let listed = program.done("--help").shows("Exit codes: 0 done, 1 the verdict is no, 2 could not do it.");
+    let listed = listed.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
+    let listed: Vec<_> = listed.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
+    assert_eq!(listed, [&COMMANDS[..], &["help"]].concat());
+    for command in COMMANDS {
+        let help = program.done(&format!("{command} --help")).stdout;
+        let (options, example) = help.split_once(&format!("Example: omiga {command} ")).expect("an example");
+        let used: Vec<_> = example.split_whitespace().filter(|word| word.starts_with("--")).collect();
+        assert!(used.iter().all(|option| options.contains(option)), "{used:?} in\n{help}");
+    }
+    program.done("--version").shows(&format!("omiga {}", env!("CARGO_PKG_VERSION")));
+}
+
+/// From data to measured policies; every file that is made can be inspected.
+fn check(task: &str, algorithm: &str, actions: &str) {
+    let program = Program::new();
+    let collect = format!("collect --task {task} --quality medium --episodes 10 --seed 3 --out data.hdf5");
+    let card = program.done(&format!("{collect} --json")).json();
+    assert_eq!((&card["task"], &card["episodes"], &card["transitions"]), (&task.into(), &10.into(), &250.into()));
+    assert_eq!((&card["action_kind"], &card["timeouts"]), (&actions.into(), &10.into()));
+
+    let train = format!("train --data data.hdf5 --out run --algo {algorithm} --steps 30 {SMALL} --json");
+    let report = program.done(&train).json();
+    assert_eq!((&report["outcome"], &report["step"]), (&"finished".into(), &30.into()));
+    assert_eq!(report["best_checkpoint"], "run/best.safetensors");
+    let metrics = program.read_text("run/metrics.jsonl");
+    let losses = if algorithm == "bc" { &["policy_loss"][..] } else { &["policy_loss", "q_loss", "v_loss"] };
+    for (step, line) in [10, 20, 30].into_iter().zip(metrics.lines()) {
+        let record: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(record["step"], step);
+        assert!(losses.iter().all(|loss| record[loss].is_f64()), "{line}");
+    }
+    assert!(metrics.ends_with(&format!("{{\"step\":30,\"eval_return\":{}}}\n", report["best_return"])), "{metrics}");
+
+    let report = program.done("export --checkpoint run/last.safetensors --out bundle --json").json();
+    assert_eq!((&report["algorithm"], &report["step"]), (&algorithm.into(), &30.into()));
+    assert_eq!(report["agents"], serde_json::json!(["agent_0", "agent_1", "agent_2"]));
+    verified_and_measured(&program);
+    inspected(&program, task);
+    compared(&program, task, algorithm);
+}
+
+fn verified_and_measured(program: &Program) {
+    program.done("verify bundle --engine native").shows("bundle: verified");
+    let report = program.done("verify bundle --engine native --json").json();
+    assert_eq!(report["verdict"], "yes");
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|r| r["cases"] == 32 && r["max_abs_difference"].as_f64().unwrap() <= 1e-5), "{report}");
+    // Without a choice ONNX Runtime is tried, and left out aloud.
+    let run = program.done("verify bundle").shows("native");
+    assert!(cfg!(not(feature = "onnxruntime")) || run.stderr.contains("skipping onnxruntime"), "{run:?}");
+
+    program.done("bench bundle --engine native --steps 200").shows("p99.9 us");
+    let rows = program.done("bench bundle --engine native --steps 200 --json").json();
+    let row = &rows.as_array().unwrap()[0];
+    assert_eq!((&row["engine"], &row["agent"]), (&"native".into(), &"agent_0".into()));
+    let times = ["p50_us", "p99_us", "p999_us", "max_us"].map(|name| row[name].as_f64().unwrap());
+    assert!(times[0] > 0.0 && times.is_sorted(), "{row}");
+}
+
+fn inspected(program: &Program, task: &str) {
+    for (path, plain, key, value) in [
+        ("data.hdf5", "10 episodes, 250 transitions, 260 rows", "/task", task),
+        ("run/last.safetensors", "after 30 updates, seed 0", "/meta/task/name", task),
+        ("run/best.safetensors", "actor.fc1.weight", "/meta/dataset/file", "data.hdf5"),
+        ("bundle", "task spread", "/task/name", task),
+        ("bundle/agent_1.onnx", "agent agent_1 (2 of 3) of task spread", "/contract/agent", "agent_1"),
+    ] {
+        program.done(&format!("inspect {path}")).shows(plain);
+        let json = program.done(&format!("inspect {path} --json")).json();
+        assert_eq!(json.pointer(key), Some(&value.into()), "{path} {key}");
+    }
+}
+
+fn compared(program: &Program, task: &str, algorithm: &str) {
+    let rows = "--data data.hdf5 --random --behaviour expert --bundle bundle --bundle mine=bundle --episodes 4";
+    let report = program.done(&format!("eval {rows} --json")).json();
+    assert_eq!((&report["task"], &report["engine"]), (&task.into(), &"native".into()));
+    let rows_of = |report: &Value| report["rows"].as_array().unwrap().clone();
+    let found = rows_of(&report);
+    let names: Vec<_> = found.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["dataset", "random", "expert", algorithm, "mine"]);
+    for row in &found {
+        let number = |pointer: &str| row.pointer(pointer).and_then(Value::as_f64).unwrap();
+        let (low, mean, high) = (number("/ci95/0"), number("/return_mean"), number("/ci95/1"));
+        assert!(low < mean && mean < high && number("/return_std") > 0.0, "{row}");
+        assert_eq!(
+            (row["episodes"].as_u64().unwrap(), number("/length_mean")),
+            (if row["name"] == "dataset" { 10 } else { 4 }, 25.0)
+        );
+    }
+    // The same episodes for every row, and again every time.
+    assert_eq!(found[3]["return_mean"], found[4]["return_mean"]);
+    assert!(found[2]["return_mean"].as_f64() > found[1]["return_mean"].as_f64(), "an expert beats chance");
+    assert_eq!(program.done(&format!("eval {rows} --json")).json(), report);
+    let other = rows_of(&program.done(&format!("eval {rows} --seed 7 --json")).json());
+    assert_eq!(other[0], found[0]);
+    assert_ne!(other[1], found[1]);
+    let table = program.done(&format!("eval --task {task} {rows}")).stdout;
+    assert!(names.iter().all(|name| table.lines().any(|line| line.contains(&format!("│ {name} ")))), "{table}");
+}
+
+#[test]
+fn omiga_from_data_to_measured_policies() {
+    check("spread", "omiga", "continuous");
+}
+
+#[test]
+fn omiga_with_discrete_actions() {
+    check("spread-discrete", "omiga", "discrete");
+}
+
+#[test]
+fn behaviour_cloning() {
+    check("spread", "bc", "continuous");
+}
+
+#[test]
+fn behaviour_cloning_with_discrete_actions() {
+    check("spread-discrete", "bc", "discrete");
+}
+
+#[test]
+fn equal_seeds_give_equal_files() {
+    let program = Program::new();
+    let collect = |seed: u32, out: &str| {
+        program.done(&format!("collect --task spread --episodes 5 --seed {seed} --out {out}"));
+        program.read(out)
+    };
+    let data = collect(1, "data.hdf5");
+    assert!(data == collect(1, "again.hdf5"));
+    assert!(data != collect(2, "other.hdf5"));
+    let train = |seed: u32, out: &str| {
+        program.done(&format!("train --data data.hdf5 --out {out} --steps 30 --seed {seed} {SMALL}"));
+        program.done(&format!("export --checkpoint {out} --out {out}-bundle"));
+        (program.files(out), program.files(&format!("{out}-bundle")))
+    };
+    let (run, bundle) = train(5, "run");
+    assert!((&run, &bundle) == (&train(5, "again").0, &program.files("again-bundle")));
+    let (other, _) = train(6, "other");
+    assert_eq!(run.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    assert!(["last.safetensors", "metrics.jsonl"].iter().all(|file| run[*file] != other[*file]));
+    // One thread is also what the program takes by itself.
+    let words = format!("train --data data.hdf5 --out default --steps 30 --seed 5 {SMALL}");
+    let mut command = program.command(&words);
+    command.env_remove("RAYON_NUM_THREADS");
+    Run::of(&words, command).expect(0);
+    assert!(program.files("default") == run);
+}
+
+#[test]
+fn the_preset_the_file_and_the_command_line_apply_in_this_order() {
+    let program = Program::with_data("spread");
+    program.write("mine.toml", b"[omiga]\ngamma = 0.5\ntau = 0.1\n");
+    let alpha_gamma_tau = |out: &str, more: &str| {
+        program.done(&format!("train --data data.hdf5 --out {out} --steps 1 {SMALL} {more}"));
+        let config = program.read_text(&format!("{out}/config.toml"));
+        let value = |key: &str| config.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).unwrap();
+        [value("alpha"), value("gamma"), value("tau")].map(|text| text.parse::<f64>().unwrap())
+    };
+    let preset = fs::read_to_string(root().join("crates/cli/preset/spread.toml")).unwrap();
+    let preset: toml::Table = preset.parse().unwrap();
+    let tuned = |key: &str, otherwise: f64| preset["omiga"].get(key).map_or(otherwise, |x| x.as_float().unwrap());
+    let alpha = tuned("alpha", 10.0);
+    assert_ne!(alpha, 10.0);
+    assert_eq!(alpha_gamma_tau("a", ""), [alpha, tuned("gamma", 0.99), tuned("tau", 0.005)]);
+    assert_eq!(alpha_gamma_tau("b", "--no-preset"), [10.0, 0.99, 0.005]);
+    assert_eq!(alpha_gamma_tau("c", "--config mine.toml --set omiga.tau=0.2"), [alpha, 0.5, 0.2]);
+}

@@ -1,0 +1,161 @@
+//! The structure of the sources: what may depend on what, and what must not be in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::program::root;
+
+const MAX_LINES: usize = 450;
+const LIBRARIES: [&str; 6] = ["format", "dataset", "env", "train", "export", "runtime"];
+
+/// Every file of the repository that git does not ignore; without git every one outside what is built and fetched.
+fn files() -> Vec<PathBuf> {
+    let git = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output();
+    let files = match git {
+        Ok(output) if output.status.success() => {
+            let names = String::from_utf8(output.stdout).unwrap();
+            names.split_terminator('\0').map(|name| root().join(name)).filter(|path| path.is_file()).collect()
+        }
+        _ => {
+            let mut files = Vec::new();
+            walk(root(), &mut files);
+            files
+        }
+    };
+    assert!(files.len() > 100, "these are not all files: {files:?}");
+    files
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        match path.is_dir() {
+            true if ["target", ".git", ".deps", "runs"].contains(&&*name) => {}
+            true => walk(&path, files),
+            false => files.push(path),
+        }
+    }
+}
+
+/// The text of every file whose name ends so.
+fn texts(ending: &str) -> Vec<(PathBuf, String)> {
+    let files = files().into_iter().filter(|path| path.to_string_lossy().ends_with(ending));
+    files.filter_map(|path| Some((path.clone(), fs::read_to_string(path).ok()?))).collect()
+}
+
+/// No source file may hold this.
+fn check(sources: &[(PathBuf, String)], forbidden: &str) {
+    let found: Vec<_> = sources.iter().filter(|(_, text)| text.contains(forbidden)).map(|(path, _)| path).collect();
+    assert!(found.is_empty(), "`{forbidden}` is in {found:?}");
+}
+
+#[test]
+fn sources_are_short_and_finished() {
+    let sources = texts(".rs");
+    let long: Vec<_> = sources.iter().filter(|(_, text)| text.lines().count() > MAX_LINES).map(|(p, _)| p).collect();
+    assert!(long.is_empty(), "longer than {MAX_LINES} lines: {long:?}");
+    // In two parts, as this file is a source too.
+    for (word, rest) in [("todo", "!("), ("unimplemented", "!("), ("dbg", "!("), ("#[igno", "re")] {
+        check(&sources, &format!("{word}{rest}"));
+    }
+    let vague = |path: &&PathBuf| {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        ["utils", "util", "common", "helpers", "base", "prelude"].contains(&&*stem)
+    };
+    let (named, _): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
+    let vague: Vec<_> = named.iter().filter(vague).collect();
+    assert!(vague.is_empty(), "{vague:?}: say what is in it");
+}
+
+#[test]
+fn libraries_have_no_unsafe_code() {
+    let crates = root().join("crates");
+    let of_libraries = |path: &Path| path.starts_with(&crates) && !path.components().any(|c| c.as_os_str() == "tests");
+    let sources: Vec<_> = texts(".rs").into_iter().filter(|(path, _)| of_libraries(path)).collect();
+    assert!(sources.len() > 50);
+    check(&sources, "unsafe");
+}
+
+#[test]
+fn every_crate_says_what_it_is() {
+    for name in LIBRARIES {
+        let folder = root().join("crates").join(name);
+        let page = fs::read_to_string(folder.join("src/lib.rs")).unwrap();
+        assert!(page.starts_with("//! "), "{name}");
+        let page = page.replace("\n//! ", " ").replace("\n//!", "\n");
+        for part in ["In: ", "Out: ", "Deliberately absent: ", "```"] {
+            assert!(page.contains(part), "the page of {name} has no `{part}`");
+        }
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        for line in ["description = \"", "license.workspace = true", "[lints]\nworkspace = true"] {
+            assert!(manifest.contains(line), "{name} has no `{line}`");
+        }
+    }
+    assert!(fs::read_to_string(root().join("Cargo.toml")).unwrap().contains("\ndescription = \""));
+}
+
+#[test]
+fn every_example_has_a_page() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for path in manifest.lines().filter_map(|line| line.strip_prefix("path = \"examples/")) {
+        let folder = root().join("examples").join(Path::new(path.trim_end_matches('"')).parent().unwrap());
+        let page = fs::read_to_string(folder.join("README.md")).unwrap_or_default();
+        assert!(page.starts_with("# ") && page.contains("cargo run"), "{}", folder.display());
+    }
+}
+
+#[test]
+fn crates_know_only_what_they_may() {
+    let manifest = |name: &str| fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+    for (name, forbidden) in [
+        ("format", &["omiga-"][..]),
+        ("dataset", &["omiga-env", "omiga-train", "omiga-export", "omiga-runtime"]),
+        ("env", &["omiga-dataset", "omiga-train", "omiga-export", "omiga-runtime"]),
+        ("train", &["omiga-env", "omiga-export", "omiga-runtime"]),
+        ("export", &["omiga-dataset", "omiga-env", "omiga-train"]),
+        ("runtime", &["omiga-dataset", "omiga-env", "omiga-train", "omiga-export", "clap"]),
+    ] {
+        let (_, dependencies) =
+            manifest(name).split_once("[dependencies]").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        for other in forbidden {
+            assert!(!dependencies.contains(other), "{name} knows {other}");
+        }
+        assert!(!dependencies.contains("anyhow"), "{name}: anyhow is for the binary");
+        assert_eq!(dependencies.contains("candle"), name == "train", "only train knows candle");
+    }
+    let (others, _): (Vec<_>, Vec<_>) =
+        texts("Cargo.toml").into_iter().filter(|(_, text)| text.contains("candle")).unzip();
+    assert_eq!(others, [root().join("Cargo.toml"), root().join("crates/train/Cargo.toml")]);
+    let of_root = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let of_root = of_root.split_once("\n[dependencies]").unwrap().1;
+    assert!(!of_root.contains("candle-"), "the program itself knows candle");
+}
+
+#[test]
+fn the_runtime_is_light() {
+    let arguments =
+        ["tree", "-p", "omiga-runtime", "-e", "normal,no-proc-macro", "--offline", "--locked", "--prefix", "none"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let mut crates: Vec<_> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    crates.sort_unstable();
+    crates.dedup();
+    assert!(crates.contains(&"omiga-format") && crates.len() <= 30, "{} crates: {crates:?}", crates.len());
+    let heavy = |name: &&&str| ["candle", "cudarc", "anyhow", "clap"].iter().any(|heavy| name.starts_with(heavy));
+    assert_eq!(crates.iter().find(heavy), None);
+}
+
+#[test]
+fn nothing_points_to_somebodys_machine() {
+    let all = texts("");
+    // In two parts, as this file is a source too.
+    for (a, b) in [("/wo", "rk/"), ("fa", "rm"), ("/ho", "me/"), ("/Us", "ers/")] {
+        check(&all, &format!("{a}{b}"));
+    }
+}
