@@ -15,6 +15,11 @@ use clap::Parser;
 
 use args::{Args, Command};
 
+/// Training allocates the same few sizes again and again; glibc hands such pages back to the system in between
+/// (measured on `spread`: 85 updates/s with glibc, 105 with this one).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a command found; the exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {

@@ -1,9 +1,10 @@
 //! One thread for candle, unless the user says otherwise.
 //!
 //! Networks of this size are a few milliseconds of work cut into hundreds of pieces: a second thread saves little, and on
-//! a busy machine the two spin while they wait for each other (measured on two cores: 60 updates/s instead of 69 when
-//! quiet, 5 instead of 60 when another program had a core). candle takes its number of threads from the environment
-//! alone, so the program starts itself anew with the variable set; it stays the same process.
+//! a busy machine the two spin while they wait for each other (measured on two cores, `spread`: 90 updates/s instead of
+//! 81 when quiet, 5 instead of 60 when another program needed a core). Two runs side by side use two cores better.
+//! candle takes its number of threads from the environment alone, so the program starts itself anew with the variable
+//! set; it stays the same process. The results do not depend on it.
 
 /// The variable that candle and its matrix products read.
 #[cfg(unix)]
