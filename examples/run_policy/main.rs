@@ -27,7 +27,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut team = Team::load(folder, &LoadOptions::default())?;
     team.policies().iter().for_each(describe);
 
-    // All buffers exist before the loop; in it nothing is allocated. A real controller has one of the policies.
+    // All buffers exist before the loop, and a step allocates nothing. A real controller has one of the policies.
     let mut obs: Vec<Vec<f32>> = team.policies().iter().map(|p| vec![0.0; p.obs_dim()]).collect();
     let mut actions: Vec<Vec<f32>> = team.policies().iter().map(|p| vec![0.0; p.action_dim()]).collect();
     for tick in 0..TICKS {
