@@ -3,7 +3,6 @@
 
 mod log;
 
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -12,7 +11,6 @@ use anyhow::{Context, Result};
 use omiga_dataset::{Dataset, Ending, Header, LastRow, StepActions, StepRow, StoredObs, Writer};
 use omiga_format::{ActionField, ActionSpace, AgentSpec, Checkpoint, ObsField, Range, TaskSpec, hash};
 use omiga_runtime::Team;
-use omiga_train::algo::Metrics;
 use omiga_train::config::Config;
 use omiga_train::{LAST_FILE, Observer, Trainer};
 
@@ -127,10 +125,4 @@ fn compare(team: &mut Team, episode: &[Moment]) -> Result<()> {
 /// Watches nothing and judges nothing: a log has no environment to play in, so the last checkpoint is taken.
 struct Quiet;
 
-impl Observer for Quiet {
-    fn progress(&mut self, _step: u64, _steps: u64, _metrics: &Metrics) {}
-
-    fn evaluate(&mut self, _: &Checkpoint) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
-        Ok(None)
-    }
-}
+impl Observer for Quiet {}

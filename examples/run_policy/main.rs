@@ -6,8 +6,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use omiga_format::ActionSpace;
-use omiga_runtime::{LoadOptions, Policy, Team};
+use omiga_runtime::{ActionSpace, LoadOptions, Policy, Team};
 
 const TICKS: u32 = 20;
 

@@ -39,6 +39,8 @@ mod team;
 mod wire;
 
 pub use error::{Error, Result, StepError};
+/// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
+pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
 pub use options::{EngineKind, LoadOptions};
 pub use policy::Policy;
 pub use selftest::SelfTest;

@@ -5,7 +5,7 @@ use std::path::Path;
 use omiga_format::onnx::Model;
 use omiga_format::{ActionSpace, Bundle, PolicyContract, atomic};
 
-use crate::engine::{Engine, Signature};
+use crate::engine::{Engine, Signature, probe};
 use crate::selftest::{self, SelfTest};
 use crate::{Error, LoadOptions, Result, StepError, wire};
 
@@ -241,11 +241,6 @@ impl Policy {
             None => Ok(()),
         }
     }
-}
-
-/// Any observation that is not constant, for the first runs.
-pub(crate) fn probe(width: usize) -> impl Iterator<Item = f32> {
-    (0..7_u8).map(|i| (f32::from(i) - 3.0) / 8.0).cycle().take(width)
 }
 
 /// NaN is no parameter, whatever the engine.

@@ -24,14 +24,17 @@ const SAMPLER_STREAM: u64 = 2;
 
 /// Watches a run and judges its policies; the trainer itself knows no environment and no terminal.
 pub trait Observer {
-    /// After every update.
-    fn progress(&mut self, step: u64, steps: u64, metrics: &Metrics);
+    /// After every update; does nothing unless overridden.
+    fn progress(&mut self, _step: u64, _steps: u64, _metrics: &Metrics) {}
 
-    /// Every `run.eval_every` updates: the mean return of this checkpoint's policies, if it can be had.
+    /// Every `run.eval_every` updates: the mean return of this checkpoint's policies, if it can be had; unless overridden
+    /// it cannot.
     ///
     /// # Errors
     /// Whatever goes wrong; it stops the run.
-    fn evaluate(&mut self, checkpoint: &Checkpoint) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>>;
+    fn evaluate(&mut self, _checkpoint: &Checkpoint) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(None)
+    }
 }
 
 /// How a run ended.

@@ -64,7 +64,7 @@ impl OnnxRuntime {
         };
         // The sizes of the outputs are known for certain only when there are some.
         let available = vec![true; engine.mask.as_ref().map_or(0, |m| width(&m.1))];
-        let probe: Vec<f32> = crate::policy::probe(obs_dim).collect();
+        let probe: Vec<f32> = super::probe(obs_dim).collect();
         engine.try_run(&probe, &available).map_err(refuse)?;
         engine.signature.action_dim = match signature.discrete {
             true => available.len(),
