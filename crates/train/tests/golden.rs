@@ -7,11 +7,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a test may fail, and says what it measured"
+    clippy::explicit_write,
+    reason = "a test may fail, and says what it measured also when it passes"
 )]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
@@ -222,11 +223,13 @@ fn check(json: &Path, device: &Device) {
     let worst_final = final_difference(&golden, &learner);
     let worst_act = act_difference(&golden, &learner);
     let case = &golden.case.case;
-    println!(
+    // Not `println!`, which a passing test would swallow.
+    let report = format!(
         "golden {case} ({device:?}): worst step difference {:.2e} ({} at step {}), worst final parameter {:.2e} ({}), \
          actions {worst_act:.2e}",
         worst_step.2, worst_step.0, worst_step.1, worst_final.1, worst_final.0
     );
+    writeln!(std::io::stdout(), "{report}").unwrap();
     assert!(worst_step.2 <= step_limit, "{case}: `{}` at step {}: {}", worst_step.0, worst_step.1, worst_step.2);
     assert!(worst_final.1 <= final_limit, "{case}: `{}`: {}", worst_final.0, worst_final.1);
     assert!(worst_act <= final_limit, "{case}: actions of the final policy differ by {worst_act}");
