@@ -70,4 +70,4 @@ for algorithm in "${algorithms[@]}"; do
 done
 
 "$omiga" eval --data "$DATA" --random "${bundles[@]}" --engine onnxruntime | tee "$OUT/results.txt"
-echo "written to $OUT: data, runs (metrics, checkpoints, TensorBoard events), bundles, results.txt"
+echo "data: $DATA; runs (metrics, checkpoints, TensorBoard events), bundles and results.txt: $OUT"

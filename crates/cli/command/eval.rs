@@ -30,7 +30,8 @@ struct Row {
 #[derive(Serialize)]
 struct Report {
     task: String,
-    engine: String,
+    /// What ran the bundles, if any were played.
+    engine: Option<String>,
     seed: u64,
     rows: Vec<Row>,
 }
@@ -47,10 +48,9 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     if let Some(path) = &args.data {
         rows.push(dataset_row(path)?);
     }
-    let engine = args.engine.to_string();
     if args.task.is_none() && !task_names().contains(&task.as_str()) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
-        show(&Report { task, engine, seed: args.seed, rows }, args.json)?;
+        show(&Report { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);
     }
     let mut env = make_env(&task)?;
@@ -67,6 +67,7 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
         let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?;
         play(name, &mut Deployed::new(team))?;
     }
+    let engine = Some(args.engine.to_string()).filter(|_| !bundles.is_empty());
     show(&Report { task, engine, seed: args.seed, rows }, args.json)?;
     Ok(Verdict::Yes)
 }
@@ -136,6 +137,7 @@ fn show(report: &Report, json: bool) -> Result<()> {
         ]
     };
     let header = ["policy", "mean return", "95 % interval", "std", "steps", "episodes"];
-    say(format!("task {}, policies run by the {} engine", report.task, report.engine))?;
+    let by = report.engine.iter().map(|engine| format!(", policies run by the {engine} engine"));
+    say(format!("task {}{}", report.task, by.collect::<String>()))?;
     say(table(&header, 1, report.rows.iter().map(cells).collect()))
 }
