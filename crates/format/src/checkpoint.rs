@@ -56,7 +56,7 @@ pub struct CheckpointMeta {
 /// | `critic.*`, `value.*`, `mixer.*`, `target_*.*` | OMIGA's other networks |
 /// | `adam.{m,v}.<network>.<parameter>` | the optimiser's moments |
 /// | `golden.<agent>.obs` [K, O] | raw observations from the dataset |
-/// | `golden.<agent>.action` [K, A] f32, physical, or [K] i64 | the policy's deterministic actions on them |
+/// | `golden.<agent>.action` [K, A] f32, physical, or `[K]` i64 | the policy's deterministic actions on them |
 /// | `golden.<agent>.action_mask` [K, A] u8, `golden.<agent>.logits` [K, A] | discrete tasks only |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {

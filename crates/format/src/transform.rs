@@ -20,9 +20,9 @@ pub enum ObsTransform {
     },
     /// `(obs - mean) / std` per field, with the statistics of the training data.
     Dataset {
-        /// Mean of each field, [O].
+        /// Mean of each field, `[O]`.
         mean: Vec<f32>,
-        /// Standard deviation of each field, [O]; at least [`MIN_STD`].
+        /// Standard deviation of each field, `[O]`; at least [`MIN_STD`].
         std: Vec<f32>,
     },
 }
@@ -57,7 +57,7 @@ impl ObsTransform {
         }
     }
 
-    /// Transform the raw observation `obs` [O] of `agent` into `out` [`Self::output_dim`].
+    /// Transform the raw observation `obs` `[O]` of `agent` into `out` [`Self::output_dim`].
     ///
     /// This is the definition that the trainer, the exported graph and the native engine are held to.
     ///

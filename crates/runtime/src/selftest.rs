@@ -23,9 +23,9 @@ pub(crate) struct Golden {
 }
 
 enum GoldenAction {
-    /// Actions [K, A] and half of each command's range [A].
+    /// Actions [K, A] and half of each command's range `[A]`.
     Commands { actions: Vec<f32>, half_ranges: Vec<f32> },
-    /// Choices [K], masks and logits [K, A].
+    /// Choices `[K]`, masks and logits [K, A].
     Choices { choices: Vec<i64>, masks: Vec<bool>, logits: Vec<f32>, action_dim: usize },
 }
 

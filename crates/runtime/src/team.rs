@@ -16,7 +16,7 @@ pub struct Team {
     policies: Vec<Policy>,
     /// [N * A], so that a failed step leaves the caller's buffer as it was.
     staged: Vec<f32>,
-    /// [N]
+    /// `[N]`
     staged_choices: Vec<u32>,
 }
 

@@ -313,7 +313,7 @@ impl Tensor {
 }
 
 impl ValueInfo {
-    /// A [batch, width] value, or [batch] without a width; the batch is the caller's choice.
+    /// A [batch, width] value, or `[batch]` without a width; the batch is the caller's choice.
     pub fn batched(name: &str, elem_type: i32, width: Option<usize>) -> Self {
         let batch = Dimension { value: Some(DimensionValue::Name("batch".into())) };
         let width = width.map(|w| Dimension { value: Some(DimensionValue::Size(w as i64)) });

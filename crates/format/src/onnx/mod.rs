@@ -19,7 +19,7 @@ use crate::{CONTRACT_KEY, Error, PolicyContract, Result};
 pub const OBS: &str = "obs";
 /// Name of a discrete policy's second input, [batch, A] bool: which actions are available.
 pub const ACTION_MASK: &str = "action_mask";
-/// Name of every policy's first output: [batch, A] f32 in physical units, or [batch] i64 indices.
+/// Name of every policy's first output: [batch, A] f32 in physical units, or `[batch]` i64 indices.
 pub const ACTION: &str = "action";
 /// Name of a discrete policy's second output, [batch, A] f32; unavailable actions have [`crate::MASKED_LOGIT`].
 pub const LOGITS: &str = "logits";

@@ -21,7 +21,7 @@ impl Categorical {
         Ok(Self { logits: mask.where_cond(&self.logits, &low)? })
     }
 
-    /// Index of the largest logit, [M] u32; the first of equals.
+    /// Index of the largest logit, `[M]` u32; the first of equals.
     pub fn mode(&self) -> Result<Tensor> {
         Ok(self.logits.argmax(D::Minus1)?)
     }
@@ -29,7 +29,7 @@ impl Categorical {
     /// log softmax(logits) at the action.
     ///
     /// # Shapes
-    /// `actions` [M, 1] u32 -> [M].
+    /// `actions` [M, 1] u32 -> `[M]`.
     ///
     /// # Gradients
     /// Into the logits.

@@ -33,7 +33,7 @@ impl SquashedGaussian {
     /// 1e-7 away from the bounds.
     ///
     /// # Shapes
-    /// `actions` [M, A] in [-1, 1] -> [M].
+    /// `actions` [M, A] in [-1, 1] -> `[M]`.
     ///
     /// # Gradients
     /// Into mu and log_sigma where their clamps are not active.

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Layout, Shape, Tensor, WithDType
 use crate::Result;
 use crate::storage::elements;
 
-/// `x w^T + b`, weight [out, in] and bias [out].
+/// `x w^T + b`, weight [out, in] and bias `[out]`.
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Tensor,

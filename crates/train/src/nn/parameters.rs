@@ -17,7 +17,7 @@ pub enum Mode {
     Frozen,
 }
 
-/// Parameters by name; weights are [out, in] and biases [out], as in PyTorch.
+/// Parameters by name; weights are [out, in] and biases `[out]`, as in PyTorch.
 #[derive(Debug)]
 pub struct Parameters {
     name: String,
