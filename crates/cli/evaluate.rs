@@ -1,6 +1,7 @@
 //! Exported policies in an environment, through the runtime.
 
 use omiga_env::{Error, JointAction, TeamPolicy, Timestep};
+use omiga_format::TaskSpec;
 use omiga_runtime::Team;
 
 /// A bundle's policies as a team in a rollout.
@@ -30,4 +31,10 @@ impl TeamPolicy for Deployed {
         }
         .map_err(Error::policy)
     }
+}
+
+/// What two tasks must have in common for the policies of one to play the other: agents, observations, actions, and
+/// whether these are discrete.
+pub fn sizes(task: &TaskSpec) -> (usize, usize, usize, bool) {
+    (task.n_agents(), task.obs_dim(), task.action_dim(), task.is_discrete())
 }

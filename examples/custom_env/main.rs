@@ -4,7 +4,6 @@
 mod operators;
 mod tanks;
 
-use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +13,6 @@ use omiga_dataset::{Dataset, Ending, Header, LastRow, LoadOptions, StepActions, 
 use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, Transition, episode_seed, evaluate, rollout};
 use omiga_format::{Checkpoint, hash};
 use omiga_runtime::Team;
-use omiga_train::algo::Metrics;
 use omiga_train::config::Config;
 use omiga_train::{LAST_FILE, Observer, Trainer};
 
@@ -53,15 +51,8 @@ fn main() -> Result<()> {
 fn collect(plant: &mut Tanks, operators: &mut Operators, path: &Path) -> Result<()> {
     let mut writer = Writer::new(Header::new(plant.task().clone(), StoredObs::Raw), plant.state_dim())?;
     for episode in 0..EPISODES {
-        // The observer of a rollout cannot fail, so the first error is kept for later.
-        let mut recorded = Ok(());
-        let mut observer = |step: &Transition<'_>| {
-            if recorded.is_ok() {
-                recorded = record(&mut writer, step);
-            }
-        };
+        let mut observer = |step: &Transition<'_>| Ok(record(&mut writer, step)?);
         rollout(plant, operators, episode_seed(0, episode), &mut observer)?;
-        recorded?;
     }
     Ok(writer.finish(path)?)
 }
@@ -109,13 +100,7 @@ fn judge(name: &str, plant: &mut Tanks, policy: &mut dyn TeamPolicy) -> Result<(
 /// Watches nothing and judges nothing: the last checkpoint is taken.
 struct Quiet;
 
-impl Observer for Quiet {
-    fn progress(&mut self, _step: u64, _steps: u64, _metrics: &Metrics) {}
-
-    fn evaluate(&mut self, _: &Checkpoint) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
-        Ok(None)
-    }
-}
+impl Observer for Quiet {}
 
 /// Exported policies as a team that can play.
 struct Deployed(Team);

@@ -1,7 +1,6 @@
 //! The whole chain as library calls: behaviour, dataset, training, ONNX bundle, policies back in the environment.
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -64,15 +63,8 @@ fn collect(env: &mut dyn MultiAgentEnv, path: &Path) -> Result<()> {
     let mut policy = behaviour_policy(env.task(), Quality::MediumReplay)?;
     let mut writer = Writer::new(Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
     for episode in 0..EPISODES {
-        // The observer of a rollout cannot fail, so the first error is kept for later.
-        let mut recorded = Ok(());
-        let mut observer = |step: &Transition<'_>| {
-            if recorded.is_ok() {
-                recorded = record(&mut writer, step);
-            }
-        };
+        let mut observer = |step: &Transition<'_>| Ok(record(&mut writer, step)?);
         rollout(env, &mut *policy, episode_seed(0, episode), &mut observer)?;
-        recorded?;
     }
     Ok(writer.finish(path)?)
 }
@@ -89,7 +81,7 @@ fn record(writer: &mut Writer, step: &Transition<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Watches the training.
+/// Watches the training. It could also judge checkpoints (`evaluate`); this example takes the last.
 struct Losses;
 
 impl Observer for Losses {
@@ -99,11 +91,6 @@ impl Observer for Losses {
             let losses: Vec<_> = losses.map(|(name, x)| format!("{name} {x:.3}")).collect();
             println!("update {step} of {steps}: {}", losses.join(", "));
         }
-    }
-
-    /// A mean return here would make the trainer keep the best checkpoint too; this example takes the last.
-    fn evaluate(&mut self, _: &Checkpoint) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
-        Ok(None)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::Verdict;
 use crate::args::EvalArgs;
-use crate::evaluate::Deployed;
+use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, say, say_json, table};
 
 /// Half the width of a 95 % interval in standard errors.
@@ -84,7 +84,6 @@ fn named_bundle(text: &str) -> Result<(String, Bundle)> {
 }
 
 fn require_same_task(name: &str, bundle: &TaskSpec, env: &TaskSpec) -> Result<()> {
-    let sizes = |t: &TaskSpec| (t.n_agents(), t.obs_dim(), t.action_dim(), t.is_discrete());
     anyhow::ensure!(
         sizes(bundle) == sizes(env),
         "bundle `{name}` is for task `{}` with (agents, observations, actions, discrete) {:?}, expected {:?} as in `{}`; \

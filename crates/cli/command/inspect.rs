@@ -8,7 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use omiga_dataset::{Dataset, LoadOptions};
 use omiga_format::onnx::Model;
-use omiga_format::{Bundle, Checkpoint, CheckpointMeta, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic};
+use omiga_format::{
+    Bundle, Checkpoint, CheckpointMeta, DatasetRef, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic,
+};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -70,10 +72,7 @@ fn checkpoint(path: &Path, json: bool) -> Result<Verdict> {
     let meta = &report.meta;
     say(format!("checkpoint of {} after {} updates, seed {}", meta.algorithm, meta.step, meta.seed))?;
     say(task_line(&meta.task))?;
-    say(format!(
-        "dataset {} ({} transitions, mean return {:.2})",
-        meta.dataset.file, meta.dataset.transitions, meta.dataset.return_mean
-    ))?;
+    say(dataset_line(&meta.dataset))?;
     let cells = |(name, shape): (&String, &Vec<usize>)| vec![name.clone(), format!("{shape:?}")];
     say(table(&["tensor", "shape"], 2, report.tensors.iter().map(cells).collect()))?;
     say(&meta.config)?;
@@ -96,10 +95,7 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
         from.algorithm, from.step, from.seed, from.omiga_version
     ))?;
     say(task_line(&manifest.task))?;
-    say(format!(
-        "dataset {} ({} transitions, mean return {:.2})",
-        from.dataset.file, from.dataset.transitions, from.dataset.return_mean
-    ))?;
+    say(dataset_line(&from.dataset))?;
     let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
     say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;
     Ok(Verdict::Yes)
@@ -166,4 +162,8 @@ fn task_line(task: &TaskSpec) -> String {
     let kind = if task.is_discrete() { "choices" } else { "commands" };
     let (agents, obs, actions) = (task.n_agents(), task.obs_dim(), task.action_dim());
     format!("task {}: {agents} agents, {obs} observations and {actions} {kind} each", task.name)
+}
+
+fn dataset_line(dataset: &DatasetRef) -> String {
+    format!("dataset {} ({} transitions, mean return {:.2})", dataset.file, dataset.transitions, dataset.return_mean)
 }

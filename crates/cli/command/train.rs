@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::Verdict;
 use crate::args::TrainArgs;
-use crate::evaluate::Deployed;
+use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, say, say_json};
 use crate::preset;
 use crate::progress::Progress;
@@ -128,7 +128,6 @@ fn environment(args: &TrainArgs, task: &TaskSpec) -> Result<Option<Box<dyn Multi
         return Ok(None);
     }
     let env = make_env(name)?;
-    let sizes = |t: &TaskSpec| (t.n_agents(), t.obs_dim(), t.action_dim(), t.is_discrete());
     let (found, expected) = (sizes(env.task()), sizes(task));
     anyhow::ensure!(
         found == expected,

@@ -161,6 +161,9 @@ pub enum Error {
     /// An environment from outside this crate failed.
     #[error("environment: {0}")]
     Environment(#[source] BoxedError),
+    /// The observer of a rollout could not do its work, e.g. record a step.
+    #[error("observer: {0}")]
+    Observer(#[source] BoxedError),
 }
 
 impl Error {

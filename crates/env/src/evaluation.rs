@@ -57,7 +57,7 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let (mut returns, mut lengths) = (Vec::new(), Vec::new());
     for i in 0..episodes {
-        let result = rollout(env, policy, seed::episode_seed(first_seed, i.into()), &mut |_| ())?;
+        let result = rollout(env, policy, seed::episode_seed(first_seed, i.into()), &mut |_| Ok(()))?;
         returns.push(result.team_return);
         lengths.push(result.steps);
     }

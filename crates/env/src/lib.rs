@@ -52,7 +52,7 @@
 //!
 //! let task = TaskSpec::anonymous("tank", 2, 1, ActionSpace::unit_box(1));
 //! let mut tank = Tank { task: task.clone(), level: 0.0, steps: 0 };
-//! let result = rollout(&mut tank, &mut UniformPolicy::new(task), 7, &mut |_step| ())?;
+//! let result = rollout(&mut tank, &mut UniformPolicy::new(task), 7, &mut |_step| Ok(()))?;
 //! assert_eq!(result.steps, 50);
 //! # Ok::<(), omiga_env::Error>(())
 //! ```

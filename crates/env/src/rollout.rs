@@ -1,6 +1,6 @@
 //! One episode of a team in an environment.
 
-use crate::{Error, JointAction, MultiAgentEnv, Result, TeamPolicy, Timestep, seed};
+use crate::{BoxedError, Error, JointAction, MultiAgentEnv, Result, TeamPolicy, Timestep, seed};
 
 /// One step of an episode, as the observer of a [`rollout`] sees it. Reward and ends are in `after`.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct EpisodeResult {
 /// Play one episode; `observer` sees every step.
 ///
 /// # Errors
-/// Whatever the policy or the environment refuses; [`Error::Buffer`], [`Error::NotFinite`] and [`Error::Endless`] if
+/// Whatever the policy, the environment or the observer refuses; [`Error::Buffer`], [`Error::NotFinite`] and [`Error::Endless`] if
 /// the environment breaks its own specification.
 ///
 /// # Determinism
@@ -40,7 +40,7 @@ pub fn rollout(
     env: &mut dyn MultiAgentEnv,
     policy: &mut dyn TeamPolicy,
     seed: u64,
-    observer: &mut dyn FnMut(&Transition<'_>),
+    observer: &mut dyn FnMut(&Transition<'_>) -> Result<(), BoxedError>,
 ) -> Result<EpisodeResult> {
     let (mut before, mut after) = (Timestep::for_env(env), Timestep::for_env(env));
     let mut actions = JointAction::for_task(env.task());
@@ -55,7 +55,8 @@ pub fn rollout(
         policy.act(&before, &mut actions)?;
         env.step(&actions, &mut after)?;
         check(env, &after, result.steps + 1)?;
-        observer(&Transition { index: result.steps, before: &before, actions: &actions, after: &after });
+        let seen = observer(&Transition { index: result.steps, before: &before, actions: &actions, after: &after });
+        seen.map_err(Error::Observer)?;
         result.team_return += after.team_reward;
         result.steps += 1;
         std::mem::swap(&mut before, &mut after);
@@ -125,7 +126,10 @@ mod tests {
         task.episode_limit = Some(4);
         let mut policy = UniformPolicy::new(task.clone());
         let mut seen = 0;
-        let result = rollout(&mut Counter { task, count: 0, end, broken }, &mut policy, 1, &mut |_| seen += 1);
+        let result = rollout(&mut Counter { task, count: 0, end, broken }, &mut policy, 1, &mut |_| {
+            seen += 1;
+            Ok(())
+        });
         match result {
             Ok(r) => {
                 assert_eq!(seen, r.steps);
@@ -167,6 +171,7 @@ mod tests {
                 let result = rollout(&mut *env, &mut *policy, seed, &mut |step| {
                     assert_eq!(step.index as usize, seen.len());
                     seen.push((step.before.clone(), step.actions.clone(), step.after.clone()));
+                    Ok(())
                 });
                 (result.unwrap(), seen)
             };
@@ -176,5 +181,17 @@ mod tests {
             assert_eq!(result.team_return, seen.iter().map(|s| s.2.team_reward).sum::<f64>());
             assert!(play(11) == (result, seen.clone()) && play(12).1 != seen, "{name}");
         }
+    }
+
+    #[test]
+    fn an_observer_that_fails_ends_the_rollout() {
+        let mut env = make_env("spread").unwrap();
+        let mut policy = behaviour_policy(env.task(), Quality::Random).unwrap();
+        let mut seen = 0;
+        let result = rollout(&mut *env, &mut *policy, 1, &mut |_| {
+            seen += 1;
+            if seen < 3 { Ok(()) } else { Err("the disk is full".into()) }
+        });
+        assert_eq!((result.unwrap_err().to_string().as_str(), seen), ("observer: the disk is full", 3));
     }
 }

@@ -53,10 +53,11 @@ impl Maker<'_> {
 
     /// The target of `online`: a copy of it, or as stored.
     fn target(&mut self, online: &Parameters, shapes: &[(String, Vec<usize>)]) -> Result<Parameters> {
-        let name = format!("target_{}", online.name());
         match &mut self.source {
             Source::Init(_) => online.target(),
-            Source::File(file) => Parameters::load(&name, Mode::Frozen, shapes, file, self.dtype, self.device),
+            Source::File(file) => {
+                Parameters::load(&online.target_name(), Mode::Frozen, shapes, file, self.dtype, self.device)
+            }
         }
     }
 

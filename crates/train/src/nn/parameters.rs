@@ -86,7 +86,12 @@ impl Parameters {
     pub fn target(&self) -> Result<Self> {
         let copy = |(entry, var): &(String, Var)| Ok((entry.clone(), Var::from_tensor(&var.copy()?.detach())?));
         let entries = self.entries.iter().map(copy).collect::<Result<_>>()?;
-        Ok(Self { name: format!("target_{}", self.name), mode: Mode::Frozen, entries })
+        Ok(Self { name: self.target_name(), mode: Mode::Frozen, entries })
+    }
+
+    /// What the target of this network is called.
+    pub fn target_name(&self) -> String {
+        format!("target_{}", self.name)
     }
 
     /// Store every tensor as `<name>.<entry>`.
