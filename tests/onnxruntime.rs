@@ -87,9 +87,9 @@ fn a_foreign_policy_needs_onnx_runtime() {
 
     let Some(library) = library() else { return };
     let options = LoadOptions::default().with_engine(EngineKind::OnnxRuntime).with_onnxruntime_library(library);
-    let mut policy = Policy::from_onnx("foreign.onnx", &bytes, &options).unwrap();
+    let policy = Policy::from_onnx("foreign.onnx", &bytes, &options).unwrap();
     let (obs, mut action) = ([-2.0_f32, 0.0, 3.0], [0.0; 3]);
-    policy.step(&obs, &mut action).unwrap();
+    policy.step(&mut policy.state(), &obs, &mut action).unwrap();
     let close = |(x, y): (&f32, &f32)| (x.exp().ln_1p() - y).abs() < 1e-6;
     assert!(policy.contract().is_none() && obs.iter().zip(&action).all(close), "{action:?}");
 }

@@ -23,16 +23,18 @@ fn main() -> ExitCode {
 
 fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     // Loading checks every hash and lets each policy repeat its recorded inputs and outputs: what fails is no policy.
-    let mut team = Team::load(folder, &LoadOptions::default())?;
+    let team = Team::load(folder, &LoadOptions::default())?;
     team.policies().iter().for_each(describe);
 
-    // All buffers exist before the loop, and a step allocates nothing. A real controller has one of the policies.
+    // All buffers exist before the loop, and a step allocates nothing. A real controller has one of the policies and
+    // one state, which stands for its stream of observations.
+    let mut states: Vec<_> = team.policies().iter().map(Policy::state).collect();
     let mut obs: Vec<Vec<f32>> = team.policies().iter().map(|p| vec![0.0; p.obs_dim()]).collect();
     let mut actions: Vec<Vec<f32>> = team.policies().iter().map(|p| vec![0.0; p.action_dim()]).collect();
     for tick in 0..TICKS {
-        for (agent, policy) in team.policies_mut().iter_mut().enumerate() {
+        for (agent, policy) in team.policies().iter().enumerate() {
             read_sensors(agent, tick, &mut obs[agent]);
-            policy.step(&obs[agent], &mut actions[agent])?;
+            policy.step(&mut states[agent], &obs[agent], &mut actions[agent])?;
         }
         println!("tick {tick:2}: {}", rows(&actions));
         // Here: send the commands, then sleep until the next period.
@@ -41,7 +43,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     // A sensor fails: there is an error, and the last command is still in the buffer. Holding it, ramping down or
     // stopping is the machine's decision, never the policy's.
     obs[0][0] = f32::NAN;
-    if let Err(error) = team.policies_mut()[0].step(&obs[0], &mut actions[0]) {
+    if let Err(error) = team.policies()[0].step(&mut states[0], &obs[0], &mut actions[0]) {
         println!("sensor failure: {error}\nthe buffer is as it was: {}", rows(&actions[..1]));
     }
     Ok(())

@@ -40,9 +40,9 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
     for (engine, team) in load_each(&bundle, &args.engine) {
         drop(team?);
         let started = Instant::now();
-        let mut policy = Policy::from_bundle(&bundle, &agent, &LoadOptions::default().with_engine(engine))?;
+        let policy = Policy::from_bundle(&bundle, &agent, &LoadOptions::default().with_engine(engine))?;
         let load_ms = started.elapsed().as_secs_f64() * 1e3;
-        let mut nanoseconds = time_steps(&mut policy, &obs, args.steps)?;
+        let mut nanoseconds = time_steps(&policy, &obs, args.steps)?;
         nanoseconds.sort_unstable();
         rows.push(summary(engine.to_string(), &agent, load_ms, &nanoseconds));
     }
@@ -61,15 +61,16 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
 }
 
 /// Nanoseconds of each step on the recorded observations `obs` [K, O].
-fn time_steps(policy: &mut Policy, obs: &[f32], steps: u32) -> Result<Vec<u64>> {
+fn time_steps(policy: &Policy, obs: &[f32], steps: u32) -> Result<Vec<u64>> {
     let rows: Vec<&[f32]> = obs.chunks_exact(policy.obs_dim()).collect();
     let mask = vec![true; policy.action_dim()];
     let mut action = vec![0.0; policy.action_dim()];
+    let mut state = policy.state();
     let mut step = |row: &[f32]| match policy.is_discrete() {
-        true => policy.choose(black_box(row), &mask).map(|choice| {
+        true => policy.choose(&mut state, black_box(row), &mask).map(|choice| {
             black_box(choice);
         }),
-        false => policy.step(black_box(row), black_box(&mut action)),
+        false => policy.step(&mut state, black_box(row), black_box(&mut action)),
     };
     for (row, _) in rows.iter().cycle().zip(0..WARM_UP) {
         step(row)?;

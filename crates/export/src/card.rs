@@ -167,15 +167,16 @@ fn usage(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
     writeln!(card, "```rust")?;
     writeln!(card, "use omiga_runtime::{{LoadOptions, Policy}};")?;
     writeln!(card, "let options = LoadOptions::default().with_agent(\"{agent}\");")?;
-    writeln!(card, "let mut policy = Policy::load(\"BUNDLE\".as_ref(), &options)?;")?;
+    writeln!(card, "let policy = Policy::load(\"BUNDLE\".as_ref(), &options)?;")?;
+    writeln!(card, "let mut state = policy.state();")?;
     if meta.task.is_discrete() {
         writeln!(
             card,
-            "let action = policy.choose(&obs, &action_mask)?; // [f32; {obs}], [bool; {action}] -> an index"
+            "let action = policy.choose(&mut state, &obs, &action_mask)?; // [f32; {obs}], [bool; {action}] -> an index"
         )?;
     } else {
         writeln!(card, "let mut action = [0.0; {action}];")?;
-        writeln!(card, "policy.step(&obs, &mut action)?; // raw [f32; {obs}] -> physical units")?;
+        writeln!(card, "policy.step(&mut state, &obs, &mut action)?; // raw [f32; {obs}] -> physical units")?;
     }
     writeln!(card, "```\n")?;
     writeln!(

@@ -191,6 +191,12 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// A lone file has nothing to be tested with.
+    #[error("{policy}: there are no golden vectors, expected those of a bundle; load the bundle's folder")]
+    NoSelfTest {
+        /// Which policy.
+        policy: String,
+    },
     /// ONNX Runtime's shared library is nowhere.
     #[error("ONNX Runtime's library is not at {tried:?}; run `make setup` or set ORT_DYLIB_PATH to its file")]
     LibraryNotFound {
@@ -279,6 +285,9 @@ pub enum StepError {
     /// `step` on a discrete policy, or `choose` on a continuous one.
     #[error("the policy's actions are of the other kind; call `choose` for discrete and `step` for continuous ones")]
     WrongKind,
+    /// A state that another policy made.
+    #[error("the state is another policy's; make one with this policy's `state()`")]
+    ForeignState,
     /// The engine failed.
     #[error("the engine failed; load the policy again")]
     Engine,

@@ -10,11 +10,12 @@
 //! use omiga_runtime::{LoadOptions, Policy};
 //!
 //! let options = LoadOptions::default().with_agent("agent_0");
-//! let mut policy = Policy::load(Path::new("spread.bundle"), &options)?;
+//! let policy = Policy::load(Path::new("spread.bundle"), &options)?;
+//! let mut state = policy.state();
 //! let (obs, mut action) = (vec![0.0; policy.obs_dim()], vec![0.0; policy.action_dim()]);
 //! loop {
 //!     // Read the sensors into `obs` here.
-//!     match policy.step(&obs, &mut action) {
+//!     match policy.step(&mut state, &obs, &mut action) {
 //!         Ok(()) => println!("{action:?}"),
 //!         Err(e) => println!("keep the machine safe: {e}"), // `action` is untouched
 //!     }
@@ -42,6 +43,6 @@ pub use error::{Error, Result, StepError};
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
 pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
 pub use options::{EngineKind, LoadOptions};
-pub use policy::Policy;
+pub use policy::{Policy, PolicyState};
 pub use selftest::SelfTest;
 pub use team::Team;

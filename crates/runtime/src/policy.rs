@@ -1,34 +1,78 @@
 //! One agent's policy: from a file to actions.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use omiga_format::onnx::Model;
 use omiga_format::{ActionSpace, Bundle, PolicyContract, atomic};
 
-use crate::engine::{Engine, Signature, probe};
-use crate::selftest::{self, SelfTest};
+use crate::engine::{Engine, Memory, Pool, Signature, probe};
+use crate::selftest::{Golden, SelfTest};
 use crate::{Error, LoadOptions, Result, StepError, wire};
 
 /// Largest lone file read, 256 MiB as in a bundle.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
-/// A policy that is loaded, tested and warm.
+/// A policy that is loaded, tested and warm. It does not change: what a stream of observations leaves behind is in a
+/// [`PolicyState`], and a clone shares everything.
 ///
 /// # Real-time
 /// With the native engine [`Self::step`] and [`Self::choose`] allocate nothing, take no lock, read no clock, log
-/// nothing and cannot panic.
+/// nothing and cannot panic. Their time depends on how many hidden units are active, at most that of all.
 ///
 /// # Determinism
-/// The same file, engine and observation give the same bits. There is no state between steps.
-#[derive(Debug)]
+/// The same file, engine, processor type and observations since the last reset give the same bits.
+#[derive(Clone, Debug)]
 pub struct Policy {
+    loaded: Arc<Loaded>,
+    /// Of a bundle's policy.
+    tested: Option<Arc<Tested>>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    /// Unlike that of any other policy of this process.
+    id: usize,
     name: String,
     contract: Option<PolicyContract>,
     signature: Signature,
     engine: Engine,
+}
+
+/// The golden vectors, and how they went at load.
+#[derive(Debug)]
+struct Tested {
+    golden: Golden,
+    tolerance: f32,
+    result: SelfTest,
+}
+
+/// What one stream of observations leaves behind between steps: buffers, and the memory of a recurrent policy. (The
+/// policies exported today have none, so their steps do not depend on earlier ones.)
+#[derive(Clone, Debug)]
+pub struct PolicyState {
+    policy: usize,
+    memory: Memory,
     /// Of the last successful choice.
     logits: Vec<f32>,
-    self_test: Option<SelfTest>,
+}
+
+impl PolicyState {
+    /// Forget the stream: before a new episode, after a gap in time, whenever the next observation does not follow
+    /// the last one.
+    ///
+    /// # Real-time
+    /// As [`Policy::step`].
+    pub fn reset(&mut self) {
+        self.logits.fill(0.0);
+    }
+
+    /// The logits `[A]` of the last successful [`Policy::choose`], unavailable actions masked; zeros before the first,
+    /// empty if continuous.
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
 }
 
 impl Policy {
@@ -58,15 +102,20 @@ impl Policy {
     /// [`Error::SelfTest`] when an action is not the golden one (see [`LoadOptions::tolerance`]); else whatever is
     /// wrong with the file, its contract or the engine. There is no policy that failed its self-test.
     pub fn from_bundle(bundle: &Bundle, agent: &str, options: &LoadOptions) -> Result<Self> {
+        Self::pooled(bundle, agent, options, &mut Pool::default())
+    }
+
+    /// As [`Self::from_bundle`]; weights that are in `pool` are not held twice.
+    pub(crate) fn pooled(bundle: &Bundle, agent: &str, options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
         let manifest = bundle.manifest();
         let Some(index) = manifest.agents.iter().position(|a| a.name == agent) else {
             let names = manifest.agents.iter().map(|a| a.name.clone()).collect();
             return Err(Error::UnknownAgent { agent: agent.to_owned(), names });
         };
         let file = &manifest.agents[index].policy;
-        let mut policy = Self::from_onnx(file, bundle.file(file)?, options)?;
-        agent.clone_into(&mut policy.name);
-        let Some(contract) = &policy.contract else {
+        let mut loaded = Loaded::load(file, bundle.file(file)?, options, pool)?;
+        agent.clone_into(&mut loaded.name);
+        let Some(contract) = &loaded.contract else {
             let key = omiga_format::CONTRACT_KEY;
             return Err(omiga_format::Error::NoContract { file: file.clone(), key }.into());
         };
@@ -78,9 +127,10 @@ impl Policy {
                 found: format!("that of agent `{}` of task `{}`, or other fields", contract.agent, contract.task),
             });
         }
-        let golden = selftest::Golden::of(bundle, index)?;
-        policy.self_test = Some(golden.replay(&mut policy, options.tolerance)?);
-        policy.logits.fill(0.0);
+        let golden = Golden::of(bundle, index)?;
+        let mut policy = Self::warm(file, loaded)?;
+        let result = golden.replay(&policy, options.tolerance)?;
+        policy.tested = Some(Arc::new(Tested { golden, tolerance: options.tolerance, result }));
         Ok(policy)
     }
 
@@ -90,71 +140,82 @@ impl Policy {
     /// # Errors
     /// Whatever is wrong with the file, its contract or the engine.
     pub fn from_onnx(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Self> {
-        options.validate()?;
-        wire::check(name, bytes)?;
-        let model = Model::parse(name, bytes)?;
-        let contract = match model.contract(name) {
-            Ok(contract) => Some(contract),
-            Err(omiga_format::Error::NoContract { .. }) => None,
-            Err(other) => return Err(other.into()),
-        };
-        check_no_nan(name, &model)?;
-        let engine = Engine::load(name, bytes, &model, options)?;
-        let signature = engine.signature();
-        if let Some(contract) = &contract {
-            check_contract(name, contract, signature)?;
-        }
-        let logits = vec![0.0; if signature.discrete { signature.action_dim } else { 0 }];
-        let mut policy = Self { name: name.to_owned(), contract, signature, engine, logits, self_test: None };
-        policy.warm_up().map_err(|source| Error::NoAction {
-            policy: name.to_owned(),
-            during: "the warm-up".to_owned(),
-            source,
-        })?;
+        Self::warm(name, Loaded::load(name, bytes, options, &mut Pool::default())?)
+    }
+
+    fn warm(name: &str, loaded: Loaded) -> Result<Self> {
+        let policy = Self { loaded: Arc::new(loaded), tested: None };
+        let no_action = |source| Error::NoAction { policy: name.to_owned(), during: "the warm-up".to_owned(), source };
+        policy.warm_up().map_err(no_action)?;
         Ok(policy)
     }
 
-    fn warm_up(&mut self) -> Result<(), StepError> {
+    fn warm_up(&self) -> Result<(), StepError> {
         let obs: Vec<f32> = probe(self.obs_dim()).collect();
         let (mut action, mask) = (vec![0.0; self.action_dim()], vec![true; self.action_dim()]);
+        let mut state = self.state();
         for _ in 0..3 {
             match self.is_discrete() {
-                true => drop(self.choose(&obs, &mask)?),
-                false => self.step(&obs, &mut action)?,
+                true => drop(self.choose(&mut state, &obs, &mask)?),
+                false => self.step(&mut state, &obs, &mut action)?,
             }
         }
-        self.logits.fill(0.0);
         Ok(())
+    }
+
+    /// A state for a new stream of observations: allocates, so make it before the loop.
+    pub fn state(&self) -> PolicyState {
+        let logits = vec![0.0; if self.is_discrete() { self.action_dim() } else { 0 }];
+        PolicyState { policy: self.loaded.id, memory: self.loaded.engine.memory(), logits }
     }
 
     /// The agent's name, or the lone file's.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.loaded.name
     }
 
     /// What the policy promises; `None` for a foreign file.
     pub fn contract(&self) -> Option<&PolicyContract> {
-        self.contract.as_ref()
+        self.loaded.contract.as_ref()
     }
 
     /// Width O of the observation.
     pub fn obs_dim(&self) -> usize {
-        self.signature.obs_dim
+        self.loaded.signature.obs_dim
     }
 
     /// Number A of commands or of choices.
     pub fn action_dim(&self) -> usize {
-        self.signature.action_dim
+        self.loaded.signature.action_dim
     }
 
     /// Does it choose among actions, [`Self::choose`], or command values, [`Self::step`]?
     pub fn is_discrete(&self) -> bool {
-        self.signature.discrete
+        self.loaded.signature.discrete
     }
 
-    /// How the self-test went; `None` for a lone file.
+    /// The engine and the vector instructions that it uses, for reports: `native, avx512`.
+    pub fn engine(&self) -> String {
+        self.loaded.engine.describe()
+    }
+
+    /// How the self-test at load went; `None` for a lone file.
     pub fn self_test(&self) -> Option<SelfTest> {
-        self.self_test
+        self.tested.as_ref().map(|tested| tested.result)
+    }
+
+    /// Replay the golden vectors again: is this memory, is this processor still right?
+    ///
+    /// # Real-time
+    /// Allocates, and takes as long as all recorded steps: not for the loop itself.
+    ///
+    /// # Errors
+    /// [`Error::SelfTest`] or [`Error::NoAction`] when the answers differ, [`Error::NoSelfTest`] for a lone file.
+    pub fn run_self_test(&self) -> Result<SelfTest> {
+        match &self.tested {
+            Some(tested) => tested.golden.replay(self, tested.tolerance),
+            None => Err(Error::NoSelfTest { policy: self.loaded.name.clone() }),
+        }
     }
 
     /// The action for an observation. If there is an error, `action` is left as it was: there is no default action.
@@ -168,17 +229,16 @@ impl Policy {
     /// # Errors
     /// [`StepError`]; nothing is allocated for it.
     #[inline]
-    pub fn step(&mut self, obs: &[f32], action: &mut [f32]) -> Result<(), StepError> {
-        if self.signature.discrete {
+    pub fn step(&self, state: &mut PolicyState, obs: &[f32], action: &mut [f32]) -> Result<(), StepError> {
+        if self.loaded.signature.discrete {
             return Err(StepError::WrongKind);
         }
         self.check_obs(obs)?;
-        let (expected, found) = (self.signature.action_dim, action.len());
+        let (expected, found) = (self.loaded.signature.action_dim, action.len());
         if found != expected {
             return Err(StepError::ActionWidth { expected, found });
         }
-        self.engine.run(obs, &[])?;
-        let commanded = self.engine.action();
+        let (commanded, _) = self.loaded.run(state.policy, &mut state.memory, obs, &[])?;
         if commanded.len() != expected {
             return Err(StepError::Engine);
         }
@@ -195,50 +255,79 @@ impl Policy {
     /// `obs: [O]`, `action_mask: [A]` (true: available).
     ///
     /// # Errors
-    /// [`StepError`]; nothing is allocated for it, and [`Self::logits`] are left as they were.
+    /// [`StepError`]; nothing is allocated for it, and [`PolicyState::logits`] are left as they were.
     #[inline]
-    pub fn choose(&mut self, obs: &[f32], action_mask: &[bool]) -> Result<usize, StepError> {
-        if !self.signature.discrete {
+    pub fn choose(&self, state: &mut PolicyState, obs: &[f32], action_mask: &[bool]) -> Result<usize, StepError> {
+        if !self.loaded.signature.discrete {
             return Err(StepError::WrongKind);
         }
         self.check_obs(obs)?;
-        let (expected, found) = (self.signature.action_dim, action_mask.len());
+        let (expected, found) = (self.loaded.signature.action_dim, action_mask.len());
         if found != expected {
             return Err(StepError::MaskWidth { expected, found });
         }
         if !action_mask.contains(&true) {
             return Err(StepError::NoActionAvailable);
         }
-        self.engine.run(obs, action_mask)?;
-        let logits = self.engine.logits();
+        let (logits, index) = self.loaded.run(state.policy, &mut state.memory, obs, action_mask)?;
         if logits.len() != expected {
             return Err(StepError::Engine);
         }
         if let Some(index) = logits.iter().position(|x| !x.is_finite()) {
             return Err(StepError::ActionNotFinite { index });
         }
-        let index = self.engine.choice();
         let choice = usize::try_from(index).ok().filter(|i| action_mask.get(*i) == Some(&true));
         let choice = choice.ok_or(StepError::ActionNotAvailable { index })?;
-        self.logits.iter_mut().zip(logits).for_each(|(kept, x)| *kept = *x);
+        state.logits.iter_mut().zip(logits).for_each(|(kept, x)| *kept = *x);
         Ok(choice)
-    }
-
-    /// The logits `[A]` of the last successful [`Self::choose`], unavailable actions masked; zeros before the first,
-    /// empty if continuous.
-    pub fn logits(&self) -> &[f32] {
-        &self.logits
     }
 
     #[inline]
     fn check_obs(&self, obs: &[f32]) -> Result<(), StepError> {
-        let (expected, found) = (self.signature.obs_dim, obs.len());
+        let (expected, found) = (self.loaded.signature.obs_dim, obs.len());
         if found != expected {
             return Err(StepError::ObsWidth { expected, found });
         }
         match obs.iter().position(|x| !x.is_finite()) {
             Some(index) => Err(StepError::ObsNotFinite { index }),
             None => Ok(()),
+        }
+    }
+}
+
+impl Loaded {
+    fn load(name: &str, bytes: &[u8], options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
+        static LOADED: AtomicUsize = AtomicUsize::new(0);
+        options.validate()?;
+        wire::check(name, bytes)?;
+        let model = Model::parse(name, bytes)?;
+        let contract = match model.contract(name) {
+            Ok(contract) => Some(contract),
+            Err(omiga_format::Error::NoContract { .. }) => None,
+            Err(other) => return Err(other.into()),
+        };
+        check_no_nan(name, &model)?;
+        let engine = Engine::load(name, bytes, &model, options, pool)?;
+        let signature = engine.signature();
+        if let Some(contract) = &contract {
+            check_contract(name, contract, signature)?;
+        }
+        let id = LOADED.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, name: name.to_owned(), contract, signature, engine })
+    }
+
+    /// Run the graph on the memory of a state of policy `id`.
+    #[inline]
+    fn run<'a>(
+        &self,
+        id: usize,
+        memory: &'a mut Memory,
+        obs: &[f32],
+        mask: &[bool],
+    ) -> Result<(&'a [f32], i64), StepError> {
+        match id == self.id {
+            true => self.engine.run(memory, obs, mask),
+            false => Err(StepError::ForeignState),
         }
     }
 }

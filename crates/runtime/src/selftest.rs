@@ -14,6 +14,7 @@ pub struct SelfTest {
 }
 
 /// The golden vectors of one agent.
+#[derive(Debug)]
 pub(crate) struct Golden {
     name: String,
     /// [K, O]
@@ -22,6 +23,7 @@ pub(crate) struct Golden {
     action: GoldenAction,
 }
 
+#[derive(Debug)]
 enum GoldenAction {
     /// Actions [K, A] and half of each command's range `[A]`.
     Commands { actions: Vec<f32>, half_ranges: Vec<f32> },
@@ -82,23 +84,25 @@ impl Golden {
     ///
     /// # Errors
     /// [`Error::SelfTest`] for the first difference above `tolerance`, [`Error::NoAction`] for a case without action.
-    pub(crate) fn replay(&self, policy: &mut Policy, tolerance: f32) -> Result<SelfTest> {
+    pub(crate) fn replay(&self, policy: &Policy, tolerance: f32) -> Result<SelfTest> {
+        let mut state = policy.state();
         let mut test = SelfTest { cases: 0, max_abs_difference: 0.0 };
         for (case, obs) in self.obs.chunks_exact(self.obs_dim).enumerate() {
+            state.reset();
             let difference = match &self.action {
                 GoldenAction::Commands { actions, half_ranges } => {
                     let compare = Comparison { name: &self.name, case, what: "action", tolerance };
                     let mut action = vec![0.0; half_ranges.len()];
-                    policy.step(obs, &mut action).map_err(|e| self.no_action(case, e))?;
+                    policy.step(&mut state, obs, &mut action).map_err(|e| self.no_action(case, e))?;
                     let golden = &actions[case * half_ranges.len()..];
                     compare.rows(golden, &action, |i| half_ranges[i])?
                 }
                 GoldenAction::Choices { choices, masks, logits, action_dim } => {
                     let mask = &masks[case * action_dim..][..*action_dim];
-                    let choice = policy.choose(obs, mask).map_err(|e| self.no_action(case, e))?;
+                    let choice = policy.choose(&mut state, obs, mask).map_err(|e| self.no_action(case, e))?;
                     let golden = &logits[case * action_dim..][..*action_dim];
                     let compare = Comparison { name: &self.name, case, what: "logit", tolerance };
-                    let difference = compare.rows(golden, policy.logits(), |i| golden[i].abs())?;
+                    let difference = compare.rows(golden, state.logits(), |i| golden[i].abs())?;
                     compare.choices(golden, choices[case] as usize, choice)?;
                     difference
                 }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use omiga_format::{Bundle, TaskSpec};
 
-use crate::{LoadOptions, Policy, Result, StepError};
+use crate::engine::Pool;
+use crate::{LoadOptions, Policy, PolicyState, Result, StepError};
 
-/// A team's policies in the order of its task.
+/// A team's policies in the order of its task, and a state of each. Policies with the same weights hold them once.
 ///
 /// # Real-time
 /// As [`Policy`]: with the native engine a step allocates nothing.
@@ -14,6 +15,7 @@ use crate::{LoadOptions, Policy, Result, StepError};
 pub struct Team {
     task: TaskSpec,
     policies: Vec<Policy>,
+    states: Vec<PolicyState>,
     /// [N * A], so that a failed step leaves the caller's buffer as it was.
     staged: Vec<f32>,
     /// `[N]`
@@ -35,11 +37,13 @@ impl Team {
     /// As [`Policy::from_bundle`], for the first agent that fails.
     pub fn from_bundle(bundle: &Bundle, options: &LoadOptions) -> Result<Self> {
         let task = bundle.manifest().task.clone();
-        let load = |agent: &omiga_format::AgentSpec| Policy::from_bundle(bundle, &agent.name, options);
+        let mut pool = Pool::default();
+        let load = |agent: &omiga_format::AgentSpec| Policy::pooled(bundle, &agent.name, options, &mut pool);
         let policies: Vec<_> = task.agents.iter().map(load).collect::<Result<_>>()?;
+        let states = policies.iter().map(Policy::state).collect();
         let staged = vec![0.0; policies.iter().filter(|p| !p.is_discrete()).map(Policy::action_dim).sum()];
         let staged_choices = vec![0; policies.len()];
-        Ok(Self { task, policies, staged, staged_choices })
+        Ok(Self { task, policies, states, staged, staged_choices })
     }
 
     /// Number N of agents.
@@ -58,9 +62,9 @@ impl Team {
         &self.policies
     }
 
-    /// The policies, to step them one by one.
-    pub fn policies_mut(&mut self) -> &mut [Policy] {
-        &mut self.policies
+    /// Forget the streams of all agents, as [`PolicyState::reset`].
+    pub fn reset(&mut self) {
+        self.states.iter_mut().for_each(PolicyState::reset);
     }
 
     /// Everybody's action. If there is an error, `actions` are left as they were for the whole team.
@@ -82,8 +86,9 @@ impl Team {
             return Err(StepError::ActionWidth { expected, found });
         }
         let rows = obs.chunks_exact(obs_dim).zip(self.staged.chunks_exact_mut(action_dim));
-        for (i, (policy, (obs, action))) in self.policies.iter_mut().zip(rows).enumerate() {
-            policy.step(obs, action).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+        let team = self.policies.iter().zip(&mut self.states);
+        for (i, ((policy, state), (obs, action))) in team.zip(rows).enumerate() {
+            policy.step(state, obs, action).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
         }
         actions.iter_mut().zip(&self.staged).for_each(|(action, x)| *action = *x);
         Ok(())
@@ -112,8 +117,9 @@ impl Team {
             return Err(StepError::ActionWidth { expected, found });
         }
         let rows = obs.chunks_exact(obs_dim).zip(masks.chunks_exact(action_dim)).zip(&mut self.staged_choices);
-        for (i, (policy, ((obs, mask), choice))) in self.policies.iter_mut().zip(rows).enumerate() {
-            let chosen = policy.choose(obs, mask).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+        let team = self.policies.iter().zip(&mut self.states);
+        for (i, ((policy, state), ((obs, mask), choice))) in team.zip(rows).enumerate() {
+            let chosen = policy.choose(state, obs, mask).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
             *choice = u32::try_from(chosen).map_err(|_| StepError::Engine)?;
         }
         actions.iter_mut().zip(&self.staged_choices).for_each(|(action, x)| *action = *x);

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use omiga_runtime::{LoadOptions, Policy, Team};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use support::Stream;
 
 /// The system's allocator, with the current thread's calls and bytes counted.
 struct Counting;
@@ -83,7 +84,7 @@ fn steps_allocate_nothing() {
     for transform in 0..4 {
         let mut team = team(1, transform, false);
         let bundle = team.bundle();
-        let mut policy = Policy::from_bundle(&bundle, "agent_1", &LoadOptions::default()).unwrap();
+        let mut policy = Stream::of(Policy::from_bundle(&bundle, "agent_1", &LoadOptions::default()).unwrap());
         let (mut obs, _) = team.case();
         let mut action = vec![0.0; policy.action_dim()];
         let mut failures = 0;
@@ -102,7 +103,7 @@ fn steps_allocate_nothing() {
 fn choices_allocate_nothing() {
     let mut team = team(2, 2, true);
     let bundle = team.bundle();
-    let mut policy = Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap();
+    let mut policy = Stream::of(Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap());
     let (mut obs, mut mask) = team.case();
     let mut failures = 0;
     let counted = calls(|| {

@@ -10,6 +10,8 @@ use omiga_format::onnx::Model;
 
 use crate::{EngineKind, LoadOptions, Result, StepError};
 
+pub(crate) use native::Pool;
+
 /// The widths and the kind of a policy, batch of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
@@ -18,23 +20,37 @@ pub(crate) struct Signature {
     pub(crate) discrete: bool,
 }
 
-/// A loaded graph and its buffers.
+/// A loaded graph.
 #[derive(Debug)]
 pub(crate) enum Engine {
-    Native(Box<native::Native>),
+    Native(native::Native),
     #[cfg(feature = "onnxruntime")]
-    OnnxRuntime(Box<onnxruntime::OnnxRuntime>),
+    OnnxRuntime(onnxruntime::OnnxRuntime),
+}
+
+/// What a run of an engine writes to; one a stream of observations.
+#[derive(Clone, Debug)]
+pub(crate) enum Memory {
+    Native(native::Memory),
+    #[cfg(feature = "onnxruntime")]
+    OnnxRuntime(onnxruntime::Memory),
 }
 
 impl Engine {
     /// Load the policy `name`: `model` is what `bytes` hold.
-    pub(crate) fn load(name: &str, bytes: &[u8], model: &Model, options: &LoadOptions) -> Result<Self> {
+    pub(crate) fn load(
+        name: &str,
+        bytes: &[u8],
+        model: &Model,
+        options: &LoadOptions,
+        pool: &mut Pool,
+    ) -> Result<Self> {
         match options.engine.if_built()? {
-            EngineKind::Native => Ok(Self::Native(Box::new(native::Native::compile(name, model)?))),
+            EngineKind::Native => Ok(Self::Native(native::Native::compile(name, model, pool)?)),
             #[cfg(feature = "onnxruntime")]
             EngineKind::OnnxRuntime => {
                 let library = options.onnxruntime_library.as_deref();
-                Ok(Self::OnnxRuntime(Box::new(onnxruntime::OnnxRuntime::load(name, bytes, library)?)))
+                Ok(Self::OnnxRuntime(onnxruntime::OnnxRuntime::load(name, bytes, library)?))
             }
             #[cfg(not(feature = "onnxruntime"))]
             EngineKind::OnnxRuntime => {
@@ -52,43 +68,42 @@ impl Engine {
         }
     }
 
-    /// Run the graph; the widths of `obs` and `mask` (empty if continuous) are those of the signature.
-    #[inline]
-    pub(crate) fn run(&mut self, obs: &[f32], mask: &[bool]) -> Result<(), StepError> {
+    /// The engine and what it runs on, for reports.
+    pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Native(engine) => engine.run(obs, mask),
+            Self::Native(engine) => format!("native, {}", engine.instructions()),
             #[cfg(feature = "onnxruntime")]
-            Self::OnnxRuntime(engine) => engine.run(obs, mask),
+            Self::OnnxRuntime(_) => "onnxruntime".to_owned(),
         }
     }
 
-    /// The continuous action of the last run.
-    #[inline]
-    pub(crate) fn action(&self) -> &[f32] {
+    /// Memory for a stream.
+    pub(crate) fn memory(&self) -> Memory {
         match self {
-            Self::Native(engine) => engine.action(),
+            Self::Native(engine) => Memory::Native(engine.memory()),
             #[cfg(feature = "onnxruntime")]
-            Self::OnnxRuntime(engine) => engine.action(),
+            Self::OnnxRuntime(_) => Memory::OnnxRuntime(onnxruntime::Memory::default()),
         }
     }
 
-    /// The choice of the last run, as the graph gave it.
+    /// Run the graph on this engine's memory; the widths of `obs` and `mask` (empty if continuous) are those of the
+    /// signature. The action (continuous) or the logits, and the choice as the graph gave it (discrete).
+    ///
+    /// # Errors
+    /// [`StepError::Engine`].
     #[inline]
-    pub(crate) fn choice(&self) -> i64 {
-        match self {
-            Self::Native(engine) => engine.choice(),
+    pub(crate) fn run<'a>(
+        &self,
+        memory: &'a mut Memory,
+        obs: &[f32],
+        mask: &[bool],
+    ) -> Result<(&'a [f32], i64), StepError> {
+        match (self, memory) {
+            (Self::Native(engine), Memory::Native(memory)) => engine.run(memory, obs, mask).ok_or(StepError::Engine),
             #[cfg(feature = "onnxruntime")]
-            Self::OnnxRuntime(engine) => engine.choice(),
-        }
-    }
-
-    /// The logits of the last run.
-    #[inline]
-    pub(crate) fn logits(&self) -> &[f32] {
-        match self {
-            Self::Native(engine) => engine.logits(),
+            (Self::OnnxRuntime(engine), Memory::OnnxRuntime(memory)) => engine.run(memory, obs, mask),
             #[cfg(feature = "onnxruntime")]
-            Self::OnnxRuntime(engine) => engine.logits(),
+            _ => Err(StepError::Engine),
         }
     }
 }

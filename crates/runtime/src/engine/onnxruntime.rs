@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use omiga_format::onnx::{ACTION, LOGITS};
 use ort::logging::LogLevel;
@@ -11,9 +12,9 @@ use ort::value::{Outlet, TensorElementType, TensorRef};
 use super::{Signature, library};
 use crate::{Error, Result, StepError};
 
-/// A session and what it gave last.
+/// A session. It is one at a time's: streams that share it wait for each other.
 pub(crate) struct OnnxRuntime {
-    session: Session,
+    session: Mutex<Session>,
     signature: Signature,
     /// Name and shape of the observation.
     obs: (String, Vec<i64>),
@@ -22,9 +23,14 @@ pub(crate) struct OnnxRuntime {
     /// Places of the two outputs that are read.
     action_at: usize,
     logits_at: usize,
-    action: Vec<f32>,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// The action, or the logits.
+    row: Vec<f32>,
     choice: i64,
-    logits: Vec<f32>,
 }
 
 impl fmt::Debug for OnnxRuntime {
@@ -51,30 +57,18 @@ impl OnnxRuntime {
         let logits_at = named(LOGITS).unwrap_or(usize::from(action_at == 0));
         let obs_dim = width(&obs.1);
         let signature = Signature { obs_dim, action_dim: 0, discrete: mask.is_some() };
-        let mut engine = Self {
-            session,
-            signature,
-            obs,
-            mask,
-            action_at,
-            logits_at,
-            action: Vec::new(),
-            choice: -1,
-            logits: Vec::new(),
-        };
+        let mut engine = Self { session: Mutex::new(session), signature, obs, mask, action_at, logits_at };
         // The sizes of the outputs are known for certain only when there are some.
         let available = vec![true; engine.mask.as_ref().map_or(0, |m| width(&m.1))];
         let probe: Vec<f32> = super::probe(obs_dim).collect();
-        engine.try_run(&probe, &available).map_err(refuse)?;
-        engine.signature.action_dim = match signature.discrete {
-            true => available.len(),
-            false => engine.action.len(),
-        };
-        match engine.output_len() == engine.signature.action_dim && engine.signature.action_dim > 0 {
+        let mut memory = Memory::default();
+        engine.try_run(&mut memory, &probe, &available).map_err(refuse)?;
+        engine.signature.action_dim = if signature.discrete { available.len() } else { memory.row.len() };
+        match memory.row.len() == engine.signature.action_dim && !memory.row.is_empty() {
             true => Ok(engine),
             false => {
                 let expected = format!("{} values", engine.signature.action_dim.max(1));
-                interface(name, "output", &expected, engine.output_len().to_string())
+                interface(name, "output", &expected, memory.row.len().to_string())
             }
         }
     }
@@ -83,48 +77,39 @@ impl OnnxRuntime {
         self.signature
     }
 
-    pub(crate) fn run(&mut self, obs: &[f32], mask: &[bool]) -> Result<(), StepError> {
-        self.try_run(obs, mask).map_err(|_| StepError::Engine)?;
-        match self.output_len() == self.signature.action_dim {
-            true => Ok(()),
+    pub(crate) fn run<'a>(
+        &self,
+        memory: &'a mut Memory,
+        obs: &[f32],
+        mask: &[bool],
+    ) -> Result<(&'a [f32], i64), StepError> {
+        self.try_run(memory, obs, mask).map_err(|_| StepError::Engine)?;
+        match memory.row.len() == self.signature.action_dim {
+            true => Ok((&memory.row, memory.choice)),
             false => Err(StepError::Engine),
         }
     }
 
-    pub(crate) fn action(&self) -> &[f32] {
-        &self.action
-    }
-
-    pub(crate) fn choice(&self) -> i64 {
-        self.choice
-    }
-
-    pub(crate) fn logits(&self) -> &[f32] {
-        &self.logits
-    }
-
-    fn output_len(&self) -> usize {
-        if self.signature.discrete { self.logits.len() } else { self.action.len() }
-    }
-
-    fn try_run(&mut self, obs: &[f32], mask: &[bool]) -> ort::Result<()> {
+    fn try_run(&self, memory: &mut Memory, obs: &[f32], mask: &[bool]) -> ort::Result<()> {
         let obs = TensorRef::from_array_view((&self.obs.1[..], obs))?;
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![(&self.obs.0, obs.into())];
         if let Some((name, shape)) = &self.mask {
             inputs.push((name, TensorRef::from_array_view((&shape[..], mask))?.into()));
         }
-        let outputs = self.session.run(inputs)?;
+        // A panic elsewhere leaves no half-written session: it is only ever run.
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let outputs = session.run(inputs)?;
         let output = |at: usize| outputs.values().nth(at).ok_or_else(|| ort::Error::new("an output is missing"));
         let action = output(self.action_at)?;
         if !self.signature.discrete {
-            replace(&mut self.action, action.try_extract_tensor::<f32>()?.1);
+            replace(&mut memory.row, action.try_extract_tensor::<f32>()?.1);
             return Ok(());
         }
-        self.choice = match *action.try_extract_tensor::<i64>()?.1 {
+        memory.choice = match *action.try_extract_tensor::<i64>()?.1 {
             [choice] => choice,
             ref other => return Err(ort::Error::new(format!("the action has {} values, expected 1", other.len()))),
         };
-        replace(&mut self.logits, output(self.logits_at)?.try_extract_tensor::<f32>()?.1);
+        replace(&mut memory.row, output(self.logits_at)?.try_extract_tensor::<f32>()?.1);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use omiga_runtime::{EngineKind, Error, LoadOptions, Policy, StepError, Team};
 use rand::RngExt as _;
 
 use crate::parity::{check_team, random_graph};
-use crate::support::Builder;
+use crate::support::{Builder, Stream};
 use crate::{random_team, small_team};
 
 /// Options for ONNX Runtime, if its library is there.
@@ -44,15 +44,15 @@ fn both_engines_do_the_same() {
         let (transform, discrete) = (seed as usize % 4, seed % 8 < 4);
         let mut team = random_team(seed, transform, discrete);
         let bundle = team.bundle();
-        let mut native = Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap();
-        let mut other = Policy::from_bundle(&bundle, "agent_0", &options).unwrap();
+        let mut native = Stream::of(Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap());
+        let mut other = Stream::of(Policy::from_bundle(&bundle, "agent_0", &options).unwrap());
         for _ in 0..20 {
             let (obs, mask) = team.case();
             if discrete {
                 let (a, b) = (native.choose(&obs, &mask).unwrap(), other.choose(&obs, &mask).unwrap());
-                let gap = (native.logits()[a] - native.logits()[b]).abs();
+                let gap = (native.state.logits()[a] - native.state.logits()[b]).abs();
                 assert!(a == b || gap < 1e-5, "{a}, {b}");
-                close(native.logits(), other.logits(), 1.0);
+                close(native.state.logits(), other.state.logits(), 1.0);
             } else {
                 let mut actions = [vec![f32::NAN; native.action_dim()], vec![f32::NAN; native.action_dim()]];
                 native.step(&obs, &mut actions[0]).unwrap();
@@ -76,8 +76,8 @@ fn both_engines_agree_on_any_graph() {
     for seed in 0..60 {
         let (model, obs_dim, mut rng) = random_graph(seed);
         let bytes = model.to_bytes();
-        let mut native = Policy::from_onnx("random.onnx", &bytes, &LoadOptions::default()).unwrap();
-        let mut other = Policy::from_onnx("random.onnx", &bytes, &options).unwrap();
+        let mut native = Stream::of(Policy::from_onnx("random.onnx", &bytes, &LoadOptions::default()).unwrap());
+        let mut other = Stream::of(Policy::from_onnx("random.onnx", &bytes, &options).unwrap());
         let obs: Vec<f32> = (0..obs_dim).map(|_| rng.random_range(-2.0..2.0)).collect();
         let mut actions = [vec![f32::NAN; native.action_dim()], vec![f32::NAN; other.action_dim()]];
         native.step(&obs, &mut actions[0]).unwrap();
@@ -96,7 +96,7 @@ fn a_foreign_operator_runs_here_only() {
     let bytes = b.model(3, None).to_bytes();
     let native = Policy::from_onnx("x.onnx", &bytes, &LoadOptions::default()).unwrap_err();
     assert!(matches!(native, Error::UnsupportedOperator { .. }), "{native}");
-    let mut policy = Policy::from_onnx("x.onnx", &bytes, &options).unwrap();
+    let mut policy = Stream::of(Policy::from_onnx("x.onnx", &bytes, &options).unwrap());
     let mut action = [0.0; 3];
     policy.step(&[0.0, 1.0, -1.0], &mut action).unwrap();
     close(&action, &[std::f32::consts::LN_2, 1.313_261_7, 0.313_261_7], 1.0);

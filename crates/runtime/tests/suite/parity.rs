@@ -8,15 +8,15 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::random_team;
-use crate::support::{Builder, reference};
+use crate::support::{Builder, Stream, reference};
 
 /// Actions, choices and logits of every agent, as the reference has them.
 pub fn check_team(seed: u64, transform: usize, discrete: bool, options: &LoadOptions) {
     let mut team = random_team(seed, transform, discrete);
     let bundle = team.bundle();
-    let mut loaded = Team::from_bundle(&bundle, options).unwrap();
+    let loaded = Team::from_bundle(&bundle, options).unwrap();
     let models: Vec<_> = (0..loaded.len()).map(|i| team.model(i)).collect();
-    for (policy, model) in loaded.policies_mut().iter_mut().zip(models) {
+    for (mut policy, model) in loaded.policies().iter().cloned().map(Stream::of).zip(models) {
         let test = policy.self_test().unwrap();
         assert!(test.cases == 5 && test.max_abs_difference < 1e-3, "{test:?}");
         for _ in 0..5 {
@@ -24,7 +24,7 @@ pub fn check_team(seed: u64, transform: usize, discrete: bool, options: &LoadOpt
             let expected = reference::run(&model, &obs, &mask);
             if discrete {
                 let choice = policy.choose(&obs, &mask).unwrap();
-                close(&expected[LOGITS], policy.logits(), |_| 1.0);
+                close(&expected[LOGITS], policy.state.logits(), |_| 1.0);
                 let best = expected[ACTION][0] as usize;
                 let gap = expected[LOGITS][best] - expected[LOGITS][choice];
                 assert!(mask[choice] && (choice == best || gap < 1e-5), "{choice}, expected {best}");
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn any_graph_does_as_the_reference(seed: u64) {
         let (model, obs_dim, mut rng) = random_graph(seed);
-        let mut policy = Policy::from_onnx("random.onnx", &model.to_bytes(), &LoadOptions::default()).unwrap();
+        let mut policy = Stream::of(Policy::from_onnx("random.onnx", &model.to_bytes(), &LoadOptions::default()).unwrap());
         for _ in 0..3 {
             let obs: Vec<f32> = (0..obs_dim).map(|_| rng.random_range(-2.0..2.0)).collect();
             let mut action = vec![f32::NAN; policy.action_dim()];
@@ -145,7 +145,7 @@ proptest! {
 fn the_same_step_gives_the_same_bits() {
     let mut team = random_team(3, 1, false);
     let bundle = team.bundle();
-    let load = || Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap();
+    let load = || Stream::of(Policy::from_bundle(&bundle, "agent_0", &LoadOptions::default()).unwrap());
     let (mut one, mut two) = (load(), load());
     let (obs, other) = (team.case().0, team.case().0);
     let mut actions = vec![vec![0.0; one.action_dim()]; 3];
@@ -160,7 +160,7 @@ fn the_same_step_gives_the_same_bits() {
 fn a_constant_observation_is_no_trouble() {
     for transform in 0..4 {
         let mut team = random_team(8, transform, false);
-        let mut policy = Policy::from_bundle(&team.bundle(), "agent_0", &LoadOptions::default()).unwrap();
+        let mut policy = Stream::of(Policy::from_bundle(&team.bundle(), "agent_0", &LoadOptions::default()).unwrap());
         let obs = vec![5.0; policy.obs_dim()];
         let mut action = vec![f32::NAN; policy.action_dim()];
         policy.step(&obs, &mut action).unwrap();

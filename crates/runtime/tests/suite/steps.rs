@@ -4,11 +4,11 @@ use omiga_format::onnx::{Attribute, Op, Tensor, element_type};
 use omiga_runtime::{LoadOptions, Policy, StepError, Team};
 
 use crate::small_team;
-use crate::support::Builder;
+use crate::support::{Builder, Stream};
 
 const UNTOUCHED: f32 = 123.0;
 
-fn check_step(policy: &mut Policy, obs: &[f32], width: usize, expected: StepError) {
+fn check_step(policy: &mut Stream, obs: &[f32], width: usize, expected: StepError) {
     let mut action = vec![UNTOUCHED; width];
     assert_eq!(policy.step(obs, &mut action), Err(expected));
     assert!(action.iter().all(|x| *x == UNTOUCHED), "{action:?} after {expected}");
@@ -16,22 +16,24 @@ fn check_step(policy: &mut Policy, obs: &[f32], width: usize, expected: StepErro
 
 #[test]
 fn a_refused_step_leaves_the_action_alone() {
-    let mut policy = Policy::from_bundle(&small_team(1, false).bundle(), "agent_1", &LoadOptions::default()).unwrap();
+    let mut policy =
+        Stream::of(Policy::from_bundle(&small_team(1, false).bundle(), "agent_1", &LoadOptions::default()).unwrap());
     check_step(&mut policy, &[0.0; 3], 3, StepError::ObsWidth { expected: 4, found: 3 });
     check_step(&mut policy, &[0.0; 4], 2, StepError::ActionWidth { expected: 3, found: 2 });
     check_step(&mut policy, &[0.0, 0.0, f32::NAN, 0.0], 3, StepError::ObsNotFinite { index: 2 });
     check_step(&mut policy, &[0.0, f32::INFINITY, 0.0, 0.0], 3, StepError::ObsNotFinite { index: 1 });
     assert_eq!(policy.choose(&[0.0; 4], &[true; 3]), Err(StepError::WrongKind));
-    assert!(policy.logits().is_empty());
+    assert!(policy.state.logits().is_empty());
 }
 
 #[test]
 fn a_refused_choice_leaves_the_logits_alone() {
-    let mut policy = Policy::from_bundle(&small_team(0, true).bundle(), "agent_0", &LoadOptions::default()).unwrap();
-    assert_eq!(policy.logits(), [0.0; 3]);
+    let mut policy =
+        Stream::of(Policy::from_bundle(&small_team(0, true).bundle(), "agent_0", &LoadOptions::default()).unwrap());
+    assert_eq!(policy.state.logits(), [0.0; 3]);
     let (obs, mask) = ([0.5; 4], [false, true, false]);
     assert_eq!(policy.choose(&obs, &mask), Ok(1));
-    let logits = policy.logits().to_vec();
+    let logits = policy.state.logits().to_vec();
     assert!(logits[0] == -1e8 && logits[1].abs() < 100.0 && logits[2] == -1e8, "{logits:?}");
     for (obs, mask, expected) in [
         (&obs[..], &[false; 3][..], StepError::NoActionAvailable),
@@ -40,7 +42,7 @@ fn a_refused_choice_leaves_the_logits_alone() {
         (&[f32::NAN; 4][..], &mask[..], StepError::ObsNotFinite { index: 0 }),
     ] {
         assert_eq!(policy.choose(obs, mask), Err(expected));
-        assert_eq!(policy.logits(), logits);
+        assert_eq!(policy.state.logits(), logits);
     }
     check_step(&mut policy, &obs, 3, StepError::WrongKind);
 }
@@ -76,7 +78,8 @@ fn an_overflow_later_is_no_action() {
     let nothing = b.op(Op::Sub, &[&squared, &squared], &[]);
     b.op(Op::Relu, &[&nothing], &[]);
     b.output("action", element_type::FLOAT, Some(2));
-    let mut policy = Policy::from_onnx("x.onnx", &b.model(2, None).to_bytes(), &LoadOptions::default()).unwrap();
+    let mut policy =
+        Stream::of(Policy::from_onnx("x.onnx", &b.model(2, None).to_bytes(), &LoadOptions::default()).unwrap());
     check_step(&mut policy, &[1.0, 3e38], 2, StepError::ActionNotFinite { index: 1 });
     let mut action = [UNTOUCHED; 2];
     policy.step(&[1.0, 2.0], &mut action).unwrap();
@@ -92,7 +95,8 @@ fn a_choice_that_the_mask_forbids_is_refused() {
     b.output("logits", element_type::FLOAT, Some(3));
     b.op(Op::ArgMax, &["logits"], &[Attribute::int("axis", -1), Attribute::int("keepdims", 0)]);
     b.output("action", element_type::INT64, None);
-    let mut policy = Policy::from_onnx("x.onnx", &b.model(3, Some(3)).to_bytes(), &LoadOptions::default()).unwrap();
+    let mut policy =
+        Stream::of(Policy::from_onnx("x.onnx", &b.model(3, Some(3)).to_bytes(), &LoadOptions::default()).unwrap());
     let obs = [1.0, 5.0, 2.0];
     assert_eq!(policy.choose(&obs, &[true; 3]), Ok(1));
     assert_eq!(policy.choose(&obs, &[true, false, true]), Err(StepError::ActionNotAvailable { index: 1 }));
@@ -109,7 +113,7 @@ fn a_team_steps_as_its_policies_do_or_not_at_all() {
     let mut obs = [source.case().0, source.case().0].concat();
     let mut actions = [UNTOUCHED; 6];
     team.step(&obs, &mut actions).unwrap();
-    for (i, policy) in team.policies_mut().iter_mut().enumerate() {
+    for (i, mut policy) in team.policies().iter().cloned().map(Stream::of).enumerate() {
         let mut action = [0.0; 3];
         policy.step(&obs[i * 4..][..4], &mut action).unwrap();
         assert_eq!(action, actions[i * 3..][..3]);
@@ -135,7 +139,7 @@ fn a_team_chooses_as_its_policies_do_or_not_at_all() {
     let mut masks = [false, true, true, true, false, false];
     let mut choices = [77; 2];
     team.choose(&obs, &masks, &mut choices).unwrap();
-    let alone = team.policies_mut()[0].choose(&obs[..4], &masks[..3]).unwrap();
+    let alone = Stream::of(team.policies()[0].clone()).choose(&obs[..4], &masks[..3]).unwrap();
     assert_eq!(choices, [alone as u32, 0]);
     masks[3] = false;
     choices = [77; 2];
@@ -154,7 +158,8 @@ fn padding_stays_zero() {
     b.graph.initializer.push(Tensor::i64("pads", &[4], &[0, 0, 0, 2]));
     b.op(Op::Pad, &["obs", "pads"], &[]);
     b.output("action", element_type::FLOAT, Some(3));
-    let mut policy = Policy::from_onnx("x.onnx", &b.model(1, None).to_bytes(), &LoadOptions::default()).unwrap();
+    let mut policy =
+        Stream::of(Policy::from_onnx("x.onnx", &b.model(1, None).to_bytes(), &LoadOptions::default()).unwrap());
     for x in [1.0, 2.0] {
         let mut action = [UNTOUCHED; 3];
         policy.step(&[x], &mut action).unwrap();
@@ -165,7 +170,8 @@ fn padding_stays_zero() {
 /// A control loop may own its policy in a thread of its own.
 #[test]
 fn policies_move_between_threads() {
-    let mut policy = Policy::from_bundle(&small_team(0, false).bundle(), "agent_0", &LoadOptions::default()).unwrap();
+    let mut policy =
+        Stream::of(Policy::from_bundle(&small_team(0, false).bundle(), "agent_0", &LoadOptions::default()).unwrap());
     let action = std::thread::spawn(move || {
         let mut action = [UNTOUCHED; 3];
         policy.step(&[0.5; 4], &mut action).map(|()| action)

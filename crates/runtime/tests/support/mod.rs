@@ -12,6 +12,7 @@ use omiga_format::{
     ActionField, ActionSpace, AgentEntry, Bundle, CONTRACT_KEY, DatasetRef, GOLDEN_FILE, HostTensor, MASKED_LOGIT,
     MIN_STD, MU_LIMIT, ObsTransform, PolicyContract, Provenance, Range, TaskSpec, TensorFile,
 };
+use omiga_runtime::{Policy, PolicyState, StepError};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -249,4 +250,33 @@ pub fn assemble(task: &TaskSpec, files: BTreeMap<String, Vec<u8>>) -> Bundle {
         config: String::new(),
     };
     Bundle::new(task.clone(), task.agents.iter().map(entry).collect(), provenance, files).unwrap()
+}
+
+/// A policy and the one stream of observations that a test gives it.
+pub struct Stream {
+    pub policy: Policy,
+    pub state: PolicyState,
+}
+
+impl std::ops::Deref for Stream {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+impl Stream {
+    pub fn of(policy: Policy) -> Self {
+        let state = policy.state();
+        Self { policy, state }
+    }
+
+    pub fn step(&mut self, obs: &[f32], action: &mut [f32]) -> Result<(), StepError> {
+        self.policy.step(&mut self.state, obs, action)
+    }
+
+    pub fn choose(&mut self, obs: &[f32], mask: &[bool]) -> Result<usize, StepError> {
+        self.policy.choose(&mut self.state, obs, mask)
+    }
 }

@@ -1,5 +1,7 @@
 //! Elementwise operations on rows. Widths are equal or 1; NaN always goes through, so that it is seen at the end.
 
+use super::portable::positive;
+
 /// Of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Binary {
@@ -50,7 +52,7 @@ impl Unary {
     pub(super) fn apply(self, x: &[f32], out: &mut [f32]) {
         let each = out.iter_mut().zip(x);
         match self {
-            Self::Relu => each.for_each(|(o, x)| *o = relu_of(*x)),
+            Self::Relu => each.for_each(|(o, x)| *o = positive(*x)),
             Self::Sqrt => each.for_each(|(o, x)| *o = x.sqrt()),
             Self::Tanh => each.for_each(|(o, x)| *o = x.tanh()),
             Self::Clip { low, high } => each.for_each(|(o, x)| {
@@ -59,17 +61,6 @@ impl Unary {
             }),
         }
     }
-}
-
-#[inline]
-fn relu_of(x: f32) -> f32 {
-    if x < 0.0 { 0.0 } else { x }
-}
-
-/// `Relu` in place, for the layer before it.
-#[inline]
-pub(super) fn relu(x: &mut [f32]) {
-    x.iter_mut().for_each(|x| *x = relu_of(*x));
 }
 
 /// A row, or one number everywhere.

@@ -1,6 +1,7 @@
 //! From a checked graph to a plan: shapes inferred for a batch of one, buffers placed, weights packed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use omiga_format::onnx::{ACTION, LOGITS, Op, Tensor, ValueInfo, element_type};
 
@@ -9,6 +10,7 @@ use super::gemm::Weights;
 use super::graph::{Graph, Node, Source};
 use super::kernel::{Binary, Unary};
 use super::plan::{Output, Plan, Span, Step};
+use super::simd::Isa;
 use crate::engine::Signature;
 use crate::{Error, Result};
 
@@ -16,6 +18,22 @@ use crate::{Error, Result};
 const MAX_BUFFER: usize = 1 << 24;
 /// Most multiply-adds of a step: far more than any control loop has time for.
 const MAX_WORK: usize = 1 << 30;
+
+/// Weights that several policies use, so that a team's fit into the cache as one agent's do.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    weights: Vec<Arc<Weights>>,
+}
+
+impl Pool {
+    fn share(&mut self, weights: Weights) -> Arc<Weights> {
+        if let Some(same) = self.weights.iter().find(|w| ***w == weights) {
+            return Arc::clone(same);
+        }
+        self.weights.push(Arc::new(weights));
+        self.weights[self.weights.len() - 1].clone()
+    }
+}
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +45,11 @@ enum Value {
 }
 
 /// Make the plan of `graph`.
-pub(super) fn lower(graph: &Graph<'_>) -> Result<Plan> {
+pub(super) fn lower(graph: &Graph<'_>, isa: Isa, pool: &mut Pool) -> Result<Plan> {
     let mut lowering = Lowering {
         graph,
+        isa,
+        pool,
         arena: Vec::new(),
         constants: BTreeMap::new(),
         packed: BTreeMap::new(),
@@ -53,12 +73,14 @@ pub(super) fn lower(graph: &Graph<'_>) -> Result<Plan> {
 
 struct Lowering<'g, 'm> {
     graph: &'g Graph<'m>,
+    isa: Isa,
+    pool: &'g mut Pool,
     arena: Vec<f32>,
     /// Constants that have a place, by their place in the file.
     constants: BTreeMap<usize, Value>,
     /// Packed weights, by their place in the file: a tensor is packed once.
     packed: BTreeMap<usize, usize>,
-    weights: Vec<Weights>,
+    weights: Vec<Arc<Weights>>,
     work: usize,
     steps: Vec<Step>,
     /// One a node.
@@ -160,7 +182,7 @@ impl<'m> Lowering<'_, 'm> {
     fn layer(&mut self, node: &Node<'m>) -> Result<Value> {
         let x = self.batched(node, 0)?;
         let weights = self.pack(node)?;
-        let Weights { inputs, outputs, .. } = self.weights[weights];
+        let Weights { inputs, outputs, .. } = *self.weights[weights];
         if x.len != inputs {
             return node.place.unsupported("width of the input", inputs, x.len);
         }
@@ -186,8 +208,8 @@ impl<'m> Lowering<'_, 'm> {
         let [outputs @ (1..), inputs @ (1..)] = shape[..] else {
             return node.place.unsupported("shape of the weights", "[out, in]", format!("{shape:?}"));
         };
-        let weights = Weights::pack(outputs, inputs, &finite(self.graph.policy, tensor)?);
-        self.weights.push(weights);
+        let weights = Weights::pack(self.isa, outputs, inputs, &finite(self.graph.policy, tensor)?);
+        self.weights.push(self.pool.share(weights));
         self.packed.insert(i, self.weights.len() - 1);
         Ok(self.weights.len() - 1)
     }

@@ -1,5 +1,5 @@
 //! The native engine: model -> [`graph::Graph`] (names and operators checked) -> [`plan::Plan`] (shapes known, buffers
-//! placed, weights packed) -> [`Native`] (a plan and its buffers).
+//! placed, weights packed) -> [`Native`], and one [`Memory`] a stream.
 
 mod attribute;
 mod gemm;
@@ -7,64 +7,55 @@ mod graph;
 mod kernel;
 mod lower;
 mod plan;
+mod portable;
+#[expect(unsafe_code, reason = "vector instructions; every block says why it is sound")]
+mod simd;
 
 use omiga_format::onnx::Model;
 
 use self::plan::{Output, Plan};
+use self::simd::Isa;
 use super::Signature;
-use crate::{Result, StepError};
+use crate::Result;
 
-/// A compiled policy and its buffers.
-#[derive(Clone, Debug)]
+pub(crate) use self::lower::Pool;
+pub(crate) use self::plan::Memory;
+
+/// A compiled policy.
+#[derive(Debug)]
 pub(crate) struct Native {
     plan: Plan,
-    arena: Vec<f32>,
-    choice: i64,
+    isa: Isa,
 }
 
 impl Native {
-    /// Compile the policy `name`.
-    pub(crate) fn compile(name: &str, model: &Model) -> Result<Self> {
+    /// Compile the policy `name` for this processor; weights that are in `pool` are not held twice.
+    pub(crate) fn compile(name: &str, model: &Model, pool: &mut Pool) -> Result<Self> {
         let graph = graph::Graph::check(name, model)?;
-        let mut plan = lower::lower(&graph)?;
-        let arena = std::mem::take(&mut plan.constants);
-        Ok(Self { plan, arena, choice: -1 })
+        let isa = Isa::detect();
+        Ok(Self { plan: lower::lower(&graph, isa, pool)?, isa })
     }
 
     pub(crate) fn signature(&self) -> Signature {
         self.plan.signature
     }
 
-    /// Run the graph; the widths of `obs` and `mask` are those of the signature.
-    ///
-    /// # Errors
-    /// [`StepError::Engine`] only if the plan were wrong.
-    #[inline]
-    pub(crate) fn run(&mut self, obs: &[f32], mask: &[bool]) -> Result<(), StepError> {
-        self.plan.run(&mut self.arena, obs, mask, &mut self.choice).ok_or(StepError::Engine)
+    /// The vector instructions in use.
+    pub(crate) fn instructions(&self) -> &'static str {
+        self.isa.name()
     }
 
-    /// The continuous action of the last run; empty if discrete.
-    #[inline]
-    pub(crate) fn action(&self) -> &[f32] {
-        match self.plan.output {
-            Output::Action(span) => span.of(&self.arena).unwrap_or_default(),
-            Output::Choice { .. } => &[],
-        }
+    /// Memory for a stream.
+    pub(crate) fn memory(&self) -> Memory {
+        self.plan.memory()
     }
 
-    /// The choice of the last run; negative if there was none.
+    /// Run the graph; the widths of `obs` and `mask` are those of the signature. The action or the logits, and the
+    /// choice; `None` only if the plan or the memory were wrong.
     #[inline]
-    pub(crate) fn choice(&self) -> i64 {
-        self.choice
-    }
-
-    /// The logits of the last run; empty if continuous.
-    #[inline]
-    pub(crate) fn logits(&self) -> &[f32] {
-        match self.plan.output {
-            Output::Action(_) => &[],
-            Output::Choice { logits } => logits.of(&self.arena).unwrap_or_default(),
-        }
+    pub(crate) fn run<'a>(&self, memory: &'a mut Memory, obs: &[f32], mask: &[bool]) -> Option<(&'a [f32], i64)> {
+        self.plan.run(memory, obs, mask)?;
+        let (Output::Action(row) | Output::Choice { logits: row }) = self.plan.output;
+        Some((row.of(&memory.arena)?, memory.choice))
     }
 }

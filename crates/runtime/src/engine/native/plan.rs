@@ -1,7 +1,10 @@
 //! Second stage: what to compute, where each value lies, and the weights.
 
+use std::sync::Arc;
+
 use super::gemm::Weights;
 use super::kernel::{self, Binary, Unary};
+use super::simd::Active;
 use crate::engine::Signature;
 
 /// Where a row of numbers lies.
@@ -67,6 +70,16 @@ pub(super) enum Output {
     Choice { logits: Span },
 }
 
+/// What a run writes to; one a stream of observations.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory {
+    /// Every value of the graph.
+    pub(super) arena: Vec<f32>,
+    /// Room for the widest layer's inputs.
+    pub(super) active: Vec<Active>,
+    pub(super) choice: i64,
+}
+
 /// A policy ready to run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -74,22 +87,30 @@ pub(super) struct Plan {
     pub(super) output: Output,
     pub(super) obs: Span,
     pub(super) steps: Vec<Step>,
-    pub(super) weights: Vec<Weights>,
+    /// Shared by all policies of a team that have the same.
+    pub(super) weights: Vec<Arc<Weights>>,
     /// The buffers at the start: constants in their places, the rest zero.
     pub(super) constants: Vec<f32>,
 }
 
 impl Plan {
+    /// Memory for a stream.
+    pub(super) fn memory(&self) -> Memory {
+        let widest = self.weights.iter().map(|w| w.inputs).max().unwrap_or(0);
+        Memory { arena: self.constants.clone(), active: vec![Active::default(); widest], choice: -1 }
+    }
+
     /// Run all steps; `None` only if a span were wrong.
     #[inline]
-    pub(super) fn run(&self, arena: &mut [f32], obs: &[f32], mask: &[bool], choice: &mut i64) -> Option<()> {
-        let place = arena.get_mut(self.obs.start..)?.get_mut(..self.obs.len)?;
+    pub(super) fn run(&self, memory: &mut Memory, obs: &[f32], mask: &[bool]) -> Option<()> {
+        let place = memory.arena.get_mut(self.obs.start..)?.get_mut(..self.obs.len)?;
         place.iter_mut().zip(obs).for_each(|(place, x)| *place = *x);
-        self.steps.iter().try_for_each(|step| self.run_step(step, arena, mask, choice))
+        self.steps.iter().try_for_each(|step| self.run_step(step, memory, mask))
     }
 
     #[inline]
-    fn run_step(&self, step: &Step, arena: &mut [f32], mask: &[bool], choice: &mut i64) -> Option<()> {
+    fn run_step(&self, step: &Step, memory: &mut Memory, mask: &[bool]) -> Option<()> {
+        let Memory { arena, active, choice } = memory;
         match step {
             Step::Binary { op, a, b, out } => {
                 let (before, out) = split(arena, *out)?;
@@ -105,10 +126,7 @@ impl Plan {
                     None => out.fill(0.0),
                     Some(bias) => kernel::copy(bias?, out),
                 }
-                self.weights.get(*weights)?.add_product(x.of(before)?, out);
-                if *relu {
-                    kernel::relu(out);
-                }
+                self.weights.get(*weights)?.add_product(x.of(before)?, out, *relu, active);
             }
             Step::Pad { x, out } => {
                 let (before, out) = split(arena, *out)?;
