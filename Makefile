@@ -3,11 +3,11 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: help train test check fmt clippy doc interop setup bench clean
+.PHONY: help train test check fmt clippy doc interop setup bench-runtime clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 train: setup ## Collect, train, export, verify, evaluate; a table at the end
 	@scripts/train.sh
@@ -32,8 +32,8 @@ interop: setup ## h5py, onnx, onnxruntime and mpe2 check what we write and play 
 setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 	@scripts/setup.sh
 
-bench: setup ## Latency of the shipped bundle in each engine
-	cargo run --quiet --release -- bench models/spread
+bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000" for a short run
+	cargo run --release --features bench -- bench --load --out target/bench/runtime.json $(BENCH)
 
 clean: ## Remove what was built and fetched; runs/ is kept
 	rm -rf target .deps

@@ -38,7 +38,8 @@ pub enum Command {
     #[command(after_help = "Example: omiga verify models/spread --engine native")]
     Verify(VerifyArgs),
     /// Measure how long a policy takes to act
-    #[command(after_help = "Example: omiga bench models/spread --engine native --steps 100000")]
+    #[command(after_help = "Example: omiga bench models/spread --engine native --steps 100000\n\
+                            All engines on the paper's sizes: make bench-runtime")]
     Bench(BenchArgs),
 }
 
@@ -172,13 +173,38 @@ pub struct VerifyArgs {
     pub json: bool,
 }
 
+/// What `bench` compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BenchEngine {
+    Native,
+    Onnxruntime,
+    Tract,
+}
+
+impl std::fmt::Display for BenchEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Onnxruntime => "onnxruntime",
+            Self::Tract => "tract",
+        })
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub struct BenchArgs {
-    /// The bundle's folder
-    pub bundle: PathBuf,
-    /// native or onnxruntime; may be repeated. By default native, and onnxruntime too if its library is found
+    /// The bundle's folder; by default random policies of the paper's sizes
+    pub bundle: Option<PathBuf>,
+    /// native, onnxruntime or tract; may be repeated. By default all that are there
     #[arg(long)]
-    pub engine: Vec<EngineKind>,
+    pub engine: Vec<BenchEngine>,
+    /// Add rows for the first case with every core busy elsewhere
+    #[arg(long)]
+    pub load: bool,
+    /// Write the result to this file, too, as JSON
+    #[arg(long, value_name = "FILE.json")]
+    pub out: Option<PathBuf>,
     /// Timed steps of each policy
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,

@@ -17,8 +17,14 @@ use args::{Args, Command};
 
 /// Training allocates the same few sizes again and again; glibc hands such pages back to the system in between
 /// (measured on `spread`: 85 updates/s with glibc, 105 with this one).
+#[cfg(not(feature = "bench"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A build that measures counts.
+#[cfg(feature = "bench")]
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
 /// What a command found; the exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

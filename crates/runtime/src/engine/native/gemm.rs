@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::simd::{Active, Isa};
+use super::simd::Isa;
 
 /// Alignment of the weights in numbers: a cache line.
 const LINE: usize = 16;
@@ -74,16 +74,17 @@ impl Weights {
         self.data.get(self.start..).and_then(|data| data.get(..self.work())).unwrap_or_default()
     }
 
-    /// Add `W x` to `y`, which holds the bias, and take the positive part if `relu`. `active` is room for K inputs.
+    /// Add `W x` to `y`, which holds the bias, and take the positive part if `relu`. `active` is room
+    /// for K inputs, as [`super::simd::room`] says.
     #[inline]
-    pub(super) fn add_product(&self, x: &[f32], y: &mut [f32], relu: bool, active: &mut [Active]) {
-        let active = not_zero(x, active);
+    pub(super) fn add_product(&self, x: &[f32], y: &mut [f32], relu: bool, active: &mut [u32]) {
+        let active = if self.panels.is_empty() { &[] } else { self.isa.not_zero(x, active) };
         let (mut data, mut y) = (self.packed(), y);
         for width in &self.panels {
             let (Some(weights), Some(y)) = (data.split_off(..self.inputs * width), y.split_off_mut(..*width)) else {
                 return;
             };
-            self.isa.panel(active, weights, y, relu);
+            self.isa.panel(x, active, weights, y, relu);
         }
         for (y, weights) in y.iter_mut().zip(data.chunks_exact(self.inputs)).take(self.rest) {
             *y += self.isa.dot(x, weights);
@@ -92,25 +93,12 @@ impl Weights {
     }
 }
 
-/// The inputs that are not zero, in order.
-#[inline]
-fn not_zero<'a>(x: &[f32], active: &'a mut [Active]) -> &'a [Active] {
-    let mut n = 0;
-    for (index, value) in (0..).zip(x) {
-        // Always written, so that there is no branch to mispredict; the place moves on only past a number that counts.
-        if let Some(place) = active.get_mut(n) {
-            *place = Active { index, value: *value };
-        }
-        n += usize::from(*value != 0.0);
-    }
-    active.get(..n).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
+    use super::super::simd;
     use super::*;
 
     /// Against sums in f64, with every second input zero if `sparse`.
@@ -121,7 +109,7 @@ mod tests {
         if sparse {
             x.iter_mut().step_by(2).for_each(|x| *x = 0.0);
         }
-        let (mut y, mut active) = (bias.clone(), vec![Active::default(); inputs]);
+        let (mut y, mut active) = (bias.clone(), vec![0; simd::room(inputs)]);
         Weights::pack(isa, outputs, inputs, &weights).add_product(&x, &mut y, false, &mut active);
         for (n, (y, bias)) in y.iter().zip(&bias).enumerate() {
             let row = &weights[n * inputs..][..inputs];
@@ -142,14 +130,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn zeros_are_left_out_and_nan_is_not() {
-        let mut active = [Active::default(); 4];
-        let found = not_zero(&[0.0, 2.0, -0.0, f32::NAN], &mut active);
-        assert_eq!(found.iter().map(|a| a.index).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(not_zero(&[1.0; 4], &mut [Active::default(); 4]).len(), 4);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::gemm::Weights;
 use super::kernel::{self, Binary, Unary};
-use super::simd::Active;
+use super::simd;
 use crate::engine::Signature;
 
 /// Where a row of numbers lies.
@@ -76,7 +76,7 @@ pub(crate) struct Memory {
     /// Every value of the graph.
     pub(super) arena: Vec<f32>,
     /// Room for the widest layer's inputs.
-    pub(super) active: Vec<Active>,
+    pub(super) active: Vec<u32>,
     pub(super) choice: i64,
 }
 
@@ -97,7 +97,7 @@ impl Plan {
     /// Memory for a stream.
     pub(super) fn memory(&self) -> Memory {
         let widest = self.weights.iter().map(|w| w.inputs).max().unwrap_or(0);
-        Memory { arena: self.constants.clone(), active: vec![Active::default(); widest], choice: -1 }
+        Memory { arena: self.constants.clone(), active: vec![0; simd::room(widest)], choice: -1 }
     }
 
     /// Run all steps; `None` only if a span were wrong.

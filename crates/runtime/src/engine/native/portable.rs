@@ -1,39 +1,52 @@
 //! The kernels in plain Rust: what runs where no other instruction set was found, and what the others must equal.
 
-use super::simd::Active;
-
 /// Numbers in a vector: SSE's and NEON's.
 pub(super) const LANES: usize = 4;
 
+/// See [`super::simd::Isa::not_zero`].
+#[inline]
+pub(super) fn not_zero<'a>(x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
+    let mut n = 0;
+    for (i, x) in (0..).zip(x) {
+        // Always written, so that there is no branch to mispredict; the place moves on only past a number that counts:
+        // one with bits beside its sign.
+        let Some(place) = active.get_mut(n) else { break };
+        *place = i;
+        n += usize::from(x.to_bits() << 1 != 0);
+    }
+    active.get(..n).unwrap_or_default()
+}
+
 /// See [`super::simd::Isa::panel`].
 #[inline]
-pub(super) fn panel(active: &[Active], weights: &[f32], y: &mut [f32], relu: bool) {
+pub(super) fn panel(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
     match y.len() {
-        32 => panel_of::<32>(active, weights, y, relu),
-        16 => panel_of::<16>(active, weights, y, relu),
-        8 => panel_of::<8>(active, weights, y, relu),
-        4 => panel_of::<4>(active, weights, y, relu),
-        _ => reference(active, weights, y, relu),
+        32 => panel_of::<32>(x, active, weights, y, relu),
+        16 => panel_of::<16>(x, active, weights, y, relu),
+        8 => panel_of::<8>(x, active, weights, y, relu),
+        4 => panel_of::<4>(x, active, weights, y, relu),
+        _ => reference(x, active, weights, y, relu),
     }
 }
 
-fn panel_of<const W: usize>(active: &[Active], weights: &[f32], y: &mut [f32], relu: bool) {
+fn panel_of<const W: usize>(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
     let rows = weights.as_chunks::<W>().0;
     let Some(y) = y.first_chunk_mut::<W>() else { return };
     let mut sums = *y;
-    for Active { index, value } in active {
-        let Some(row) = rows.get(*index as usize) else { continue };
-        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum = multiply_add(*value, *weight, *sum));
+    for i in active {
+        let (Some(x), Some(row)) = (x.get(*i as usize), rows.get(*i as usize)) else { continue };
+        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum = multiply_add(*x, *weight, *sum));
     }
     *y = if relu { sums.map(positive) } else { sums };
 }
 
 /// The panel of any width, slow and obvious.
-pub(super) fn reference(active: &[Active], weights: &[f32], y: &mut [f32], relu: bool) {
+pub(super) fn reference(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
     let width = y.len().max(1);
     for (i, y) in y.iter_mut().enumerate() {
-        for Active { index, value } in active {
-            *y += value * weights.get(*index as usize * width + i).copied().unwrap_or(0.0);
+        for k in active.iter().map(|k| *k as usize) {
+            let (Some(x), Some(weight)) = (x.get(k), weights.get(k * width + i)) else { continue };
+            *y += x * weight;
         }
         *y = if relu { positive(*y) } else { *y };
     }

@@ -6,14 +6,6 @@
 
 use super::portable;
 
-/// One input that is not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Active {
-    /// Its place.
-    pub(super) index: u32,
-    pub(super) value: f32,
-}
-
 /// A set of vector instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isa {
@@ -89,18 +81,30 @@ impl Isa {
         }
     }
 
-    /// Add the products of a panel: `weights` [inputs, width], `y: [width]`, where the width is one to
-    /// [`Self::most_vectors`] vectors, a power of two. Then take the positive part, if `relu`; a NaN stays.
+    /// The places of the inputs that are not zero, in order, in `active`: room for as many as [`room`] says.
     #[inline]
-    pub(super) fn panel(self, active: &[Active], weights: &[f32], y: &mut [f32], relu: bool) {
+    pub(super) fn not_zero<'a>(self, x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
         match self {
-            Self::Portable => portable::panel(active, weights, y, relu),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this value exists only where `is_available` found the instructions.
-            Self::Avx2 => unsafe { avx2::panel(active, weights, y, relu) },
+            Self::Avx512 => unsafe { compress::not_zero(x, active) },
+            _ => portable::not_zero(x, active),
+        }
+    }
+
+    /// Add the products of a panel with the inputs at the places `active`: `weights` [inputs, width], `y: [width]`,
+    /// where the width is one to [`Self::most_vectors`] vectors, a power of two. Then take the positive part, if
+    /// `relu`; a NaN stays.
+    #[inline]
+    pub(super) fn panel(self, x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
+        match self {
+            Self::Portable => portable::panel(x, active, weights, y, relu),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this value exists only where `is_available` found the instructions.
+            Self::Avx2 => unsafe { avx2::panel(x, active, weights, y, relu) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Avx512 => unsafe { avx512::panel(active, weights, y, relu) },
+            Self::Avx512 => unsafe { avx512::panel(x, active, weights, y, relu) },
         }
     }
 
@@ -119,6 +123,43 @@ impl Isa {
     }
 }
 
+/// Room that [`Isa::not_zero`] needs for `inputs`: it stores whole vectors.
+pub(super) fn room(inputs: usize) -> usize {
+    inputs + 16
+}
+
+/// What only AVX-512 has an instruction for.
+#[cfg(target_arch = "x86_64")]
+mod compress {
+    use std::arch::x86_64::{
+        _CMP_NEQ_UQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_loadu_ps, _mm512_maskz_compress_epi32,
+        _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_storeu_si512,
+    };
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn not_zero<'a>(x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
+        let (chunks, rest) = x.as_chunks::<16>();
+        let mut places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let mut n = 0;
+        for chunk in chunks {
+            // SAFETY: `chunk` is an array of 16 numbers; the instruction needs no alignment.
+            let mask =
+                _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(unsafe { _mm512_loadu_ps(chunk.as_ptr()) }, _mm512_setzero_ps());
+            let Some(room) = active.get_mut(n..).and_then(|room| room.first_chunk_mut::<16>()) else { break };
+            // SAFETY: `room` is an array of 16 numbers of 32 bits, and nothing else refers to it.
+            unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(mask, places)) };
+            places = _mm512_add_epi32(places, _mm512_set1_epi32(16));
+            n += mask.count_ones() as usize;
+        }
+        for (i, x) in (x.len() - rest.len()..).zip(rest) {
+            let Some(place) = active.get_mut(n) else { break };
+            *place = i as u32;
+            n += usize::from(*x != 0.0);
+        }
+        active.get(..n).unwrap_or_default()
+    }
+}
+
 /// The kernels of one x86 instruction set, from the names of its instructions.
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernels {
@@ -127,23 +168,21 @@ macro_rules! kernels {
         mod $name {
             use std::arch::x86_64::{$add, $broadcast, $fma, $load, $max, $store, $zero};
 
-            use super::Active;
-
             pub(super) const LANES: usize = $lanes;
 
             #[target_feature(enable = $features)]
-            pub(super) fn panel(active: &[Active], weights: &[f32], y: &mut [f32], relu: bool) {
+            pub(super) fn panel(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
                 match y.len() / LANES {
-                    16 => panel_of::<16>(active, weights, y, relu),
-                    8 => panel_of::<8>(active, weights, y, relu),
-                    4 => panel_of::<4>(active, weights, y, relu),
-                    2 => panel_of::<2>(active, weights, y, relu),
-                    _ => panel_of::<1>(active, weights, y, relu),
+                    16 => panel_of::<16>(x, active, weights, y, relu),
+                    8 => panel_of::<8>(x, active, weights, y, relu),
+                    4 => panel_of::<4>(x, active, weights, y, relu),
+                    2 => panel_of::<2>(x, active, weights, y, relu),
+                    _ => panel_of::<1>(x, active, weights, y, relu),
                 }
             }
 
             #[target_feature(enable = $features)]
-            fn panel_of<const V: usize>(active: &[Active], weights: &[f32], y: &mut [f32], relu: bool) {
+            fn panel_of<const V: usize>(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
                 let rows = weights.as_chunks::<LANES>().0.as_chunks::<V>().0;
                 let y = y.as_chunks_mut::<LANES>().0;
                 let mut sums = [$zero(); V];
@@ -151,12 +190,12 @@ macro_rules! kernels {
                     // SAFETY: `y` is an array of one vector's numbers; the instruction needs no alignment.
                     *sum = unsafe { $load(y.as_ptr()) };
                 }
-                for Active { index, value } in active {
-                    let Some(row) = rows.get(*index as usize) else { continue };
-                    let value = $broadcast(*value);
+                for i in active {
+                    let (Some(x), Some(row)) = (x.get(*i as usize), rows.get(*i as usize)) else { continue };
+                    let x = $broadcast(*x);
                     for (sum, weights) in sums.iter_mut().zip(row) {
                         // SAFETY: as above.
-                        *sum = $fma(value, unsafe { $load(weights.as_ptr()) }, *sum);
+                        *sum = $fma(x, unsafe { $load(weights.as_ptr()) }, *sum);
                     }
                 }
                 for (sum, y) in sums.iter().zip(y) {
@@ -231,10 +270,10 @@ mod tests {
         while vectors <= isa.most_vectors() {
             let width = vectors * isa.lanes();
             let (weights, x, bias) = (draw(inputs * width), draw(inputs), draw(width));
-            let active: Vec<_> = (0..).zip(&x).map(|(index, value)| Active { index, value: *value }).collect();
+            let active: Vec<u32> = (0..inputs as u32).collect();
             let (mut found, mut portable) = (bias.clone(), bias.clone());
-            isa.panel(&active, &weights, &mut found, relu);
-            portable::reference(&active, &weights, &mut portable, relu);
+            isa.panel(&x, &active, &weights, &mut found, relu);
+            portable::reference(&x, &active, &weights, &mut portable, relu);
             for (i, (found, portable)) in found.iter().zip(&portable).enumerate() {
                 let terms = x.iter().zip(weights.chunks_exact(width)).map(|(x, row)| f64::from(*x) * f64::from(row[i]));
                 let exact = terms.clone().sum::<f64>() + f64::from(bias[i]);
@@ -268,11 +307,26 @@ mod tests {
     #[test]
     fn not_a_number_stays_one() {
         for isa in Isa::available() {
-            let (width, active) = (isa.lanes(), [Active { index: 0, value: f32::NAN }]);
+            let width = isa.lanes();
             let mut y = vec![0.0; width];
-            isa.panel(&active, &vec![1.0; width], &mut y, true);
+            isa.panel(&[f32::NAN], &[0], &vec![1.0; width], &mut y, true);
             assert!(y.iter().all(|y| y.is_nan()), "{isa:?}");
             assert!(isa.dot(&[f32::NAN], &[1.0]).is_nan());
+        }
+    }
+
+    #[test]
+    fn zeros_are_left_out_and_nan_is_not() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        for isa in Isa::available() {
+            for len in [0, 1, 15, 16, 17, 33, 256] {
+                let one = |_| [0.0, -0.0, 1.0, f32::NAN, f32::MIN_POSITIVE, -2.0][random.random_range(0..6)];
+                let x: Vec<f32> = (0..len).map(one).collect();
+                let expected: Vec<u32> = (0..).zip(&x).filter(|(_, x)| **x != 0.0).map(|(i, _)| i).collect();
+                assert_eq!(isa.not_zero(&x, &mut vec![0; room(len)]), expected, "{isa:?} {x:?}");
+                // Too little room is no harm.
+                assert!(isa.not_zero(&x, &mut vec![0; len / 2]).len() <= len / 2);
+            }
         }
     }
 
@@ -281,7 +335,7 @@ mod tests {
     fn nothing_beside_the_panel_is_read() {
         for isa in Isa::available() {
             let mut y = vec![3.0; isa.lanes()];
-            isa.panel(&[Active { index: 1, value: 1.0 }], &vec![1.0; isa.lanes()], &mut y, false);
+            isa.panel(&[1.0; 2], &[1, 2, u32::MAX], &vec![1.0; isa.lanes()], &mut y, false);
             assert_eq!(y, vec![3.0; isa.lanes()]);
         }
     }

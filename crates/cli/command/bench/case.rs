@@ -1,0 +1,130 @@
+//! What is measured: a bundle, and one of its agents or the whole team.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use omiga_export::{ActorWeights, policy_model};
+use omiga_format::{
+    ActionSpace, ActorHead, ActorSpec, Bundle, Checkpoint, CheckpointMeta, DatasetRef, GOLDEN_FILE, HostTensor,
+    ObsTransform, TaskSpec, TensorFile,
+};
+use omiga_runtime::{LoadOptions, Policy};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// Width of the hidden layers, the paper's.
+const HIDDEN: usize = 256;
+/// Observations that a case goes round.
+const OBSERVATIONS: usize = 64;
+
+/// A bundle and who of it acts.
+pub struct Case {
+    pub name: String,
+    pub bundle: Bundle,
+    /// All agents in one call, or the first alone.
+    pub team: bool,
+    /// Raw observations of one agent [K, O].
+    pub obs: Vec<f32>,
+}
+
+/// A network of the paper's size for a task of this size, with random weights.
+struct Size {
+    agents: usize,
+    obs: usize,
+    actions: usize,
+    /// Added to the hidden biases: at 0 about half of the units are active, far above it all are.
+    bias: f32,
+}
+
+impl Case {
+    /// Policies of the paper's sizes (Hopper 3x1, HalfCheetah 6x1, Ant 2x4); the slowest case, in which every hidden
+    /// unit is active; a team in one call.
+    pub fn standard() -> Result<Vec<Self>> {
+        let one =
+            |name: &str, agents, obs, actions, bias| Self::random(name, &Size { agents, obs, actions, bias }, false);
+        Ok(vec![
+            one("obs14", 3, 14, 1, 0.0)?,
+            one("obs23", 6, 23, 1, 0.0)?,
+            one("obs113", 2, 113, 4, 0.0)?,
+            one("obs14-all-active", 3, 14, 1, 100.0)?,
+            Self::random("obs23-team-of-6", &Size { agents: 6, obs: 23, actions: 1, bias: 0.0 }, true)?,
+        ])
+    }
+
+    /// The first agent of a bundle, and its team if there are several; on the recorded observations.
+    pub fn of_bundle(folder: &Path) -> Result<Vec<Self>> {
+        let bundle = Bundle::read(folder)?;
+        let agents = &bundle.manifest().agents;
+        let agent = agents.first().context("the bundle has no agents")?.name.clone();
+        let mut golden = TensorFile::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE)?)?;
+        let name = format!("{agent}.obs");
+        let shape = golden.tensors.get(&name).map(|t| t.shape().to_vec()).unwrap_or_default();
+        let obs = golden.take_f32(&name, &shape)?;
+        let alone = Self { name: agent, bundle: bundle.clone(), team: false, obs: obs.clone() };
+        let all = match agents.len() {
+            1 => None,
+            n => Some(Self { name: format!("team-of-{n}"), team: true, obs, bundle }),
+        };
+        Ok(std::iter::once(alone).chain(all).collect())
+    }
+
+    fn random(name: &str, size: &Size, team: bool) -> Result<Self> {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let meta = size.meta();
+        let mut tensors = BTreeMap::new();
+        for (name, shape) in meta.actor.parameters() {
+            let hidden = name.starts_with("fc") && shape.len() == 1;
+            // PyTorch's default for linear layers.
+            let bound = 1.0 / (*shape.last().context("a parameter has a shape")? as f32).sqrt();
+            let shift = if hidden { size.bias } else { 0.0 };
+            let elements: Vec<f32> =
+                (0..shape.iter().product()).map(|_| rng.random_range(-bound..bound) + shift).collect();
+            tensors.insert(format!("actor.{name}"), HostTensor::from_f32(&shape, &elements));
+        }
+        let obs: Vec<f32> = (0..OBSERVATIONS * size.obs).map(|_| rng.random_range(-2.0..2.0)).collect();
+        let mut file = TensorFile { name: name.to_owned(), meta: String::new(), tensors };
+        let actor = ActorWeights::take(&meta, &mut file.clone())?;
+        for (i, agent) in meta.task.agents.iter().enumerate() {
+            let model = policy_model(&meta, &actor, i)?.to_bytes();
+            let policy = Policy::from_onnx(name, &model, &LoadOptions::default())?;
+            let mut state = policy.state();
+            let mut actions = vec![0.0; OBSERVATIONS * size.actions];
+            for (obs, action) in obs.chunks(size.obs).zip(actions.chunks_mut(size.actions)) {
+                policy.step(&mut state, obs, action)?;
+            }
+            let mut put = |part: &str, width, of: &[f32]| {
+                let tensor = HostTensor::from_f32(&[OBSERVATIONS, width], of);
+                file.tensors.insert(format!("golden.{}.{part}", agent.name), tensor);
+            };
+            put("obs", size.obs, &obs);
+            put("action", size.actions, &actions);
+        }
+        let bundle = omiga_export::bundle(Checkpoint { meta, file }, "random weights")?;
+        Ok(Self { name: name.to_owned(), bundle, team, obs })
+    }
+}
+
+impl Size {
+    fn meta(&self) -> CheckpointMeta {
+        CheckpointMeta {
+            schema: Checkpoint::SCHEMA,
+            omiga_version: env!("CARGO_PKG_VERSION").to_owned(),
+            algorithm: "random weights".into(),
+            step: 0,
+            seed: 0,
+            task: TaskSpec::anonymous("bench", self.agents, self.obs, ActionSpace::unit_box(self.actions)),
+            transform: ObsTransform::None,
+            actor: ActorSpec {
+                obs_dim: self.obs,
+                n_agents: self.agents,
+                hidden: HIDDEN,
+                action_dim: self.actions,
+                head: ActorHead::SquashedGaussian,
+            },
+            config: String::new(),
+            dataset: DatasetRef::default(),
+            sampler_draws: 0,
+        }
+    }
+}

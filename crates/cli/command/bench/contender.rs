@@ -1,0 +1,127 @@
+//! An engine that is loaded and takes its turns.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use anyhow::Result;
+use omiga_runtime::{EngineKind, Error, LoadOptions, Policy, Team};
+
+use super::case::Case;
+use crate::args::BenchEngine;
+use crate::output::note;
+
+/// An engine with a case's policy or team in it.
+pub struct Contender<'a> {
+    pub engine: BenchEngine,
+    /// What the engine runs on.
+    pub detail: String,
+    pub load_ms: f64,
+    /// Number of different observations.
+    pub observations: usize,
+    step: Box<dyn FnMut(usize) -> Result<()> + 'a>,
+}
+
+impl Contender<'_> {
+    /// Act on observation `i`.
+    #[inline]
+    pub fn step(&mut self, i: usize) -> Result<()> {
+        (self.step)(i)
+    }
+}
+
+/// Load a case in each engine asked for; without a choice, in all that are there.
+pub fn load<'a>(case: &'a Case, asked: &[BenchEngine]) -> Result<Vec<Contender<'a>>> {
+    let all = [BenchEngine::Native, BenchEngine::Onnxruntime, BenchEngine::Tract];
+    let engines = if asked.is_empty() { &all[..] } else { asked };
+    let mut contenders = Vec::new();
+    for engine in engines {
+        match load_one(case, *engine) {
+            Ok(contender) => contenders.push(contender),
+            Err(error) if asked.is_empty() && is_absent(&error) => note(format!("skipping {engine}: {error}")),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(contenders)
+}
+
+/// Is it only that the engine is not here?
+fn is_absent(error: &anyhow::Error) -> bool {
+    let here = error.downcast_ref::<Error>();
+    here.is_some_and(|e| matches!(e, Error::LibraryNotFound { .. } | Error::EngineNotBuilt { .. }))
+        || error.downcast_ref::<NotBuilt>().is_some()
+}
+
+/// tract is there to be compared with, and only then.
+#[derive(Debug, thiserror::Error)]
+#[error("tract is not in this build; build with `--features bench`")]
+struct NotBuilt;
+
+fn load_one(case: &Case, engine: BenchEngine) -> Result<Contender<'_>> {
+    let started = Instant::now();
+    let (step, detail) = match engine {
+        BenchEngine::Native => of_runtime(case, EngineKind::Native)?,
+        BenchEngine::Onnxruntime => of_runtime(case, EngineKind::OnnxRuntime)?,
+        BenchEngine::Tract => of_tract(case)?,
+    };
+    let load_ms = started.elapsed().as_secs_f64() * 1e3;
+    let observations = case.obs.len() / case.bundle.manifest().task.obs_dim().max(1);
+    Ok(Contender { engine, detail, load_ms, observations, step })
+}
+
+type Step<'a> = Box<dyn FnMut(usize) -> Result<()> + 'a>;
+
+fn of_runtime(case: &Case, engine: EngineKind) -> Result<(Step<'_>, String)> {
+    let options = LoadOptions::default().with_engine(engine);
+    let task = &case.bundle.manifest().task;
+    let (obs_dim, action_dim) = (task.obs_dim(), task.action_dim());
+    let acting = if case.team { task.n_agents() } else { 1 };
+    // Everybody observes the same; a row of all is made before, as it is in a control loop.
+    let rows: Vec<Vec<f32>> = case.obs.chunks(obs_dim).map(|obs| obs.repeat(acting)).collect();
+    let (mut actions, mut choices) = (vec![0.0; acting * action_dim], vec![0; acting]);
+    let mask = vec![true; acting * action_dim];
+    if case.team {
+        let mut team = Team::from_bundle(&case.bundle, &options)?;
+        let detail = team.policies().first().map(Policy::engine).unwrap_or_default();
+        let discrete = team.task().is_discrete();
+        let step = move |i: usize| {
+            match discrete {
+                true => team.choose(black_box(&rows[i]), &mask, black_box(&mut choices))?,
+                false => team.step(black_box(&rows[i]), black_box(&mut actions))?,
+            }
+            Ok(())
+        };
+        return Ok((Box::new(step), detail));
+    }
+    let agent = &case.bundle.manifest().agents[0].name;
+    let policy = Policy::from_bundle(&case.bundle, agent, &options)?;
+    let (mut state, detail) = (policy.state(), policy.engine());
+    let step = move |i: usize| {
+        match policy.is_discrete() {
+            true => drop(black_box(policy.choose(&mut state, black_box(&rows[i]), &mask)?)),
+            false => policy.step(&mut state, black_box(&rows[i]), black_box(&mut actions))?,
+        }
+        Ok(())
+    };
+    Ok((Box::new(step), detail))
+}
+
+#[cfg(feature = "bench")]
+fn of_tract(case: &Case) -> Result<(Step<'_>, String)> {
+    let agents = &case.bundle.manifest().agents;
+    let acting = if case.team { agents.len() } else { 1 };
+    let load = |agent: &omiga_format::AgentEntry| {
+        super::tract::Tract::load(case.bundle.file(&agent.policy)?, &case.bundle.manifest().task)
+    };
+    let mut policies = agents.iter().take(acting).map(load).collect::<Result<Vec<_>>>()?;
+    let rows: Vec<&[f32]> = case.obs.chunks(case.bundle.manifest().task.obs_dim()).collect();
+    let mut action = vec![0.0; case.bundle.manifest().task.action_dim()];
+    let step = move |i: usize| {
+        policies.iter_mut().try_for_each(|policy| policy.step(black_box(rows[i]), black_box(&mut action)))
+    };
+    Ok((Box::new(step), "tract".to_owned()))
+}
+
+#[cfg(not(feature = "bench"))]
+fn of_tract(_: &Case) -> Result<(Step<'_>, String)> {
+    Err(NotBuilt.into())
+}

@@ -1,0 +1,62 @@
+//! How long a policy takes to act, in each engine: the same file, the same observations, in turns, one step at a time.
+
+mod case;
+mod contender;
+mod load;
+mod report;
+mod timing;
+#[cfg(feature = "bench")]
+mod tract;
+
+use anyhow::{Context, Result};
+use omiga_format::atomic;
+
+use self::case::Case;
+use self::report::{Report, Row};
+use crate::Verdict;
+use crate::args::BenchArgs;
+use crate::output::{note, say, say_json};
+
+/// `omiga bench`.
+pub fn bench(args: &BenchArgs) -> Result<Verdict> {
+    let cases = match &args.bundle {
+        Some(folder) => Case::of_bundle(folder)?,
+        None => Case::standard()?,
+    };
+    let mut report = Report::new(args.steps);
+    for case in &cases {
+        report.rows.extend(measure(case, args)?);
+    }
+    if args.load {
+        // The first case again, with every core busy elsewhere.
+        let case = cases.first().context("there is no case")?;
+        let _others = load::Load::start();
+        let loaded = measure(case, args)?;
+        report.rows.extend(loaded.into_iter().map(|row| Row { case: format!("{}-loaded", row.case), ..row }));
+    }
+    if let Some(path) = &args.out {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        }
+        atomic::write(path, &serde_json::to_vec_pretty(&report)?)?;
+    }
+    if args.json {
+        say_json(&report)?;
+    } else {
+        say(report.table())?;
+        say(report.ratios())?;
+    }
+    Ok(Verdict::Yes)
+}
+
+/// All engines on one case, in turns, so that what happens to the machine happens to all of them.
+fn measure(case: &Case, args: &BenchArgs) -> Result<Vec<Row>> {
+    note(format!("measuring {}", case.name));
+    let mut contenders = contender::load(case, &args.engine)?;
+    let times = timing::in_turns(&mut contenders, args.steps)?;
+    let row = |(contender, times): (&mut contender::Contender<'_>, timing::Times)| {
+        let allocations = timing::allocations_per_step(contender)?;
+        Ok(Row::new(&case.name, contender, &times, allocations))
+    };
+    contenders.iter_mut().zip(times).map(row).collect()
+}
