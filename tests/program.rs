@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use omiga_format::{GOLDEN_FILE, HostTensor, MANIFEST_FILE, TensorFile, hash};
+use omiga_format::{GOLDEN_FILE, HostTensor, MANIFEST_FILE, SUMS_FILE, TensorFile, hash};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -65,15 +65,20 @@ impl Program {
         entries.map(|name| (name.clone(), self.read(&format!("{folder}/{name}")))).collect()
     }
 
-    /// Change a file of `bundle` and make the manifest's hash fit.
+    /// Change a file of `bundle` and make all hashes fit.
     pub fn change_and_rehash(&self, file: &str, bytes: &[u8]) {
         self.write(&format!("bundle/{file}"), bytes);
         let manifest = format!("bundle/{MANIFEST_FILE}");
-        let mut json: Value = serde_json::from_slice(&self.read(&manifest)).unwrap();
-        let entry = json["files"].as_array_mut().unwrap().iter_mut().find(|f| f["name"] == file).unwrap();
-        entry["sha256"] = hash::of_bytes(bytes).into();
-        entry["bytes"] = bytes.len().into();
-        self.write(&manifest, &serde_json::to_vec_pretty(&json).unwrap());
+        if file != MANIFEST_FILE {
+            let mut json: Value = serde_json::from_slice(&self.read(&manifest)).unwrap();
+            let entry = json["files"].as_array_mut().unwrap().iter_mut().find(|f| f["name"] == file).unwrap();
+            entry["sha256"] = hash::of_bytes(bytes).into();
+            entry["bytes"] = bytes.len().into();
+            self.write(&manifest, &serde_json::to_vec_pretty(&json).unwrap());
+        }
+        let files = self.files("bundle").into_iter().filter(|(name, _)| !name.starts_with(SUMS_FILE));
+        let sums: String = files.map(|(name, bytes)| format!("{}  {name}\n", hash::of_bytes(&bytes))).collect();
+        self.write(&format!("bundle/{SUMS_FILE}"), sums.as_bytes());
     }
 
     /// Change the bundle's last golden action (or logit) by a hundredth, and make the hash fit.

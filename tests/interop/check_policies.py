@@ -31,7 +31,10 @@ def check_files(folder: Path, manifest: dict) -> None:
         check_equal(len(content), entry["bytes"], f"size of {entry['name']}")
         check_equal(hashlib.sha256(content).hexdigest(), entry["sha256"], f"sha256 of {entry['name']}")
     names = sorted([entry["name"] for entry in manifest["files"]] + ["bundle.json"])
-    check_equal(sorted(p.name for p in folder.iterdir()), names, "list of files")
+    sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    check_equal((folder / "SHA256SUMS").read_text(), sums, "SHA256SUMS")
+    found = {p.name for p in folder.iterdir()} - {"SHA256SUMS", "SHA256SUMS.minisig"}
+    check_equal(sorted(found), names, "list of files")
 
 
 def check_form(path: Path, agent: dict) -> None:
@@ -141,7 +144,7 @@ def main() -> None:
     parser.add_argument("bundle", type=Path, help="folder written by `omiga export`")
     folder = parser.parse_args().bundle
     manifest = json.loads((folder / "bundle.json").read_text())
-    check_equal(manifest["schema"], 1, "bundle's schema")
+    check_equal(manifest["schema"], 2, "bundle's schema")
     check_files(folder, manifest)
     golden = load_file(folder / "golden.safetensors")
     for entry, agent in zip(manifest["agents"], manifest["task"]["agents"], strict=True):

@@ -54,7 +54,11 @@ pub fn sync_folder_of(path: &Path) -> std::io::Result<()> {
 /// # Errors
 /// [`Error::TooLarge`] before anything is allocated, or [`Error::Io`].
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(io("cannot read", path))?;
+    read_open(File::open(path).map_err(io("cannot read", path))?, path, limit)
+}
+
+/// As [`read`], of a file that was opened at `path`.
+pub(crate) fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let bytes = file.metadata().map_err(io("cannot read", path))?.len();
     if bytes > limit {
         return Err(Error::TooLarge { path: path.to_owned(), bytes, limit });

@@ -1,10 +1,13 @@
 //! What the trainer writes and the exporter reads: one safetensors file.
 
+#[cfg(feature = "fs")]
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorSpec, Error, ObsTransform, Result, TaskSpec, TensorFile, atomic};
+#[cfg(feature = "fs")]
+use crate::atomic;
+use crate::{ActorSpec, Error, ObsTransform, Result, TaskSpec, TensorFile};
 
 /// The dataset that a checkpoint was trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,15 +79,16 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Any way in which the file is not a checkpoint of this version.
+    #[cfg(feature = "fs")]
     pub fn read(path: &Path) -> Result<Self> {
         let name = format!("checkpoint `{}`", path.display());
         Self::parse(&name, &atomic::read(path, Self::MAX_BYTES)?)
     }
 
-    /// As [`Self::read`], from bytes; `name` is for messages.
+    /// Parse a file's bytes and check the description; `name` is for messages.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// Any way in which they are not a checkpoint of this version.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         let mut file = TensorFile::parse(name, bytes)?;
         let meta = std::mem::take(&mut file.meta);
@@ -118,6 +122,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Self::to_bytes`], and [`Error::Io`].
+    #[cfg(feature = "fs")]
     pub fn write(&self, path: &Path) -> Result<()> {
         atomic::write(path, &self.to_bytes()?)
     }

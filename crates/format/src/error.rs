@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::KeyId;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -50,7 +52,9 @@ pub enum Error {
         reason: String,
     },
     /// A schema version that this build does not read.
-    #[error("{file}: schema {found}, expected {expected}; write it again with this version")]
+    #[error(
+        "{file}: schema {found}, expected {expected}; write it again with this version (a bundle: export it again)"
+    )]
     Schema {
         /// Which file.
         file: String,
@@ -120,20 +124,98 @@ pub enum Error {
         limit: u64,
     },
     /// A file name in a manifest that is not a plain name.
-    #[error("bundle: file name `{name}` is not a plain ASCII file name; do not load it")]
+    #[error("bundle: file name `{}` is not a plain ASCII file name free for use; do not load it", .name.escape_debug())]
     FileName {
         /// The name.
         name: String,
     },
-    /// A file of a bundle whose content is not what its manifest says.
+    /// A file of a bundle that is not there.
+    #[error("bundle: `{name}` is missing, expected beside `bundle.json`; copy the whole folder or export it again")]
+    MissingFile {
+        /// The file's name.
+        name: String,
+    },
+    /// A file that the bundle does not have, or has already.
+    #[error(
+        "bundle: `{}` is not in the manifest or given twice, expected each file of the folder once; leave it out",
+        .name.escape_debug()
+    )]
+    UnknownFile {
+        /// The file's name.
+        name: String,
+    },
+    /// A link, folder, device or pipe in the place of a file.
+    #[error(
+        "bundle: `{name}` is {found}, expected a file of its own; copy the folder with its files or do not load it"
+    )]
+    NotAFile {
+        /// The file's name.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A file of a bundle whose size is not what its manifest says.
+    #[error("bundle: `{name}` has {found} bytes, expected {expected}; it was changed after export: export it again")]
+    Size {
+        /// The file's name.
+        name: String,
+        /// The manifest's size.
+        expected: u64,
+        /// The file's size.
+        found: u64,
+    },
+    /// A file of a bundle whose content is not what the bundle says.
     #[error("bundle: `{name}` has sha256 {found}, expected {expected}; it was changed after export: export it again")]
     Hash {
         /// The file's name.
         name: String,
-        /// The manifest's hash.
+        /// The hash in the bundle.
         expected: String,
         /// The file's hash.
         found: String,
+    },
+    /// A `SHA256SUMS` that is not the bundle's.
+    #[error("bundle: line {line} of `SHA256SUMS` is another, expected {expected}; it was changed: export it again")]
+    Sums {
+        /// The first line that differs, from 1.
+        line: usize,
+        /// What it should be.
+        expected: String,
+    },
+    /// A signature that cannot be read.
+    #[error("bundle: `SHA256SUMS.minisig` is not a minisign signature ({reason}); sign the bundle again")]
+    Signature {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Text that is not a public key.
+    #[error("not a minisign public key ({reason}); give the `.pub` file or the line in it that starts with `RW`")]
+    PublicKey {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A bundle without a signature where one is asked for.
+    #[error("bundle: it is not signed, expected key {expected}; get the signed one or export it again with `--sign`")]
+    Unsigned {
+        /// The key that is trusted.
+        expected: KeyId,
+    },
+    /// A bundle that another key signed.
+    #[error("bundle: it is signed by key {found}, expected {expected}; do not load it unless you trust that key too")]
+    OtherSigner {
+        /// The key that is trusted.
+        expected: KeyId,
+        /// The key that the signature names.
+        found: KeyId,
+    },
+    /// A signature that is not one of this bundle by this key.
+    #[error(
+        "bundle: `SHA256SUMS.minisig` is not the signature of key {key}, expected one of this very bundle; it was \
+             changed or signed by somebody else: do not load it"
+    )]
+    Forged {
+        /// The key that is trusted and that the signature names.
+        key: KeyId,
     },
     /// A manifest that contradicts itself or its bundle.
     #[error("bundle: {field} is {found}, expected {expected}; export it again")]

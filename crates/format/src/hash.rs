@@ -1,32 +1,24 @@
 //! SHA-256 as lower-case hexadecimal, the identity of every file here.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+#[cfg(feature = "fs")]
+mod file;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Result, atomic};
+#[cfg(feature = "fs")]
+pub use file::of_file;
+
+/// Digits of a hash.
+pub(crate) const HEX_LEN: usize = 64;
 
 /// Hash of some bytes.
 pub fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Hash of a file, read in pieces.
-///
-/// # Errors
-/// [`crate::Error::Io`].
-pub fn of_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(atomic::io("cannot read", path))?;
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut piece).map_err(atomic::io("cannot read", path))? {
-            0 => return Ok(hex(&hasher.finalize())),
-            n => hasher.update(&piece[..n]),
-        }
-    }
+/// Is it a hash as written here?
+pub(crate) fn is_hex(text: &str) -> bool {
+    text.len() == HEX_LEN && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn hex(digest: &[u8]) -> String {

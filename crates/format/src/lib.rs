@@ -13,8 +13,12 @@
 //! # Ok::<(), omiga_format::Error>(())
 //! ```
 //!
-//! Deliberately absent: tensor libraries, simulators, clocks, networks. Files are parsed as if an enemy wrote them
-//! (sizes checked before allocation) and written to a temporary file that is then renamed.
+//! Deliberately absent: tensor libraries, simulators, clocks, networks, secret keys (signatures are checked here and
+//! made elsewhere). Files are parsed as if an enemy wrote them (sizes checked before allocation) and written to a
+//! temporary file that is then renamed.
+//!
+//! The cargo feature `fs`, on by default, is all that touches a file system; without it everything is read from bytes
+//! ([`Bundle::from_files`]).
 
 mod actor;
 mod bundle;
@@ -25,12 +29,17 @@ mod spec;
 mod tensor;
 mod transform;
 
+#[cfg(feature = "fs")]
 pub mod atomic;
+pub mod base64;
 pub mod hash;
 pub mod onnx;
 
 pub use actor::{ActorHead, ActorSpec, MASKED_LOGIT, MU_LIMIT};
-pub use bundle::{AgentEntry, Bundle, FileEntry, GOLDEN_FILE, MANIFEST_FILE, MODEL_CARD_FILE, Manifest, Provenance};
+pub use bundle::{
+    AgentEntry, Bundle, FileEntry, GOLDEN_FILE, KeyId, MANIFEST_FILE, MODEL_CARD_FILE, Manifest, Provenance, PublicKey,
+    SIGNATURE_FILE, SUMS_FILE, Signature,
+};
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};

@@ -1,0 +1,204 @@
+//! The deployable bundle: a manifest, one ONNX file an agent, golden vectors, a model card, hashes of all of them, and
+//! perhaps a signature.
+
+#[cfg(feature = "fs")]
+mod folder;
+mod manifest;
+mod signature;
+mod sums;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use crate::{Error, Result, TaskSpec};
+
+pub use manifest::{AgentEntry, FileEntry, Manifest, Provenance};
+pub use signature::{KeyId, PublicKey, Signature};
+
+/// The manifest's file name.
+pub const MANIFEST_FILE: &str = "bundle.json";
+/// The golden vectors' file name: tensors as in [`crate::Checkpoint`], without the `golden.` prefix.
+pub const GOLDEN_FILE: &str = "golden.safetensors";
+/// The model card's file name.
+pub const MODEL_CARD_FILE: &str = "MODEL_CARD.md";
+/// The file name of the hashes, in the format of coreutils: `sha256sum -c SHA256SUMS` checks them.
+pub const SUMS_FILE: &str = "SHA256SUMS";
+/// The signature's file name, in the format of minisign: `minisign -Vm SHA256SUMS -p key.pub` checks it.
+pub const SIGNATURE_FILE: &str = "SHA256SUMS.minisig";
+
+/// Largest manifest read, 16 MiB.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+/// Largest listing of hashes read, 1 MiB: more than the longest names of the most files.
+const MAX_SUMS_BYTES: u64 = 1 << 20;
+/// Largest signature read, 16 KiB.
+const MAX_SIGNATURE_BYTES: u64 = 16 << 10;
+
+/// A whole bundle in memory, every byte of it checked.
+///
+/// # Integrity
+/// `bundle.json` names every other file with its size and SHA-256; `SHA256SUMS` holds the SHA-256 of `bundle.json` and
+/// of all those files again. It must be byte for byte what would be written for them, so one changed bit anywhere is
+/// an error. That finds accidents: whoever changes a file on purpose can write the hashes anew.
+///
+/// # Signature
+/// What is signed is `SHA256SUMS`: it has the hash of everything else, so one small detached signature in minisign's
+/// format covers the whole bundle, and the stock tools can make and check it. A signature is optional, it is kept by
+/// [`Bundle::read`] and [`Bundle::write`], and it proves nothing until [`Bundle::verify`] is asked with the public key
+/// that one trusts. It says who made a bundle, not that it is the newest: an older signed bundle stays valid. Its first
+/// line, the untrusted comment, is covered by nothing and used for nothing, as everywhere in this format.
+#[derive(Clone, PartialEq)]
+pub struct Bundle {
+    manifest: Manifest,
+    /// As it was read, so that what is written again has the same hash.
+    manifest_json: Vec<u8>,
+    /// The files that the manifest names.
+    files: BTreeMap<String, Vec<u8>>,
+    sums: String,
+    signature: Option<Signature>,
+}
+
+/// The manifest and who signed it: the manifest has every file's size and hash.
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Bundle");
+        debug.field("manifest", &self.manifest).field("signature", &self.signature).finish_non_exhaustive()
+    }
+}
+
+impl Bundle {
+    /// Put a bundle together; hashes and sizes are taken from `files`, which lack the manifest.
+    ///
+    /// # Errors
+    /// [`Error::Spec`], [`Error::Manifest`] or [`Error::FileName`] when the parts contradict each other,
+    /// [`Error::TooLarge`] for a manifest that could not be read again.
+    pub fn new(
+        task: TaskSpec,
+        agents: Vec<AgentEntry>,
+        provenance: Provenance,
+        files: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self> {
+        let entries = files.iter().map(|(name, content)| FileEntry::of(name, content)).collect();
+        let manifest = Manifest { schema: Manifest::SCHEMA, task, agents, files: entries, provenance };
+        manifest.task.validate()?;
+        manifest.validate()?;
+        let manifest_json = manifest.to_json()?;
+        check_size(MANIFEST_FILE, &manifest_json, MAX_MANIFEST_BYTES)?;
+        let sums = sums::of(&manifest, &manifest_json);
+        Ok(Self { manifest, manifest_json, files, sums, signature: None })
+    }
+
+    /// A bundle from its files by name, for machines without a file system: the manifest, every file that it names,
+    /// `SHA256SUMS`, and the signature if there is one. The checks are those of a folder.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the manifest or a file; [`Error::UnknownFile`] for one too many, or twice the same.
+    pub fn from_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self> {
+        let mut given = BTreeMap::new();
+        for (name, content) in files {
+            if given.contains_key(&name) {
+                return Err(Error::UnknownFile { name });
+            }
+            given.insert(name, content);
+        }
+        let bundle = Self::assemble(|name, _| Ok(given.remove(name)))?;
+        match given.into_keys().next() {
+            Some(name) => Err(Error::UnknownFile { name }),
+            None => Ok(bundle),
+        }
+    }
+
+    /// The one way from bytes to a bundle. `take` gives the file of a name, which it may refuse to read beyond the
+    /// number of bytes.
+    fn assemble(mut take: impl FnMut(&str, u64) -> Result<Option<Vec<u8>>>) -> Result<Self> {
+        let mut required = |name: &str, limit| {
+            let content = take(name, limit)?.ok_or_else(|| Error::MissingFile { name: name.to_owned() })?;
+            check_size(name, &content, limit).map(|()| content)
+        };
+        let manifest_json = required(MANIFEST_FILE, MAX_MANIFEST_BYTES)?;
+        let manifest = Manifest::parse(&manifest_json)?;
+        let sums = sums::of(&manifest, &manifest_json);
+        sums::check(&required(SUMS_FILE, MAX_SUMS_BYTES)?, &sums)?;
+        let mut files = BTreeMap::new();
+        for entry in &manifest.files {
+            let content = required(&entry.name, entry.bytes).map_err(|e| match e {
+                Error::TooLarge { bytes: found, limit: expected, .. } => {
+                    Error::Size { name: entry.name.clone(), expected, found }
+                }
+                other => other,
+            })?;
+            entry.check(&content)?;
+            files.insert(entry.name.clone(), content);
+        }
+        let signature = match take(SIGNATURE_FILE, MAX_SIGNATURE_BYTES)? {
+            Some(bytes) => Some(Signature::parse(&bytes)?),
+            None => None,
+        };
+        Ok(Self { manifest, manifest_json, files, sums, signature })
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The content of a file that the manifest names.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] if the bundle has no such file.
+    pub fn file(&self, name: &str) -> Result<&[u8]> {
+        self.files.get(name).map(Vec::as_slice).ok_or_else(|| Error::Manifest {
+            field: "list of files".into(),
+            expected: format!("with `{name}`"),
+            found: format!("{:?}", self.files.keys().collect::<Vec<_>>()),
+        })
+    }
+
+    /// Every file as [`Bundle::write`] writes it and [`Bundle::from_files`] takes it.
+    pub fn to_files(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.files.clone();
+        files.insert(MANIFEST_FILE.to_owned(), self.manifest_json.clone());
+        files.insert(SUMS_FILE.to_owned(), self.sums.clone().into_bytes());
+        files.extend(self.signature.iter().map(|s| (SIGNATURE_FILE.to_owned(), s.text().as_bytes().to_vec())));
+        files
+    }
+
+    /// The content of `SHA256SUMS`: what a signature signs.
+    pub fn sums(&self) -> &str {
+        &self.sums
+    }
+
+    /// The signature, which nobody has checked unless [`Bundle::verify`] did; `None` if it is not signed.
+    pub fn signature(&self) -> Option<&Signature> {
+        self.signature.as_ref()
+    }
+
+    /// The same bundle with `signature`, the text of a detached minisign signature of [`Bundle::sums`], in the place
+    /// of the one it had.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] when it is none; whether it fits is for [`Bundle::verify`] to say.
+    pub fn with_signature(self, signature: &str) -> Result<Self> {
+        Ok(Self { signature: Some(Signature::parse(signature.as_bytes())?), ..self })
+    }
+
+    /// Was this bundle signed with `key`'s secret part, and not changed since?
+    ///
+    /// # Errors
+    /// [`Error::Unsigned`], [`Error::OtherSigner`] or [`Error::Forged`].
+    pub fn verify(&self, key: &PublicKey) -> Result<()> {
+        match &self.signature {
+            Some(signature) => signature.verify(key, self.sums.as_bytes()),
+            None => Err(Error::Unsigned { expected: key.id() }),
+        }
+    }
+}
+
+fn check_size(name: &str, content: &[u8], limit: u64) -> Result<()> {
+    match content.len() as u64 {
+        bytes if bytes > limit => Err(Error::TooLarge { path: Path::new(name).to_owned(), bytes, limit }),
+        _ => Ok(()),
+    }
+}
