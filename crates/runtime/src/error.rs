@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use omiga_format::KeyId;
+
 use crate::EngineKind;
 
 /// Result of loading.
@@ -47,6 +49,14 @@ pub enum Error {
         agent: String,
         /// The team.
         names: Vec<String>,
+    },
+    /// A file without a bundle where a signature is asked for.
+    #[error("{policy}: a lone file has no signature, expected key {expected}; load the signed bundle's folder")]
+    LoneFile {
+        /// Which policy.
+        policy: String,
+        /// The key that is trusted.
+        expected: KeyId,
     },
     /// An operator set that the native engine does not know.
     #[error("{policy}: operator set is {found}, expected 11 to 17; use the onnxruntime engine")]

@@ -9,6 +9,7 @@
 //!
 //! use omiga_runtime::{LoadOptions, Policy};
 //!
+//! # #[cfg(feature = "fs")] {
 //! let options = LoadOptions::default().with_agent("agent_0");
 //! let policy = Policy::load(Path::new("spread.bundle"), &options)?;
 //! let mut state = policy.state();
@@ -21,12 +22,27 @@
 //!     }
 //! #   break;
 //! }
+//! # }
 //! # Ok::<(), omiga_runtime::Error>(())
 //! ```
 //!
 //! A bundle carries golden vectors: every policy replays its own at load, and one that fails them is an error, not a
 //! policy. Two engines run the same graph: the native one, compiled at load, which then allocates nothing and cannot
 //! panic; and with the cargo feature `onnxruntime` ONNX Runtime, whose shared library is loaded when asked for.
+//!
+//! Where a policy must come from somebody known, [`LoadOptions::with_public_key`] refuses every bundle that was not
+//! signed by them. Without the cargo feature `fs` (on by default) nothing here touches a file system: a bundle is made
+//! of bytes, with all the same checks.
+//!
+//! ```
+//! use omiga_runtime::{Bundle, LoadOptions, PublicKey, Result, Team};
+//!
+//! fn load(files: Vec<(String, Vec<u8>)>, key: &str) -> Result<Team> {
+//!     let options = LoadOptions::default().with_public_key(PublicKey::parse(key)?);
+//!     Team::from_bundle(&Bundle::from_files(files)?, &options)
+//! }
+//! # assert!(load(Vec::new(), "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").is_err());
+//! ```
 //!
 //! Deliberately absent: training, tensor libraries, batches, clocks and threads. A policy has no state between steps;
 //! what to do when there is no action is the caller's decision.
@@ -42,6 +58,8 @@ mod wire;
 pub use error::{Error, Result, StepError};
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
 pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
+/// What policies are loaded from, and who signed it.
+pub use omiga_format::{Bundle, KeyId, PublicKey, Signature};
 pub use options::{EngineKind, LoadOptions};
 pub use policy::{Policy, PolicyState};
 pub use selftest::SelfTest;

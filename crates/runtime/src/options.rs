@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use omiga_format::PublicKey;
+
 use crate::{Error, Result};
 
 /// What executes a policy's graph.
@@ -62,11 +64,13 @@ pub struct LoadOptions {
     /// Largest difference from the golden vectors. It is multiplied by `max(1, half the range)` of a physical
     /// action and by `max(1, |logit|)` of a logit.
     pub tolerance: f32,
+    /// Whose bundles are loaded; nobody else's, no unsigned ones and no lone files. Without one, anybody's.
+    pub public_key: Option<PublicKey>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { engine: EngineKind::Native, agent: None, onnxruntime_library: None, tolerance: 1e-5 }
+        Self { engine: EngineKind::Native, agent: None, onnxruntime_library: None, tolerance: 1e-5, public_key: None }
     }
 }
 
@@ -93,6 +97,12 @@ impl LoadOptions {
     #[must_use]
     pub fn with_tolerance(self, tolerance: f32) -> Self {
         Self { tolerance, ..self }
+    }
+
+    /// Load only what was signed with this key's secret part.
+    #[must_use]
+    pub fn with_public_key(self, public_key: PublicKey) -> Self {
+        Self { public_key: Some(public_key), ..self }
     }
 
     pub(crate) fn validate(&self) -> Result<()> {

@@ -1,17 +1,21 @@
 //! One agent's policy: from a file to actions.
 
+#[cfg(feature = "fs")]
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(feature = "fs")]
+use omiga_format::atomic;
 use omiga_format::onnx::Model;
-use omiga_format::{ActionSpace, Bundle, PolicyContract, atomic};
+use omiga_format::{ActionSpace, Bundle, PolicyContract};
 
 use crate::engine::{Engine, Memory, Pool, Signature, probe};
 use crate::selftest::{Golden, SelfTest};
 use crate::{Error, LoadOptions, Result, StepError, wire};
 
 /// Largest lone file read, 256 MiB as in a bundle.
+#[cfg(feature = "fs")]
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// A policy that is loaded, tested and warm. It does not change: what a stream of observations leaves behind is in a
@@ -81,6 +85,7 @@ impl Policy {
     /// # Errors
     /// [`Error::AgentNeeded`] with the agents' names if a team of several is loaded without
     /// [`LoadOptions::agent`]; else as [`Self::from_bundle`] and [`Self::from_onnx`].
+    #[cfg(feature = "fs")]
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         options.validate()?;
         if !path.is_dir() {
@@ -99,7 +104,8 @@ impl Policy {
     /// Load the policy of `agent`, replay the bundle's golden vectors on it and warm it up.
     ///
     /// # Errors
-    /// [`Error::SelfTest`] when an action is not the golden one (see [`LoadOptions::tolerance`]); else whatever is
+    /// [`Error::SelfTest`] when an action is not the golden one (see [`LoadOptions::tolerance`]); before anything of
+    /// the policy is looked at, an error if it is not signed as [`LoadOptions::public_key`] wants it; else whatever is
     /// wrong with the file, its contract or the engine. There is no policy that failed its self-test.
     pub fn from_bundle(bundle: &Bundle, agent: &str, options: &LoadOptions) -> Result<Self> {
         Self::pooled(bundle, agent, options, &mut Pool::default())
@@ -107,6 +113,9 @@ impl Policy {
 
     /// As [`Self::from_bundle`]; weights that are in `pool` are not held twice.
     pub(crate) fn pooled(bundle: &Bundle, agent: &str, options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
+        if let Some(key) = &options.public_key {
+            bundle.verify(key)?;
+        }
         let manifest = bundle.manifest();
         let Some(index) = manifest.agents.iter().position(|a| a.name == agent) else {
             let names = manifest.agents.iter().map(|a| a.name.clone()).collect();
@@ -138,9 +147,13 @@ impl Policy {
     /// self-test; without this project's metadata there is no contract.
     ///
     /// # Errors
-    /// Whatever is wrong with the file, its contract or the engine.
+    /// [`Error::LoneFile`] if there is a [`LoadOptions::public_key`], as a lone file has no signature; else whatever is
+    /// wrong with the file, its contract or the engine.
     pub fn from_onnx(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Self> {
-        Self::warm(name, Loaded::load(name, bytes, options, &mut Pool::default())?)
+        match &options.public_key {
+            Some(key) => Err(Error::LoneFile { policy: name.to_owned(), expected: key.id() }),
+            None => Self::warm(name, Loaded::load(name, bytes, options, &mut Pool::default())?),
+        }
     }
 
     fn warm(name: &str, loaded: Loaded) -> Result<Self> {

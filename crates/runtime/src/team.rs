@@ -1,5 +1,6 @@
 //! All policies of a bundle, stepped together.
 
+#[cfg(feature = "fs")]
 use std::path::Path;
 
 use omiga_format::{Bundle, TaskSpec};
@@ -27,6 +28,7 @@ impl Team {
     ///
     /// # Errors
     /// As [`Policy::from_bundle`], for the first agent that fails.
+    #[cfg(feature = "fs")]
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         Self::from_bundle(&Bundle::read(path)?, options)
     }

@@ -11,6 +11,8 @@ mod parity;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod signed;
+#[cfg(test)]
 mod steps;
 
 #[cfg(all(test, feature = "onnxruntime"))]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use omiga_format::onnx::{Attribute, Model, Node, StringEntry, Tensor, ValueInfo, element_type};
-use omiga_format::{Bundle, GOLDEN_FILE, HostTensor, TensorFile};
+use omiga_format::{GOLDEN_FILE, HostTensor, TensorFile};
 use omiga_runtime::{LoadOptions, Policy, Team};
 
 use crate::small_team;
-use crate::support::{self, assemble};
+use crate::support::assemble;
 
 fn check_model(discrete: bool, change: impl FnOnce(&mut Model), message: &str) {
     let mut model = small_team(2, discrete).model(0);
@@ -221,8 +221,13 @@ fn policies_belong_to_their_agents() {
     check_bundle(false, bare, "agent_0.onnx: no `omiga.contract` in its metadata");
 }
 
+#[cfg(feature = "fs")]
 #[test]
 fn agents_are_chosen_by_name() {
+    use omiga_format::Bundle;
+
+    use crate::support;
+
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bundle");
     small_team(0, false).bundle().write(&path).unwrap();
