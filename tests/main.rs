@@ -16,4 +16,5 @@ mod onnxruntime;
 mod paper_data;
 mod refusal;
 mod resume;
+mod signed;
 mod tidy;

@@ -32,10 +32,12 @@ pub enum Command {
     #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random")]
     Eval(EvalArgs),
     /// Turn a checkpoint into a bundle: one ONNX policy an agent
-    #[command(after_help = "Example: omiga export --checkpoint runs/spread --out runs/spread/bundle")]
+    #[command(after_help = "Example: omiga export --checkpoint runs/spread --out runs/spread/bundle\n\
+                            Signed:  omiga export --checkpoint runs/spread --out runs/spread/bundle --sign release.key")]
     Export(ExportArgs),
-    /// Check a bundle: hashes, and every policy against its recorded inputs and outputs
-    #[command(after_help = "Example: omiga verify models/spread --engine native")]
+    /// Check a bundle: hashes, signature, and every policy against its golden vectors
+    #[command(after_help = "Example: omiga verify models/spread --engine native\n\
+                            Signed:  omiga verify runs/spread/bundle --pubkey release.pub")]
     Verify(VerifyArgs),
     /// Measure how long a policy takes to act
     #[command(after_help = "Example: omiga bench models/spread --engine native --steps 100000\n\
@@ -156,6 +158,10 @@ pub struct ExportArgs {
     /// Folder of the bundle
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
+    /// Sign it with this secret key of minisign; its password, if it has one, comes from OMIGA_SIGN_PASSWORD or is
+    /// asked for
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -168,6 +174,9 @@ pub struct VerifyArgs {
     /// native or onnxruntime; may be repeated. By default native, and onnxruntime too if its library is found
     #[arg(long)]
     pub engine: Vec<EngineKind>,
+    /// The bundle must be signed by this public key of minisign
+    #[arg(long, value_name = "FILE")]
+    pub pubkey: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

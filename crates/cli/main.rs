@@ -7,6 +7,7 @@ mod evaluate;
 mod output;
 mod preset;
 mod progress;
+mod signer;
 mod threads;
 
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::ExportArgs;
 use crate::output::{say, say_json};
+use crate::signer::Signer;
 
 #[derive(Serialize)]
 struct Report {
@@ -16,13 +17,20 @@ struct Report {
     algorithm: String,
     step: u64,
     agents: Vec<String>,
+    /// The key's id.
+    signed_by: Option<String>,
 }
 
 /// `omiga export`.
 pub fn export(args: &ExportArgs) -> Result<Verdict> {
+    // First: whoever mistypes a password has lost nothing.
+    let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
     let path = checkpoint_of(&args.checkpoint)?;
     let checkpoint = Checkpoint::read(&path)?;
-    let bundle = omiga_export::bundle(checkpoint, &hash::of_file(&path)?)?;
+    let mut bundle = omiga_export::bundle(checkpoint, &hash::of_file(&path)?)?;
+    if let Some(signer) = signer {
+        bundle = signer.sign(bundle)?;
+    }
     bundle.write(&args.out)?;
     let manifest = bundle.manifest();
     let report = Report {
@@ -31,16 +39,18 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
         algorithm: manifest.provenance.algorithm.clone(),
         step: manifest.provenance.step,
         agents: manifest.agents.iter().map(|agent| agent.name.clone()).collect(),
+        signed_by: bundle.signature().map(|signature| signature.signer().to_string()),
     };
     if args.json {
         say_json(&report)?;
     } else {
         say(format!(
-            "{}: {} policies of {} after {} updates",
+            "{}: {} policies of {} after {} updates{}",
             report.bundle,
             report.agents.len(),
             report.algorithm,
-            report.step
+            report.step,
+            report.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by key {key}"))
         ))?;
     }
     Ok(Verdict::Yes)

@@ -96,6 +96,9 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     ))?;
     say(task_line(&manifest.task))?;
     say(dataset_line(&from.dataset))?;
+    if let Some(signature) = bundle.signature() {
+        say(format!("signature of key {}, not checked; see omiga verify --pubkey", signature.signer()))?;
+    }
     let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
     say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;
     Ok(Verdict::Yes)

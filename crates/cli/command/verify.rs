@@ -1,4 +1,4 @@
-//! Is a bundle what it says? Hashes, then every policy against its recorded inputs and outputs.
+//! Is a bundle what it says? Hashes, the signature, then every policy against its recorded inputs and outputs.
 
 use anyhow::Result;
 use omiga_format::{Bundle, Error as FormatError};
@@ -9,6 +9,7 @@ use crate::Verdict;
 use crate::args::VerifyArgs;
 use crate::engines::{is_verdict, load_each};
 use crate::output::{complain, say, say_json, table};
+use crate::signer::read_public_key;
 
 #[derive(Serialize)]
 struct Row {
@@ -18,22 +19,43 @@ struct Row {
     max_abs_difference: f32,
 }
 
+/// What a bundle says about its signer; true only if `checked`.
+#[derive(Serialize)]
+struct Signer {
+    key: String,
+    comment: String,
+    checked: bool,
+}
+
 #[derive(Serialize)]
 struct Report {
     bundle: String,
     verdict: &'static str,
+    signer: Option<Signer>,
     rows: Vec<Row>,
     errors: Vec<String>,
 }
 
 /// `omiga verify`.
 pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
-    let mut report =
-        Report { bundle: args.bundle.display().to_string(), verdict: "yes", rows: Vec::new(), errors: Vec::new() };
+    let key = args.pubkey.as_deref().map(read_public_key).transpose()?;
+    let bundle = args.bundle.display().to_string();
+    let mut report = Report { bundle, verdict: "yes", signer: None, rows: Vec::new(), errors: Vec::new() };
     match Bundle::read(&args.bundle) {
         Err(error @ FormatError::Io { .. }) => return Err(error.into()),
         Err(error) => report.errors.push(error.to_string()),
-        Ok(bundle) => replay(&bundle, &args.engine, &mut report)?,
+        Ok(bundle) => match key.as_ref().map(|key| bundle.verify(key)) {
+            // Nothing of a stranger's bundle is looked at.
+            Some(Err(error)) => report.errors.push(error.to_string()),
+            checked => {
+                report.signer = bundle.signature().map(|signature| Signer {
+                    key: signature.signer().to_string(),
+                    comment: signature.trusted_comment().to_owned(),
+                    checked: checked.is_some(),
+                });
+                replay(&bundle, &args.engine, &mut report)?;
+            }
+        },
     }
     if !report.errors.is_empty() {
         report.verdict = "no";
@@ -74,6 +96,13 @@ fn show(report: &Report, json: bool) -> Result<()> {
             ]
         };
         say(table(&["engine", "agent", "cases", "max |difference|"], 2, report.rows.iter().map(cells).collect()))?;
+    }
+    match &report.signer {
+        Some(Signer { key, comment, checked: true }) => say(format!("signed by key {key}: {comment:?}"))?,
+        Some(Signer { key, .. }) => {
+            say(format!("signature of key {key} not checked; give its public key with --pubkey"))?
+        }
+        None => {}
     }
     report.errors.iter().for_each(|error| complain(&anyhow::anyhow!("{error}")));
     say(match report.errors.is_empty() {
