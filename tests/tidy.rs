@@ -151,6 +151,35 @@ fn the_runtime_is_light() {
     assert_eq!(crates.iter().find(heavy), None);
 }
 
+/// Whoever has no file system builds `format` and `runtime` without the feature `fs`.
+#[test]
+fn files_are_touched_only_by_what_is_gated() {
+    let of_both =
+        |path: &Path| ["format", "runtime"].iter().any(|c| path.starts_with(root().join("crates").join(c).join("src")));
+    let sources: Vec<_> = texts(".rs").into_iter().filter(|(path, _)| of_both(path)).collect();
+    let touching = |(_, text): &&(PathBuf, String)| {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        ["std::fs", "{fs", " fs::", "File::open", "std::thread", "thread::spawn"].iter().any(|word| code.contains(word))
+    };
+    let touching: Vec<_> = sources.iter().filter(touching).map(|(path, _)| path).collect();
+    assert!(touching.len() >= 3, "{touching:?}");
+    for path in touching {
+        let line = format!("mod {};", path.file_stem().unwrap().to_string_lossy());
+        let gated = ["fs", "onnxruntime"].map(|feature| format!("#[cfg(feature = \"{feature}\")]\n"));
+        let gated = |text: &String| {
+            gated.iter().any(|g| text.contains(&format!("{g}{line}")) || text.contains(&format!("{g}pub {line}")))
+        };
+        assert!(sources.iter().any(|(_, text)| gated(text)), "{}: `{line}` has no gate", path.display());
+    }
+    let manifest = fs::read_to_string(root().join("crates/runtime/Cargo.toml")).unwrap();
+    assert!(manifest.contains("onnxruntime = [\"dep:ort\", \"fs\"]"), "the gate of ONNX Runtime implies files");
+    let arguments =
+        ["tree", "-p", "omiga-runtime", "-e", "normal,features", "--no-default-features", "--offline", "--locked"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && tree.contains("omiga-format") && !tree.contains("\"fs\""), "{tree}");
+}
+
 #[test]
 fn nothing_points_to_somebodys_machine() {
     let all = texts("");
