@@ -22,6 +22,7 @@ fmt: ## Is the code formatted?
 
 clippy: ## Lints, warnings denied
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p omiga-runtime --no-default-features --all-targets -- -D warnings
 
 doc: ## Build the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
