@@ -218,7 +218,8 @@ mod tests {
             fs::remove_file(p.join(name)).unwrap();
             symlink("/dev/zero", p.join(name)).unwrap();
         };
-        let kinds: [(fn(&Path, &str), &str); 5] = [
+        type Put = fn(&Path, &str);
+        let kinds: [(Put, &str); 5] = [
             (link, "a symbolic link"),
             (folder, "a folder"),
             (pipe, "a device, pipe or socket"),
