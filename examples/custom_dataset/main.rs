@@ -71,6 +71,7 @@ fn task() -> TaskSpec {
     TaskSpec {
         name: "belt".into(),
         period_ns: Some(200_000_000),
+        max_obs_age_ns: None,
         episode_limit: None,
         agents: DRIVES.map(agent).into(),
     }

@@ -82,6 +82,7 @@ fn task() -> TaskSpec {
     TaskSpec {
         name: "tanks".into(),
         period_ns: Some((PERIOD_S * 1e9) as u64),
+        max_obs_age_ns: None,
         episode_limit: Some(STEPS),
         agents: vec![agent("pump_west"), agent("pump_east")],
     }

@@ -61,6 +61,9 @@ fn task(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
     if let Some(period_ns) = task.period_ns {
         writeln!(card, "| period | {} ms |", period_ns as f64 / 1e6)?;
     }
+    if let Some(age_ns) = task.max_obs_age_ns {
+        writeln!(card, "| oldest observation | {} ms |", age_ns as f64 / 1e6)?;
+    }
     if let Some(limit) = task.episode_limit {
         writeln!(card, "| episode | truncated after {limit} steps |")?;
     }

@@ -25,6 +25,9 @@ pub struct PolicyContract {
     /// Time between two actions in nanoseconds, if the task has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_ns: Option<u64>,
+    /// Age in nanoseconds beyond which an observation is too old to act on, if there is such an age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_obs_age_ns: Option<u64>,
     /// The raw local observation.
     pub obs: Vec<ObsField>,
     /// The commands.
@@ -47,6 +50,7 @@ impl PolicyContract {
             agent_index: index,
             n_agents: task.n_agents(),
             period_ns: task.period_ns,
+            max_obs_age_ns: task.max_obs_age_ns,
             obs: agent.obs.clone(),
             action: agent.action.clone(),
             transform: transform.clone(),
@@ -71,6 +75,7 @@ impl PolicyContract {
         let task = TaskSpec {
             name: contract.task.clone(),
             period_ns: contract.period_ns,
+            max_obs_age_ns: contract.max_obs_age_ns,
             episode_limit: None,
             agents: vec![agent],
         };
@@ -89,5 +94,30 @@ impl PolicyContract {
             part: CONTRACT_KEY,
             reason: e.to_string(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut PolicyContract), message: Option<&str>) {
+        let mut task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
+        (task.period_ns, task.max_obs_age_ns) = (Some(20_000_000), Some(50_000_000));
+        let mut contract = PolicyContract::of(&task, 1, &ObsTransform::None).unwrap();
+        change(&mut contract);
+        let parsed = PolicyContract::parse("x.onnx", &contract.to_json().unwrap());
+        match message {
+            None => assert_eq!(parsed.unwrap(), contract),
+            Some(message) => assert_eq!(parsed.unwrap_err().to_string(), message),
+        }
+    }
+
+    #[test]
+    fn what_a_task_says_comes_back() {
+        check(|c| assert_eq!((c.period_ns, c.max_obs_age_ns), (Some(20_000_000), Some(50_000_000))), None);
+        check(|c| c.max_obs_age_ns = None, None);
+        check(|c| c.max_obs_age_ns = Some(0), Some("task `pumps`: max_obs_age_ns is 0, expected above 0"));
+        check(|c| c.schema = 2, Some("x.onnx: schema 2, expected 1; write it again with this version"));
     }
 }

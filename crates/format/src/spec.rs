@@ -125,6 +125,9 @@ pub struct TaskSpec {
     /// Time between two actions in nanoseconds, if the task has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_ns: Option<u64>,
+    /// Age in nanoseconds beyond which an observation is too old to act on, if there is such an age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_obs_age_ns: Option<u64>,
     /// Steps after which an episode is truncated, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub episode_limit: Option<u32>,
@@ -147,7 +150,7 @@ impl TaskSpec {
             action: action.clone(),
         };
         let agents = (0..n_agents).map(agent).collect();
-        Self { name: name.to_owned(), period_ns: None, episode_limit: None, agents }
+        Self { name: name.to_owned(), period_ns: None, max_obs_age_ns: None, episode_limit: None, agents }
     }
 
     /// Number of agents N.
@@ -180,7 +183,9 @@ impl TaskSpec {
         self.check("number of agents", "1 to 1024", self.n_agents(), (1..=MAX_AGENTS).contains(&self.n_agents()))?;
         self.check("observation width", "1 to 65536", self.obs_dim(), (1..=MAX_DIM).contains(&self.obs_dim()))?;
         self.check("action width", "1 to 65536", self.action_dim(), (1..=MAX_DIM).contains(&self.action_dim()))?;
-        self.check("period_ns", "above 0", self.period_ns.unwrap_or(1), self.period_ns != Some(0))?;
+        for (field, time) in [("period_ns", self.period_ns), ("max_obs_age_ns", self.max_obs_age_ns)] {
+            self.check(field, "above 0", time.unwrap_or(1), time != Some(0))?;
+        }
         check_unique(self, "agent names", self.agents.iter().map(|a| a.name.as_str()).collect())?;
         self.agents.iter().try_for_each(|agent| self.validate_agent(agent))
     }
@@ -267,6 +272,8 @@ mod tests {
     #[test]
     fn a_wrong_task_is_named() {
         check(|t| t.agents.clear(), "task `pumps`: number of agents is 0, expected 1 to 1024");
+        check(|t| t.period_ns = Some(0), "task `pumps`: period_ns is 0, expected above 0");
+        check(|t| t.max_obs_age_ns = Some(0), "task `pumps`: max_obs_age_ns is 0, expected above 0");
         check(
             |t| t.agents[1].obs.truncate(1),
             "task `pumps`: observation width of agent `agent_1` is 1, expected 3 as of the first",
@@ -288,8 +295,13 @@ mod tests {
 
     #[test]
     fn json_round_trip() {
-        let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::choices(4));
-        let json = serde_json::to_string(&task).unwrap();
-        assert_eq!(serde_json::from_str::<TaskSpec>(&json).unwrap(), task);
+        let mut task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::choices(4));
+        for time in [None, Some(20_000_000)] {
+            (task.period_ns, task.max_obs_age_ns) = (time, time);
+            let json = serde_json::to_string(&task).unwrap();
+            // Files without these fields stay as they were.
+            assert_eq!(json.contains("_ns"), time.is_some());
+            assert_eq!(serde_json::from_str::<TaskSpec>(&json).unwrap(), task);
+        }
     }
 }

@@ -77,6 +77,7 @@ impl Spread {
         let task = TaskSpec {
             name: name.to_owned(),
             period_ns: Some(PERIOD_NS),
+            max_obs_age_ns: None,
             episode_limit: Some(EPISODE_LIMIT),
             agents: (0..N).map(agent).collect(),
         };
