@@ -207,6 +207,24 @@ pub enum Error {
         /// Which policy.
         policy: String,
     },
+    /// A policy that promises nothing cannot be held to it.
+    #[error("{policy}: there is no contract, expected that of an exported policy; export it with omiga to guard it")]
+    ContractNeeded {
+        /// Which policy.
+        policy: String,
+    },
+    /// Options of a guard or a controller that do not fit the policy's contract, or cannot be.
+    #[error("{policy}: {option} is {found}, expected {expected}; correct the options")]
+    Options {
+        /// Which policy.
+        policy: String,
+        /// Which option.
+        option: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
     /// ONNX Runtime's shared library is nowhere.
     #[error("ONNX Runtime's library is not at {tried:?}; run `make setup` or set ORT_DYLIB_PATH to its file")]
     LibraryNotFound {

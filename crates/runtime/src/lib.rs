@@ -1,8 +1,9 @@
 //! Executes exported policies.
 //!
 //! In: a bundle's folder (or a lone `.onnx` file) and raw local observations in physical units. Out: physical actions,
-//! or indices of discrete ones, or a [`StepError`] and nothing else. The three main types are [`Policy`] (one agent),
-//! [`Team`] (all agents of a bundle) and [`LoadOptions`] (which engine, which agent).
+//! or indices of discrete ones, or why there is none and nothing else. The three main types are [`Policy`] (one agent, from
+//! a file to actions), [`Guard`] (the policy held to its contract: ages, ranges, bounds, rates, a fallback) and
+//! [`Controller`] (the guard on a grid of periods). [`Team`] steps all policies of a bundle together.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -30,6 +31,10 @@
 //! policy. Two engines run the same graph: the native one, compiled at load, which then allocates nothing and cannot
 //! panic; and with the cargo feature `onnxruntime` ONNX Runtime, whose shared library is loaded when asked for.
 //!
+//! [`Policy::step`] gives an action or a [`StepError`]. In a machine, put a [`Controller`] around the policy: its
+//! [`Status`] says for every tick where the action comes from and everything that was noticed, and what is commanded when
+//! there is no action is in its options, never made up.
+//!
 //! Where a policy must come from somebody known, [`LoadOptions::with_public_key`] refuses every bundle that was not
 //! signed by them. Without the cargo feature `fs` (on by default) nothing here touches a file system: a bundle is made
 //! of bytes, with all the same checks.
@@ -44,18 +49,22 @@
 //! # assert!(load(Vec::new(), "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").is_err());
 //! ```
 //!
-//! Deliberately absent: training, tensor libraries, batches, clocks and threads. A policy has no state between steps;
-//! what to do when there is no action is the caller's decision.
+//! Deliberately absent: training, tensor libraries, batches, clocks and threads. The time is an argument.
 
+mod controller;
 mod engine;
 mod error;
+mod guard;
 mod options;
 mod policy;
 mod selftest;
+mod status;
 mod team;
 mod wire;
 
+pub use controller::{Controller, ControllerOptions, Intermediate, Stats};
 pub use error::{Error, Result, StepError};
+pub use guard::{Fallback, Guard, GuardOptions, Observation, OutOfRange, SafeAction};
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
 pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
 /// What policies are loaded from, and who signed it.
@@ -63,4 +72,5 @@ pub use omiga_format::{Bundle, KeyId, PublicKey, Signature};
 pub use options::{EngineKind, LoadOptions};
 pub use policy::{Policy, PolicyState};
 pub use selftest::SelfTest;
+pub use status::{Flags, Source, Status};
 pub use team::Team;

@@ -72,6 +72,15 @@ impl PolicyState {
         self.logits.fill(0.0);
     }
 
+    /// Become what `other`, a state of the same policy, is. Whatever a policy remembers from step to step is copied
+    /// here; an engine's buffers are not, as every step writes them before it reads them.
+    ///
+    /// # Real-time
+    /// As [`Policy::step`].
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.logits.iter_mut().zip(&other.logits).for_each(|(logit, x)| *logit = *x);
+    }
+
     /// The logits `[A]` of the last successful [`Policy::choose`], unavailable actions masked; zeros before the first,
     /// empty if continuous.
     pub fn logits(&self) -> &[f32] {

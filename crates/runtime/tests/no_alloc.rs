@@ -7,7 +7,10 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use omiga_runtime::{LoadOptions, Policy, Team};
+use omiga_runtime::{
+    Controller, ControllerOptions, Fallback, Flags, Guard, GuardOptions, Intermediate, LoadOptions, Observation,
+    OutOfRange, Policy, SafeAction, Status, Team,
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use support::Stream;
@@ -129,6 +132,96 @@ fn a_team_allocates_nothing() {
     let masks = vec![true; loaded.len() * 5];
     let mut choices = vec![0; loaded.len()];
     assert_eq!(calls(|| (0..STEPS / 10).for_each(|_| loaded.choose(&obs, &masks, &mut choices).unwrap())), 0);
+}
+
+/// Small, with limits on everything: 4 observations in [-2, 2], 3 actions, a period of 1000 ns.
+fn limited(discrete: bool) -> omiga_runtime::Result<Policy> {
+    let mut team = support::Team::sized(ChaCha8Rng::seed_from_u64(7), [4, 2, 3, 5], 2, discrete);
+    (team.task.period_ns, team.task.max_obs_age_ns) = (Some(1000), Some(500));
+    for field in team.task.agents.iter_mut().flat_map(|agent| &mut agent.obs) {
+        field.range = Some(omiga_format::Range::new(-2.0, 2.0));
+    }
+    Policy::from_bundle(&team.bundle(), "agent_1", &LoadOptions::default())
+}
+
+fn careful(discrete: bool) -> GuardOptions {
+    let safe = if discrete { SafeAction::Choice(2) } else { SafeAction::Commands(vec![0.0; 3]) };
+    let options = GuardOptions::default()
+        .with_out_of_range_of("obs.0", OutOfRange::ClampAndReport)
+        .with_fallback(Fallback::HoldThenSafe { hold_ns: 2000, safe });
+    if discrete { options } else { options.with_max_rate("a.1", 1e6) }
+}
+
+/// A million steps of 300 ns at a time, with every kind of fault now and then; they allocate nothing and end in each way.
+fn check_guarded(discrete: bool, mut step: impl FnMut(u64, Observation<'_>, usize) -> Status) {
+    let (mut obs, mut mask) = ([0.0; 4], [true; 3]);
+    let mut ends = [0_u32; 4];
+    let mut flags = Flags::empty();
+    let counted = calls(|| {
+        for i in 0..1_000_000_u64 {
+            // Faults come in rows of up to ten.
+            let fault = if i % 40 < 10 { i / 40 % 16 } else { 0 };
+            obs[0] = if fault == 1 { f32::NAN } else { (i % 128) as f32 / 50.0 };
+            obs[1] = if fault == 2 { 2.5 } else { (i % 7) as f32 / 7.0 };
+            mask = [fault != 3, fault != 3 && i % 3 > 0, fault != 3 && fault != 4];
+            let now_ns = match fault {
+                5 => i / 40 * 40 * 300,
+                6 => 0,
+                _ => i * 300,
+            };
+            let stamp_ns = match fault {
+                7 => now_ns.saturating_sub(501),
+                8 => now_ns + 1,
+                _ => now_ns.saturating_sub(i % 100),
+            };
+            let width = if fault == 9 { 3 } else { 4 };
+            let mask_width = match fault {
+                10 => 2,
+                _ if discrete => 3,
+                _ => 0,
+            };
+            let given = Observation { values: &obs[..width], stamp_ns, mask: &mask[..mask_width] };
+            let status = step(now_ns, given, if fault == 11 { 2 } else { 3 });
+            ends[status.source as usize] += 1;
+            flags |= status.flags;
+        }
+    });
+    assert_eq!(counted, 0);
+    let rare = if discrete { &ends[..] } else { &ends[1..] };
+    assert!(rare.iter().all(|n| *n > 1000), "{ends:?}: {flags:?}");
+    assert!(flags.contains(Flags::TIME_BACKWARDS | Flags::OBS_CLAMPED), "{flags:?}");
+}
+
+#[test]
+fn a_guard_allocates_nothing() {
+    let mut guard = Guard::new(limited(false).unwrap(), &careful(false)).unwrap();
+    let mut action = [0.0; 3];
+    check_guarded(false, |now_ns, obs, width| guard.step(now_ns, obs, &mut action[..width]));
+    let mut guard = Guard::new(limited(true).unwrap(), &careful(true)).unwrap();
+    let mut choice = 0;
+    check_guarded(true, |now_ns, obs, _| guard.choose(now_ns, obs, &mut choice));
+}
+
+#[test]
+fn a_controller_allocates_nothing() {
+    for intermediate in [Intermediate::Hold, Intermediate::Evaluate] {
+        let options = |discrete| {
+            let timely = ControllerOptions::default().with_max_jitter_ns(100).with_max_stalled_ticks(3);
+            timely.with_guard(careful(discrete)).with_intermediate(intermediate)
+        };
+        let mut controller = Controller::new(limited(false).unwrap(), &options(false)).unwrap();
+        let mut action = [0.0; 3];
+        check_guarded(false, |now_ns, obs, width| {
+            if now_ns % 1_000_000 == 300_000 {
+                controller.reset_to(&[0.0; 3]).unwrap();
+            }
+            controller.tick(now_ns, obs, &mut action[..width])
+        });
+        assert!(controller.stats().native_ticks > 100_000, "{:?}", controller.stats());
+        let mut controller = Controller::new(limited(true).unwrap(), &options(true)).unwrap();
+        let mut choice = 0;
+        check_guarded(true, |now_ns, obs, _| controller.tick_choice(now_ns, obs, &mut choice));
+    }
 }
 
 /// A damaged file of a few kilobytes may be refused or be another policy; it must not take much memory.

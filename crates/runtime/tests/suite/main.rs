@@ -5,6 +5,14 @@
 mod support;
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod controller;
+#[cfg(test)]
+mod echo;
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod parity;

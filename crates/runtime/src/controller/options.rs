@@ -1,0 +1,91 @@
+//! When a controller acts.
+
+use crate::GuardOptions;
+
+/// What a tick between two periods of the policy commands.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Intermediate {
+    /// The last period's decision again. Of the observation only the mask counts, which must allow the choice.
+    #[default]
+    Hold,
+    /// What the policy makes of the new observation; the policy's memory stays as it was at the last period.
+    Evaluate,
+}
+
+/// When a controller acts, and what is unusual.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ControllerOptions {
+    /// What is let pass.
+    pub guard: GuardOptions,
+    /// Time between two decisions of the policy; else the contract's. Other than that only if the policy is known to
+    /// work so.
+    pub period_ns: Option<u64>,
+    /// What a tick between two periods commands.
+    pub intermediate: Intermediate,
+    /// Report ticks that are due for longer: [`crate::Flags::LATE`].
+    pub max_lateness_ns: Option<u64>,
+    /// Report intervals that differ from the period by more: [`crate::Flags::JITTER`].
+    pub max_jitter_ns: Option<u64>,
+    /// Start anew if there was no tick for longer, [`crate::Flags::GAP`]; else 10 periods. At least one.
+    pub max_gap_ns: Option<u64>,
+    /// So many ticks in a row may have the time of the one before; more are [`crate::Flags::CLOCK_STALLED`].
+    pub max_stalled_ticks: u32,
+}
+
+impl Default for ControllerOptions {
+    fn default() -> Self {
+        Self {
+            guard: GuardOptions::default(),
+            period_ns: None,
+            intermediate: Intermediate::Hold,
+            max_lateness_ns: None,
+            max_jitter_ns: None,
+            max_gap_ns: None,
+            max_stalled_ticks: 16,
+        }
+    }
+}
+
+impl ControllerOptions {
+    /// Let this pass.
+    #[must_use]
+    pub fn with_guard(self, guard: GuardOptions) -> Self {
+        Self { guard, ..self }
+    }
+
+    /// Decide this often.
+    #[must_use]
+    pub fn with_period_ns(self, period_ns: u64) -> Self {
+        Self { period_ns: Some(period_ns), ..self }
+    }
+
+    /// Do this in ticks between two periods.
+    #[must_use]
+    pub fn with_intermediate(self, intermediate: Intermediate) -> Self {
+        Self { intermediate, ..self }
+    }
+
+    /// Report ticks that are later than this.
+    #[must_use]
+    pub fn with_max_lateness_ns(self, lateness_ns: u64) -> Self {
+        Self { max_lateness_ns: Some(lateness_ns), ..self }
+    }
+
+    /// Report intervals that differ from the period by more than this.
+    #[must_use]
+    pub fn with_max_jitter_ns(self, jitter_ns: u64) -> Self {
+        Self { max_jitter_ns: Some(jitter_ns), ..self }
+    }
+
+    /// Start anew if there was no tick for longer than this.
+    #[must_use]
+    pub fn with_max_gap_ns(self, gap_ns: u64) -> Self {
+        Self { max_gap_ns: Some(gap_ns), ..self }
+    }
+
+    /// Let the time stand still for so many ticks.
+    #[must_use]
+    pub fn with_max_stalled_ticks(self, ticks: u32) -> Self {
+        Self { max_stalled_ticks: ticks, ..self }
+    }
+}
