@@ -118,6 +118,9 @@ mod tests {
         check(|c| assert_eq!((c.period_ns, c.max_obs_age_ns), (Some(20_000_000), Some(50_000_000))), None);
         check(|c| c.max_obs_age_ns = None, None);
         check(|c| c.max_obs_age_ns = Some(0), Some("task `pumps`: max_obs_age_ns is 0, expected above 0"));
-        check(|c| c.schema = 2, Some("x.onnx: schema 2, expected 1; write it again with this version"));
+        check(
+            |c| c.schema = 2,
+            Some("x.onnx: schema 2, expected 1; write it again with this version (a bundle: export it again)"),
+        );
     }
 }
