@@ -1,8 +1,8 @@
 //! Ticks of a controller on a clock that is moved by hand. The policy's period is 10 ms.
 
 use omiga_runtime::{
-    Controller, ControllerOptions, Fallback, Flags, GuardOptions, Intermediate, Observation, SafeAction, Source, Stats,
-    Status, StepError,
+    Controller, ControllerOptions, Fallback, Flags, GuardOptions, Intermediate, Observation, OutOfRange, SafeAction,
+    Source, Stats, Status, StepError,
 };
 
 use crate::echo::{MS, PERIOD, changed, policy};
@@ -102,8 +102,32 @@ fn a_held_action_does_not_outlive_its_time_between_two_periods() {
     );
     assert_eq!((last.held_ns, last.index), (10 * MS, 0));
     assert_eq!((stats.held, stats.safe, stats.none, stats.faults), (3, 2, 0, 5));
-    let never = options();
-    check(&never, &[(0, f32::NAN, NAN, Source::None, 9.0), (1, 0.5, BETWEEN | NAN, Source::None, 9.0)]);
+    let never = check(&options(), &[(0, f32::NAN, NAN, Source::None, 9.0), (1, 0.5, BETWEEN | NAN, Source::None, 9.0)]);
+    assert_eq!((never.last.index, never.stats.none), (0, 2));
+}
+
+/// What was said of the observation is said again with the action that was made from it.
+#[test]
+fn a_repeated_action_is_still_one_from_a_clamped_observation() {
+    let narrow = |t: &mut omiga_format::TaskSpec| t.agents[0].obs[0].range = Some(omiga_format::Range::new(-0.5, 0.5));
+    let guard = GuardOptions::default().with_out_of_range(OutOfRange::ClampAndReport).with_max_rate("y", 1000.0);
+    let mut controller = Controller::new(changed(false, narrow), &options().with_guard(guard)).unwrap();
+    controller.reset_to(&[0.0; 2]).unwrap();
+    let mut action = [UNTOUCHED; 2];
+    let limited = Flags::RATE_LIMITED;
+    for (ms, flags, index, expected) in [
+        (0, Flags::OBS_CLAMPED | limited, 0, [0.5, 0.0]),
+        (1, Flags::OBS_CLAMPED | limited | BETWEEN, 0, [0.5, 1.0]),
+        (3, Flags::OBS_CLAMPED | BETWEEN, 0, [0.5, 2.0]),
+        (9, Flags::OBS_CLAMPED | BETWEEN, 0, [0.5, 2.0]),
+        (10, limited, 1, [0.25, 1.0]),
+        (13, BETWEEN, u32::MAX, [0.25, -1.0]),
+    ] {
+        let values = if ms < 10 { [7.0, 2.0] } else { [0.25, -1.0] };
+        let obs = Observation { values: &values, stamp_ns: ms * MS, mask: &[] };
+        let status = controller.tick(ms * MS, obs, &mut action);
+        assert_eq!((status.flags, status.index, action), (flags, index, expected), "at {ms} ms: {status}");
+    }
 }
 
 #[test]

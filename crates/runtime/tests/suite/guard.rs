@@ -47,6 +47,10 @@ fn every_fault_leaves_the_buffer_alone() {
     check_fault(&[0.0, 4e8], now, Flags::ACTION_NOT_FINITE, 1);
     check_fault(&[0.0, 3.01], now, Flags::ACTION_OUT_OF_BOUNDS, 1);
     check_fault(&[-1.01, -1.01], now, Flags::ACTION_OUT_OF_BOUNDS, 0);
+    // By the smallest step that there is.
+    check_fault(&[1.0_f32.next_up(), 3.0], now, Flags::ACTION_OUT_OF_BOUNDS, 0);
+    check_fault(&[0.0, (-1.0_f32).next_down()], now, Flags::ACTION_OUT_OF_BOUNDS, 1);
+    check_fault(&[2.0_f32.next_up(), 3.0], now, Flags::OBS_OUT_OF_RANGE, 0);
     // Several at once: the index is of the first.
     check_fault(&[2.1, f32::NAN], 0, Flags::OBS_NOT_FINITE | Flags::OBS_OUT_OF_RANGE | Flags::OBS_STALE, 1);
     check_fault(&[0.0; 1], now + 1, Flags::OBS_WIDTH | Flags::OBS_FROM_FUTURE, NONE);
