@@ -1,4 +1,4 @@
-//! What is measured: a bundle, and one of its agents or the whole team.
+//! What is measured: a bundle, and what of it acts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,10 +22,20 @@ const OBSERVATIONS: usize = 64;
 pub struct Case {
     pub name: String,
     pub bundle: Bundle,
-    /// All agents in one call, or the first alone.
-    pub team: bool,
+    pub acting: Acting,
     /// Raw observations of one agent [K, O].
     pub obs: Vec<f32>,
+}
+
+/// What of a bundle acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acting {
+    /// The first agent's policy alone.
+    Agent,
+    /// The same in a controller, with its guard on, at its period: only our runtime has one.
+    Controller,
+    /// All agents in one call.
+    Team,
 }
 
 /// A network of the paper's size for a task of this size, with random weights.
@@ -39,16 +49,18 @@ struct Size {
 
 impl Case {
     /// Policies of the paper's sizes (Hopper 3x1, HalfCheetah 6x1, Ant 2x4); the slowest case, in which every hidden
-    /// unit is active; a team in one call.
+    /// unit is active; a controller; a team in one call.
     pub fn standard() -> Result<Vec<Self>> {
-        let one =
-            |name: &str, agents, obs, actions, bias| Self::random(name, &Size { agents, obs, actions, bias }, false);
+        let case = |name: &str, [agents, obs, actions]: [usize; 3], bias, acting| {
+            Self::random(name, &Size { agents, obs, actions, bias }, acting)
+        };
         Ok(vec![
-            one("obs14", 3, 14, 1, 0.0)?,
-            one("obs23", 6, 23, 1, 0.0)?,
-            one("obs113", 2, 113, 4, 0.0)?,
-            one("obs14-all-active", 3, 14, 1, 100.0)?,
-            Self::random("obs23-team-of-6", &Size { agents: 6, obs: 23, actions: 1, bias: 0.0 }, true)?,
+            case("obs14", [3, 14, 1], 0.0, Acting::Agent)?,
+            case("obs23", [6, 23, 1], 0.0, Acting::Agent)?,
+            case("obs113", [2, 113, 4], 0.0, Acting::Agent)?,
+            case("obs14-all-active", [3, 14, 1], 100.0, Acting::Agent)?,
+            case("obs14-controller", [3, 14, 1], 0.0, Acting::Controller)?,
+            case("obs23-team-of-6", [6, 23, 1], 0.0, Acting::Team)?,
         ])
     }
 
@@ -61,15 +73,15 @@ impl Case {
         let name = format!("{agent}.obs");
         let shape = golden.tensors.get(&name).map(|t| t.shape().to_vec()).unwrap_or_default();
         let obs = golden.take_f32(&name, &shape)?;
-        let alone = Self { name: agent, bundle: bundle.clone(), team: false, obs: obs.clone() };
+        let alone = Self { name: agent, bundle: bundle.clone(), acting: Acting::Agent, obs: obs.clone() };
         let all = match agents.len() {
             1 => None,
-            n => Some(Self { name: format!("team-of-{n}"), team: true, obs, bundle }),
+            n => Some(Self { name: format!("team-of-{n}"), acting: Acting::Team, obs, bundle }),
         };
         Ok(std::iter::once(alone).chain(all).collect())
     }
 
-    fn random(name: &str, size: &Size, team: bool) -> Result<Self> {
+    fn random(name: &str, size: &Size, acting: Acting) -> Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let meta = size.meta();
         let mut tensors = BTreeMap::new();
@@ -101,7 +113,7 @@ impl Case {
             put("action", size.actions, &actions);
         }
         let bundle = omiga_export::bundle(Checkpoint { meta, file }, "random weights")?;
-        Ok(Self { name: name.to_owned(), bundle, team, obs })
+        Ok(Self { name: name.to_owned(), bundle, acting, obs })
     }
 }
 

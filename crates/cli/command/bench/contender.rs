@@ -3,10 +3,13 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use anyhow::Result;
-use omiga_runtime::{EngineKind, Error, LoadOptions, Policy, Team};
+use anyhow::{Result, ensure};
+use omiga_runtime::{
+    Controller, ControllerOptions, EngineKind, Error, Fallback, GuardOptions, LoadOptions, Observation, Policy,
+    SafeAction, Team,
+};
 
-use super::case::Case;
+use super::case::{Acting, Case};
 use crate::args::BenchEngine;
 use crate::output::note;
 
@@ -32,7 +35,11 @@ impl Contender<'_> {
 /// Load a case in each engine asked for; without a choice, in all that are there.
 pub fn load<'a>(case: &'a Case, asked: &[BenchEngine]) -> Result<Vec<Contender<'a>>> {
     let all = [BenchEngine::Native, BenchEngine::Onnxruntime, BenchEngine::Tract];
-    let engines = if asked.is_empty() { &all[..] } else { asked };
+    let engines = match case.acting {
+        Acting::Controller => &[BenchEngine::Native],
+        _ if asked.is_empty() => &all[..],
+        _ => asked,
+    };
     let mut contenders = Vec::new();
     for engine in engines {
         match load_one(case, *engine) {
@@ -59,6 +66,7 @@ struct NotBuilt;
 fn load_one(case: &Case, engine: BenchEngine) -> Result<Contender<'_>> {
     let started = Instant::now();
     let (step, detail) = match engine {
+        BenchEngine::Native if case.acting == Acting::Controller => of_controller(case)?,
         BenchEngine::Native => of_runtime(case, EngineKind::Native)?,
         BenchEngine::Onnxruntime => of_runtime(case, EngineKind::OnnxRuntime)?,
         BenchEngine::Tract => of_tract(case)?,
@@ -74,12 +82,12 @@ fn of_runtime(case: &Case, engine: EngineKind) -> Result<(Step<'_>, String)> {
     let options = LoadOptions::default().with_engine(engine);
     let task = &case.bundle.manifest().task;
     let (obs_dim, action_dim) = (task.obs_dim(), task.action_dim());
-    let acting = if case.team { task.n_agents() } else { 1 };
+    let acting = if case.acting == Acting::Team { task.n_agents() } else { 1 };
     // Everybody observes the same; a row of all is made before, as it is in a control loop.
     let rows: Vec<Vec<f32>> = case.obs.chunks(obs_dim).map(|obs| obs.repeat(acting)).collect();
     let (mut actions, mut choices) = (vec![0.0; acting * action_dim], vec![0; acting]);
     let mask = vec![true; acting * action_dim];
-    if case.team {
+    if case.acting == Acting::Team {
         let mut team = Team::from_bundle(&case.bundle, &options)?;
         let detail = team.policies().first().map(Policy::engine).unwrap_or_default();
         let discrete = team.task().is_discrete();
@@ -105,10 +113,35 @@ fn of_runtime(case: &Case, engine: EngineKind) -> Result<(Step<'_>, String)> {
     Ok((Box::new(step), detail))
 }
 
+/// Every tick is the policy's turn, on a clock that is moved by hand.
+fn of_controller(case: &Case) -> Result<(Step<'_>, String)> {
+    const PERIOD_NS: u64 = 1_000_000;
+    let task = &case.bundle.manifest().task;
+    let agent = &case.bundle.manifest().agents[0].name;
+    let policy = Policy::from_bundle(&case.bundle, agent, &LoadOptions::default())?;
+    let detail = policy.engine();
+    let safe = SafeAction::Commands(vec![0.0; policy.action_dim()]);
+    let guard = GuardOptions::default()
+        .with_max_obs_age_ns(PERIOD_NS)
+        .with_fallback(Fallback::HoldThenSafe { hold_ns: PERIOD_NS, safe });
+    let options = ControllerOptions::default().with_period_ns(PERIOD_NS).with_guard(guard);
+    let mut controller = Controller::new(policy, &options)?;
+    let rows: Vec<&[f32]> = case.obs.chunks(task.obs_dim()).collect();
+    let (mut action, mut now_ns) = (vec![0.0; task.action_dim()], 0);
+    let step = move |i: usize| {
+        now_ns += PERIOD_NS;
+        let obs = Observation { values: black_box(rows[i]), stamp_ns: now_ns, mask: &[] };
+        let status = controller.tick(now_ns, obs, black_box(&mut action));
+        ensure!(status.is_ok(), "a controller that is measured must act: {status}");
+        Ok(())
+    };
+    Ok((Box::new(step), detail))
+}
+
 #[cfg(feature = "bench")]
 fn of_tract(case: &Case) -> Result<(Step<'_>, String)> {
     let agents = &case.bundle.manifest().agents;
-    let acting = if case.team { agents.len() } else { 1 };
+    let acting = if case.acting == Acting::Team { agents.len() } else { 1 };
     let load = |agent: &omiga_format::AgentEntry| {
         super::tract::Tract::load(case.bundle.file(&agent.policy)?, &case.bundle.manifest().task)
     };
