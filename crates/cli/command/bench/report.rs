@@ -76,10 +76,10 @@ impl Report {
         let mut lines = vec![format!("{}; {} timed steps of each", self.machine, self.steps)];
         for native in self.rows.iter().filter(|r| r.engine == BenchEngine::Native) {
             let others = self.rows.iter().filter(|r| r.case == native.case && r.engine != BenchEngine::Native);
-            let ratios = others.map(|r| format!("{:.2}x {}", r.p50_us / native.p50_us, r.engine));
-            let tail = format!("p99.9 is {:.1}x its median", native.p999_us / native.p50_us);
+            let ratios = others.map(|r| format!("{:.2}x as fast as {}", r.p50_us / native.p50_us, r.engine));
+            let tail = format!("p99.9 is {:.1}x the median", native.p999_us / native.p50_us);
             let parts: Vec<_> = ratios.chain([tail]).collect();
-            lines.push(format!("{} ({}): as fast as {}", native.case, native.detail, parts.join(", ")));
+            lines.push(format!("{} ({}): {}", native.case, native.detail, parts.join(", ")));
         }
         lines.join("\n")
     }

@@ -8,7 +8,10 @@ mod kernel;
 mod lower;
 mod plan;
 mod portable;
-#[expect(unsafe_code, reason = "vector instructions; every block says why it is sound")]
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "vector instructions; every block says why it is sound")
+)]
 mod simd;
 
 use omiga_format::onnx::Model;
