@@ -15,6 +15,9 @@ const MAX_EXPANSION: u64 = 1100;
 /// Small files may have one chunk that is mostly padding.
 const SLACK: u64 = 1 << 20;
 
+/// Least size of a chunk's entry in an index, its address.
+const MIN_ENTRY: u64 = 8;
+
 /// One key: its shape, its element type in the file, its values in row-major order.
 pub(crate) struct Column<T> {
     pub shape: Vec<usize>,
@@ -118,6 +121,10 @@ impl Source {
                 });
             }
         }
+        let slots = slots_of(&shape, &chunk);
+        if !chunk.is_empty() && slots > self.bytes / MIN_ENTRY {
+            return Err(self.damaged(key, format!("{slots} chunks in a file of {} bytes", self.bytes)));
+        }
         // Each size is at most 64 Gi now, so it fits.
         Ok((shape.iter().map(|d| *d as usize).collect(), kind, dtype.to_string()))
     }
@@ -200,12 +207,29 @@ impl Source {
         if !fits(kind) {
             return Err(self.element_type(key, expected, dtype));
         }
+        self.check_chunks(key)?;
         let values = guard(&self.path, &format!("`{key}`"), || read(&self.file.dataset(key)?))?;
         if values.len() != shape.iter().product::<usize>() {
-            let reason = format!("{} elements for shape {shape:?}", values.len());
-            return Err(Error::Hdf5 { path: self.path.clone(), part: format!("`{key}`"), reason });
+            return Err(self.damaged(key, format!("{} elements for shape {shape:?}", values.len())));
         }
         Ok(Column { shape, dtype, values })
+    }
+
+    /// Every chunk must lie in the file: the parser makes room for one that overlaps another before it looks.
+    fn check_chunks(&self, key: &str) -> Result<()> {
+        let chunks = guard(&self.path, &format!("`{key}`"), || {
+            let dataset = self.file.dataset(key)?;
+            if dataset.is_chunked() { dataset.chunks() } else { Ok(Vec::new()) }
+        })?;
+        let fits = |c: &hdf5_pure::Chunk| c.address.checked_add(c.storage_size).is_some_and(|end| end <= self.bytes);
+        match chunks.iter().find(|c| !fits(c)) {
+            Some(c) => Err(self.damaged(key, format!("a chunk of {} bytes at {}", c.storage_size, c.address))),
+            None => Ok(()),
+        }
+    }
+
+    fn damaged(&self, key: &str, reason: String) -> Error {
+        Error::Hdf5 { path: self.path.clone(), part: format!("`{key}`"), reason }
     }
 
     /// The error of a wrong shape.
@@ -233,6 +257,11 @@ fn guard<T>(path: &Path, part: &str, run: impl FnOnce() -> Result<T, hdf5_pure::
     }
 }
 
+/// How many chunks a whole dataset has.
+fn slots_of(shape: &[u64], chunk: &[u64]) -> u64 {
+    shape.iter().zip(chunk).map(|(d, c)| d.div_ceil((*c).max(1))).fold(1, u64::saturating_mul)
+}
+
 /// A run of stored bytes: where its elements belong in the dataset, and where it is in the file.
 struct Piece {
     place: (Vec<u64>, u32),
@@ -247,8 +276,7 @@ fn pieces_of(dataset: &hdf5_pure::Dataset) -> Result<Option<Vec<Piece>>, hdf5_pu
             Ok(Some(vec![Piece { place: (Vec::new(), 0), address, size }]))
         }
         Layout::Chunked { chunk_shape, .. } => {
-            let in_each = dataset.shape()?.into_iter().zip(&chunk_shape).map(|(d, c)| d.div_ceil((*c).max(1)));
-            let expected = in_each.fold(1_u64, u64::saturating_mul);
+            let expected = slots_of(&dataset.shape()?, &chunk_shape);
             let piece = |c: hdf5_pure::Chunk| Piece {
                 // Chunks of another shape lie at other offsets or are not as many.
                 place: ([c.offset, chunk_shape.clone()].concat(), c.filter_mask),

@@ -159,4 +159,15 @@ fn shapes_beyond_the_file_are_refused_before_they_are_read() {
             refuse(&bytes, "`o` claims shape");
         }
     }
+
+    // Few bytes, but so many chunks that a list of them would be large.
+    let mut bytes = golden("f64-bool-gzip.hdf5");
+    let mut replace = |from: &[u8], to: &[u8]| {
+        let places: Vec<_> = (0..bytes.len() - from.len()).filter(|i| bytes[*i..].starts_with(from)).collect();
+        assert!(!places.is_empty());
+        places.into_iter().for_each(|i| bytes[i..i + to.len()].copy_from_slice(to));
+    };
+    replace(&[15_u32, 2, 3].map(u32::to_le_bytes).concat(), &[1_u32; 3].map(u32::to_le_bytes).concat());
+    replace(&sizes, &(1_u64 << 18).to_le_bytes());
+    refuse(&bytes, "1572864 chunks in a file of 22064 bytes");
 }

@@ -1,0 +1,44 @@
+//! Files that a fuzzer found worth keeping (`fuzz/` at the top): an error or data, never a panic, never much memory.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+mod hdf5;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// More than all of these files together may take above the start.
+const MEMORY_LIMIT: u64 = 512 << 20;
+
+/// Panics anywhere in this process, also those that the library catches.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// Largest amount of memory this process ever asked for, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmPeak:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+}
+
+#[test]
+fn kept_files_are_errors_or_data() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        before(info);
+    }));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions/hdf5");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let start = peak_memory();
+    for file in files {
+        eprintln!("{}", file.display());
+        hdf5::check(&fs::read(file).unwrap());
+        assert_eq!(PANICS.load(Ordering::Relaxed), 0, "the parser panicked; it was caught, but see the messages");
+        if let (Some(start), Some(end)) = (start, peak_memory()) {
+            assert!(end < start + MEMORY_LIMIT, "{} MiB", (end - start) >> 20);
+        }
+    }
+}
