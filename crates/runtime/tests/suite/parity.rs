@@ -1,14 +1,11 @@
 //! The native engine against the reference.
 
-use omiga_format::onnx::{ACTION, Attribute, LOGITS, Model, Op, element_type};
+use crate::support::{Stream, reference};
+use crate::{graphs, random_team};
+use omiga_format::onnx::{ACTION, LOGITS};
 use omiga_runtime::{LoadOptions, Policy, Team};
-use proptest::proptest;
 use proptest::test_runner::{Config, RngSeed};
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
-
-use crate::random_team;
-use crate::support::{Builder, Stream, reference};
+use proptest::{prop_assert, proptest};
 
 /// Actions, choices and logits of every agent, as the reference has them.
 pub fn check_team(seed: u64, transform: usize, discrete: bool, options: &LoadOptions) {
@@ -46,80 +43,6 @@ fn close(expected: &[f64], found: &[f32], scale: impl Fn(usize) -> f64) {
     }
 }
 
-/// A graph of random operations in random order that keeps its values moderate.
-pub fn random_graph(seed: u64) -> (Model, usize, ChaCha8Rng) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut b = Builder::default();
-    let obs_dim = rng.random_range(1..50);
-    let mut rows = vec![("obs".to_owned(), obs_dim)];
-    for _ in 0..rng.random_range(1..25) {
-        let pick = rng.random_range(0..rows.len());
-        let (x, width) = rows[pick].clone();
-        let row = grow(&mut b, &mut rng, &x, width, &rows);
-        rows.push(row);
-    }
-    let (x, _) = rows.last().unwrap().clone();
-    b.op(Op::Tanh, &[&x], &[]);
-    let width = rows.last().unwrap().1;
-    b.output("y", element_type::FLOAT, Some(width));
-    (b.model(obs_dim, None), obs_dim, rng)
-}
-
-fn grow(b: &mut Builder, rng: &mut ChaCha8Rng, x: &str, width: usize, rows: &[(String, usize)]) -> (String, usize) {
-    let constant = |b: &mut Builder, rng: &mut ChaCha8Rng, width: usize| {
-        let shapes: &[&[usize]] = &[&[], &[1], &[1, 1], &[width], &[1, width]];
-        let shape = shapes[rng.random_range(0..5)];
-        let elements: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(0.5..1.5)).collect();
-        b.constant(shape, &elements)
-    };
-    match rng.random_range(0..9) {
-        0 => {
-            let outputs = rng.random_range(1..70);
-            let bound = (width as f32).sqrt().recip();
-            let weights: Vec<f32> = (0..outputs * width).map(|_| rng.random_range(-bound..bound)).collect();
-            let weights = b.constant(&[outputs, width], &weights);
-            let bias = constant(b, rng, outputs);
-            let y = b.op(Op::Gemm, &[x, &weights, &bias], &[Attribute::int("transB", 1)]);
-            (if rng.random_bool(0.5) { b.op(Op::Relu, &[&y], &[]) } else { y }, outputs)
-        }
-        1 => (b.op(Op::Tanh, &[x], &[]), width),
-        2 => {
-            let (low, high) = (b.constant(&[], &[-1.0]), b.constant(&[], &[0.8]));
-            (b.op(Op::Clip, &[x, &low, &high], &[]), width)
-        }
-        3 => {
-            let axes = [Attribute::ints("axes", &[-1])];
-            (b.op(Op::ReduceMean, &[x], &axes), 1)
-        }
-        4 => {
-            let name = format!("pads{}", b.graph.initializer.len());
-            let zeros = rng.random_range(0..5);
-            b.graph.initializer.push(omiga_format::onnx::Tensor::i64(&name, &[4], &[0, 0, 0, zeros]));
-            (b.op(Op::Pad, &[x, &name], &[]), width + zeros as usize)
-        }
-        5 => {
-            let least = constant(b, rng, width);
-            let positive = b.op(Op::Max, &[x, &least], &[]);
-            (b.op(Op::Sqrt, &[&positive], &[]), width)
-        }
-        6 => {
-            // Two computed values of fitting widths.
-            let fits = |w: usize| w == width || w == 1 || width == 1;
-            let others: Vec<_> = rows.iter().filter(|(_, w)| fits(*w)).collect();
-            let (other, other_width) = others[rng.random_range(0..others.len())];
-            let op = [Op::Add, Op::Sub, Op::Max, Op::Min][rng.random_range(0..4)];
-            let y = b.op(op, &[x, other], &[]);
-            (b.op(Op::Tanh, &[&y], &[]), width.max(*other_width))
-        }
-        _ => {
-            let other = constant(b, rng, width);
-            let op = [Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Max, Op::Min][rng.random_range(0..6)];
-            let swap = op != Op::Div && rng.random_bool(0.5);
-            (b.op(op, if swap { [&other, x] } else { [x, &other] }.as_slice(), &[]), width)
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(Config { cases: 48, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() })]
 
@@ -129,14 +52,18 @@ proptest! {
     }
 
     #[test]
-    fn any_graph_does_as_the_reference(seed: u64) {
-        let (model, obs_dim, mut rng) = random_graph(seed);
+    fn any_graph_does_as_the_reference(recipe in graphs::recipe()) {
+        let (model, cases) = recipe.model();
         let mut policy = Stream::of(Policy::from_onnx("random.onnx", &model.to_bytes(), &LoadOptions::default()).unwrap());
-        for _ in 0..3 {
-            let obs: Vec<f32> = (0..obs_dim).map(|_| rng.random_range(-2.0..2.0)).collect();
-            let mut action = vec![f32::NAN; policy.action_dim()];
-            policy.step(&obs, &mut action).unwrap();
-            close(&reference::run(&model, &obs, &[])["y"], &action, |_| 1.0);
+        for (obs, mask) in cases {
+            let (found, choice) = graphs::answer(&mut policy, &obs, &mask);
+            let values = reference::run(&model, &obs, &mask);
+            let expected = &values[&model.graph.as_ref().unwrap().output[0].name];
+            close(expected, &found, |i| expected[i].abs());
+            if let Some(choice) = choice {
+                let best = values[ACTION][0] as usize;
+                prop_assert!(mask[choice] && (choice == best || expected[best] - expected[choice] < 1e-5));
+            }
         }
     }
 }

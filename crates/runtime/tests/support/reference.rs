@@ -19,7 +19,9 @@ pub fn run(model: &Model, obs: &[f32], mask: &[bool]) -> BTreeMap<String, Vec<f6
         values.insert(input.name.clone(), row);
     }
     for node in &graph.node {
-        let inputs: Vec<&[f64]> = node.input.iter().map(|name| values[name].as_slice()).collect();
+        // An input without a name is one that was left out.
+        let value = |name: &String| if name.is_empty() { &[][..] } else { values[name].as_slice() };
+        let inputs: Vec<&[f64]> = node.input.iter().map(value).collect();
         values.insert(node.output[0].clone(), operation(&node.op_type, &inputs));
     }
     values
@@ -49,7 +51,11 @@ fn operation(name: &str, inputs: &[&[f64]]) -> Vec<f64> {
         "Relu" => each(|x| x.max(0.0)),
         "Sqrt" => each(f64::sqrt),
         "Tanh" => each(f64::tanh),
-        "Clip" => x.iter().map(|x| x.clamp(inputs[1][0], inputs[2][0])).collect(),
+        "Clip" => {
+            let bound = |i: usize| inputs.get(i).and_then(|b| b.first()).copied();
+            let (low, high) = (bound(1).unwrap_or(f64::NEG_INFINITY), bound(2).unwrap_or(f64::INFINITY));
+            x.iter().map(|x| x.clamp(low, high)).collect()
+        }
         "ReduceMean" => vec![x.iter().sum::<f64>() / x.len() as f64],
         "Pad" => x.iter().copied().chain((0..inputs[1][3] as usize).map(|_| 0.0)).collect(),
         "Gemm" => {
