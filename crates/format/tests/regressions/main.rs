@@ -27,6 +27,11 @@ fn kept_manifests_are_errors_or_bundles() {
 }
 
 #[test]
+fn a_sound_manifest_is_taken() {
+    assert!(bundle::check(&bundle::small().to_files()[omiga_format::MANIFEST_FILE]));
+}
+
+#[test]
 fn kept_checkpoints_are_errors_or_checkpoints() {
     replay("checkpoint", checkpoint::check);
 }
