@@ -1,0 +1,222 @@
+//! Loading, what a policy promises, sharing and freeing.
+
+use std::ffi::{CString, c_char};
+use std::ptr;
+
+use omiga_capi::*;
+use omiga_format::ActionSpace;
+
+use crate::library::{ACTIONS, Folder, OBS, Policy, last_error, load, text};
+
+fn options() -> omiga_load_options {
+    let mut options = std::mem::MaybeUninit::uninit();
+    // SAFETY: as large as said.
+    let code = unsafe { omiga_load_options_default(options.as_mut_ptr(), size_of::<omiga_load_options>() as u32) };
+    assert_eq!(code, OMIGA_OK);
+    // SAFETY: filled.
+    unsafe { options.assume_init() }
+}
+
+/// Loading with these options must fail so.
+fn check(folder: &Folder, agent: Option<&str>, change: impl FnOnce(&mut omiga_load_options), code: u32, why: &str) {
+    let mut options = options();
+    change(&mut options);
+    let (found, message) = load(&folder.path(), agent, &raw const options).err().expect("a refusal");
+    assert_eq!(found, code, "{message}");
+    assert!(message.contains(why), "no `{why}` in `{message}`");
+}
+
+#[test]
+fn a_refused_load_says_why() {
+    let folder = Folder::of(false);
+    check(&folder, None, |_| (), OMIGA_ARGUMENT, "[\"agent_0\", \"agent_1\"]; name it");
+    check(&folder, Some("agent_7"), |_| (), OMIGA_ARGUMENT, "no agent `agent_7`");
+    check(&folder, Some("agent_0"), |o| o.tolerance = f32::NAN, OMIGA_ARGUMENT, "tolerance is NaN");
+    check(&folder, Some("agent_0"), |o| o.tolerance = 0.0, OMIGA_SELFTEST, "self-test case");
+    check(&folder, Some("agent_0"), |o| o.engine = 7, OMIGA_ARGUMENT, "`engine` is 7, expected an OMIGA_ENGINE_...");
+    check(&folder, Some("agent_0"), |o| o.struct_size = 3, OMIGA_ARGUMENT, "`struct_size` is 3");
+    let not_utf8 = c"\xff".as_ptr();
+    check(&folder, Some("agent_0"), |o| o.onnxruntime_library = not_utf8, OMIGA_ARGUMENT, "`onnxruntime_library`");
+    std::fs::write(folder.path().join("agent_0.onnx"), "x").unwrap();
+    check(&folder, Some("agent_0"), |_| (), OMIGA_LOAD, "agent_0.onnx");
+    let (code, message) = load("no/such".as_ref(), None, ptr::null()).err().unwrap();
+    assert_eq!((code, message.contains("no/such")), (OMIGA_LOAD, true));
+}
+
+#[test]
+fn arguments_are_checked() {
+    let mut policy = ptr::null_mut();
+    // SAFETY: NULL is refused, not used.
+    unsafe {
+        assert_eq!(omiga_policy_load(ptr::null(), ptr::null(), ptr::null(), &raw mut policy), OMIGA_NULL);
+        assert_eq!(last_error(), "`path` is NULL, expected a pointer");
+        assert_eq!(omiga_policy_load(c"x".as_ptr(), ptr::null(), ptr::null(), ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(last_error(), "`policy` is NULL, expected a pointer");
+        assert_eq!(omiga_policy_load(c"\xff".as_ptr(), ptr::null(), ptr::null(), &raw mut policy), OMIGA_ARGUMENT);
+        assert_eq!(last_error(), "`path` is not UTF-8, expected UTF-8; rename the file");
+        assert_eq!(omiga_load_options_default(ptr::null_mut(), 32), OMIGA_NULL);
+        assert_eq!(omiga_policy_fork(ptr::null(), &raw mut policy), OMIGA_NULL);
+        assert_eq!(omiga_policy_info(ptr::null(), ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_policy_obs_field(ptr::null(), 0, ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_policy_selftest(ptr::null(), ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_policy_reset(ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_policy_free(ptr::null_mut()), OMIGA_OK);
+    }
+    let policy = Folder::of(false).load();
+    // SAFETY: NULL and a misaligned place are refused, not used.
+    unsafe {
+        assert_eq!(omiga_policy_info(policy.0, ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_policy_info(policy.0, ptr::without_provenance_mut(1)), OMIGA_ARGUMENT);
+        assert_eq!(last_error(), "`info` is misaligned, expected an address that fits its type");
+        assert_eq!(omiga_policy_info(policy.0.cast_const().wrapping_byte_add(1), ptr::null_mut()), OMIGA_ARGUMENT);
+        assert_eq!(omiga_policy_fork(policy.0, ptr::null_mut()), OMIGA_NULL);
+    }
+}
+
+/// Name, unit and range.
+type Field = (String, String, Option<(f32, f32)>);
+
+fn field(policy: &Policy, obs: bool, index: usize) -> Result<Field, String> {
+    let of = if obs { omiga_policy_obs_field } else { omiga_policy_action_field };
+    let mut field = std::mem::MaybeUninit::uninit();
+    // SAFETY: a place for it.
+    match unsafe { of(policy.0, index, field.as_mut_ptr()) } {
+        OMIGA_OK => {
+            // SAFETY: written, as the code says.
+            let field = unsafe { field.assume_init() };
+            Ok((text(field.name), text(field.unit), (field.has_range == 1).then_some((field.low, field.high))))
+        }
+        code => Err(format!("{code}: {}", last_error())),
+    }
+}
+
+#[test]
+fn a_policy_says_what_it_promises() {
+    let folder = Folder::changed(false, |task| {
+        task.period_ns = Some(20_000_000);
+        for agent in &mut task.agents {
+            agent.obs[0].name = "level".into();
+            agent.obs[0].unit = "m³".into();
+            agent.obs[0].range = Some(omiga_format::Range::new(-3.5, 4.0));
+        }
+    });
+    let policy = folder.load();
+    let info = policy.info();
+    assert_eq!((info.obs_dim as usize, info.action_dim as usize, info.discrete), (OBS, ACTIONS, 0));
+    assert_eq!((info.agent_index, info.n_agents, info.has_contract), (1, 2, 1));
+    assert_eq!((info.period_ns, info.selftest_cases), (20_000_000, 5));
+    assert!(info.selftest_max_abs_difference < 1e-4);
+    assert_eq!((text(info.agent), text(info.task)), ("agent_1".into(), "test".into()));
+    assert!(text(info.engine).starts_with("native, "));
+    assert_eq!(field(&policy, true, 0), Ok(("level".into(), "m³".into(), Some((-3.5, 4.0)))));
+    assert_eq!(field(&policy, true, 1), Ok(("obs.1".into(), String::new(), None)));
+    let range = folder.team.task.agents[1].action.ranges()[2];
+    assert_eq!(field(&policy, false, 2), Ok(("a.2".into(), "N".into(), Some((range.low, range.high)))));
+    assert_eq!(field(&policy, false, 3), Err(format!("{OMIGA_ARGUMENT}: `index` is 3, expected below 3")));
+    assert_eq!(field(&policy, true, usize::MAX).unwrap_err().split(' ').next(), Some("3:"));
+}
+
+#[test]
+fn choices_have_names() {
+    let names = ["left", "right", "stay"].map(str::to_owned).to_vec();
+    let change = |task: &mut omiga_format::TaskSpec| {
+        task.agents.iter_mut().for_each(|a| a.action = ActionSpace::Discrete(names.clone()));
+    };
+    let policy = Folder::changed(true, change).load();
+    assert_eq!(policy.info().discrete, 1);
+    assert_eq!(field(&policy, false, 1), Ok(("right".into(), String::new(), None)));
+}
+
+/// The bundle's files in memory, as the code and the text.
+fn load_memory(files: &[(CString, Vec<u8>)], agent: *const c_char) -> Result<Policy, (u32, String)> {
+    let file = |(name, data): &(CString, Vec<u8>)| omiga_file {
+        name: name.as_ptr(),
+        data: data.as_ptr(),
+        len: data.len() as u64,
+    };
+    let files: Vec<_> = files.iter().map(file).collect();
+    let mut policy = ptr::dangling_mut();
+    // SAFETY: files and place are there.
+    let code = unsafe { omiga_policy_load_memory(files.as_ptr(), files.len(), agent, ptr::null(), &raw mut policy) };
+    assert_eq!(policy.is_null(), code != OMIGA_OK);
+    if code == OMIGA_OK { Ok(Policy(policy)) } else { Err((code, last_error())) }
+}
+
+#[test]
+fn a_bundle_may_be_in_memory() {
+    let folder = Folder::of(false);
+    let bundle = omiga_format::Bundle::read(&folder.path()).unwrap();
+    let named = |(name, data): (String, Vec<u8>)| (CString::new(name).unwrap(), data);
+    let mut files: Vec<_> = bundle.to_files().into_iter().map(named).collect();
+    let (policy, other) = (load_memory(&files, c"agent_1".as_ptr()).unwrap(), folder.load());
+    let (mut action, mut expected) = ([0.0; ACTIONS], [1.0; ACTIONS]);
+    assert_eq!(u32::from(policy.step(&[0.1; OBS], &mut action).code), OMIGA_OK);
+    assert_eq!(u32::from(other.step(&[0.1; OBS], &mut expected).code), OMIGA_OK);
+    assert_eq!(action, expected);
+    let refused = |files: &[_], agent| load_memory(files, agent).err().unwrap();
+    assert!(refused(&files, ptr::null()).1.contains("[\"agent_0\", \"agent_1\"]; name it"));
+    *files[0].1.last_mut().unwrap() ^= 1;
+    let (code, message) = refused(&files, c"agent_1".as_ptr());
+    assert_eq!(code, OMIGA_LOAD, "{message}");
+    assert_eq!(refused(&[], ptr::null()).0, OMIGA_LOAD);
+}
+
+#[test]
+fn only_who_is_trusted() {
+    let folder = Folder::of(false);
+    let key = CString::new(include_str!("../../../../tests/golden/minisign/first.pub")).unwrap();
+    check(&folder, Some("agent_0"), |o| o.public_key = key.as_ptr(), OMIGA_LOAD, "it is not signed, expected key");
+    let none = c"RW".as_ptr();
+    check(&folder, Some("agent_0"), |o| o.public_key = none, OMIGA_ARGUMENT, "not a minisign public key");
+    let bundle = omiga_format::Bundle::read(&folder.path()).unwrap();
+    let secret = include_str!("../../../../tests/golden/minisign/first.key").lines().nth(1).unwrap();
+    let secret = minisign::SecretKey::from_bytes(&omiga_format::base64::decode(secret).unwrap()).unwrap();
+    let signature = minisign::sign(None, &secret, std::io::Cursor::new(bundle.sums()), None, None).unwrap();
+    bundle.with_signature(&signature.into_string()).unwrap().write(&folder.path()).unwrap();
+    let mut options = options();
+    options.public_key = key.as_ptr();
+    assert!(load(&folder.path(), Some("agent_0"), &raw const options).is_ok());
+}
+
+/// A unit may be any text; C would see only its beginning.
+#[test]
+fn texts_that_c_cannot_read_are_refused() {
+    let folder = Folder::changed(false, |t| t.agents.iter_mut().for_each(|a| a.obs[1].unit = "m\0s".into()));
+    let (code, message) = load(&folder.path(), Some("agent_0"), ptr::null()).err().unwrap();
+    assert_eq!(code, OMIGA_LOAD);
+    assert_eq!(message, "a unit is \"m\\0s\", expected text without NUL; export it again under another name");
+}
+
+#[test]
+fn a_foreign_file_has_no_names() {
+    let mut model = Folder::of(false).team.model(0);
+    model.metadata_props.clear();
+    let file = tempfile::Builder::new().suffix(".onnx").tempfile().unwrap();
+    std::fs::write(file.path(), model.to_bytes()).unwrap();
+    let policy = load(file.path(), None, ptr::null()).unwrap();
+    let info = policy.info();
+    assert_eq!((info.has_contract, info.n_agents, info.selftest_cases, info.period_ns), (0, 0, 0, 0));
+    assert_eq!((info.obs_dim as usize, info.action_dim as usize), (OBS, ACTIONS));
+    assert_eq!(field(&policy, true, OBS - 1), Ok((String::new(), String::new(), None)));
+    assert!(field(&policy, false, ACTIONS).is_err());
+    // SAFETY: the result may be NULL.
+    assert_eq!(unsafe { omiga_policy_selftest(policy.0, ptr::null_mut()) }, OMIGA_SELFTEST);
+    assert!(last_error().contains("there are no golden vectors"));
+}
+
+#[test]
+fn the_self_test_runs_again() {
+    let policy = Folder::of(true).load();
+    let mut result = omiga_selftest { cases: 0, max_abs_difference: -1.0, reserved: 9 };
+    // SAFETY: a place for it.
+    assert_eq!(unsafe { omiga_policy_selftest(policy.0, &raw mut result) }, OMIGA_OK);
+    assert_eq!((result.cases, result.reserved), (5, 0));
+    assert_eq!(result.max_abs_difference, policy.info().selftest_max_abs_difference);
+}
+
+#[test]
+fn the_version_is_the_headers() {
+    assert_eq!(omiga_abi_version(), OMIGA_ABI_VERSION);
+    assert_eq!(env!("OMIGA_SONAME"), format!("libomiga.so.{OMIGA_ABI_VERSION}"));
+    assert_eq!(text(omiga_code_text(OMIGA_BUSY)), "another thread is inside a call on this handle");
+}
