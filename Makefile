@@ -1,5 +1,6 @@
 # Every target does its own set-up; nothing but Rust, a C compiler and Python 3 with pip is needed.
-# Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED DEVICE OUT (see scripts/train.sh).
+# Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED DEVICE OUT (see scripts/train.sh); of
+# `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh).
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
@@ -35,6 +36,9 @@ setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 
 bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000" for a short run
 	cargo run --release --features bench -- bench --load --out target/bench/runtime.json $(BENCH)
+
+install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR
+	@scripts/install.sh
 
 clean: ## Remove what was built and fetched; runs/ is kept
 	rm -rf target .deps
