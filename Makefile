@@ -4,7 +4,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: help train test check fmt clippy doc interop setup bench-runtime clean
+.PHONY: help train test check fmt clippy doc interop setup bench-runtime install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets

@@ -110,6 +110,21 @@ fn the_example_runs() {
     assert!(refused.status.code() == Some(2) && why.contains("no agent `x`"), "{refused:?}");
 }
 
+/// The program in docs/embedding.md, with the same numbers as the Rust one above it there.
+#[test]
+fn the_manual_is_right() {
+    let Some(installed) = Installed::new() else { return };
+    let manual = fs::read_to_string(root().join("docs/embedding.md")).unwrap();
+    let programs: Vec<_> = manual.split("```c\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(programs.len(), 1);
+    fs::write(installed.folder.path().join("manual.c"), programs[0]).unwrap();
+    let flags = done(installed.command("pkg-config").args(["--cflags", "--libs", "omiga"]));
+    let strict = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "manual.c", "-o", "manual"];
+    done(installed.command("cc").args(strict).args(flags.split_whitespace()));
+    let shown = done(installed.command(installed.folder.path().join("manual")).current_dir(root()));
+    assert_eq!(shown, "10 native, 101 held, 399 safe\n");
+}
+
 #[test]
 fn valgrind_finds_nothing() {
     let Some(installed) = Installed::new() else { return };

@@ -74,3 +74,8 @@ pub use policy::{Policy, PolicyState};
 pub use selftest::SelfTest;
 pub use status::{Flags, Source, Status};
 pub use team::Team;
+
+/// The chapter's programs, run as tests.
+#[cfg(all(doctest, feature = "fs"))]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Embedding;
