@@ -1,4 +1,5 @@
 //! A 1 kHz loop around a shipped policy, with a sensor that fails twice: what the controller decides, tick by tick.
+#![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -102,9 +103,9 @@ impl Plant {
     fn drive(&mut self, command: &[f32]) {
         if let [_, left, right, down, up] = command {
             let (push, dt) = ([right - left, up - down], TICK.as_secs_f32());
-            for i in 0..2 {
-                self.velocity[i] += (5.0 * push[i] - 2.5 * self.velocity[i]) * dt;
-                self.position[i] += self.velocity[i] * dt;
+            for ((velocity, position), push) in self.velocity.iter_mut().zip(&mut self.position).zip(push) {
+                *velocity += (5.0 * push - 2.5 * *velocity) * dt;
+                *position += *velocity * dt;
             }
         }
     }
