@@ -65,9 +65,13 @@ fn verified_and_measured(program: &Program) {
     assert!(cfg!(not(feature = "onnxruntime")) || run.stderr.contains("skipping onnxruntime"), "{run:?}");
 
     program.done("bench bundle --engine native --steps 200").shows("p99.9 us");
-    let rows = program.done("bench bundle --engine native --steps 200 --json").json();
-    let row = &rows.as_array().unwrap()[0];
-    assert_eq!((&row["engine"], &row["agent"]), (&"native".into(), &"agent_0".into()));
+    let report = program.done("bench bundle --engine native --steps 200 --out bench/x.json --json").json();
+    let kept = program.read("bench/x.json");
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept).unwrap(), report);
+    let cases: Vec<_> = report["rows"].as_array().unwrap().iter().map(|row| &row["case"]).collect();
+    assert_eq!(cases, ["agent_0", "team-of-3"]);
+    let row = &report["rows"][0];
+    assert_eq!(row["engine"], "native");
     let times = ["p50_us", "p99_us", "p999_us", "max_us"].map(|name| row[name].as_f64().unwrap());
     assert!(times[0] > 0.0 && times.is_sorted(), "{row}");
 }

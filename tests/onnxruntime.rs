@@ -44,8 +44,11 @@ fn check(task: &str, algorithm: &str) {
     };
     let (native, other) = (mean("native"), mean("onnxruntime"));
     assert!((native / other - 1.0).abs() < 1e-3, "{native}, {other}");
-    let rows = json("bench bundle --steps 50 --json");
-    assert_eq!(rows.as_array().unwrap().len(), 2);
+    let report = json("bench bundle --steps 50 --json");
+    let rows: Vec<_> = report["rows"].as_array().unwrap().iter().map(|row| (&row["case"], &row["engine"])).collect();
+    let [native, other] = ["native", "onnxruntime"].map(serde_json::Value::from);
+    let [alone, team] = ["agent_0", "team-of-3"].map(serde_json::Value::from);
+    assert_eq!(rows, [(&alone, &native), (&alone, &other), (&team, &native), (&team, &other)]);
 }
 
 #[test]
