@@ -35,7 +35,7 @@ setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 	@scripts/setup.sh
 
 bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000" for a short run
-	cargo run --release --features bench -- bench --load --out target/bench/runtime.json $(BENCH)
+	@scripts/bench_runtime.sh $(BENCH)
 
 install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR
 	@scripts/install.sh

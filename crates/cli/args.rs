@@ -211,6 +211,9 @@ pub struct BenchArgs {
     /// Add rows for the first case with every core busy elsewhere
     #[arg(long)]
     pub load: bool,
+    /// What a machine needs of an engine, to report its size; may be repeated
+    #[arg(long, value_name = "ENGINE=FILE")]
+    pub library: Vec<String>,
     /// Write the result to this file, too, as JSON
     #[arg(long, value_name = "FILE.json")]
     pub out: Option<PathBuf>,

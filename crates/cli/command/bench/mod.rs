@@ -14,7 +14,7 @@ use omiga_format::atomic;
 use self::case::Case;
 use self::report::{Report, Row};
 use crate::Verdict;
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, BenchEngine};
 use crate::output::{note, say, say_json};
 
 /// `omiga bench`.
@@ -33,6 +33,12 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
         let _others = load::Load::start();
         let loaded = measure(case, args)?;
         report.rows.extend(loaded.into_iter().map(|row| Row { case: format!("{}-loaded", row.case), ..row }));
+    }
+    for library in &args.library {
+        let (engine, file) = library.split_once('=').context("--library is ENGINE=FILE")?;
+        let bytes = std::fs::metadata(file).with_context(|| format!("cannot read `{file}`"))?.len();
+        let rows = report.rows.iter_mut().filter(|row| row.engine.to_string() == engine);
+        rows.for_each(|row| row.library_bytes = Some(bytes));
     }
     if let Some(path) = &args.out {
         if let Some(folder) = path.parent() {
@@ -56,7 +62,11 @@ fn measure(case: &Case, args: &BenchArgs) -> Result<Vec<Row>> {
     let times = timing::in_turns(&mut contenders, args.steps)?;
     let row = |(contender, times): (&mut contender::Contender<'_>, timing::Times)| {
         let allocations = timing::allocations_per_step(contender)?;
-        Ok(Row::new(&case.name, contender, &times, allocations))
+        let mut row = Row::new(&case.name, contender, &times, allocations);
+        if contender.engine == BenchEngine::Native {
+            row.machine_p999_us = Some(timing::of_arithmetic(row.p50_us, args.steps).quantile_us(0.999));
+        }
+        Ok(row)
     };
     contenders.iter_mut().zip(times).map(row).collect()
 }

@@ -22,6 +22,10 @@ pub struct Row {
     pub p99_us: f64,
     pub p999_us: f64,
     pub max_us: f64,
+    /// The same tail of arithmetic of the same median length, of native rows: what the machine alone does.
+    pub machine_p999_us: Option<f64>,
+    /// Of the file named for this engine.
+    pub library_bytes: Option<u64>,
     /// Unknown in a build that does not count.
     pub allocs_per_step: Option<f64>,
 }
@@ -39,6 +43,8 @@ impl Row {
             p99_us: times.quantile_us(0.99),
             p999_us: times.quantile_us(0.999),
             max_us: times.quantile_us(1.0),
+            machine_p999_us: None,
+            library_bytes: None,
             allocs_per_step,
         }
     }
@@ -65,9 +71,11 @@ impl Report {
             let times = [r.mean_us, r.p50_us, r.p99_us, r.p999_us, r.max_us].map(us);
             let allocs = r.allocs_per_step.map_or_else(|| "?".to_owned(), |n| format!("{n:.0}"));
             let head = [r.case.clone(), r.engine.to_string()];
-            head.into_iter().chain(times).chain([allocs, us(r.load_ms)]).collect()
+            let library = r.library_bytes.map_or_else(|| "?".to_owned(), |bytes| format!("{:.1}", bytes as f64 / 1e6));
+            head.into_iter().chain(times).chain([allocs, us(r.load_ms), library]).collect()
         };
-        let header = ["case", "engine", "mean us", "p50 us", "p99 us", "p99.9 us", "max us", "allocs/step", "load ms"];
+        let header =
+            ["case", "engine", "mean us", "p50 us", "p99 us", "p99.9 us", "max us", "allocs", "load ms", "library MB"];
         table(&header, 2, self.rows.iter().map(cells).collect())
     }
 
@@ -77,7 +85,9 @@ impl Report {
         for native in self.rows.iter().filter(|r| r.engine == BenchEngine::Native) {
             let others = self.rows.iter().filter(|r| r.case == native.case && r.engine != BenchEngine::Native);
             let ratios = others.map(|r| format!("{:.2}x as fast as {}", r.p50_us / native.p50_us, r.engine));
+            let machine = native.machine_p999_us.unwrap_or(f64::NAN) / native.p50_us;
             let tail = format!("p99.9 is {:.1}x the median", native.p999_us / native.p50_us);
+            let tail = format!("{tail} (arithmetic of that length here: {machine:.1}x)");
             let parts: Vec<_> = ratios.chain([tail]).collect();
             lines.push(format!("{} ({}): {}", native.case, native.detail, parts.join(", ")));
         }

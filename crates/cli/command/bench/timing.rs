@@ -1,5 +1,6 @@
 //! Each step timed alone, the engines in turns.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -45,6 +46,25 @@ pub fn in_turns(contenders: &mut [Contender<'_>], steps: u32) -> Result<Vec<Time
     }
     times.iter_mut().for_each(|times| times.sort_unstable());
     Ok(times.into_iter().map(Times).collect())
+}
+
+/// What the machine alone does to work of this length: arithmetic in registers, timed as steps are. Interrupts and
+/// whatever else shares the processor show up here as they do in the steps.
+pub fn of_arithmetic(length_us: f64, steps: u32) -> Times {
+    const TRIAL: u32 = 100_000;
+    let work = |n: u32| (0..n).fold(1_u64, |x, i| black_box(x).wrapping_mul(6_364_136_223_846_793_005) ^ u64::from(i));
+    let started = Instant::now();
+    black_box(work(TRIAL));
+    let trial_us = started.elapsed().as_secs_f64() * 1e6;
+    let n = (f64::from(TRIAL) * length_us / trial_us.max(1e-3)) as u32;
+    let time = |_| {
+        let started = Instant::now();
+        black_box(work(n));
+        u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    };
+    let mut times: Vec<_> = (0..steps).map(time).collect();
+    times.sort_unstable();
+    Times(times)
 }
 
 /// Calls of Rust's allocator in a step, if this build counts them. What a C++ library allocates by itself is not seen.
