@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Deliberately absent: training, tensor libraries, GPUs, quantisation, clocks. The same checkpoint gives the same
-//! bytes.
+//! bytes on one kind of processor: the model card tells how far the self-test was off on this one.
 
 mod bundle;
 mod card;
