@@ -2,7 +2,8 @@
 
 The same cases and tolerances as `crates/train/tests/golden.rs`: every loss and gradient norm at every step, the final
 parameters, and the final policy's actions and densities (or logits). The official code has no action mask, so that a
-mask is checked by comparing the implementations with each other in f64. `OMIGA_GOLDEN_DIR` names a folder of further
+mask is checked by comparing the implementations with each other in f64. That the timed loop, which draws its own
+batches, does these very updates is checked on a dataset of one transition. `OMIGA_GOLDEN_DIR` names a folder of further
 cases, as for the Rust test. Exits 1 if anything is too far.
 
     python check.py [--impl torch --impl torch-compile --impl jax] [--case continuous_small_f64]
@@ -38,22 +39,29 @@ class Torch:
     """PyTorch, behind the few calls that the check needs."""
 
     def __init__(self, task: Task, parameters: dict, compiled: bool):
+        import torch
+
         import omiga_torch
 
+        torch.compiler.reset()  # it refuses to compile one function for ever more shapes
         self.module, self.omiga = omiga_torch, omiga_torch.Omiga(task, parameters, compiled=compiled)
 
     def update(self, batch: dict) -> dict[str, float]:
         return {name: x.item() for name, x in self.omiga.update(self.module.on_device(batch)).items()}
 
+    def run(self, data: dict, updates: int) -> None:
+        self.omiga.run(self.module.on_device(data), updates)
+
     def parameters(self) -> dict:
         return self.omiga.parameters()
 
     def act(self, obs, action_mask=None):
-        found = self.omiga.act(*self.module.on_device({"o": obs} | ({} if action_mask is None else {"m": action_mask})).values())
+        inputs = {"obs": obs} | ({} if action_mask is None else {"action_mask": action_mask})
+        found = self.omiga.act(**self.module.on_device(inputs))
         return tuple(None if x is None else x.numpy() for x in found)
 
     def log_prob(self, obs, actions):
-        return self.omiga.log_prob(*self.module.on_device({"o": obs, "a": actions}).values()).numpy()
+        return self.omiga.log_prob(**self.module.on_device({"obs": obs, "actions": actions})).numpy()
 
 
 class Jax:
@@ -70,6 +78,11 @@ class Jax:
     def update(self, batch: dict) -> dict[str, float]:
         self.carry, log = self.module.single(self.carry, self.module.on_device(batch), self.task)
         return {name: float(x) for name, x in log.items()}
+
+    def run(self, data: dict, updates: int) -> None:
+        import jax
+
+        self.carry, _ = self.module.run(self.carry, self.module.on_device(data), jax.random.key(0), self.task, updates)
 
     def parameters(self) -> dict:
         return self.module.parameters(self.carry)
@@ -147,10 +160,33 @@ def check_golden(impl: str, path: Path) -> bool:
     return good
 
 
+def wide(arrays: dict) -> dict:
+    """f32 as f64."""
+    return {name: x.astype(np.float64) if x.dtype == np.float32 else x for name, x in arrays.items()}
+
+
+def check_loop(impl: str, updates: int = 3) -> bool:
+    """The timed loop against single updates, on one transition, which every batch then consists of."""
+    worst = 0.0
+    for name in ("hopper-3x1", "smac-like"):
+        task = replace(TASKS[name], batch=16)
+        data, first = wide(columns(task, rows=1)), wide(initial(task))
+        loop, single = make(impl, task, first), make(impl, task, first)
+        loop.run(data, updates)
+        for _ in range(updates):
+            single.update({column: np.repeat(x, task.batch, 0) for column, x in data.items()})
+        found, expected = loop.parameters(), single.parameters()
+        moved = tensor_difference(expected["actor.fc1.weight"], first["actor.fc1.weight"])
+        difference = max(tensor_difference(found[key], expected[key]) for key in expected)
+        worst = max(worst, difference if moved > 1e-4 else float("inf"))
+    print(f"{'good' if worst <= 1e-7 else 'BAD '} {impl:13} the timed loop, against single updates: worst parameter "
+          f"{worst:.1e}", flush=True)
+    return worst <= 1e-7
+
+
 def check_mask(impl: str, reference: str, steps: int = 5) -> bool:
     """With an action mask: `impl` against `reference` in f64, on the discrete task's shapes."""
     task = replace(TASKS["smac-like"], batch=32)
-    wide = lambda arrays: {k: x.astype(np.float64) if x.dtype == np.float32 else x for k, x in arrays.items()}
     data, first = wide(columns(task, rows=task.batch * steps)), wide(initial(task))
     learners = [make(name, task, first) for name in (impl, reference)]
     worst, masked_matters = 0.0, 0.0
@@ -187,6 +223,7 @@ def main() -> int:
     for impl in args.impl or ("torch", "jax"):
         good &= all([check_golden(impl, case) for case in cases])
         good &= check_mask(impl, "torch" if impl == "jax" else "jax")
+        good &= check_loop(impl)
     return 0 if good else 1
 
 

@@ -157,7 +157,8 @@ def start(task: Task, parameters: dict[str, np.ndarray]):
     online = {net: nets[net] for net in NETS}
     zeros = partial(jax.tree.map, jnp.zeros_like)
     target = {net: nets[f"target_{net}"] for net in TARGETS}
-    return {"online": online, "target": target, "m": zeros(online), "v": zeros(online), "step": jnp.zeros((), jnp.int32)}
+    step = jnp.zeros((), jnp.int32)
+    return {"online": online, "target": target, "m": zeros(online), "v": zeros(online), "step": step}
 
 
 def parameters(carry) -> dict[str, np.ndarray]:

@@ -141,8 +141,8 @@ class Omiga:
         return {name: x.detach().cpu().numpy() for name, x in (self.online | self.target).items()}
 
     @torch.no_grad()
-    def act(self, obs: torch.Tensor, action_mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Greedy actions, and a discrete policy's logits."""
+    def act(self, obs: torch.Tensor, action_mask: torch.Tensor | None = None):
+        """Greedy actions, and a discrete policy's logits (else `None`)."""
         h = trunk(self.online, "actor", torch.cat([obs, self.ids.expand(obs.shape[0], -1, -1)], -1))
         if not self.task.discrete:
             return torch.tanh(layer(self.online, "actor.mu", h).clamp(-MU_LIMIT, MU_LIMIT)), None
