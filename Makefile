@@ -4,7 +4,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: help train test check fmt clippy doc interop setup bench-runtime install clean
+.PHONY: help train test check fmt clippy doc interop setup bench-runtime bench-train install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -36,6 +36,9 @@ setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 
 bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000" for a short run
 	@scripts/bench_runtime.sh $(BENCH)
+
+bench-train: ## Training speed against PyTorch and JAX; BENCH="--task hopper-3x1 --rounds 1" for a short run
+	@scripts/bench_train.sh $(BENCH)
 
 install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR
 	@scripts/install.sh
