@@ -201,6 +201,11 @@ impl std::fmt::Display for BenchEngine {
     }
 }
 
+fn library(text: &str) -> Result<(BenchEngine, PathBuf), String> {
+    let (engine, file) = text.split_once('=').ok_or("expected ENGINE=FILE, e.g. native=libomiga.so")?;
+    Ok((clap::ValueEnum::from_str(engine, false)?, file.into()))
+}
+
 #[derive(Debug, clap::Args)]
 pub struct BenchArgs {
     /// The bundle's folder; by default random policies of the paper's sizes
@@ -212,8 +217,8 @@ pub struct BenchArgs {
     #[arg(long)]
     pub load: bool,
     /// What a machine needs of an engine, to report its size; may be repeated
-    #[arg(long, value_name = "ENGINE=FILE")]
-    pub library: Vec<String>,
+    #[arg(long, value_name = "ENGINE=FILE", value_parser = library)]
+    pub library: Vec<(BenchEngine, PathBuf)>,
     /// Write the result to this file, too, as JSON
     #[arg(long, value_name = "FILE.json")]
     pub out: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use omiga_runtime::{Bundle, Error as Refusal, LoadOptions, Policy};
+use omiga_runtime::{Bundle, Error as Refusal, Policy};
 
 use crate::code::{OMIGA_ARGUMENT, OMIGA_LOAD, OMIGA_SELFTEST, omiga_code};
 use crate::error::{Error, report_call};
@@ -84,19 +84,10 @@ pub unsafe extern "C" fn omiga_policy_load_memory(
             copies.push((name.to_owned(), data.to_vec()));
         }
         let bundle = Bundle::from_files(copies).map_err(|e| refused(e.into()))?;
-        place.put(omiga_policy::boxed(one_of(&bundle, &options).map_err(refused)?)?);
+        let agent = options.agent_of(&bundle).map_err(refused)?;
+        place.put(omiga_policy::boxed(Policy::from_bundle(&bundle, agent, &options).map_err(refused)?)?);
         Ok(())
     })
-}
-
-/// The agent asked for, or the only one.
-fn one_of(bundle: &Bundle, options: &LoadOptions) -> Result<Policy, Refusal> {
-    let agents = &bundle.manifest().agents;
-    match (&options.agent, &agents[..]) {
-        (Some(agent), _) => Policy::from_bundle(bundle, agent, options),
-        (None, [only]) => Policy::from_bundle(bundle, &only.name, options),
-        (None, _) => Err(Refusal::AgentNeeded { names: agents.iter().map(|a| a.name.clone()).collect() }),
-    }
 }
 
 /// The runtime's refusals, sorted by whose fault they are.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use omiga_format::PublicKey;
+use omiga_format::{Bundle, PublicKey};
 
 use crate::{Error, Result};
 
@@ -103,6 +103,26 @@ impl LoadOptions {
     #[must_use]
     pub fn with_public_key(self, public_key: PublicKey) -> Self {
         Self { public_key: Some(public_key), ..self }
+    }
+
+    /// The agent asked for, or the only one of `bundle`.
+    ///
+    /// # Errors
+    /// [`Error::AgentNeeded`] with the agents' names.
+    pub fn agent_of<'a>(&'a self, bundle: &'a Bundle) -> Result<&'a str> {
+        match (&self.agent, &bundle.manifest().agents[..]) {
+            (Some(agent), _) => Ok(agent),
+            (None, [only]) => Ok(&only.name),
+            (None, agents) => Err(Error::AgentNeeded { names: agents.iter().map(|a| a.name.clone()).collect() }),
+        }
+    }
+
+    /// Is `bundle` signed as these options want it?
+    pub(crate) fn check_signature(&self, bundle: &Bundle) -> Result<()> {
+        match &self.public_key {
+            Some(key) => Ok(bundle.verify(key)?),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn validate(&self) -> Result<()> {

@@ -102,12 +102,7 @@ impl Policy {
             return Self::from_onnx(&name, &atomic::read(path, MAX_FILE_BYTES)?, options);
         }
         let bundle = Bundle::read(path)?;
-        let agents = &bundle.manifest().agents;
-        match (&options.agent, &agents[..]) {
-            (Some(agent), _) => Self::from_bundle(&bundle, agent, options),
-            (None, [only]) => Self::from_bundle(&bundle, &only.name, options),
-            (None, _) => Err(Error::AgentNeeded { names: agents.iter().map(|a| a.name.clone()).collect() }),
-        }
+        Self::from_bundle(&bundle, options.agent_of(&bundle)?, options)
     }
 
     /// Load the policy of `agent`, replay the bundle's golden vectors on it and warm it up.
@@ -117,14 +112,12 @@ impl Policy {
     /// the policy is looked at, an error if it is not signed as [`LoadOptions::public_key`] wants it; else whatever is
     /// wrong with the file, its contract or the engine. There is no policy that failed its self-test.
     pub fn from_bundle(bundle: &Bundle, agent: &str, options: &LoadOptions) -> Result<Self> {
+        options.check_signature(bundle)?;
         Self::pooled(bundle, agent, options, &mut Pool::default())
     }
 
-    /// As [`Self::from_bundle`]; weights that are in `pool` are not held twice.
+    /// As [`Self::from_bundle`] of a bundle whose signature was checked; weights that are in `pool` are not held twice.
     pub(crate) fn pooled(bundle: &Bundle, agent: &str, options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
-        if let Some(key) = &options.public_key {
-            bundle.verify(key)?;
-        }
         let manifest = bundle.manifest();
         let Some(index) = manifest.agents.iter().position(|a| a.name == agent) else {
             let names = manifest.agents.iter().map(|a| a.name.clone()).collect();

@@ -39,6 +39,7 @@ impl Team {
     /// As [`Policy::from_bundle`], for the first agent that fails.
     pub fn from_bundle(bundle: &Bundle, options: &LoadOptions) -> Result<Self> {
         let task = bundle.manifest().task.clone();
+        options.check_signature(bundle)?;
         let mut pool = Pool::default();
         let load = |agent: &omiga_format::AgentSpec| Policy::pooled(bundle, &agent.name, options, &mut pool);
         let policies: Vec<_> = task.agents.iter().map(load).collect::<Result<_>>()?;

@@ -8,6 +8,8 @@ mod timing;
 #[cfg(feature = "bench")]
 mod tract;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use omiga_format::atomic;
 
@@ -23,6 +25,12 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
         Some(folder) => Case::of_bundle(folder)?,
         None => Case::standard()?,
     };
+    // Before anything is measured, as this may fail.
+    let size = |(engine, file): &(BenchEngine, PathBuf)| {
+        let bytes = std::fs::metadata(file).with_context(|| format!("cannot read `{}`", file.display()))?.len();
+        Ok((*engine, bytes))
+    };
+    let sizes = args.library.iter().map(size).collect::<Result<Vec<_>>>()?;
     let mut report = Report::new(args.steps);
     for case in &cases {
         report.rows.extend(measure(case, args)?);
@@ -34,23 +42,20 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
         let loaded = measure(case, args)?;
         report.rows.extend(loaded.into_iter().map(|row| Row { case: format!("{}-loaded", row.case), ..row }));
     }
-    for library in &args.library {
-        let (engine, file) = library.split_once('=').context("--library is ENGINE=FILE")?;
-        let bytes = std::fs::metadata(file).with_context(|| format!("cannot read `{file}`"))?.len();
-        let rows = report.rows.iter_mut().filter(|row| row.engine.to_string() == engine);
-        rows.for_each(|row| row.library_bytes = Some(bytes));
-    }
-    if let Some(path) = &args.out {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
-        }
-        atomic::write(path, &serde_json::to_vec_pretty(&report)?)?;
+    for row in &mut report.rows {
+        row.library_bytes = sizes.iter().find(|(engine, _)| *engine == row.engine).map(|(_, bytes)| *bytes);
     }
     if args.json {
         say_json(&report)?;
     } else {
         say(report.table())?;
         say(report.ratios())?;
+    }
+    if let Some(path) = &args.out {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+        }
+        atomic::write(path, &serde_json::to_vec_pretty(&report)?)?;
     }
     Ok(Verdict::Yes)
 }

@@ -30,8 +30,9 @@ impl Pool {
         if let Some(same) = self.weights.iter().find(|w| ***w == weights) {
             return Arc::clone(same);
         }
-        self.weights.push(Arc::new(weights));
-        self.weights[self.weights.len() - 1].clone()
+        let weights = Arc::new(weights);
+        self.weights.push(Arc::clone(&weights));
+        weights
     }
 }
 
