@@ -2,11 +2,12 @@
 //!
 //! Export and runtime replay them, so that neither needs this crate to know what the policy computes.
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use omiga_dataset::Dataset;
 use omiga_format::{HostTensor, Range, TensorFile};
 
-use crate::nn::{Actor, Policy, to_host};
+use crate::algo::Learner;
+use crate::nn::Policy;
 use crate::{Problem, Result};
 
 /// Recorded raw observations, K an agent.
@@ -50,18 +51,17 @@ impl GoldenInputs {
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device refuses.
-    pub fn save(&self, actor: &Actor, problem: &Problem, device: &Device, file: &mut TensorFile) -> Result<()> {
+    pub fn save(&self, learner: &Learner, problem: &Problem, device: &Device, file: &mut TensorFile) -> Result<()> {
         for (i, agent) in self.agents.iter().enumerate() {
             let k = agent.obs.len() / problem.task.obs_dim();
             let mut put =
                 |part: &str, tensor| drop(file.tensors.insert(format!("golden.{}.{part}", agent.name), tensor));
             put("obs", HostTensor::from_f32(&[k, problem.task.obs_dim()], &agent.obs));
             let input = agent.network_input(i, problem);
-            let input = Tensor::from_vec(input, (k, problem.actor.input_dim()), device)?
-                .to_dtype(actor.parameters.entries()[0].1.dtype())?;
-            match actor.forward(&input)? {
+            let input = Tensor::from_vec(input, (k, problem.actor.input_dim()), device)?;
+            match learner.policy(&input)? {
                 Policy::SquashedGaussian(policy) => {
-                    let mode = policy.mode()?.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+                    let mode = policy.mode()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
                     let physical: Vec<f32> =
                         mode.iter().zip(agent.ranges.iter().cycle()).map(|(a, range)| to_physical(*a, range)).collect();
                     put("action", HostTensor::from_f32(&[k, agent.ranges.len()], &physical));
@@ -69,8 +69,10 @@ impl GoldenInputs {
                 Policy::Categorical(policy) => {
                     let shape = (k, problem.actor.action_dim);
                     let policy = policy.masked(&Tensor::from_slice(&agent.action_mask, shape, device)?)?;
-                    put("action", to_host(&policy.mode()?.to_dtype(candle_core::DType::I64)?)?);
-                    put("logits", to_host(&policy.logits.to_dtype(candle_core::DType::F32)?)?);
+                    let mode = policy.mode()?.to_dtype(DType::I64)?.to_vec1()?;
+                    let logits = policy.logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+                    put("action", HostTensor::from_i64(&[k], &mode));
+                    put("logits", HostTensor::from_f32(&[shape.0, shape.1], &logits));
                     put("action_mask", HostTensor::from_u8(&[shape.0, shape.1], &agent.action_mask));
                 }
             }

@@ -26,7 +26,6 @@ pub mod device;
 pub mod dist;
 mod error;
 mod golden;
-mod inplace;
 pub mod loss;
 mod metrics;
 pub mod nn;

@@ -1,19 +1,33 @@
-//! Typed views of candle's CPU storage, for the fused operations.
+//! Typed views of candle's CPU storage.
 
-use candle_core::{CpuStorage, Error, Layout, Result, WithDType};
+use candle_core::{Error, Layout, Result, Storage, StorageRef, Tensor, WithDType};
 
-/// The elements of a contiguous tensor.
-pub fn elements<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
-    let (start, end) = offsets(layout)?;
-    Ok(&storage.as_slice::<T>()?[start..end])
-}
+/// Contiguous tensors on the CPU, locked for reading.
+pub struct Slices<'a>(Vec<(StorageRef<'a>, &'a Layout)>);
 
-/// The part of `all` that a contiguous tensor takes.
-pub fn elements_mut<'a, T>(all: &'a mut [T], layout: &Layout) -> Result<&'a mut [T]> {
-    let (start, end) = offsets(layout)?;
-    Ok(&mut all[start..end])
-}
+impl<'a> Slices<'a> {
+    /// Lock them.
+    pub fn of(tensors: &'a [Tensor]) -> Self {
+        Self(tensors.iter().map(Tensor::storage_and_layout).collect())
+    }
 
-fn offsets(layout: &Layout) -> Result<(usize, usize)> {
-    layout.contiguous_offsets().ok_or_else(|| Error::Msg("a fused operation needs contiguous tensors".into()))
+    /// Their elements, row by row.
+    ///
+    /// # Errors
+    /// When one is not contiguous, not on the CPU or of another type.
+    pub fn get<T: WithDType>(&self) -> Result<Vec<&[T]>> {
+        let slice = |(storage, layout): &'_ (StorageRef<'a>, &'a Layout)| -> Result<(usize, usize)> {
+            let _ = storage;
+            layout.contiguous_offsets().ok_or_else(|| Error::Msg("the host path needs contiguous tensors".into()))
+        };
+        let mut all = Vec::with_capacity(self.0.len());
+        for locked in &self.0 {
+            let (start, end) = slice(locked)?;
+            match &*locked.0 {
+                Storage::Cpu(storage) => all.push(&storage.as_slice::<T>()?[start..end]),
+                _ => return Err(Error::Msg("the host path needs tensors on the CPU".into())),
+            }
+        }
+        Ok(all)
+    }
 }

@@ -13,6 +13,7 @@ use crate::batch::Batch;
 use crate::config::{Config, TransformChoice};
 use crate::golden::GoldenInputs;
 use crate::metrics::{MetricsLog, Record, read_until};
+use crate::nn::Networks;
 use crate::run_folder::RunFolder;
 use crate::{Error, Problem, Result, device};
 
@@ -81,7 +82,7 @@ impl Trainer {
     }
 
     fn begin(config: Config, data: Prepared, folder: RunFolder) -> Result<Self> {
-        let learner = Learner::new(&config, &data.problem, DType::F32, &data.device)?;
+        let learner = Learner::new(&config, &data.problem, Networks::new(DType::F32, &data.device))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), &[])?;
         Ok(Self { config, data, learner, sampler, folder, log, step: 0, best: None })
@@ -107,7 +108,7 @@ impl Trainer {
         }
         let data = Prepared::new(&config, dataset)?;
         file.tensors.retain(|name, _| !name.starts_with("golden."));
-        let learner = Learner::load(&config, &data.problem, &mut file, DType::F32, &data.device)?;
+        let learner = Learner::load(&config, &data.problem, &mut file, Networks::new(DType::F32, &data.device))?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         let earlier = read_until(folder.path(), meta.step)?;
@@ -195,7 +196,7 @@ impl Trainer {
         let name = format!("checkpoint of step {}", self.step);
         let mut file = TensorFile { name, meta: String::new(), tensors: BTreeMap::new() };
         self.learner.save(&mut file)?;
-        self.data.golden.save(self.learner.actor(), &self.data.problem, &self.data.device, &mut file)?;
+        self.data.golden.save(&self.learner, &self.data.problem, &self.data.device, &mut file)?;
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
             omiga_version: env!("CARGO_PKG_VERSION").into(),

@@ -20,7 +20,7 @@ use omiga_format::{ActionSpace, ActorHead, ActorSpec, HostTensor, ObsTransform, 
 use omiga_train::algo::Learner;
 use omiga_train::batch::{Batch, Columns};
 use omiga_train::config::Config;
-use omiga_train::nn::Policy;
+use omiga_train::nn::{Networks, Policy};
 use omiga_train::{Problem, device};
 use serde::Deserialize;
 
@@ -87,16 +87,50 @@ struct Golden {
     case: Case,
     file: TensorFile,
     dtype: DType,
+    engine: Engine,
     device: Device,
 }
 
+/// What runs the networks.
+#[derive(Clone, Copy, Debug)]
+enum Engine {
+    /// What training takes on the CPU: hand-written code.
+    Host,
+    /// Candle's operations on the CPU.
+    Candle,
+    /// The first GPU.
+    Cuda,
+}
+
+impl Engine {
+    /// Those of this build and machine.
+    fn all() -> Vec<Self> {
+        let gpu = cfg!(feature = "cuda") && device::parse("cuda:0").is_ok();
+        [Self::Host, Self::Candle].into_iter().chain(gpu.then_some(Self::Cuda)).collect()
+    }
+
+    fn device(self) -> Device {
+        match self {
+            Self::Host | Self::Candle => Device::Cpu,
+            Self::Cuda => device::parse("cuda:0").unwrap(),
+        }
+    }
+
+    fn networks(self, dtype: DType) -> Networks {
+        match self {
+            Self::Candle => Networks::on_candle(dtype, &Device::Cpu),
+            Self::Host | Self::Cuda => Networks::new(dtype, &self.device()),
+        }
+    }
+}
+
 impl Golden {
-    fn read(json: &Path, device: &Device) -> Self {
+    fn read(json: &Path, engine: Engine) -> Self {
         let case: Case = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
         let bytes = std::fs::read(json.with_extension("safetensors")).unwrap();
         let file = TensorFile::parse(&case.case, &bytes).unwrap();
         let dtype = if case.dtype == "torch.float64" { DType::F64 } else { DType::F32 };
-        Self { case, file, dtype, device: device.clone() }
+        Self { case, file, dtype, engine, device: engine.device() }
     }
 
     fn host(&self, name: &str) -> &HostTensor {
@@ -165,7 +199,8 @@ impl Golden {
             }
             file.tensors.insert(ours, tensor.clone());
         }
-        let learner = Learner::load(&self.config(), &self.problem(), &mut file, self.dtype, &self.device).unwrap();
+        let learner =
+            Learner::load(&self.config(), &self.problem(), &mut file, self.engine.networks(self.dtype)).unwrap();
         file.finish().unwrap();
         learner
     }
@@ -204,8 +239,8 @@ fn tensor_difference(found: &[f64], expected: &[f64]) -> f64 {
     found.iter().zip(expected).fold(0.0_f64, |m, (f, e)| m.max((f - e).abs())) / scale.max(1e-300)
 }
 
-fn check(json: &Path, device: &Device) {
-    let golden = Golden::read(json, device);
+fn check(json: &Path, engine: Engine) {
+    let golden = Golden::read(json, engine);
     let (step_limit, final_limit) = if golden.dtype == DType::F64 { (1e-8, 1e-7) } else { (1e-4, 1e-3) };
     let mut learner = golden.learner();
     let mut worst_step = ("", 0, 0.0);
@@ -225,7 +260,7 @@ fn check(json: &Path, device: &Device) {
     let case = &golden.case.case;
     // Not `println!`, which a passing test would swallow.
     let report = format!(
-        "golden {case} ({device:?}): worst step difference {:.2e} ({} at step {}), worst final parameter {:.2e} ({}), \
+        "golden {case} ({engine:?}): worst step difference {:.2e} ({} at step {}), worst final parameter {:.2e} ({}), \
          actions {worst_act:.2e}",
         worst_step.2, worst_step.0, worst_step.1, worst_final.1, worst_final.0
     );
@@ -253,7 +288,7 @@ fn act_difference(golden: &Golden, learner: &Learner) -> f64 {
     let id = Tensor::eye(n, golden.dtype, &golden.device).unwrap().broadcast_as((b, n, n)).unwrap();
     let obs_id = Tensor::cat(&[&obs, &id.contiguous().unwrap()], 2).unwrap().reshape((b * n, ())).unwrap();
     let host = |t: Tensor| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
-    match learner.actor().forward(&obs_id).unwrap() {
+    match learner.policy(&obs_id).unwrap() {
         Policy::SquashedGaussian(policy) => {
             let actions = golden.tensor("act.log_prob_actions").reshape((b * n, ())).unwrap();
             let log_prob = host(policy.log_prob(&actions).unwrap());
@@ -287,19 +322,13 @@ fn cases_in(folder: &Path) -> Vec<PathBuf> {
     cases
 }
 
-/// The CPU, and the first GPU in a build for one.
-fn devices() -> Vec<Device> {
-    let gpu = if cfg!(feature = "cuda") { device::parse("cuda:0").ok() } else { None };
-    [Device::Cpu].into_iter().chain(gpu).collect()
-}
-
 #[test]
 fn official_numbers() {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/omiga");
     let more = std::env::var_os("OMIGA_GOLDEN_DIR").map(PathBuf::from);
     for folder in [Some(ours), more].into_iter().flatten() {
         for case in cases_in(&folder) {
-            devices().iter().for_each(|device| check(&case, device));
+            Engine::all().into_iter().for_each(|engine| check(&case, engine));
         }
     }
 }

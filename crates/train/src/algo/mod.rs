@@ -3,7 +3,7 @@
 mod bc;
 mod omiga;
 
-use candle_core::{DType, Device};
+use candle_core::Tensor;
 use omiga_format::TensorFile;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +13,7 @@ pub use omiga::Omiga;
 
 use crate::batch::Batch;
 use crate::config::{Algorithm, Config};
-use crate::nn::{Actor, Mode, Parameters};
+use crate::nn::{Actor, NetworkId, Networks, Policy, Stack};
 use crate::{Problem, Result};
 
 /// Named numbers of one update, in a fixed order; see the algorithm for their meaning.
@@ -29,7 +29,7 @@ pub enum Learner {
 }
 
 /// Where the parameters of a new learner come from.
-pub(crate) enum Source<'a> {
+enum Source<'a> {
     /// Drawn from a seeded stream.
     Init(Box<ChaCha8Rng>),
     /// Taken out of a checkpoint.
@@ -38,36 +38,32 @@ pub(crate) enum Source<'a> {
 
 /// Makes networks one after the other, from either source.
 pub(crate) struct Maker<'a> {
-    pub source: Source<'a>,
-    pub dtype: DType,
-    pub device: &'a Device,
+    source: Source<'a>,
+    networks: Networks,
 }
 
 impl Maker<'_> {
-    fn network(&mut self, name: &str, shapes: &[(String, Vec<usize>)]) -> Result<Parameters> {
-        match &mut self.source {
-            Source::Init(rng) => Parameters::init(name, shapes, rng, self.dtype, self.device),
-            Source::File(file) => Parameters::load(name, Mode::Trained, shapes, file, self.dtype, self.device),
-        }
+    /// A network that is trained.
+    fn online(&mut self, name: &str, stack: &Stack) -> Result<NetworkId> {
+        let (layers, moments) = match &mut self.source {
+            Source::Init(rng) => (stack.init(rng), [stack.zeros(), stack.zeros()]),
+            Source::File(file) => (
+                stack.take(name, file)?,
+                [stack.take(&format!("adam.m.{name}"), file)?, stack.take(&format!("adam.v.{name}"), file)?],
+            ),
+        };
+        self.networks.add(name, stack, &layers, Some(moments))
     }
 
-    /// The target of `online`: a copy of it, or as stored.
-    fn target(&mut self, online: &Parameters, shapes: &[(String, Vec<usize>)]) -> Result<Parameters> {
-        match &mut self.source {
-            Source::Init(_) => online.target(),
-            Source::File(file) => {
-                Parameters::load(&online.target_name(), Mode::Frozen, shapes, file, self.dtype, self.device)
-            }
-        }
-    }
-
-    /// Moments: zeros, or as stored.
-    fn optimiser(&mut self, config: &Config, networks: &[&Parameters]) -> Result<crate::optim::Adam> {
-        let adam = crate::optim::Adam::new(&config.optim, networks)?;
-        if let Source::File(file) = &mut self.source {
-            adam.load(file, self.dtype, self.device)?;
-        }
-        Ok(adam)
+    /// The same and its target: a copy of it, or as stored.
+    fn with_target(&mut self, name: &str, stack: &Stack) -> Result<(NetworkId, NetworkId)> {
+        let online = self.online(name, stack)?;
+        let name = format!("target_{name}");
+        let layers = match &mut self.source {
+            Source::Init(_) => self.networks.parameters(online)?,
+            Source::File(file) => stack.take(&name, file)?,
+        };
+        Ok((online, self.networks.add(&name, stack, &layers, None)?))
     }
 }
 
@@ -79,24 +75,18 @@ impl Learner {
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device refuses.
-    pub fn new(config: &Config, problem: &Problem, dtype: DType, device: &Device) -> Result<Self> {
+    pub fn new(config: &Config, problem: &Problem, networks: Networks) -> Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(config.run.seed);
         rng.set_stream(INIT_STREAM);
-        Self::make(config, problem, Maker { source: Source::Init(Box::new(rng)), dtype, device })
+        Self::make(config, problem, Maker { source: Source::Init(Box::new(rng)), networks })
     }
 
     /// The learner that [`Self::save`] stored; takes its tensors out of `file`.
     ///
     /// # Errors
     /// What [`TensorFile::take`] finds.
-    pub fn load(
-        config: &Config,
-        problem: &Problem,
-        file: &mut TensorFile,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Self> {
-        Self::make(config, problem, Maker { source: Source::File(file), dtype, device })
+    pub fn load(config: &Config, problem: &Problem, file: &mut TensorFile, networks: Networks) -> Result<Self> {
+        Self::make(config, problem, Maker { source: Source::File(file), networks })
     }
 
     fn make(config: &Config, problem: &Problem, maker: Maker<'_>) -> Result<Self> {
@@ -117,12 +107,13 @@ impl Learner {
         }
     }
 
-    /// The policy.
-    pub fn actor(&self) -> &Actor {
-        match self {
-            Self::Omiga(learner) => &learner.actor,
-            Self::Bc(learner) => &learner.actor,
-        }
+    /// The policy at `obs_id` [M, O + N]: a distribution over M actions.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] when shapes do not fit or the device fails.
+    pub fn policy(&self, obs_id: &Tensor) -> Result<Policy> {
+        let (networks, actor) = self.actor();
+        Ok(actor.policy(&networks.evaluate(actor.id, obs_id)?))
     }
 
     /// Store networks, targets and moments.
@@ -130,9 +121,13 @@ impl Learner {
     /// # Errors
     /// [`crate::Error::Candle`] when the device refuses.
     pub fn save(&self, file: &mut TensorFile) -> Result<()> {
+        self.actor().0.save(file)
+    }
+
+    fn actor(&self) -> (&Networks, Actor) {
         match self {
-            Self::Omiga(learner) => learner.save(file),
-            Self::Bc(learner) => learner.save(file),
+            Self::Omiga(learner) => learner.actor(),
+            Self::Bc(learner) => learner.actor(),
         }
     }
 }

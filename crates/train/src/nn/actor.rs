@@ -3,25 +3,16 @@
 use candle_core::Tensor;
 use omiga_format::{ActorHead, ActorSpec};
 
-use super::Parameters;
-use super::linear::Linear;
-use super::trunk::Trunk;
+use super::{NetworkId, Stack};
 use crate::dist::{Categorical, SquashedGaussian};
 use crate::{Result, batch::Batch};
 
 /// MLP with two hidden ReLU layers and the heads that [`ActorSpec`] names.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Actor {
-    /// Its tensors, named as [`ActorSpec::parameters`] says.
-    pub parameters: Parameters,
-    trunk: Trunk,
-    heads: Heads,
-}
-
-#[derive(Debug)]
-enum Heads {
-    Gaussian { mu: Linear, log_sigma: Linear },
-    Logits(Linear),
+    /// The network.
+    pub id: NetworkId,
+    head: ActorHead,
 }
 
 /// A distribution over each agent's actions.
@@ -34,43 +25,71 @@ pub enum Policy {
 }
 
 impl Actor {
-    /// The network with these parameters.
-    pub fn new(parameters: Parameters, spec: &ActorSpec) -> Self {
-        let heads = match spec.head {
-            ActorHead::SquashedGaussian => {
-                Heads::Gaussian { mu: parameters.linear(2), log_sigma: parameters.linear(3) }
-            }
-            ActorHead::Categorical => Heads::Logits(parameters.linear(2)),
+    /// The network as a policy of this kind.
+    pub fn new(id: NetworkId, spec: &ActorSpec) -> Self {
+        Self { id, head: spec.head }
+    }
+
+    /// Its layers, with the names of [`ActorSpec::parameters`].
+    pub fn stack(spec: &ActorSpec) -> Stack {
+        let actions = spec.action_dim;
+        let heads: &[_] = match spec.head {
+            ActorHead::SquashedGaussian => &[("mu_head", actions), ("sigma_head", actions)],
+            ActorHead::Categorical => &[("out", actions)],
         };
-        Self { trunk: Trunk::new(&parameters), heads, parameters }
+        Stack::new(spec.input_dim(), &[("fc1", spec.hidden), ("fc2", spec.hidden)], heads)
     }
 
-    /// The policy at some observations.
-    ///
-    /// # Shapes
-    /// `obs_id` [M, O + N] (transformed observation, then one-hot id) -> a distribution over M actions.
-    pub fn forward(&self, obs_id: &Tensor) -> Result<Policy> {
-        let h = self.trunk.forward(obs_id)?; // [M, H]
-        Ok(match &self.heads {
-            Heads::Gaussian { mu, log_sigma } => {
-                Policy::SquashedGaussian(SquashedGaussian { mu: mu.forward(&h)?, log_sigma: log_sigma.forward(&h)? })
+    /// A pass at `obs_id` [M, O + N] (transformed observation, then one-hot id).
+    pub fn at<'a>(&self, obs_id: &'a Tensor) -> (NetworkId, &'a Tensor) {
+        (self.id, obs_id)
+    }
+
+    /// Its heads as a distribution over M actions.
+    pub fn policy(&self, heads: &[Tensor]) -> Policy {
+        match self.head {
+            ActorHead::SquashedGaussian => {
+                Policy::SquashedGaussian(SquashedGaussian { mu: heads[0].clone(), log_sigma: heads[1].clone() })
             }
-            Heads::Logits(logits) => Policy::Categorical(Categorical { logits: logits.forward(&h)? }),
-        })
+            ActorHead::Categorical => Policy::Categorical(Categorical { logits: heads[0].clone() }),
+        }
     }
+}
 
+impl Policy {
     /// log pi(a_i | o_i) of the batch's actions.
     ///
     /// # Shapes
     /// -> [B, N].
-    pub fn log_prob(&self, batch: &Batch, mask_unavailable: bool) -> Result<Tensor> {
-        let log_prob = match self.forward(&batch.obs_id)? {
-            Policy::SquashedGaussian(policy) => policy.log_prob(&batch.actions)?,
-            Policy::Categorical(policy) => match &batch.action_mask {
+    pub fn log_prob(self, batch: &Batch, mask_unavailable: bool) -> Result<Tensor> {
+        let log_prob = match self {
+            Self::SquashedGaussian(policy) => policy.log_prob(&batch.actions)?,
+            Self::Categorical(policy) => match &batch.action_mask {
                 Some(mask) if mask_unavailable => policy.masked(mask)?.log_prob(&batch.actions)?,
                 _ => policy.log_prob(&batch.actions)?,
             },
         };
         Ok(log_prob.reshape((batch.size, batch.n_agents))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The exporter and the runtime find the layers that are trained here.
+    #[test]
+    fn layers_are_those_of_the_format() {
+        for head in [ActorHead::SquashedGaussian, ActorHead::Categorical] {
+            let spec = ActorSpec { obs_dim: 5, n_agents: 2, hidden: 8, action_dim: 3, head };
+            let stack = Actor::stack(&spec);
+            let ours = stack.layers().flat_map(|d| {
+                [
+                    (format!("{}.weight", d.name), vec![d.outputs, d.inputs]),
+                    (format!("{}.bias", d.name), vec![d.outputs]),
+                ]
+            });
+            assert_eq!(ours.collect::<Vec<_>>(), spec.parameters());
+        }
     }
 }

@@ -2,42 +2,37 @@
 
 use candle_core::Tensor;
 
-use super::Parameters;
-use super::linear::Linear;
-use super::parameters::shapes_of;
-use super::trunk::Trunk;
+use super::{NetworkId, Stack};
 use crate::{Problem, Result, batch::Batch};
 
-/// Continuous actions: [o, a, id] -> 1. Discrete: [o, id] -> one value an action.
-#[derive(Debug)]
+/// Continuous actions: [o, a, id] -> 1. Discrete: [o, id] -> one value an action. Layers `fc1`, `fc2`, `out`.
+#[derive(Clone, Copy, Debug)]
 pub struct Critic {
-    /// Its tensors: `fc1`, `fc2`, `out`.
-    pub parameters: Parameters,
-    trunk: Trunk,
-    out: Linear,
+    /// The network.
+    pub id: NetworkId,
 }
 
 impl Critic {
-    /// Names and shapes of the parameters.
-    pub fn shapes(problem: &Problem, hidden: usize) -> Vec<(String, Vec<usize>)> {
+    /// Its layers.
+    pub fn stack(problem: &Problem, hidden: usize) -> Stack {
         let (local, actions) = (problem.actor.input_dim(), problem.actor.action_dim);
-        let (inp, out) = if problem.is_discrete() { (local, actions) } else { (local + actions, 1) };
-        shapes_of(&[("fc1", inp, hidden), ("fc2", hidden, hidden), ("out", hidden, out)])
+        let (inputs, outputs) = if problem.is_discrete() { (local, actions) } else { (local + actions, 1) };
+        Stack::new(inputs, &[("fc1", hidden), ("fc2", hidden)], &[("out", outputs)])
     }
 
-    /// The network with these parameters.
-    pub fn new(parameters: Parameters) -> Self {
-        Self { trunk: Trunk::new(&parameters), out: parameters.linear(2), parameters }
+    /// A pass at the batch's observations, and actions if they are continuous.
+    pub fn at<'a>(&self, batch: &'a Batch) -> (NetworkId, &'a Tensor) {
+        (self.id, batch.obs_action_id.as_ref().unwrap_or(&batch.obs_id))
     }
 
-    /// The values of the batch's actions.
+    /// Its heads as the values of the batch's actions.
     ///
     /// # Shapes
     /// -> [B, N].
-    pub fn forward(&self, batch: &Batch) -> Result<Tensor> {
+    pub fn values(&self, heads: &[Tensor], batch: &Batch) -> Result<Tensor> {
         let q = match &batch.obs_action_id {
-            Some(input) => self.out.forward(&self.trunk.forward(input)?)?, // [B N, 1]
-            None => self.out.forward(&self.trunk.forward(&batch.obs_id)?)?.gather(&batch.actions, 1)?, // [B N, 1]
+            Some(_) => heads[0].clone(),                 // [B N, 1]
+            None => heads[0].gather(&batch.actions, 1)?, // [B N, 1]
         };
         Ok(q.reshape((batch.size, batch.n_agents))?)
     }

@@ -2,18 +2,15 @@
 
 use candle_core::Tensor;
 
-use super::Parameters;
-use super::linear::Linear;
-use super::parameters::shapes_of;
+use super::{NetworkId, Stack};
 use crate::Result;
 use crate::config::MixerKind;
 
-/// OMIGA's linear hypernetwork, or VDN's plain sum (which has no parameters).
-#[derive(Debug)]
+/// OMIGA's linear hypernetwork with layers `hidden`, `weight`, `bias`, or VDN's plain sum, which has none.
+#[derive(Clone, Copy, Debug)]
 pub struct Mixer {
-    /// Its tensors: `hidden`, `weight`, `bias`; none for VDN.
-    pub parameters: Parameters,
-    layers: Option<[Linear; 3]>,
+    /// The network.
+    pub id: NetworkId,
 }
 
 /// Weights and bias of one batch of states.
@@ -26,35 +23,32 @@ pub struct Mixing {
 }
 
 impl Mixer {
-    /// Names and shapes of the parameters for a state of `state_dim` numbers (all agents' states concatenated).
-    pub fn shapes(kind: MixerKind, state_dim: usize, n_agents: usize, hidden: usize) -> Vec<(String, Vec<usize>)> {
+    /// Its layers for a state of `state_dim` numbers (all agents' states concatenated).
+    pub fn stack(kind: MixerKind, state_dim: usize, n_agents: usize, hidden: usize) -> Stack {
         match kind {
-            MixerKind::Vdn => Vec::new(),
+            MixerKind::Vdn => Stack::new(state_dim, &[], &[]),
             MixerKind::LinearHypernetwork => {
-                shapes_of(&[("hidden", state_dim, hidden), ("weight", hidden, n_agents), ("bias", hidden, 1)])
+                Stack::new(state_dim, &[("hidden", hidden)], &[("weight", n_agents), ("bias", 1)])
             }
         }
     }
 
-    /// The network with these parameters.
-    pub fn new(parameters: Parameters) -> Self {
-        let layers = (!parameters.entries().is_empty())
-            .then(|| [parameters.linear(0), parameters.linear(1), parameters.linear(2)]);
-        Self { parameters, layers }
+    /// A pass at `state` [B, S].
+    pub fn at<'a>(&self, state: &'a Tensor) -> (NetworkId, &'a Tensor) {
+        (self.id, state)
     }
 
     /// h = relu(hidden(s)); w = |weight(h)|, b = bias(h).
     ///
     /// # Shapes
-    /// `state` [B, S], `n_agents` N -> w [B, N], b [B, 1].
-    pub fn forward(&self, state: &Tensor, n_agents: usize) -> Result<Mixing> {
-        let Some([hidden, weight, bias]) = &self.layers else {
-            let (b, dtype, device) = (state.dim(0)?, state.dtype(), state.device());
-            let weight = Tensor::ones((b, n_agents), dtype, device)?;
-            return Ok(Mixing { weight, bias: Tensor::zeros((b, 1), dtype, device)? });
-        };
-        let h = hidden.forward_relu(state)?; // [B, M]
-        Ok(Mixing { weight: weight.forward(&h)?.abs()?, bias: bias.forward(&h)? })
+    /// The heads at B states, `n_agents` N -> w [B, N], b [B, 1].
+    pub fn mixing(&self, heads: &[Tensor], state: &Tensor, n_agents: usize) -> Result<Mixing> {
+        if let [weight, bias] = heads {
+            return Ok(Mixing { weight: weight.abs()?, bias: bias.clone() });
+        }
+        let (b, dtype, device) = (state.dim(0)?, state.dtype(), state.device());
+        let weight = Tensor::ones((b, n_agents), dtype, device)?;
+        Ok(Mixing { weight, bias: Tensor::zeros((b, 1), dtype, device)? })
     }
 }
 

@@ -1,16 +1,17 @@
-//! Networks: plain structs of tensors, their parameters named and ordered.
+//! Networks: typed handles (actor, critic, value, mixer) on stacks of layers, and the engines that run them.
 
 mod actor;
 mod critic;
-mod linear;
+mod device;
+mod host;
 mod mixer;
-mod parameters;
-mod trunk;
+mod networks;
+mod stack;
 mod value;
 
 pub use actor::{Actor, Policy};
 pub use critic::Critic;
 pub use mixer::{Mixer, Mixing};
-pub(crate) use parameters::take;
-pub use parameters::{Mode, Parameters, to_host};
+pub use networks::{NetworkId, Networks};
+pub use stack::{Dense, Layer, Stack};
 pub use value::Value;

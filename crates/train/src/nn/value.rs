@@ -2,36 +2,32 @@
 
 use candle_core::Tensor;
 
-use super::Parameters;
-use super::linear::Linear;
-use super::parameters::shapes_of;
-use super::trunk::Trunk;
+use super::{NetworkId, Stack};
 use crate::{Problem, Result};
 
-/// [o, id] -> 1.
-#[derive(Debug)]
+/// [o, id] -> 1: layers `fc1`, `fc2`, `out`.
+#[derive(Clone, Copy, Debug)]
 pub struct Value {
-    /// Its tensors: `fc1`, `fc2`, `out`.
-    pub parameters: Parameters,
-    trunk: Trunk,
-    out: Linear,
+    /// The network.
+    pub id: NetworkId,
 }
 
 impl Value {
-    /// Names and shapes of the parameters.
-    pub fn shapes(problem: &Problem, hidden: usize) -> Vec<(String, Vec<usize>)> {
-        shapes_of(&[("fc1", problem.actor.input_dim(), hidden), ("fc2", hidden, hidden), ("out", hidden, 1)])
+    /// Its layers.
+    pub fn stack(problem: &Problem, hidden: usize) -> Stack {
+        Stack::new(problem.actor.input_dim(), &[("fc1", hidden), ("fc2", hidden)], &[("out", 1)])
     }
 
-    /// The network with these parameters.
-    pub fn new(parameters: Parameters) -> Self {
-        Self { trunk: Trunk::new(&parameters), out: parameters.linear(2), parameters }
+    /// A pass at `obs_id` [B N, O + N].
+    pub fn at<'a>(&self, obs_id: &'a Tensor) -> (NetworkId, &'a Tensor) {
+        (self.id, obs_id)
     }
 
+    /// Its heads as values.
+    ///
     /// # Shapes
-    /// `obs_id` [B N, O + N] -> [B, N].
-    pub fn forward(&self, obs_id: &Tensor, n_agents: usize) -> Result<Tensor> {
-        let v = self.out.forward(&self.trunk.forward(obs_id)?)?; // [B N, 1]
-        Ok(v.reshape(((), n_agents))?)
+    /// -> [B, N].
+    pub fn values(&self, heads: &[Tensor], n_agents: usize) -> Result<Tensor> {
+        Ok(heads[0].reshape(((), n_agents))?)
     }
 }

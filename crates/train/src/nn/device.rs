@@ -1,0 +1,205 @@
+//! Networks as candle tensors, on any device.
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor, Var};
+
+use super::NetworkId;
+use super::stack::{Layer, Stack};
+use crate::Result;
+use crate::optim::AdamStep;
+
+/// All networks of a learner, and what their last forward passes left for the backward ones.
+#[derive(Debug)]
+pub struct OnDevice {
+    networks: Vec<Network>,
+    tapes: Vec<Tape>,
+    dtype: DType,
+    device: Device,
+}
+
+/// Weight [out, in] and bias `[out]`, layer after layer.
+type Tensors = Vec<Tensor>;
+
+#[derive(Debug)]
+struct Network {
+    stack: Stack,
+    parameters: Tensors,
+    moments: Option<[Tensors; 2]>,
+    gradients: Tensors,
+}
+
+/// One forward pass of a trained network.
+#[derive(Debug)]
+struct Tape {
+    network: usize,
+    /// The input, then every hidden layer's output.
+    activations: Vec<Tensor>,
+    leaves: Vec<Var>,
+}
+
+impl OnDevice {
+    /// No network yet.
+    pub fn new(dtype: DType, device: &Device) -> Self {
+        Self { networks: Vec::new(), tapes: Vec::new(), dtype, device: device.clone() }
+    }
+
+    /// Networks with moments are trained.
+    pub fn add(&mut self, stack: &Stack, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+        let parameters = self.upload(stack, layers)?;
+        let moments = match moments {
+            Some([m, v]) => Some([self.upload(stack, &m)?, self.upload(stack, &v)?]),
+            None => None,
+        };
+        self.networks.push(Network { stack: stack.clone(), parameters, moments, gradients: Vec::new() });
+        Ok(())
+    }
+
+    fn upload(&self, stack: &Stack, layers: &[Layer]) -> Result<Tensors> {
+        let mut tensors = Vec::new();
+        let tensor = |x: &[f64], shape: &[usize]| {
+            Tensor::from_slice(x, shape, &Device::Cpu)?.to_dtype(self.dtype)?.to_device(&self.device)
+        };
+        for (dense, layer) in stack.layers().zip(layers) {
+            tensors.push(tensor(&layer.weight, &[dense.outputs, dense.inputs])?);
+            tensors.push(tensor(&layer.bias, &[dense.outputs])?);
+        }
+        Ok(tensors)
+    }
+
+    /// The parameters.
+    pub fn parameters(&self, id: NetworkId) -> Result<Vec<Layer>> {
+        download(&self.networks[id.0].parameters)
+    }
+
+    /// First and second moments of a trained network.
+    pub fn moments(&self, id: NetworkId) -> Result<Option<[Vec<Layer>; 2]>> {
+        match &self.networks[id.0].moments {
+            Some([m, v]) => Ok(Some([download(m)?, download(v)?])),
+            None => Ok(None),
+        }
+    }
+
+    /// The heads [M, out] of every pass; those of trained networks are variables.
+    pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)]) -> Result<Vec<Vec<Tensor>>> {
+        self.tapes.clear();
+        let mut all = Vec::new();
+        for (id, input) in passes {
+            let network = &self.networks[id.0];
+            let (activations, mut heads) = network.forward(input)?;
+            if network.moments.is_some() {
+                let leaves = heads.iter().map(Var::from_tensor).collect::<candle_core::Result<Vec<_>>>()?;
+                heads = leaves.iter().map(|leaf| leaf.as_tensor().clone()).collect();
+                self.tapes.push(Tape { network: id.0, activations, leaves });
+            }
+            all.push(heads);
+        }
+        Ok(all)
+    }
+
+    /// The heads of one pass beside the others, which leaves no trace.
+    pub fn evaluate(&self, id: NetworkId, input: &Tensor) -> Result<Vec<Tensor>> {
+        Ok(self.networks[id.0].forward(input)?.1)
+    }
+
+    /// Gradients of every trained network's parameters from those of its heads.
+    pub fn backward(&mut self, store: &GradStore) -> Result<()> {
+        for tape in &self.tapes {
+            let network = &mut self.networks[tape.network];
+            network.gradients = network.backward(tape, store)?;
+        }
+        Ok(())
+    }
+
+    /// The norm of each group's gradients.
+    pub fn norms(&mut self, groups: &[&[NetworkId]]) -> Result<Vec<f64>> {
+        let mut squares = Vec::new();
+        for group in groups {
+            let mut sum = Tensor::zeros((), self.dtype, &self.device)?;
+            for gradient in group.iter().flat_map(|id| &self.networks[id.0].gradients) {
+                sum = (sum + gradient.sqr()?.sum_all()?)?;
+            }
+            squares.push(sum);
+        }
+        // One wait for the device, not one a group.
+        let squares = Tensor::stack(&squares, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        Ok(squares.into_iter().map(f64::sqrt).collect())
+    }
+
+    /// One step of Adam on each group.
+    pub fn step(&mut self, groups: &[&[NetworkId]], steps: &[AdamStep]) -> Result<()> {
+        for (group, step) in groups.iter().zip(steps) {
+            for id in *group {
+                let Network { parameters, moments, gradients, .. } = &mut self.networks[id.0];
+                let Some([m, v]) = moments else { continue };
+                for (((p, m), v), g) in parameters.iter_mut().zip(m).zip(v).zip(gradients) {
+                    let AdamStep { beta1, beta2, clip, rate, scale, eps } = *step;
+                    *m = ((&*m * beta1)? + (&*g * ((1.0 - beta1) * clip))?)?;
+                    *v = ((&*v * beta2)? + (g.sqr()? * ((1.0 - beta2) * clip * clip))?)?;
+                    *p = (&*p - ((&*m * rate)? / (v.sqrt()? * scale)?.affine(1.0, eps)?)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `target <- tau online + (1 - tau) target` for each pair (target, online).
+    pub fn track(&mut self, pairs: &[(NetworkId, NetworkId)], tau: f64) -> Result<()> {
+        for (target, online) in pairs {
+            for k in 0..self.networks[target.0].parameters.len() {
+                let online = (&self.networks[online.0].parameters[k] * tau)?;
+                let target = &mut self.networks[target.0].parameters[k];
+                *target = ((&*target * (1.0 - tau))? + online)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Network {
+    /// Input and hidden layers, and the heads.
+    fn forward(&self, input: &Tensor) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let mut layers = self.parameters.chunks_exact(2);
+        let dense = |x: &Tensor, layer: &[Tensor]| x.matmul(&layer[0].t()?)?.broadcast_add(&layer[1]);
+        let mut activations = vec![input.clone()];
+        for layer in layers.by_ref().take(self.stack.hidden.len()) {
+            let h = dense(&activations[activations.len() - 1], layer)?.relu()?; // [M, out]
+            activations.push(h);
+        }
+        let last = &activations[activations.len() - 1];
+        let heads = layers.map(|layer| dense(last, layer)).collect::<candle_core::Result<Vec<_>>>()?;
+        Ok((activations, heads))
+    }
+
+    /// Gradients of the parameters, in their order.
+    fn backward(&self, tape: &Tape, store: &GradStore) -> Result<Tensors> {
+        let of_layer = |x: &Tensor, dy: &Tensor| -> Result<[Tensor; 2]> { Ok([dy.t()?.matmul(x)?, dy.sum(0)?]) };
+        let n_hidden = self.stack.hidden.len();
+        let mut gradients: Vec<[Tensor; 2]> = Vec::new();
+        let mut dh: Option<Tensor> = None;
+        for (leaf, layer) in tape.leaves.iter().zip(self.parameters.chunks_exact(2).skip(n_hidden)) {
+            let dy = store.get(leaf).map_or_else(|| leaf.zeros_like(), Tensor::contiguous)?; // [M, out]
+            gradients.push(of_layer(&tape.activations[n_hidden], &dy)?);
+            let by_head = dy.matmul(&layer[0])?; // [M, H]
+            dh = Some(match dh {
+                Some(dh) => (dh + by_head)?,
+                None => by_head,
+            });
+        }
+        for k in (0..n_hidden).rev() {
+            let Some(above) = dh.take() else { break };
+            let h = &tape.activations[k + 1];
+            let dy = (above * h.gt(0.0)?.to_dtype(h.dtype())?)?; // [M, out]
+            gradients.insert(0, of_layer(&tape.activations[k], &dy)?);
+            if k > 0 {
+                dh = Some(dy.matmul(&self.parameters[2 * k])?);
+            }
+        }
+        Ok(gradients.into_iter().flatten().collect())
+    }
+}
+
+fn download(tensors: &[Tensor]) -> Result<Vec<Layer>> {
+    let host = |tensor: &Tensor| tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>();
+    let layer = |pair: &[Tensor]| Ok(Layer { weight: host(&pair[0])?, bias: host(&pair[1])? });
+    tensors.chunks_exact(2).map(layer).collect()
+}

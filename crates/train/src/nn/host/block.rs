@@ -1,0 +1,213 @@
+//! Some rows of a batch through a network and back: all work that is not shared between rows.
+
+use super::gemm::{Matrix, product};
+use super::real::{Real, vectorised};
+use crate::nn::stack::{Dense, Layer, Stack};
+
+/// Parameters of a network as the products want them.
+#[derive(Debug)]
+pub struct Weights<T> {
+    /// Layer after layer: the weight as [in, out], then the bias.
+    pub flat: Vec<T>,
+    /// For the backward pass.
+    pub transposes: Transposes<T>,
+}
+
+/// Each hidden weight but the first as [out, in], in one buffer, filled anew by every forward pass: the backward products
+/// read them faster than they would read the transpose of [in, out]. Empty if the network is not trained.
+#[derive(Debug)]
+pub struct Transposes<T>(Vec<T>);
+
+impl<T: Real> Weights<T> {
+    /// From layers as files have them.
+    pub fn new(stack: &Stack, layers: &[Layer], trained: bool) -> Self {
+        let inner = stack.hidden.iter().skip(1).filter(|_| trained);
+        let transposes = Transposes(vec![T::of(0.0); inner.map(|d| d.inputs * d.outputs).sum()]);
+        Self { flat: flatten(stack, layers), transposes }
+    }
+}
+
+impl<T: Real> Transposes<T> {
+    /// Copy them from a network's flat parameters.
+    pub fn fill(&mut self, stack: &Stack, mut flat: &[T]) {
+        let mut rest = self.0.as_mut_slice();
+        for (k, dense) in stack.hidden.iter().enumerate() {
+            let (weight, _) = take(&mut flat, dense);
+            if k > 0 && !rest.is_empty() {
+                let (to, after) = rest.split_at_mut(weight.len());
+                rest = after;
+                transpose(to, weight, dense.inputs, dense.outputs);
+            }
+        }
+    }
+}
+
+/// `to` [cols, rows] from `from` [rows, cols], in tiles that stay in the cache.
+fn transpose<T: Copy>(to: &mut [T], from: &[T], rows: usize, cols: usize) {
+    const TILE: usize = 16;
+    for i0 in (0..rows).step_by(TILE) {
+        for j0 in (0..cols).step_by(TILE) {
+            for j in j0..cols.min(j0 + TILE) {
+                let line = &mut to[j * rows + i0..j * rows + rows.min(i0 + TILE)];
+                line.iter_mut().enumerate().for_each(|(i, x)| *x = from[(i0 + i) * cols + j]);
+            }
+        }
+    }
+}
+
+/// Layers as files have them to one buffer, weights as [in, out].
+pub fn flatten<T: Real>(stack: &Stack, layers: &[Layer]) -> Vec<T> {
+    let mut flat = Vec::with_capacity(stack.len());
+    for (dense, Layer { weight, bias }) in stack.layers().zip(layers) {
+        let mut turned = vec![0.0; weight.len()];
+        transpose(&mut turned, weight, dense.outputs, dense.inputs);
+        flat.extend(turned.iter().chain(bias).map(|x| T::of(*x)));
+    }
+    flat
+}
+
+/// The inverse of [`flatten`].
+pub fn unflatten<T: Real>(stack: &Stack, mut flat: &[T]) -> Vec<Layer> {
+    let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<f64>>();
+    let mut layer = |dense: &Dense| {
+        let (turned, bias) = take(&mut flat, dense);
+        let mut weight = vec![0.0; turned.len()];
+        transpose(&mut weight, &wide(turned), dense.inputs, dense.outputs);
+        Layer { weight, bias: wide(bias) }
+    };
+    stack.layers().map(&mut layer).collect()
+}
+
+/// Buffers of one block, allocated once.
+#[derive(Debug)]
+pub struct Block<T> {
+    rows: usize,
+    /// Output of every hidden layer, [rows, out].
+    hidden: Vec<Vec<T>>,
+    /// Gradient of the loss by every hidden layer's output before its ReLU, [rows, out].
+    slopes: Vec<Vec<T>>,
+    /// Output of every head, [rows, out].
+    pub heads: Vec<Vec<T>>,
+    /// Gradient by the parameters, summed over the rows, laid out as [`Weights::flat`]; empty if not trained.
+    pub gradient: Vec<T>,
+}
+
+impl<T: Real> Block<T> {
+    /// Buffers for so many rows; those of a network that is not trained have no gradient.
+    pub fn new(rows: usize, stack: &Stack, trained: bool) -> Self {
+        let buffers = |layers: &[Dense]| layers.iter().map(|d| vec![T::of(0.0); rows * d.outputs]).collect::<Vec<_>>();
+        Self {
+            rows,
+            hidden: buffers(&stack.hidden),
+            slopes: if trained { buffers(&stack.hidden) } else { Vec::new() },
+            heads: buffers(&stack.heads),
+            gradient: vec![T::of(0.0); if trained { stack.len() } else { 0 }],
+        }
+    }
+
+    /// Rows of the batch that it takes.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// `x` [rows, in] to the hidden layers and heads.
+    pub fn forward(&mut self, stack: &Stack, weights: &[T], x: &[T]) {
+        let rows = self.rows;
+        let mut parameters = weights;
+        let mut input = Matrix::new(x, rows, stack.inputs());
+        for (dense, out) in stack.hidden.iter().zip(&mut self.hidden) {
+            let (weight, bias) = take(&mut parameters, dense);
+            product(out, input, Matrix::new(weight, dense.inputs, dense.outputs), false);
+            vectorised(|| bias_relu(out, bias));
+            input = Matrix::new(out, rows, dense.outputs);
+        }
+        for (dense, out) in stack.heads.iter().zip(&mut self.heads) {
+            let (weight, bias) = take(&mut parameters, dense);
+            product(out, input, Matrix::new(weight, dense.inputs, dense.outputs), false);
+            out.chunks_exact_mut(dense.outputs).for_each(|row| row.iter_mut().zip(bias).for_each(|(y, b)| *y += *b));
+        }
+    }
+
+    /// From `heads`, the gradients by the heads' outputs [rows, out], to the gradient by the parameters. `x` is the input
+    /// of the forward pass.
+    pub fn backward(&mut self, stack: &Stack, weights: &Weights<T>, x: &[T], heads: &[&[T]]) {
+        let rows = self.rows;
+        let (mut gradients, mut parameters) = (self.gradient.as_mut_slice(), weights.flat.as_slice());
+        let mut of_hidden = Vec::new();
+        for dense in &stack.hidden {
+            of_hidden.push(take_mut(&mut gradients, dense));
+            take(&mut parameters, dense);
+        }
+        let (Some(last), Some(slope)) = (self.hidden.last(), self.slopes.last_mut()) else { return };
+        for (i, (dense, of_head)) in stack.heads.iter().zip(heads).enumerate() {
+            let (weight, _) = take(&mut parameters, dense);
+            let (weight_gradient, bias_gradient) = take_mut(&mut gradients, dense);
+            let (dy, h) = (Matrix::new(of_head, rows, dense.outputs), Matrix::new(last, rows, dense.inputs));
+            product(weight_gradient, h.t(), dy, false);
+            column_sums(bias_gradient, of_head);
+            product(slope, dy, Matrix::new(weight, dense.inputs, dense.outputs).t(), i > 0);
+        }
+        let mut transposes = weights.transposes.0.as_slice();
+        for (k, dense) in stack.hidden.iter().enumerate().rev() {
+            let (before, slope) = self.slopes.split_at_mut(k);
+            let slope = &mut slope[0];
+            let (weight_gradient, bias_gradient) = &mut of_hidden[k];
+            vectorised(|| relu_slope(slope, &self.hidden[k], bias_gradient));
+            let slope = Matrix::new(slope, rows, dense.outputs);
+            let input = if k == 0 { x } else { &self.hidden[k - 1] };
+            product(weight_gradient, Matrix::new(input, rows, dense.inputs).t(), slope, false);
+            if let Some(before) = before.last_mut() {
+                let (others, weight) = transposes.split_at(transposes.len() - dense.inputs * dense.outputs);
+                transposes = others;
+                product(before, slope, Matrix::new(weight, dense.outputs, dense.inputs), false);
+            }
+        }
+    }
+}
+
+/// Split a layer's weight and bias off the front.
+fn take<'a, T>(parameters: &mut &'a [T], dense: &Dense) -> (&'a [T], &'a [T]) {
+    let (layer, rest) = parameters.split_at(dense.len());
+    *parameters = rest;
+    layer.split_at(dense.inputs * dense.outputs)
+}
+
+/// The same of a buffer that is written.
+fn take_mut<'a, T>(gradients: &mut &'a mut [T], dense: &Dense) -> (&'a mut [T], &'a mut [T]) {
+    let (layer, rest) = std::mem::take(gradients).split_at_mut(dense.len());
+    *gradients = rest;
+    layer.split_at_mut(dense.inputs * dense.outputs)
+}
+
+/// `y <- max(y + b, 0)`, row by row.
+#[inline(always)]
+fn bias_relu<T: Real>(y: &mut [T], bias: &[T]) {
+    let zero = T::of(0.0);
+    for row in y.chunks_exact_mut(bias.len()) {
+        for (y, b) in row.iter_mut().zip(bias) {
+            let x = *y + *b;
+            // Not `max`: a NaN must stay one.
+            *y = if x < zero { zero } else { x };
+        }
+    }
+}
+
+/// `slope <- slope` where the ReLU's output is above 0, else 0; `sums` gets the sums over rows.
+#[inline(always)]
+fn relu_slope<T: Real>(slope: &mut [T], output: &[T], sums: &mut [T]) {
+    let zero = T::of(0.0);
+    sums.fill(zero);
+    let width = sums.len();
+    for (slope, output) in slope.chunks_exact_mut(width).zip(output.chunks_exact(width)) {
+        for ((slope, output), sum) in slope.iter_mut().zip(output).zip(&mut *sums) {
+            *slope = if *output > zero { *slope } else { zero };
+            *sum += *slope;
+        }
+    }
+}
+
+/// `sums` gets the sums over rows.
+fn column_sums<T: Real>(sums: &mut [T], rows: &[T]) {
+    sums.fill(T::of(0.0));
+    rows.chunks_exact(sums.len()).for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x));
+}

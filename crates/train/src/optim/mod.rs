@@ -1,5 +1,0 @@
-//! Optimisers whose whole state is named tensors.
-
-mod adam;
-
-pub use adam::{Adam, Gradients};
