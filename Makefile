@@ -37,7 +37,7 @@ setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000" for a short run
 	@scripts/bench_runtime.sh $(BENCH)
 
-bench-train: ## Training speed against PyTorch and JAX; BENCH="--task hopper-3x1 --rounds 1" for a short run
+bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--task hopper-3x1 --rounds 1" for a short run
 	@scripts/bench_train.sh $(BENCH)
 
 install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR

@@ -1,7 +1,7 @@
 """Milliseconds per update: sampling, losses, clipping, Adam and targets, with the device waited for.
 
 Prints one line of JSON: {task, impl, threads, device, ms_per_update}. The median of `--rounds` rounds of `--updates`
-updates after a warm-up of one round (which also compiles). Run alone; `threads` bounds the CPUs as well, see README.md.
+updates after a warm-up of one round (which also compiles). `--threads` bounds the CPUs as well, see README.md.
 
     python bench.py --task halfcheetah-6x1 --impl jax --threads 1
 """
@@ -13,9 +13,7 @@ import statistics
 import sys
 import time
 
-from tasks import TASKS, columns, initial
-
-IMPLEMENTATIONS = ("torch", "torch-compile", "jax")
+from tasks import IMPLEMENTATIONS, TASKS, columns, initial
 
 
 def limit_threads(threads: int) -> None:
@@ -38,7 +36,7 @@ def torch_rounds(args: argparse.Namespace):
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     task = TASKS[args.task]
-    omiga = omiga_torch.Omiga(task, initial(task, args.seed), args.device, args.impl == "torch-compile")
+    omiga = omiga_torch.Omiga(task, initial(task, args.seed), args.device, args.impl == "pytorch-compile")
     data = omiga_torch.on_device(columns(task, seed=args.seed), args.device)
 
     def one_round() -> None:
@@ -50,11 +48,11 @@ def torch_rounds(args: argparse.Namespace):
 
 def jax_rounds(args: argparse.Namespace):
     """Runs one round, one call of a compiled program, and waits for it."""
-    os.environ["JAX_PLATFORMS"] = "cuda" if args.device.startswith("cuda") else "cpu"
     import jax
 
     import omiga_jax
 
+    omiga_jax.use(args.device)
     task = TASKS[args.task]
     carry, data = omiga_jax.start(task, initial(task, args.seed)), omiga_jax.on_device(columns(task, seed=args.seed))
     key = jax.random.key(args.seed)
@@ -73,11 +71,13 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--impl", choices=IMPLEMENTATIONS, required=True)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--updates", type=int, default=100, help="updates of a round")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--updates", type=int, help="updates of a round; default: 100, on a GPU 1000")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if args.updates is None:
+        args.updates = 1000 if args.device.startswith("cuda") else 100
     if min(args.threads, args.updates, args.rounds) < 1:
         parser.error("--threads, --updates and --rounds are at least 1")
     limit_threads(args.threads)

@@ -6,7 +6,7 @@ mask is checked by comparing the implementations with each other in f64. That th
 batches, does these very updates is checked on a dataset of one transition. `OMIGA_GOLDEN_DIR` names a folder of further
 cases, as for the Rust test. Exits 1 if anything is too far.
 
-    python check.py [--impl torch --impl torch-compile --impl jax] [--case continuous_small_f64]
+    python check.py [--impl pytorch --impl pytorch-compile --impl jax] [--case continuous_small_f64] [--device cuda:0]
 """
 
 import argparse
@@ -14,15 +14,15 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from tasks import TASKS, Task, columns, initial
+from tasks import IMPLEMENTATIONS, TASKS, Task, columns, initial
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "omiga"
-IMPLEMENTATIONS = ("torch", "torch-compile", "jax")
 LOGGED = ("q_loss", "v_loss", "policy_loss", "grad_norm_q_mixer", "grad_norm_v", "grad_norm_actor")
 NETS = {"q": "critic", "v": "value", "q_target": "target_critic", "v_target": "target_value",
         "mixer_target": "target_mixer"}
@@ -35,44 +35,46 @@ def our_name(theirs: str) -> str:
     return f"{NETS.get(net, net)}.{LAYERS.get(layer, layer)}.{part}"
 
 
-class Torch:
+class PyTorch:
     """PyTorch, behind the few calls that the check needs."""
 
-    def __init__(self, task: Task, parameters: dict, compiled: bool):
+    def __init__(self, task: Task, parameters: dict, device: str, compiled: bool):
         import torch
 
         import omiga_torch
 
         torch.compiler.reset()  # it refuses to compile one function for ever more shapes
-        self.module, self.omiga = omiga_torch, omiga_torch.Omiga(task, parameters, compiled=compiled)
+        self.omiga = omiga_torch.Omiga(task, parameters, device, compiled)
+        self.on_device = partial(omiga_torch.on_device, device=device)
 
     def update(self, batch: dict) -> dict[str, float]:
-        return {name: x.item() for name, x in self.omiga.update(self.module.on_device(batch)).items()}
+        return {name: x.item() for name, x in self.omiga.update(self.on_device(batch)).items()}
 
     def run(self, data: dict, updates: int) -> None:
-        self.omiga.run(self.module.on_device(data), updates)
+        self.omiga.run(self.on_device(data), updates)
 
     def parameters(self) -> dict:
         return self.omiga.parameters()
 
     def act(self, obs, action_mask=None):
         inputs = {"obs": obs} | ({} if action_mask is None else {"action_mask": action_mask})
-        found = self.omiga.act(**self.module.on_device(inputs))
-        return tuple(None if x is None else x.numpy() for x in found)
+        found = self.omiga.act(**self.on_device(inputs))
+        return tuple(None if x is None else x.cpu().numpy() for x in found)
 
     def log_prob(self, obs, actions):
-        return self.omiga.log_prob(**self.module.on_device({"obs": obs, "actions": actions})).numpy()
+        return self.omiga.log_prob(**self.on_device({"obs": obs, "actions": actions})).cpu().numpy()
 
 
 class Jax:
     """JAX, likewise."""
 
-    def __init__(self, task: Task, parameters: dict):
+    def __init__(self, task: Task, parameters: dict, device: str):
         import jax
 
         jax.config.update("jax_enable_x64", True)  # arrays of f32 stay f32
         import omiga_jax
 
+        omiga_jax.use(device)
         self.module, self.task, self.carry = omiga_jax, task, omiga_jax.start(task, parameters)
 
     def update(self, batch: dict) -> dict[str, float]:
@@ -96,8 +98,10 @@ class Jax:
         return np.asarray(self.module.log_prob(p, self.module.with_ids(obs), {"actions": actions}, False))
 
 
-def make(impl: str, task: Task, parameters: dict):
-    return Jax(task, parameters) if impl == "jax" else Torch(task, parameters, impl == "torch-compile")
+def make(impl: str, task: Task, parameters: dict, device: str):
+    if impl == "jax":
+        return Jax(task, parameters, device)
+    return PyTorch(task, parameters, device, impl == "pytorch-compile")
 
 
 def tensor_difference(found: np.ndarray, expected: np.ndarray) -> float:
@@ -135,7 +139,7 @@ def act_difference(learner, tensors: dict, discrete: bool) -> float:
     return tensor_difference(logits[available], act["logits"][available]) if same else float("inf")
 
 
-def check_golden(impl: str, path: Path) -> bool:
+def check_golden(impl: str, path: Path, device: str) -> bool:
     case, facts = path.stem, json.loads(path.read_text())
     tensors = load_file(path.with_suffix(".safetensors"))
     discrete = "n_actions" in facts
@@ -144,8 +148,8 @@ def check_golden(impl: str, path: Path) -> bool:
                 **{key: facts[key] for key in ("batch", "hidden", "mixer_hidden", "alpha", "gamma", "tau", "lr",
                                                "grad_norm_clip")})
     step_limit, final_limit = (1e-8, 1e-7) if facts["dtype"] == "torch.float64" else (1e-4, 1e-3)
-    learner = make(impl, task, {our_name(name.removeprefix("init.")): x for name, x in tensors.items()
-                                if name.startswith("init.")})
+    first = {our_name(name.removeprefix("init.")): x for name, x in tensors.items() if name.startswith("init.")}
+    learner = make(impl, task, first, device)
     steps = []
     for k, expected in enumerate(facts["log"]):
         found = learner.update(batch_of(tensors, k, discrete))
@@ -155,7 +159,7 @@ def check_golden(impl: str, path: Path) -> bool:
     final = max((tensor_difference(ours[our_name(name)], x), name) for name, x in finals.items())
     act, step = act_difference(learner, tensors, discrete), max(steps)
     good = step[0] <= step_limit and final[0] <= final_limit and act <= final_limit
-    print(f"{'good' if good else 'BAD '} {impl:13} {case:25} worst step {step[0]:.1e} ({step[1]}), "
+    print(f"{'good' if good else 'BAD '} {impl:15} {case:25} worst step {step[0]:.1e} ({step[1]}), "
           f"worst final parameter {final[0]:.1e} ({final[1]}), actions {act:.1e}", flush=True)
     return good
 
@@ -165,13 +169,13 @@ def wide(arrays: dict) -> dict:
     return {name: x.astype(np.float64) if x.dtype == np.float32 else x for name, x in arrays.items()}
 
 
-def check_loop(impl: str, updates: int = 3) -> bool:
+def check_loop(impl: str, device: str, updates: int = 3) -> bool:
     """The timed loop against single updates, on one transition, which every batch then consists of."""
     worst = 0.0
     for name in ("hopper-3x1", "smac-like"):
         task = replace(TASKS[name], batch=16)
         data, first = wide(columns(task, rows=1)), wide(initial(task))
-        loop, single = make(impl, task, first), make(impl, task, first)
+        loop, single = (make(impl, task, first, device) for _ in range(2))
         loop.run(data, updates)
         for _ in range(updates):
             single.update({column: np.repeat(x, task.batch, 0) for column, x in data.items()})
@@ -179,22 +183,22 @@ def check_loop(impl: str, updates: int = 3) -> bool:
         moved = tensor_difference(expected["actor.fc1.weight"], first["actor.fc1.weight"])
         difference = max(tensor_difference(found[key], expected[key]) for key in expected)
         worst = max(worst, difference if moved > 1e-4 else float("inf"))
-    print(f"{'good' if worst <= 1e-7 else 'BAD '} {impl:13} the timed loop, against single updates: worst parameter "
+    print(f"{'good' if worst <= 1e-7 else 'BAD '} {impl:15} the timed loop, against single updates: worst parameter "
           f"{worst:.1e}", flush=True)
     return worst <= 1e-7
 
 
-def check_mask(impl: str, reference: str, steps: int = 5) -> bool:
+def check_mask(impl: str, reference: str, device: str, steps: int = 5) -> bool:
     """With an action mask: `impl` against `reference` in f64, on the discrete task's shapes."""
     task = replace(TASKS["smac-like"], batch=32)
     data, first = wide(columns(task, rows=task.batch * steps)), wide(initial(task))
-    learners = [make(name, task, first) for name in (impl, reference)]
+    learners = [make(name, task, first, device) for name in (impl, reference)]
     worst, masked_matters = 0.0, 0.0
     for k in range(steps):
         batch = {name: x[k * task.batch:(k + 1) * task.batch] for name, x in data.items()}
         if k == 0:
             unmasked = {name: x for name, x in batch.items() if name != "action_mask"}
-            without = make(reference, task, first).update(unmasked)["policy_loss"]
+            without = make(reference, task, first, device).update(unmasked)["policy_loss"]
         found, expected = (learner.update(batch) for learner in learners)
         if k == 0:
             masked_matters = relative(expected["policy_loss"], without)
@@ -202,15 +206,16 @@ def check_mask(impl: str, reference: str, steps: int = 5) -> bool:
     found, expected = (learner.parameters() for learner in learners)
     final = max(tensor_difference(found[name], expected[name]) for name in expected)
     good = worst <= 1e-8 and final <= 1e-7 and masked_matters > 1e-3
-    print(f"{'good' if good else 'BAD '} {impl:13} masked, against {reference:9} worst step {worst:.1e}, "
+    print(f"{'good' if good else 'BAD '} {impl:15} masked, against {reference:9} worst step {worst:.1e}, "
           f"worst final parameter {final:.1e}; the mask changes the policy loss by {masked_matters:.1e}", flush=True)
     return good
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--impl", action="append", choices=IMPLEMENTATIONS, help="default: torch and jax")
+    parser.add_argument("--impl", action="append", choices=IMPLEMENTATIONS, help="default: pytorch and jax")
     parser.add_argument("--case", action="append", help="name of a golden case; default: all")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     args = parser.parse_args()
     more = os.environ.get("OMIGA_GOLDEN_DIR")
     found = {path.stem: path for folder in filter(None, (more, GOLDEN)) for path in sorted(Path(folder).glob("*.json"))}
@@ -220,10 +225,10 @@ def main() -> int:
         return 2
     cases = [found[name] for name in sorted(args.case or found)]
     good = True
-    for impl in args.impl or ("torch", "jax"):
-        good &= all([check_golden(impl, case) for case in cases])
-        good &= check_mask(impl, "torch" if impl == "jax" else "jax")
-        good &= check_loop(impl)
+    for impl in args.impl or ("pytorch", "jax"):
+        good &= all([check_golden(impl, case, args.device) for case in cases])
+        good &= check_mask(impl, "pytorch" if impl == "jax" else "jax", args.device)
+        good &= check_loop(impl, args.device)
     return 0 if good else 1
 
 

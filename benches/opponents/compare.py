@@ -1,9 +1,11 @@
-"""`omiga train` against the opponents on the same shapes, alternating, several rounds; medians and ratios.
+"""`omiga train` against the opponents on the same shapes, in turns, several rounds: medians, ratios, targets, floor.
 
 Every measurement is a process of its own. Ours is the difference of two run lengths, so that reading the data and
-writing the checkpoint do not count. Writes rows {task, impl, threads, device, ms_per_update, floor_ms} to `--out`.
+writing the checkpoint do not count. The order of a round is that of the last one backwards, so that a machine which
+gets slower or faster wrongs nobody. Writes rows {task, impl, threads, device, ms_per_update, floor_ms} to `--out`, and
+the peak that the floor is counted from to `peak.json` beside it.
 
-    python compare.py --omiga target/release/omiga --rounds 3
+    python compare.py --omiga target/release/omiga --peak target/release/peak --rounds 4
 """
 
 import argparse
@@ -17,96 +19,136 @@ import time
 from pathlib import Path
 
 from dataset import write
-from tasks import TASKS
+from targets import target_of, verdict
+from tasks import IMPLEMENTATIONS, TASKS
 
 HERE = Path(__file__).resolve().parent
-SHORT, LONG = 50, 350  # updates of our two runs
-PEAK = """
-import time
-import numpy, torch
-torch.set_num_threads(1)
-def best(product, x, n):
-    times = []
-    for _ in range(15):
-        begin = time.perf_counter()
-        product(x, x)
-        times.append(time.perf_counter() - begin)
-    return 2 * n**3 / min(times)
-def both(n):
-    x = numpy.random.default_rng(0).random((n, n), dtype=numpy.float32)
-    return max(best(numpy.matmul, x, n), best(torch.mm, torch.from_numpy(x), n))
-print(max(both(n) for n in (512, 1024, 1536)))
-"""
+# Updates of our two runs: 1,000 updates of 2 ms, or 10,000 of 0.2 ms, are two seconds.
+LENGTHS = {"cpu": (100, 1_100), "cuda": (1_000, 11_000)}
 
 
-def run(command: list[str], threads: int, **environment: str) -> str:
+def threads_of_ours(threads: int) -> tuple[list[str], dict[str, str]]:
+    """How `omiga train` is told its number of threads: arguments and environment."""
+    return [], {"RAYON_NUM_THREADS": str(threads)}
+
+
+def run(command: list[str], threads: int, environment: dict[str, str] | None = None) -> str:
     """What the program prints; it may use `threads` CPUs."""
     cpus = sorted(os.sched_getaffinity(0))[:threads]
-    done = subprocess.run(command, text=True, capture_output=True, env=os.environ | environment,
+    done = subprocess.run(command, text=True, capture_output=True, env=os.environ | (environment or {}),
                           preexec_fn=lambda: os.sched_setaffinity(0, cpus))
     if done.returncode:
         sys.exit(f"compare: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return done.stdout
 
 
-def seconds_of_ours(omiga: Path, data: Path, threads: int, steps: int) -> float:
+def seconds_of_ours(omiga: Path, data: Path, threads: int, device: str, steps: int) -> float:
+    more, environment = threads_of_ours(threads)
     with tempfile.TemporaryDirectory() as folder:
         command = [str(omiga), "train", "--no-preset", "--data", str(data), "--out", f"{folder}/run",
-                   "--steps", str(steps), "--set", "data.transform=none", "--set", "run.checkpoint_every=1000000000"]
+                   "--steps", str(steps), "--set", "data.transform=none", "--set", "run.checkpoint_every=1000000000",
+                   "--set", f"run.device={device}", *more]
         begin = time.perf_counter()
-        run(command, threads, RAYON_NUM_THREADS=str(threads))
+        run(command, threads, environment)
         return time.perf_counter() - begin
 
 
-def measure(impl: str, task: str, threads: int, omiga: Path, data: Path) -> float:
+def measure(impl: str, task: str, threads: int, device: str, omiga: Path, data: Path) -> float:
     """Milliseconds per update."""
-    if impl == "omiga":
-        short, long = (seconds_of_ours(omiga, data, threads, steps) for steps in (SHORT, LONG))
-        return (long - short) / (LONG - SHORT) * 1e3
-    command = [sys.executable, str(HERE / "bench.py"), "--task", task, "--impl", impl, "--threads", str(threads)]
+    if impl == "ours":
+        lengths = LENGTHS[device.partition(":")[0]]
+        short, long = (seconds_of_ours(omiga, data, threads, device, steps) for steps in lengths)
+        return (long - short) / (lengths[1] - lengths[0]) * 1e3
+    command = [sys.executable, str(HERE / "bench.py"), "--task", task, "--impl", impl, "--threads", str(threads),
+               "--device", device]
     return json.loads(run(command, threads))["ms_per_update"]
 
 
-def main() -> None:
+def peak_of_a_core(program: Path, threads: int, out: Path) -> float:
+    """Operations a second; what several cores do at once is compared with it, and all of it written to `out`."""
+    peak = json.loads(run([str(program), str(threads)], threads))
+    write_json(out, json.dumps(peak))
+    one = peak["gflops"][0]
+    print(f"f32 peak of a core: {one:.0f} GFLOP/s")
+    for n, together in enumerate(peak["gflops"][1:], start=2):
+        print(f"f32 peak of {n} cores at once: {together:.0f} GFLOP/s, {together / one:.2f} times one core's")
+    return one * 1e9
+
+
+def write_json(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    partial.write_text(text + "\n")
+    partial.replace(path)
+
+
+def show(row: dict, times: list[float], ours_ms: float) -> None:
+    threads, milliseconds, floor = row["threads"], row["ms_per_update"], row["floor_ms"]
+    text = (f"{row['task']:16} {threads} thread{'s' if threads > 1 else ' '} {row['impl']:16} {milliseconds:9.3f} ms "
+            f"({min(times):.3f} to {max(times):.3f})")
+    if floor is not None:
+        text += f", {milliseconds / floor:5.2f}x the floor"
+    if row["impl"] != "ours":
+        text += f", {milliseconds / ours_ms:5.2f}x ours"
+    holds = verdict(row, ours_ms)
+    if holds is not None:
+        text += f"; at least {target_of(row['impl'], row['device'])}x: {holds}"
+    print(text, flush=True)
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--omiga", type=Path, required=True, help="the program, a release build")
-    parser.add_argument("--out", type=Path, default=Path("target/bench/train.json"))
+    parser.add_argument("--peak", type=Path, help="the program of benches/peak, a release build; on the CPU")
+    parser.add_argument("--out", type=Path, help="default: target/bench/train.json, on a GPU train-cuda.json")
     parser.add_argument("--task", action="append", choices=TASKS, help="default: all")
-    parser.add_argument("--impl", action="append", choices=("torch", "torch-compile", "jax"), help="default: all")
-    parser.add_argument("--threads", action="append", type=int, help="default: 1 and 2")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--impl", action="append", choices=("ours", *IMPLEMENTATIONS),
+                        help="beside ours; default: all")
+    parser.add_argument("--threads", action="append", type=int, help="default: 1 and 2, on a GPU 2")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--rounds", type=int, default=4, help="an even number is fair to a machine that drifts")
     args = parser.parse_args()
+    platform, _, index = args.device.partition(":")
+    if platform not in LENGTHS or (platform == "cuda") != index.isdecimal():
+        parser.error(f"--device is cpu or cuda:N, not {args.device}")
+    on_cpu = platform == "cpu"
+    if on_cpu and args.peak is None:
+        parser.error("--peak is needed on the CPU")
+    args.out = args.out or Path("target/bench") / ("train.json" if on_cpu else "train-cuda.json")
     if args.rounds < 1 or min(args.threads or [1]) < 1:
         parser.error("--rounds and --threads are at least 1")
-    wanted = args.threads or [1, 2]
-    threads_list = [n for n in wanted if n <= len(os.sched_getaffinity(0))]
-    if threads_list != wanted:
+    wanted = args.threads or ([1, 2] if on_cpu else [2])
+    args.threads = [n for n in wanted if n <= len(os.sched_getaffinity(0))]
+    if args.threads != wanted:
         print("compare: fewer CPUs than threads asked for; leaving those out", file=sys.stderr)
-    impls = ["omiga", *(args.impl or ("torch", "torch-compile", "jax"))]
+    if not args.threads:
+        parser.error(f"--threads: no more than {len(os.sched_getaffinity(0))} here")
+    return args
 
-    peak = float(run([sys.executable, "-c", PEAK], 1, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"))
-    print(f"f32 peak of a core, the fastest large matrix product of NumPy and PyTorch: {peak / 1e9:.0f} GFLOP/s")
+
+def main() -> None:
+    args = parse()
+    impls = ["ours", *(impl for impl in args.impl or IMPLEMENTATIONS if impl != "ours")]
+    peak = None
+    if args.device == "cpu":
+        peak = peak_of_a_core(args.peak, max(args.threads), args.out.with_name("peak.json"))
     rows = []
     for task in args.task or TASKS:
         data = args.out.parent / f"{task}.hdf5"
         write(TASKS[task], data)
-        for threads in threads_list:
+        for threads in args.threads:
             times: dict[str, list[float]] = {impl: [] for impl in impls}
-            for _ in range(args.rounds):
-                for impl in impls:
-                    times[impl].append(measure(impl, task, threads, args.omiga, data))
-            floor = TASKS[task].matrix_flops() / (peak * threads) * 1e3
-            ours = statistics.median(times["omiga"])
+            for k in range(args.rounds):
+                for impl in impls if k % 2 == 0 else reversed(impls):
+                    times[impl].append(measure(impl, task, threads, args.device, args.omiga, data))
+            floor = None if peak is None else round(TASKS[task].matrix_flops() / (peak * threads) * 1e3, 4)
+            ours_ms = statistics.median(times["ours"])
             for impl in impls:
-                median = statistics.median(times[impl])
-                print(f"{task:16} {threads} threads {impl:14} {median:9.3f} ms ({min(times[impl]):.3f} to "
-                      f"{max(times[impl]):.3f}), {median / ours:5.2f} x ours, {median / floor:5.2f} x floor",
-                      flush=True)
-                rows.append({"task": task, "impl": impl, "threads": threads, "device": "cpu",
-                             "ms_per_update": round(median, 4), "floor_ms": round(floor, 4)})
-    partial = args.out.with_suffix(".tmp")
-    partial.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    partial.replace(args.out)
+                row = {"task": task, "impl": impl, "threads": threads, "device": args.device,
+                       "ms_per_update": round(statistics.median(times[impl]), 4), "floor_ms": floor}
+                rows.append(row)
+                show(row, times[impl], ours_ms)
+            write_json(args.out, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ are kept [in, out] here.
 """
 
 import math
+import sys
 from functools import partial
 
 import jax
@@ -25,6 +26,16 @@ BETA1, BETA2, EPS, CLIP_EPS = 0.9, 0.999, 1e-8, 1e-6
 
 # Which networks one optimiser moves.
 GROUPS = {"grad_norm_actor": ("actor",), "grad_norm_q_mixer": ("critic", "mixer"), "grad_norm_v": ("value",)}
+
+
+def use(device: str) -> None:
+    """Work on `cpu` or `cuda:N`; to be called before anything else."""
+    platform, _, index = device.partition(":")
+    jax.config.update("jax_platforms", platform)
+    try:
+        jax.config.update("jax_default_device", jax.devices()[int(index or 0)])
+    except (AssertionError, IndexError, RuntimeError) as error:
+        sys.exit(f"jax has no device `{device}` ({error!r}); for a GPU it needs requirements-cuda.txt")
 
 
 def layer(p, x):

@@ -164,4 +164,4 @@ def on_device(batch: dict[str, np.ndarray], device: str = "cpu") -> Tensors:
 def synchronise(device: str) -> None:
     """Wait until the device is idle."""
     if device.startswith("cuda"):
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+IMPLEMENTATIONS = ("pytorch", "pytorch-compile", "jax")
 NETS = ("actor", "critic", "value", "mixer")
 TARGETS = ("critic", "value", "mixer")
 
