@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use candle_core::{DType, Device};
 use omiga_dataset::{Dataset, HostBatch, Sampler, StoredObs};
 use omiga_format::{Checkpoint, CheckpointMeta, DatasetRef, ObsTransform, TensorFile};
+use tracing::trace_span;
 
 use crate::algo::{Learner, Metrics};
 use crate::batch::Batch;
@@ -149,9 +150,7 @@ impl Trainer {
                 self.store()?;
                 return Ok(Outcome::Interrupted);
             }
-            self.sampler.fill(&self.data.dataset, &mut host);
-            let batch = Batch::upload(&host, &self.data.problem, &self.data.device)?;
-            let metrics = self.learner.update(&batch, self.step + 1)?;
+            let metrics = self.update(&mut host)?;
             self.step += 1;
             require_finite(self.step, &metrics)?;
             observer.progress(self.step, run.steps, &metrics);
@@ -170,7 +169,15 @@ impl Trainer {
         Ok(Outcome::Finished)
     }
 
+    fn update(&mut self, host: &mut HostBatch) -> Result<Metrics> {
+        let _span = trace_span!("update").entered();
+        trace_span!("sample").in_scope(|| self.sampler.fill(&self.data.dataset, host));
+        let batch = trace_span!("upload").in_scope(|| Batch::upload(host, &self.data.problem, &self.data.device))?;
+        self.learner.update(&batch, self.step + 1)
+    }
+
     fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let _span = trace_span!("evaluate").entered();
         let checkpoint = self.checkpoint()?;
         let step = self.step;
         let Some(found) = observer.evaluate(&checkpoint).map_err(|source| Error::Evaluation { step, source })? else {
@@ -185,6 +192,7 @@ impl Trainer {
     }
 
     fn store(&self) -> Result<()> {
+        let _span = trace_span!("checkpoint").entered();
         self.folder.store(&self.checkpoint()?, self.config.run.keep)
     }
 

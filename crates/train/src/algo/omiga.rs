@@ -9,6 +9,8 @@
 //!
 //! Differences from the official code, each an option that reproduces it: see [`crate::config::Config::resolve`].
 
+use tracing::trace_span;
+
 use super::{Maker, Metrics};
 use crate::batch::Batch;
 use crate::config::{Config, OmigaConfig, OptimConfig};
@@ -74,6 +76,7 @@ impl Omiga {
             self.actor.at(&batch.obs_id),
         ])?;
 
+        let losses = trace_span!("losses").entered();
         // 1. The team's action value.
         let next_v = self.target_value.values(&next_v, n)?; // [B, N]
         let next_mixing = self.target_mixer.mixing(&next_mixing, &batch.next_state, n)?; // [B, N], [B, 1]
@@ -96,7 +99,9 @@ impl Omiga {
         let pi_loss = policy_loss(&z, &log_prob, alive)?;
 
         // 4. Clipped gradients, one Adam each.
-        self.networks.backward(&((&q_loss + &v_loss)? + &pi_loss)?.backward()?)?;
+        let store = ((&q_loss + &v_loss)? + &pi_loss)?.backward()?;
+        losses.exit();
+        self.networks.backward(&store)?;
         let groups: [&[_]; 3] = [&[self.actor.id], &[self.critic.id, self.mixer.id], &[self.value.id]];
         let [actor_norm, critic_norm, value_norm] = self.networks.step(groups, &self.optim, step)?;
 
@@ -108,6 +113,7 @@ impl Omiga {
         ];
         self.networks.track(&targets, tau)?;
 
+        let _span = trace_span!("metrics").entered();
         Ok(vec![
             ("q_loss", scalar(&q_loss)?),
             ("v_loss", scalar(&v_loss)?),

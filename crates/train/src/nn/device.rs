@@ -3,6 +3,8 @@
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 
+use tracing::trace_span;
+
 use super::NetworkId;
 use super::stack::{Layer, Stack};
 use crate::Result;
@@ -22,6 +24,7 @@ type Tensors = Vec<Tensor>;
 
 #[derive(Debug)]
 struct Network {
+    name: String,
     stack: Stack,
     parameters: Tensors,
     moments: Option<[Tensors; 2]>,
@@ -44,13 +47,14 @@ impl OnDevice {
     }
 
     /// Networks with moments are trained.
-    pub fn add(&mut self, stack: &Stack, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+    pub fn add(&mut self, name: &str, stack: &Stack, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
         let parameters = self.upload(stack, layers)?;
         let moments = match moments {
             Some([m, v]) => Some([self.upload(stack, &m)?, self.upload(stack, &v)?]),
             None => None,
         };
-        self.networks.push(Network { stack: stack.clone(), parameters, moments, gradients: Vec::new() });
+        let (name, stack) = (name.to_owned(), stack.clone());
+        self.networks.push(Network { name, stack, parameters, moments, gradients: Vec::new() });
         Ok(())
     }
 
@@ -85,6 +89,7 @@ impl OnDevice {
         let mut all = Vec::new();
         for (id, input) in passes {
             let network = &self.networks[id.0];
+            let _span = trace_span!("forward network", network = network.name).entered();
             let (activations, mut heads) = network.forward(input)?;
             if network.moments.is_some() {
                 let leaves = heads.iter().map(Var::from_tensor).collect::<candle_core::Result<Vec<_>>>()?;
@@ -105,6 +110,7 @@ impl OnDevice {
     pub fn backward(&mut self, store: &GradStore) -> Result<()> {
         for tape in &self.tapes {
             let network = &mut self.networks[tape.network];
+            let _span = trace_span!("backward network", network = network.name).entered();
             network.gradients = network.backward(tape, store)?;
         }
         Ok(())

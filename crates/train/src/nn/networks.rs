@@ -3,6 +3,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use omiga_format::{HostTensor, TensorFile};
+use tracing::trace_span;
 
 use super::device::OnDevice;
 use super::host::Host;
@@ -77,7 +78,7 @@ impl Networks {
         layers: &[Layer],
         moments: Option<[Vec<Layer>; 2]>,
     ) -> Result<NetworkId> {
-        on!(&mut self.engine, engine => engine.add(stack, layers, moments)?);
+        on!(&mut self.engine, engine => engine.add(name, stack, layers, moments)?);
         self.members.push(Member { name: name.to_owned(), stack: stack.clone() });
         Ok(NetworkId(self.members.len() - 1))
     }
@@ -96,6 +97,7 @@ impl Networks {
     /// # Errors
     /// [`crate::Error::Candle`] when shapes do not fit or the device fails.
     pub fn forward<const K: usize>(&mut self, passes: [(NetworkId, &Tensor); K]) -> Result<[Vec<Tensor>; K]> {
+        let _span = trace_span!("forward").entered();
         let heads = on!(&mut self.engine, engine => engine.forward(&passes)?);
         let mut heads = heads.into_iter();
         Ok(std::array::from_fn(|_| heads.next().unwrap_or_default()))
@@ -114,6 +116,7 @@ impl Networks {
     /// # Errors
     /// [`crate::Error::Candle`] when the device fails.
     pub fn backward(&mut self, store: &GradStore) -> Result<()> {
+        let _span = trace_span!("backward").entered();
         on!(&mut self.engine, engine => engine.backward(store))
     }
 
@@ -128,6 +131,7 @@ impl Networks {
         config: &OptimConfig,
         step: u64,
     ) -> Result<[f64; K]> {
+        let _span = trace_span!("adam").entered();
         let norms = on!(&mut self.engine, engine => engine.norms(&groups)?);
         let steps: Vec<_> = norms.iter().map(|norm| AdamStep::new(config, *norm, step)).collect();
         on!(&mut self.engine, engine => engine.step(&groups, &steps)?);
@@ -139,6 +143,7 @@ impl Networks {
     /// # Errors
     /// [`crate::Error::Candle`] when the device fails.
     pub fn track(&mut self, pairs: &[(NetworkId, NetworkId)], tau: f64) -> Result<()> {
+        let _span = trace_span!("track").entered();
         on!(&mut self.engine, engine => engine.track(pairs, tau))
     }
 

@@ -118,7 +118,10 @@ impl<T: Real> Block<T> {
         for (dense, out) in stack.hidden.iter().zip(&mut self.hidden) {
             let (weight, bias) = take(&mut parameters, dense);
             product(out, input, Matrix::new(weight, dense.inputs, dense.outputs), false);
-            vectorised(|| bias_relu(out, bias));
+            vectorised(
+                #[inline(always)]
+                || bias_relu(out, bias),
+            );
             input = Matrix::new(out, rows, dense.outputs);
         }
         for (dense, out) in stack.heads.iter().zip(&mut self.heads) {
@@ -152,7 +155,10 @@ impl<T: Real> Block<T> {
             let (before, slope) = self.slopes.split_at_mut(k);
             let slope = &mut slope[0];
             let (weight_gradient, bias_gradient) = &mut of_hidden[k];
-            vectorised(|| relu_slope(slope, &self.hidden[k], bias_gradient));
+            vectorised(
+                #[inline(always)]
+                || relu_slope(slope, &self.hidden[k], bias_gradient),
+            );
             let slope = Matrix::new(slope, rows, dense.outputs);
             let input = if k == 0 { x } else { &self.hidden[k - 1] };
             product(weight_gradient, Matrix::new(input, rows, dense.inputs).t(), slope, false);

@@ -5,6 +5,7 @@
 use gemm::Parallelism;
 
 use super::real::Real;
+use crate::nn::stack::Stack;
 
 /// A matrix in a slice: element (i, j) is at `i * row + j * col`.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,16 @@ impl<'a, T> Matrix<'a, T> {
     pub fn t(self) -> Self {
         Self { rows: self.cols, cols: self.rows, row: self.col, col: self.row, ..self }
     }
+}
+
+/// Widest layer whose weights are read where they are. From there on rows are a page apart and fall on the same cache sets,
+/// and a packed copy is worth its price.
+const UNPACKED: usize = 512;
+
+/// Let `gemm` pack the weights of wide layers only: a setting of the whole process, of its speed alone.
+pub fn tune(stack: &Stack) {
+    let wide = stack.layers().any(|dense| dense.inputs.max(dense.outputs) > UNPACKED);
+    gemm::set_lhs_packing_threshold_single_thread(if wide { 8 } else { usize::MAX });
 }
 
 /// `out = a b`, or `out + a b` if `add`; `out` row by row.

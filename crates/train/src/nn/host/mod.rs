@@ -13,6 +13,7 @@ mod real;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
+use tracing::trace_span;
 
 use self::adam::{PIECE, adam, add_up, track};
 use self::block::{Block, Transposes, Weights, flatten, unflatten};
@@ -35,6 +36,7 @@ pub struct Host<T> {
 
 #[derive(Debug)]
 struct Network<T> {
+    name: String,
     stack: Stack,
     weights: Weights<T>,
     /// Adam's first and second moments; a network without them is not trained.
@@ -53,10 +55,11 @@ struct Tape<T> {
 
 impl<T: Real> Host<T> {
     /// Networks with moments are trained.
-    pub fn add(&mut self, stack: &Stack, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+    pub fn add(&mut self, name: &str, stack: &Stack, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+        gemm::tune(stack);
         let moments = moments.map(|both| both.map(|layers| flatten(stack, &layers)));
         let weights = Weights::new(stack, layers, moments.is_some());
-        self.networks.push(Network { stack: stack.clone(), weights, moments });
+        self.networks.push(Network { name: name.to_owned(), stack: stack.clone(), weights, moments });
         Ok(())
     }
 
@@ -82,18 +85,20 @@ impl<T: Real> Host<T> {
         rayon::scope(|scope| {
             let stacks: Vec<_> = networks
                 .into_iter()
-                .map(|(stack, flat, transpose)| {
-                    scope.spawn(move |_| transpose.fill(stack, flat));
-                    (stack, flat)
+                .map(|(name, stack, flat, transposes)| {
+                    scope.spawn(move |_| transposes.fill(stack, flat));
+                    (name, stack, flat)
                 })
                 .collect();
             for (tape, input) in self.tapes.iter_mut().zip(&slices) {
-                let (stack, flat) = stacks[tape.network];
-                let mut rest: &[T] = input;
+                let (network, stack, flat) = stacks[tape.network];
+                let mut input: &[T] = input;
                 for block in &mut tape.blocks {
-                    let (x, after) = rest.split_at(block.rows() * stack.inputs());
-                    rest = after;
-                    scope.spawn(move |_| block.forward(stack, flat, x));
+                    let x = split_off(&mut input, block.rows() * stack.inputs());
+                    scope.spawn(move |_| {
+                        let _span = trace_span!("forward block", network).entered();
+                        block.forward(stack, flat, x);
+                    });
                 }
             }
         });
@@ -145,7 +150,7 @@ impl<T: Real> Host<T> {
         let mut slices = slices.into_iter();
         rayon::scope(|scope| {
             for tape in of_tape {
-                let Network { stack, weights, .. } = &self.networks[tape.network];
+                let Network { name: network, stack, weights, .. } = &self.networks[tape.network];
                 let mut input = slices.next().unwrap_or_default();
                 let mut heads: Vec<&[T]> = slices.by_ref().take(stack.heads.len()).collect();
                 for block in &mut tape.blocks {
@@ -155,7 +160,10 @@ impl<T: Real> Host<T> {
                         .zip(&stack.heads)
                         .map(|(dy, dense)| split_off(dy, block.rows() * dense.outputs))
                         .collect();
-                    scope.spawn(move |_| block.backward(stack, weights, x, &dy));
+                    scope.spawn(move |_| {
+                        let _span = trace_span!("backward block", network).entered();
+                        block.backward(stack, weights, x, &dy);
+                    });
                 }
             }
         });
@@ -251,8 +259,8 @@ impl<T: Real> Tape<T> {
 
 impl<T> Network<T> {
     /// What a forward pass reads, and the transposes that it prepares for the backward one.
-    fn split(&mut self) -> (&Stack, &[T], &mut Transposes<T>) {
-        let Self { stack, weights: Weights { flat, transposes }, .. } = self;
-        (stack, flat, transposes)
+    fn split(&mut self) -> (&str, &Stack, &[T], &mut Transposes<T>) {
+        let Self { name, stack, weights: Weights { flat, transposes }, .. } = self;
+        (name, stack, flat, transposes)
     }
 }
