@@ -101,7 +101,7 @@ impl Program {
     /// without ONNX Runtime.
     pub fn wrap(&self, mut command: Command, words: &str) -> Command {
         command.args(words.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.env("RAYON_NUM_THREADS", "1").env_remove("ORT_DYLIB_PATH");
+        command.env_remove("ORT_DYLIB_PATH");
         command
     }
 

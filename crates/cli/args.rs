@@ -1,5 +1,6 @@
 //! The command line, as typed; nothing here touches a file.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -102,6 +103,9 @@ pub struct TrainArgs {
     /// Short for --set run.device=...: cpu or cuda:N
     #[arg(long)]
     pub device: Option<String>,
+    /// Threads of the updates on the CPU [default: one a core, at most 8]; no number depends on it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
     /// Do what the official code does wherever it differs from the defaults here
     #[arg(long)]
     pub official: bool,

@@ -8,7 +8,6 @@ mod output;
 mod preset;
 mod progress;
 mod signer;
-mod threads;
 
 use std::process::ExitCode;
 

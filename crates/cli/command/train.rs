@@ -21,7 +21,6 @@ use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, say, say_json};
 use crate::preset;
 use crate::progress::Progress;
-use crate::threads;
 
 /// Seed of the episodes of evaluations during training; other than `omiga eval`'s, so that the best checkpoint is not
 /// chosen on the episodes it is reported on.
@@ -40,7 +39,6 @@ struct Report {
 
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
-    threads::default_to_one().context("cannot start with one thread; set RAYON_NUM_THREADS yourself")?;
     let (config, dataset) = prepare(args)?;
     let env = environment(args, dataset.task())?;
     note(config.to_toml()?);
@@ -50,6 +48,9 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
         true => Trainer::resume(config, dataset, &args.out)?,
         false => Trainer::new(config, dataset, &args.out)?,
     };
+    if let Some(threads) = args.threads {
+        trainer = trainer.threads(threads.get());
+    }
     let progress = Progress::new(trainer.step(), steps);
     let mut watcher = Watcher { env, episodes, progress, best: trainer.best() };
     let outcome = trainer.fit(&mut watcher, &*stop_on_signal()?)?;

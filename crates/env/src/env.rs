@@ -8,7 +8,7 @@ use crate::{Error, JointAction, Result};
 ///
 /// # Determinism
 /// Everything after `reset(seed, ..)` depends on the seed and the actions alone.
-pub trait MultiAgentEnv {
+pub trait MultiAgentEnv: Send {
     /// Who observes and commands what, in which units.
     fn task(&self) -> &TaskSpec;
 

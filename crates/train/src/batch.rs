@@ -1,6 +1,6 @@
 //! A host batch as tensors on the device, in the shapes that the networks take.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor};
 use omiga_dataset::HostBatch;
 
 use crate::{Problem, Result};
@@ -77,7 +77,8 @@ impl Batch {
         };
         let (state, next_state) = match columns.state {
             Some(states) => states,
-            None => (obs.reshape((size, ()))?, next_obs.reshape((size, ()))?),
+            // Copies, as a batch that is filled anew must own what it overwrites.
+            None => (obs.reshape((size, ()))?.copy()?, next_obs.reshape((size, ()))?.copy()?),
         };
         let (alive, next_alive) = columns.alive.unzip();
         Ok(Self {
@@ -97,29 +98,82 @@ impl Batch {
         })
     }
 
+    /// Take over another batch's contents, of the sizes this one was made with. On the CPU the wide tensors are written in
+    /// place, where their ids already stand; elsewhere all are uploaded anew.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] when the device refuses.
+    pub fn refill(&mut self, host: &HostBatch, problem: &Problem, device: &Device) -> Result<()> {
+        if !device.is_cpu() {
+            *self = Self::upload(host, problem, device)?;
+            return Ok(());
+        }
+        let (obs, actions) = (problem.actor.obs_dim, problem.actor.action_dim);
+        let fill = |to: &Tensor, parts: &[(usize, &[f32])]| to.inplace_op1(&Fill { width: to.dim(1)?, parts });
+        fill(&self.obs_id, &[(obs, &host.obs)])?;
+        fill(&self.next_obs_id, &[(obs, &host.next_obs)])?;
+        if let Some(input) = &self.obs_action_id {
+            fill(input, &[(obs, &host.obs), (actions, &host.actions)])?;
+        }
+        let (state, next_state) = match host.state.is_empty() {
+            true => (&host.obs, &host.next_obs),
+            false => (&host.state, &host.next_state),
+        };
+        fill(&self.state, &[(problem.state_dim, state)])?;
+        fill(&self.next_state, &[(problem.state_dim, next_state)])?;
+        let small = Small::upload(host, problem, device)?;
+        self.actions = small.actions.reshape((self.size * self.n_agents, ()))?;
+        (self.rewards, self.bootstrap) = (small.rewards, small.bootstrap);
+        self.action_mask = small.action_mask.map(|m| m.reshape((self.size * self.n_agents, ()))).transpose()?;
+        (self.alive, self.next_alive) = small.alive.unzip();
+        Ok(())
+    }
+
     /// Upload a host batch.
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device refuses.
     pub fn upload(host: &HostBatch, problem: &Problem, device: &Device) -> Result<Self> {
-        let (b, n, a) = (host.size, problem.actor.n_agents, problem.actor.action_dim);
-        let local = (b, n, problem.actor.obs_dim);
-        let floats = |x: &[f32], shape: (usize, usize)| Tensor::from_slice(x, shape, device);
-        let state = |x: &[f32]| floats(x, (b, problem.state_dim));
-        let bytes_as_floats = |x: &[u8]| Tensor::from_slice(x, (b, n), device)?.to_dtype(DType::F32);
+        let b = host.size;
+        let local = (b, problem.actor.n_agents, problem.actor.obs_dim);
+        let state = |x: &[f32]| Tensor::from_slice(x, (b, problem.state_dim), device);
         let shared = host.state.is_empty();
+        let Small { actions, rewards, bootstrap, action_mask, alive } = Small::upload(host, problem, device)?;
         Self::new(Columns {
             obs: Tensor::from_slice(&host.obs, local, device)?,
             next_obs: Tensor::from_slice(&host.next_obs, local, device)?,
             state: (!shared)
                 .then(|| Ok::<_, crate::Error>((state(&host.state)?, state(&host.next_state)?)))
                 .transpose()?,
+            actions,
+            rewards,
+            bootstrap,
+            action_mask,
+            alive,
+        })
+    }
+}
+
+/// The columns that are a few values an agent, as in [`Columns`].
+struct Small {
+    actions: Tensor,
+    rewards: Tensor,
+    bootstrap: Tensor,
+    action_mask: Option<Tensor>,
+    alive: Option<(Tensor, Tensor)>,
+}
+
+impl Small {
+    fn upload(host: &HostBatch, problem: &Problem, device: &Device) -> Result<Self> {
+        let (b, n, a) = (host.size, problem.actor.n_agents, problem.actor.action_dim);
+        let bytes_as_floats = |x: &[u8]| Tensor::from_slice(x, (b, n), device)?.to_dtype(DType::F32);
+        Ok(Self {
             actions: match problem.is_discrete() {
                 true => Tensor::from_slice(&host.action_indices, (b, n, 1), device)?,
                 false => Tensor::from_slice(&host.actions, (b, n, a), device)?,
             },
-            rewards: floats(&host.rewards, (b, 1))?,
-            bootstrap: floats(&host.bootstrap, (b, 1))?,
+            rewards: Tensor::from_slice(&host.rewards, (b, 1), device)?,
+            bootstrap: Tensor::from_slice(&host.bootstrap, (b, 1), device)?,
             action_mask: match host.action_mask.is_empty() {
                 true => None,
                 false => Some(Tensor::from_slice(&host.action_mask, (b, n, a), device)?),
@@ -129,5 +183,88 @@ impl Batch {
                 false => Some((bytes_as_floats(&host.alive)?, bytes_as_floats(&host.next_alive)?)),
             },
         })
+    }
+}
+
+/// Writes the first columns of every row: parts (width, [rows, width]) side by side; the rest of the row stays.
+struct Fill<'a> {
+    width: usize,
+    parts: &'a [(usize, &'a [f32])],
+}
+
+impl InplaceOp1 for Fill<'_> {
+    fn name(&self) -> &'static str {
+        "fill"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let (CpuStorage::F32(to), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
+            return Err(candle_core::Error::Msg("a batch is filled in contiguous f32 tensors".into()));
+        };
+        let mut offset = 0;
+        for (width, from) in self.parts {
+            let rows = to[start..end].chunks_exact_mut(self.width).zip(from.chunks_exact(*width));
+            rows.for_each(|(to, from)| to[offset..offset + width].copy_from_slice(from));
+            offset += width;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use omiga_format::{ActionSpace, ActorHead, ActorSpec, ObsTransform, TaskSpec};
+
+    use super::*;
+
+    fn problem(discrete: bool) -> Problem {
+        let (action, head) = match discrete {
+            true => (ActionSpace::choices(4), ActorHead::Categorical),
+            false => (ActionSpace::unit_box(4), ActorHead::SquashedGaussian),
+        };
+        let actor = ActorSpec { obs_dim: 5, n_agents: 3, hidden: 8, action_dim: 4, head };
+        let task = TaskSpec::anonymous("t", 3, 5, action);
+        Problem { task, transform: ObsTransform::None, actor, state_dim: if discrete { 7 } else { 15 } }
+    }
+
+    /// Two transitions of made-up numbers.
+    fn host(discrete: bool, seed: f32) -> HostBatch {
+        let floats = |n: usize, k: f32| (0..n).map(|i| (seed + k + i as f32).sin()).collect::<Vec<f32>>();
+        let bits = |n: usize| floats(n, 0.5).iter().map(|x| u8::from(*x > 0.0)).collect::<Vec<u8>>();
+        let only = |kind: bool, n: usize| if kind { n } else { 0 };
+        HostBatch {
+            size: 2,
+            obs: floats(30, 1.0),
+            next_obs: floats(30, 2.0),
+            state: floats(only(discrete, 14), 3.0),
+            next_state: floats(only(discrete, 14), 4.0),
+            actions: floats(only(!discrete, 24), 5.0),
+            action_indices: bits(only(discrete, 6)).into_iter().map(u32::from).collect(),
+            rewards: floats(2, 6.0),
+            bootstrap: floats(2, 7.0),
+            action_mask: bits(only(discrete, 24)),
+            alive: bits(only(discrete, 6)),
+            next_alive: bits(only(discrete, 6)),
+        }
+    }
+
+    fn numbers(batch: &Batch) -> Vec<Vec<f64>> {
+        let optional = [&batch.obs_action_id, &batch.action_mask, &batch.alive, &batch.next_alive];
+        let tensors = [&batch.obs_id, &batch.next_obs_id, &batch.state, &batch.next_state, &batch.actions];
+        let tensors = tensors.into_iter().chain([&batch.rewards, &batch.bootstrap]);
+        let all = tensors.chain(optional.into_iter().flatten());
+        all.map(|t| t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_batch_filled_anew_equals_one_uploaded() {
+        for discrete in [false, true] {
+            let (problem, device) = (problem(discrete), Device::Cpu);
+            let upload = |seed| Batch::upload(&host(discrete, seed), &problem, &device).unwrap();
+            let mut batch = upload(0.0);
+            batch.refill(&host(discrete, 9.0), &problem, &device).unwrap();
+            assert_eq!(numbers(&batch), numbers(&upload(9.0)));
+            assert_ne!(numbers(&batch), numbers(&upload(0.0)));
+        }
     }
 }

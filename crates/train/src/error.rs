@@ -44,6 +44,9 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// The threads cannot be started.
+    #[error("cannot start the threads: {0}; ask for fewer with --threads")]
+    Threads(rayon::ThreadPoolBuildError),
     /// A loss or gradient became NaN or infinite.
     #[error(
         "step {step}: `{tensor}` is {value}; the last good checkpoint is kept: lower optim.lr or raise omiga.alpha, \

@@ -15,19 +15,15 @@ impl<'a> Slices<'a> {
     ///
     /// # Errors
     /// When one is not contiguous, not on the CPU or of another type.
-    pub fn get<T: WithDType>(&self) -> Result<Vec<&[T]>> {
-        let slice = |(storage, layout): &'_ (StorageRef<'a>, &'a Layout)| -> Result<(usize, usize)> {
-            let _ = storage;
-            layout.contiguous_offsets().ok_or_else(|| Error::Msg("the host path needs contiguous tensors".into()))
-        };
-        let mut all = Vec::with_capacity(self.0.len());
-        for locked in &self.0 {
-            let (start, end) = slice(locked)?;
-            match &*locked.0 {
-                Storage::Cpu(storage) => all.push(&storage.as_slice::<T>()?[start..end]),
-                _ => return Err(Error::Msg("the host path needs tensors on the CPU".into())),
+    pub fn get<'s, T: WithDType>(&'s self) -> Result<Vec<&'s [T]>> {
+        let slice = |(storage, layout): &'s (StorageRef<'a>, &'a Layout)| {
+            let place = layout.contiguous_offsets();
+            let (start, end) = place.ok_or_else(|| Error::Msg("the host path needs contiguous tensors".into()))?;
+            match &**storage {
+                Storage::Cpu(storage) => Ok(&storage.as_slice::<T>()?[start..end]),
+                _ => Err(Error::Msg("the host path needs tensors on the CPU".into())),
             }
-        }
-        Ok(all)
+        };
+        self.0.iter().map(slice).collect()
     }
 }

@@ -24,8 +24,11 @@ pub const EVAL_RETURN: &str = "eval_return";
 /// Stream of the run's seed from which transitions are drawn; the networks have another.
 const SAMPLER_STREAM: u64 = 2;
 
+/// Threads of a run that does not say how many, at most: an update is some twenty independent pieces of work.
+const MAX_THREADS: usize = 8;
+
 /// Watches a run and judges its policies; the trainer itself knows no environment and no terminal.
-pub trait Observer {
+pub trait Observer: Send {
     /// After every update; does nothing unless overridden.
     fn progress(&mut self, _step: u64, _steps: u64, _metrics: &Metrics) {}
 
@@ -59,6 +62,7 @@ pub struct Trainer {
     log: MetricsLog,
     step: u64,
     best: Option<f64>,
+    threads: usize,
 }
 
 /// The dataset made ready for a configuration.
@@ -86,7 +90,7 @@ impl Trainer {
         let learner = Learner::new(&config, &data.problem, Networks::new(DType::F32, &data.device))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), &[])?;
-        Ok(Self { config, data, learner, sampler, folder, log, step: 0, best: None })
+        Ok(Self { config, data, learner, sampler, folder, log, step: 0, best: None, threads: default_threads() })
     }
 
     /// Continue the run in `out` from its newest checkpoint, or from the start if it has none yet. On the CPU the result
@@ -115,12 +119,20 @@ impl Trainer {
         let earlier = read_until(folder.path(), meta.step)?;
         let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
         let log = MetricsLog::start(folder.path(), &earlier)?;
-        let trainer = Self { config, data, learner, sampler, folder, log, step: meta.step, best };
+        let (step, threads) = (meta.step, default_threads());
+        let trainer = Self { config, data, learner, sampler, folder, log, step, best, threads };
         // The folder as it was right after that checkpoint, whatever came between.
         trainer.folder.sweep()?;
         trainer.folder.store_config(&trainer.config)?;
         trainer.store()?;
         Ok(trainer)
+    }
+
+    /// How many threads the updates may use on the CPU, at least 1; else one a core, at most 8. No number depends on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
     }
 
     /// What is learned.
@@ -143,14 +155,21 @@ impl Trainer {
     /// # Errors
     /// [`Error::NotFinite`] as soon as a loss or gradient norm is not finite: nothing of that update is stored.
     pub fn fit(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+        // The whole loop runs on a thread of the pool, so that this thread works too where others help.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().map_err(Error::Threads)?;
+        pool.install(|| self.run(observer, stop))
+    }
+
+    fn run(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let run = self.config.run.clone();
         let mut host = HostBatch::new(&self.data.dataset, self.config.data.batch_size);
+        let mut batch = Batch::upload(&host, &self.data.problem, &self.data.device)?;
         while self.step < run.steps {
             if stop.load(Ordering::Relaxed) {
                 self.store()?;
                 return Ok(Outcome::Interrupted);
             }
-            let metrics = self.update(&mut host)?;
+            let metrics = self.update(&mut host, &mut batch)?;
             self.step += 1;
             require_finite(self.step, &metrics)?;
             observer.progress(self.step, run.steps, &metrics);
@@ -169,11 +188,11 @@ impl Trainer {
         Ok(Outcome::Finished)
     }
 
-    fn update(&mut self, host: &mut HostBatch) -> Result<Metrics> {
+    fn update(&mut self, host: &mut HostBatch, batch: &mut Batch) -> Result<Metrics> {
         let _span = trace_span!("update").entered();
         trace_span!("sample").in_scope(|| self.sampler.fill(&self.data.dataset, host));
-        let batch = trace_span!("upload").in_scope(|| Batch::upload(host, &self.data.problem, &self.data.device))?;
-        self.learner.update(&batch, self.step + 1)
+        trace_span!("upload").in_scope(|| batch.refill(host, &self.data.problem, &self.data.device))?;
+        self.learner.update(batch, self.step + 1)
     }
 
     fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
@@ -238,6 +257,10 @@ impl Prepared {
         let problem = Problem::of(&dataset, transform, config.network.hidden);
         Ok(Self { problem, dataset, dataset_ref, golden, device })
     }
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
 }
 
 /// The transform that a choice means for this dataset.

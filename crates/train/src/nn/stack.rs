@@ -37,7 +37,7 @@ pub struct Layer {
 
 impl Dense {
     /// Number of parameters.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.inputs * self.outputs + self.outputs
     }
 }
@@ -62,8 +62,8 @@ impl Stack {
     }
 
     /// Number of parameters.
-    pub fn len(&self) -> usize {
-        self.layers().map(Dense::len).sum()
+    pub fn size(&self) -> usize {
+        self.layers().map(Dense::size).sum()
     }
 
     /// Hidden layers, then heads: the order of a network's parameters.

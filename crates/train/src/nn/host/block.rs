@@ -42,22 +42,28 @@ impl<T: Real> Transposes<T> {
     }
 }
 
-/// `to` [cols, rows] from `from` [rows, cols], in tiles that stay in the cache.
-fn transpose<T: Copy>(to: &mut [T], from: &[T], rows: usize, cols: usize) {
-    const TILE: usize = 16;
-    for i0 in (0..rows).step_by(TILE) {
-        for j0 in (0..cols).step_by(TILE) {
-            for j in j0..cols.min(j0 + TILE) {
-                let line = &mut to[j * rows + i0..j * rows + rows.min(i0 + TILE)];
-                line.iter_mut().enumerate().for_each(|(i, x)| *x = from[(i0 + i) * cols + j]);
+/// `to` [cols, rows] from `from` [rows, cols], in tiles that fit the registers.
+fn transpose<T: Copy + Default>(to: &mut [T], from: &[T], rows: usize, cols: usize) {
+    const TILE: usize = 4;
+    let (whole_rows, whole_cols) = (rows - rows % TILE, cols - cols % TILE);
+    for i in (0..whole_rows).step_by(TILE) {
+        for j in (0..whole_cols).step_by(TILE) {
+            let mut tile = [[T::default(); TILE]; TILE];
+            for (di, line) in from[i * cols..].chunks(cols).take(TILE).enumerate() {
+                line[j..j + TILE].iter().zip(&mut tile).for_each(|(x, turned)| turned[di] = *x);
+            }
+            for (dj, turned) in tile.iter().enumerate() {
+                to[(j + dj) * rows + i..][..TILE].copy_from_slice(turned);
             }
         }
     }
+    let rest = (0..rows).flat_map(|i| (if i < whole_rows { whole_cols } else { 0 }..cols).map(move |j| (i, j)));
+    rest.for_each(|(i, j)| to[j * rows + i] = from[i * cols + j]);
 }
 
 /// Layers as files have them to one buffer, weights as [in, out].
 pub fn flatten<T: Real>(stack: &Stack, layers: &[Layer]) -> Vec<T> {
-    let mut flat = Vec::with_capacity(stack.len());
+    let mut flat = Vec::with_capacity(stack.size());
     for (dense, Layer { weight, bias }) in stack.layers().zip(layers) {
         let mut turned = vec![0.0; weight.len()];
         transpose(&mut turned, weight, dense.outputs, dense.inputs);
@@ -101,7 +107,7 @@ impl<T: Real> Block<T> {
             hidden: buffers(&stack.hidden),
             slopes: if trained { buffers(&stack.hidden) } else { Vec::new() },
             heads: buffers(&stack.heads),
-            gradient: vec![T::of(0.0); if trained { stack.len() } else { 0 }],
+            gradient: vec![T::of(0.0); if trained { stack.size() } else { 0 }],
         }
     }
 
@@ -173,14 +179,14 @@ impl<T: Real> Block<T> {
 
 /// Split a layer's weight and bias off the front.
 fn take<'a, T>(parameters: &mut &'a [T], dense: &Dense) -> (&'a [T], &'a [T]) {
-    let (layer, rest) = parameters.split_at(dense.len());
+    let (layer, rest) = parameters.split_at(dense.size());
     *parameters = rest;
     layer.split_at(dense.inputs * dense.outputs)
 }
 
 /// The same of a buffer that is written.
 fn take_mut<'a, T>(gradients: &mut &'a mut [T], dense: &Dense) -> (&'a mut [T], &'a mut [T]) {
-    let (layer, rest) = std::mem::take(gradients).split_at_mut(dense.len());
+    let (layer, rest) = std::mem::take(gradients).split_at_mut(dense.size());
     *gradients = rest;
     layer.split_at_mut(dense.inputs * dense.outputs)
 }
@@ -216,4 +222,19 @@ fn relu_slope<T: Real>(slope: &mut [T], output: &[T], sums: &mut [T]) {
 fn column_sums<T: Real>(sums: &mut [T], rows: &[T]) {
     sums.fill(T::of(0.0));
     rows.chunks_exact(sums.len()).for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transposes() {
+        for (rows, cols) in [(1, 1), (4, 8), (5, 7), (3, 9), (16, 2), (6, 4), (0, 3)] {
+            let from: Vec<usize> = (0..rows * cols).collect();
+            let mut to = vec![usize::MAX; rows * cols];
+            transpose(&mut to, &from, rows, cols);
+            (0..rows * cols).for_each(|k| assert_eq!(to[k % cols * rows + k / cols], k, "[{rows}, {cols}]"));
+        }
+    }
 }
