@@ -1,6 +1,7 @@
 //! The command line, as typed; nothing here touches a file.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -100,6 +101,9 @@ pub struct TrainArgs {
     /// Short for --set run.seed=...
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Train seeds A to B - 1 at once, each into its own folder seed-N below --out, as it would be trained alone
+    #[arg(long, value_name = "A..B", conflicts_with = "seed", value_parser = seeds)]
+    pub seeds: Option<Range<u64>>,
     /// Short for --set run.device=...: cpu or cuda:N
     #[arg(long)]
     pub device: Option<String>,
@@ -121,6 +125,13 @@ pub struct TrainArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `0..5`: at least one seed, at most 1000.
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let range = text.split_once("..").and_then(|(a, b)| Some(a.trim().parse().ok()?..b.trim().parse().ok()?));
+    let range = range.filter(|range: &Range<u64>| (1..=1000).contains(&range.end.saturating_sub(range.start)));
+    range.ok_or_else(|| "expected A..B with B above A (B is not trained) and at most 1000 seeds, e.g. 0..5".into())
 }
 
 #[derive(Debug, clap::Args)]

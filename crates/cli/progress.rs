@@ -14,23 +14,33 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Shows rate, time left and losses of a run.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// Before each line, where several runs write.
+    name: String,
     started: Instant,
     last_line: Instant,
     first_step: u64,
 }
 
 impl Progress {
-    /// For a run that starts after `step` updates of `steps`.
-    pub fn new(step: u64, steps: u64) -> Self {
+    /// For a run of `steps` updates; one of several has a seed, and lines instead of a bar.
+    pub fn new(steps: u64, seed: Option<u64>) -> Self {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} eta {eta} {msg}");
-        let bar = (std::io::stderr().is_terminal())
+        let bar = (std::io::stderr().is_terminal() && seed.is_none())
             .then(|| ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
-        if let Some(bar) = &bar {
+        let name = seed.map_or(String::new(), |seed| format!("seed {seed}: "));
+        let now = Instant::now();
+        Self { bar, name, started: now, last_line: now, first_step: 0 }
+    }
+
+    /// The run starts after `step` updates.
+    pub fn start(&mut self, step: u64) {
+        if let Some(bar) = &self.bar {
             bar.set_position(step);
             bar.reset_eta();
         }
-        let now = Instant::now();
-        Self { bar, started: now, last_line: now, first_step: step }
+        self.first_step = step;
+        self.started = Instant::now();
+        self.last_line = self.started;
     }
 
     /// After every update.
@@ -46,7 +56,7 @@ impl Progress {
             None if due => {
                 let rate = (step - self.first_step) as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
                 let left = (steps - step) as f64 / rate;
-                note(format!("step {step}/{steps}, {rate:.0}/s, {left:.0} s left, {}", losses(metrics)));
+                note(format!("{}step {step}/{steps}, {rate:.0}/s, {left:.0} s left, {}", self.name, losses(metrics)));
                 self.last_line = Instant::now();
             }
             None => {}
@@ -57,7 +67,7 @@ impl Progress {
     pub fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => note(text),
+            None => note(format!("{}{text}", self.name)),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod log;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -42,7 +43,7 @@ fn main() -> Result<()> {
     println!("{}", dataset.card());
 
     // 3. Train and export, as in `end_to_end`.
-    Trainer::new(config, dataset, &run)?.fit(&mut Quiet, &AtomicBool::new(false))?;
+    Trainer::new(config, dataset, &run)?.fit(NonZeroUsize::MIN, &mut Quiet, &AtomicBool::new(false))?;
     let checkpoint = run.join(LAST_FILE);
     omiga_export::bundle(Checkpoint::read(&checkpoint)?, &hash::of_file(&checkpoint)?)?.write(&bundle)?;
 

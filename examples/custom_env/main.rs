@@ -5,6 +5,7 @@ mod operators;
 mod tanks;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -83,7 +84,7 @@ fn learn(algorithm: &str, data: &Path, run: &Path, bundle: &Path) -> Result<()> 
     ];
     let config = Config::from_parts(&[], &settings)?;
     let dataset = Dataset::load(data, &config.data.load_options())?;
-    Trainer::new(config, dataset, run)?.fit(&mut Quiet, &AtomicBool::new(false))?;
+    Trainer::new(config, dataset, run)?.fit(NonZeroUsize::MIN, &mut Quiet, &AtomicBool::new(false))?;
     let checkpoint = run.join(LAST_FILE);
     Ok(omiga_export::bundle(Checkpoint::read(&checkpoint)?, &hash::of_file(&checkpoint)?)?.write(bundle)?)
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -39,7 +40,7 @@ fn main() -> Result<()> {
     // gamma looks about as far as an episode of 25 steps lasts.
     let settings = ["run.steps=600", "omiga.alpha=0.2", "omiga.gamma=0.95"].map(str::to_owned);
     let config = Config::from_parts(&[], &settings)?;
-    Trainer::new(config, dataset, &run)?.fit(&mut Losses, &AtomicBool::new(false))?;
+    Trainer::new(config, dataset, &run)?.fit(NonZeroUsize::MIN, &mut Losses, &AtomicBool::new(false))?;
 
     // 3. Export: a checkpoint becomes one ONNX file an agent. No tensor library is needed from here on.
     let checkpoint = run.join(LAST_FILE);

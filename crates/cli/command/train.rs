@@ -1,7 +1,8 @@
 //! A dataset to a run folder.
 
 use std::fs;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +13,7 @@ use omiga_format::{Checkpoint, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
 use omiga_train::algo::Metrics;
 use omiga_train::config::Config;
-use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, Observer, Outcome, Trainer};
+use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, Observer, Outcome, Trainer, fit_all};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -26,10 +27,14 @@ use crate::progress::Progress;
 /// chosen on the episodes it is reported on.
 const EVAL_SEED: u64 = 2_000_000;
 
-/// What `--json` prints.
+/// Threads of a program that is not told how many, at most: an update is some twenty independent pieces of work.
+const MAX_THREADS: usize = 8;
+
+/// What `--json` prints of a run.
 #[derive(Serialize)]
 struct Report {
     outcome: &'static str,
+    seed: u64,
     step: u64,
     folder: String,
     last_checkpoint: String,
@@ -37,50 +42,113 @@ struct Report {
     best_return: Option<f64>,
 }
 
+/// What `--json` prints of several seeds.
+#[derive(Serialize)]
+struct Reports {
+    runs: Vec<Report>,
+    best_return_mean: Option<f64>,
+    /// Of a sample: divided by the number of runs less one.
+    best_return_std: Option<f64>,
+}
+
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
-    let (config, dataset) = prepare(args)?;
-    let env = environment(args, dataset.task())?;
+    let folders = folders(args);
+    let (config, dataset) = prepare(args, &folders)?;
+    let task = dataset.task().clone();
     note(config.to_toml()?);
-    let steps = config.run.steps;
-    let episodes = u32::try_from(config.run.eval_episodes).context("run.eval_episodes is too large")?;
-    let mut trainer = match args.resume {
-        true => Trainer::resume(config, dataset, &args.out)?,
-        false => Trainer::new(config, dataset, &args.out)?,
-    };
-    if let Some(threads) = args.threads {
-        trainer = trainer.threads(threads.get());
+    let runs: Vec<_> = folders.iter().map(|(seed, out)| (seed.unwrap_or(config.run.seed), out.clone())).collect();
+    let trainers = Trainer::of_seeds(&config, dataset, &runs, args.resume)?;
+    let mut watched = Vec::new();
+    for (trainer, (seed, _)) in trainers.into_iter().zip(&folders) {
+        watched.push((trainer, Watcher::new(args, &config, &task, *seed)?));
     }
-    let progress = Progress::new(trainer.step(), steps);
-    let mut watcher = Watcher { env, episodes, progress, best: trainer.best() };
-    let outcome = trainer.fit(&mut watcher, &*stop_on_signal()?)?;
-    let best = watcher.best;
-    drop(watcher);
-    let path = |file: &str| args.out.join(file).display().to_string();
-    let report = Report {
-        outcome: if outcome == Outcome::Finished { "finished" } else { "interrupted" },
-        step: trainer.step(),
-        folder: args.out.display().to_string(),
-        last_checkpoint: path(LAST_FILE),
-        best_checkpoint: best.map(|_| path(BEST_FILE)),
-        best_return: best,
-    };
-    if args.json {
-        say_json(&report)?;
-    } else {
-        say(format!("{} after {} updates: {}", report.outcome, report.step, report.folder))?;
+    for (trainer, watcher) in &mut watched {
+        watcher.start(trainer);
     }
-    if outcome == Outcome::Interrupted {
-        note(format!("go on with: omiga train --data {} --out {} --resume", args.data.display(), args.out.display()));
+    let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let threads = if args.threads.is_some() { threads } else { threads.min(MAX_THREADS) };
+    let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+    let results = fit_all(&mut watched, threads, &*stop_on_signal()?);
+    let mut reports = Vec::new();
+    let mut first_error = None;
+    for (((trainer, watcher), (seed, out)), result) in watched.into_iter().zip(runs).zip(results) {
+        let best = watcher.best;
+        drop(watcher);
+        match result {
+            Ok(outcome) => reports.push(Report::of(outcome, seed, &trainer, &out, best)),
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                let error = if folders.len() > 1 { error.context(format!("run `{}`", out.display())) } else { error };
+                first_error = first_error.or(Some(error));
+            }
+        }
+    }
+    let interrupted = reports.iter().any(|report| report.outcome != "finished");
+    show(args, reports)?;
+    if let Some(error) = first_error {
+        return Err(error);
+    }
+    if interrupted {
+        let seeds =
+            args.seeds.as_ref().map_or(String::new(), |seeds| format!(" --seeds {}..{}", seeds.start, seeds.end));
+        let (data, out) = (args.data.display(), args.out.display());
+        note(format!("go on with: omiga train --data {data} --out {out}{seeds} --resume"));
         return Ok(Verdict::No);
     }
     Ok(Verdict::Yes)
 }
 
+impl Report {
+    fn of(outcome: Outcome, seed: u64, trainer: &Trainer, out: &Path, best: Option<f64>) -> Self {
+        let path = |file: &str| out.join(file).display().to_string();
+        Self {
+            outcome: if outcome == Outcome::Finished { "finished" } else { "interrupted" },
+            seed,
+            step: trainer.step(),
+            folder: out.display().to_string(),
+            last_checkpoint: path(LAST_FILE),
+            best_checkpoint: best.map(|_| path(BEST_FILE)),
+            best_return: best,
+        }
+    }
+}
+
+/// Print what became of the runs, with the spread of the best returns if there are several.
+fn show(args: &TrainArgs, mut runs: Vec<Report>) -> Result<()> {
+    let line = |run: &Report| say(format!("{} after {} updates: {}", run.outcome, run.step, run.folder));
+    if args.seeds.is_none() {
+        let Some(run) = runs.pop() else { return Ok(()) };
+        return if args.json { say_json(&run) } else { line(&run) };
+    }
+    let best: Vec<f64> = runs.iter().filter_map(|run| run.best_return).collect();
+    let n = best.len() as f64;
+    let mean = (!best.is_empty()).then(|| best.iter().sum::<f64>() / n);
+    let square = |mean: f64| best.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+    let std = mean.filter(|_| best.len() > 1).map(|mean| (square(mean) / (n - 1.0)).sqrt());
+    if args.json {
+        return say_json(&Reports { runs, best_return_mean: mean, best_return_std: std });
+    }
+    runs.iter().try_for_each(line)?;
+    match (mean, std) {
+        (Some(mean), Some(std)) => say(format!("best return over {} seeds: {mean:.3} +- {std:.3}", best.len())),
+        _ => Ok(()),
+    }
+}
+
+/// The runs' folders, with their seeds if these are given one by one.
+fn folders(args: &TrainArgs) -> Vec<(Option<u64>, PathBuf)> {
+    match &args.seeds {
+        None => vec![(None, args.out.clone())],
+        Some(seeds) => seeds.clone().map(|seed| (Some(seed), args.out.join(format!("seed-{seed}")))).collect(),
+    }
+}
+
 /// The resolved configuration and the dataset read accordingly.
-fn prepare(args: &TrainArgs) -> Result<(Config, Dataset)> {
+fn prepare(args: &TrainArgs, folders: &[(Option<u64>, PathBuf)]) -> Result<(Config, Dataset)> {
     if args.resume {
-        let path = args.out.join(CONFIG_FILE);
+        let begun = folders.iter().map(|(_, out)| out.join(CONFIG_FILE)).find(|config| config.is_file());
+        let path = begun.unwrap_or_else(|| args.out.join(CONFIG_FILE));
         let text = fs::read_to_string(&path).with_context(|| {
             format!("cannot resume: cannot read `{}`; is --out the folder of a run?", path.display())
         })?;
@@ -160,6 +228,21 @@ struct Watcher {
     best: Option<f64>,
 }
 
+impl Watcher {
+    /// `seed`: of one of several runs.
+    fn new(args: &TrainArgs, config: &Config, task: &TaskSpec, seed: Option<u64>) -> Result<Self> {
+        let env = environment(args, task)?;
+        let episodes = u32::try_from(config.run.eval_episodes).context("run.eval_episodes is too large")?;
+        Ok(Self { env, episodes, progress: Progress::new(config.run.steps, seed), best: None })
+    }
+
+    /// Take over where the run stands.
+    fn start(&mut self, trainer: &Trainer) {
+        self.progress.start(trainer.step());
+        self.best = trainer.best();
+    }
+}
+
 impl Observer for Watcher {
     fn progress(&mut self, step: u64, steps: u64, metrics: &Metrics) {
         self.progress.update(step, steps, metrics);
@@ -183,7 +266,7 @@ impl Observer for Watcher {
 }
 
 /// The checkpoint that a run is exported from: the best, else the last.
-pub fn checkpoint_of(path: &Path) -> Result<std::path::PathBuf> {
+pub fn checkpoint_of(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }

@@ -32,6 +32,7 @@ pub mod nn;
 pub mod optim;
 mod problem;
 mod run_folder;
+mod seeds;
 mod storage;
 mod tensorboard;
 mod trainer;
@@ -40,6 +41,7 @@ pub use error::{Error, Result};
 pub use metrics::{EVENTS_FILE, METRICS_FILE, Record};
 pub use problem::Problem;
 pub use run_folder::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
+pub use seeds::fit_all;
 pub use trainer::{EVAL_RETURN, Observer, Outcome, Trainer};
 
 /// A scalar tensor's value on the host.

@@ -1,7 +1,9 @@
 //! The loop: sample, update, log, evaluate, store; and how it goes on after it was stopped.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Device};
@@ -23,9 +25,6 @@ pub const EVAL_RETURN: &str = "eval_return";
 
 /// Stream of the run's seed from which transitions are drawn; the networks have another.
 const SAMPLER_STREAM: u64 = 2;
-
-/// Threads of a run that does not say how many, at most: an update is some twenty independent pieces of work.
-const MAX_THREADS: usize = 8;
 
 /// Watches a run and judges its policies; the trainer itself knows no environment and no terminal.
 pub trait Observer: Send {
@@ -55,24 +54,36 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Trainer {
     config: Config,
-    data: Prepared,
+    data: Arc<Prepared>,
+    golden: GoldenInputs,
+    device: Device,
     learner: Learner,
     sampler: Sampler,
     folder: RunFolder,
     log: MetricsLog,
     step: u64,
     best: Option<f64>,
-    threads: usize,
 }
 
-/// The dataset made ready for a configuration.
+/// The dataset made ready for a configuration, the same for every seed.
 #[derive(Debug)]
 struct Prepared {
     problem: Problem,
     dataset: Dataset,
     dataset_ref: DatasetRef,
-    golden: GoldenInputs,
-    device: Device,
+}
+
+/// What the runs of some seeds start from.
+struct Shared {
+    data: Arc<Prepared>,
+    /// One a seed.
+    golden: Vec<GoldenInputs>,
+}
+
+/// A run folder with its newest checkpoint, which fits the configuration and dataset at hand.
+struct Newest {
+    folder: RunFolder,
+    checkpoint: Option<Checkpoint>,
 }
 
 impl Trainer {
@@ -81,16 +92,8 @@ impl Trainer {
     /// # Errors
     /// When the device, the transform or the folder cannot be had.
     pub fn new(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
-        let data = Prepared::new(&config, dataset)?;
-        let folder = RunFolder::create(out, &config)?;
-        Self::begin(config, data, folder)
-    }
-
-    fn begin(config: Config, data: Prepared, folder: RunFolder) -> Result<Self> {
-        let learner = Learner::new(&config, &data.problem, Networks::new(DType::F32, &data.device))?;
-        let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
-        let log = MetricsLog::start(folder.path(), &[])?;
-        Ok(Self { config, data, learner, sampler, folder, log, step: 0, best: None, threads: default_threads() })
+        let Shared { data, mut golden } = Shared::new(&config, dataset, &[config.run.seed])?;
+        Self::create(config, data, golden.remove(0), out)
     }
 
     /// Continue the run in `out` from its newest checkpoint, or from the start if it has none yet. On the CPU the result
@@ -100,39 +103,70 @@ impl Trainer {
     /// [`Error::Resume`] when the dataset or a setting other than `run.steps` differs, and whatever is wrong with the
     /// checkpoint.
     pub fn resume(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
-        let folder = RunFolder::open(out);
-        let Some(Checkpoint { meta, mut file }) = folder.newest()? else {
-            folder.sweep()?;
-            return Self::begin(config.clone(), Prepared::new(&config, dataset)?, folder);
+        let newest = Newest::read(&config, &dataset, out)?;
+        let Shared { data, mut golden } = Shared::new(&config, dataset, &[config.run.seed])?;
+        Self::go_on(config, data, golden.remove(0), newest)
+    }
+
+    /// Runs that differ in their seed alone, on one copy of the data: each is what [`Self::new`] makes of its seed, or,
+    /// with `resume` and where its folder exists, [`Self::resume`].
+    ///
+    /// # Errors
+    /// As of those two.
+    pub fn of_seeds(config: &Config, dataset: Dataset, seeds: &[(u64, PathBuf)], resume: bool) -> Result<Vec<Self>> {
+        let of_seed = |seed| {
+            let mut config = config.clone();
+            config.run.seed = seed;
+            config
         };
-        let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
-        require_same(&stored, &config, meta.step)?;
-        if dataset.sha256() != meta.dataset.sha256 {
-            let (field, expected, found) = ("the dataset's sha256", meta.dataset.sha256, dataset.sha256());
-            return Err(Error::Resume { field: field.into(), expected, found: found.into() });
-        }
-        let data = Prepared::new(&config, dataset)?;
+        let newest = |(seed, out): &(u64, PathBuf)| match resume && out.is_dir() {
+            true => Newest::read(&of_seed(*seed), &dataset, out).map(Some),
+            false => Ok(None),
+        };
+        let newest = seeds.iter().map(newest).collect::<Result<Vec<_>>>()?;
+        let numbers: Vec<u64> = seeds.iter().map(|(seed, _)| *seed).collect();
+        let Shared { data, golden } = Shared::new(config, dataset, &numbers)?;
+        let runs = seeds.iter().zip(golden).zip(newest);
+        runs.map(|(((seed, out), golden), newest)| match newest {
+            Some(newest) => Self::go_on(of_seed(*seed), data.clone(), golden, newest),
+            None => Self::create(of_seed(*seed), data.clone(), golden, out),
+        })
+        .collect()
+    }
+
+    fn create(config: Config, data: Arc<Prepared>, golden: GoldenInputs, out: &Path) -> Result<Self> {
+        let folder = RunFolder::create(out, &config)?;
+        Self::begin(config, data, golden, folder)
+    }
+
+    fn begin(config: Config, data: Arc<Prepared>, golden: GoldenInputs, folder: RunFolder) -> Result<Self> {
+        let device = device::parse(&config.run.device)?;
+        let learner = Learner::new(&config, &data.problem, Networks::new(DType::F32, &device))?;
+        let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
+        let log = MetricsLog::start(folder.path(), &[])?;
+        Ok(Self { config, data, golden, device, learner, sampler, folder, log, step: 0, best: None })
+    }
+
+    fn go_on(config: Config, data: Arc<Prepared>, golden: GoldenInputs, newest: Newest) -> Result<Self> {
+        let Newest { folder, checkpoint } = newest;
+        let Some(Checkpoint { meta, mut file }) = checkpoint else {
+            folder.sweep()?;
+            return Self::begin(config, data, golden, folder);
+        };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
-        let learner = Learner::load(&config, &data.problem, &mut file, Networks::new(DType::F32, &data.device))?;
+        let device = device::parse(&config.run.device)?;
+        let learner = Learner::load(&config, &data.problem, &mut file, Networks::new(DType::F32, &device))?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         let earlier = read_until(folder.path(), meta.step)?;
         let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
         let log = MetricsLog::start(folder.path(), &earlier)?;
-        let (step, threads) = (meta.step, default_threads());
-        let trainer = Self { config, data, learner, sampler, folder, log, step, best, threads };
+        let trainer = Self { config, data, golden, device, learner, sampler, folder, log, step: meta.step, best };
         // The folder as it was right after that checkpoint, whatever came between.
         trainer.folder.sweep()?;
         trainer.folder.store_config(&trainer.config)?;
         trainer.store()?;
         Ok(trainer)
-    }
-
-    /// How many threads the updates may use on the CPU, at least 1; else one a core, at most 8. No number depends on it.
-    #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
-        self
     }
 
     /// What is learned.
@@ -150,20 +184,21 @@ impl Trainer {
         self.best
     }
 
-    /// Run to the last update, or until `stop` is set; either way the state is stored.
+    /// Run to the last update, or until `stop` is set; either way the state is stored. The updates use so many threads of
+    /// the CPU (an update is some twenty independent pieces of work); no number depends on it.
     ///
     /// # Errors
     /// [`Error::NotFinite`] as soon as a loss or gradient norm is not finite: nothing of that update is stored.
-    pub fn fit(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
-        // The whole loop runs on a thread of the pool, so that this thread works too where others help.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().map_err(Error::Threads)?;
+    pub fn fit(&mut self, threads: NonZeroUsize, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(Error::Threads)?;
+        // The whole loop runs inside, so that its own thread takes part in the work it gives out.
         pool.install(|| self.run(observer, stop))
     }
 
     fn run(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let run = self.config.run.clone();
         let mut host = HostBatch::new(&self.data.dataset, self.config.data.batch_size);
-        let mut batch = Batch::upload(&host, &self.data.problem, &self.data.device)?;
+        let mut batch = Batch::upload(&host, &self.data.problem, &self.device)?;
         while self.step < run.steps {
             if stop.load(Ordering::Relaxed) {
                 self.store()?;
@@ -191,7 +226,7 @@ impl Trainer {
     fn update(&mut self, host: &mut HostBatch, batch: &mut Batch) -> Result<Metrics> {
         let _span = trace_span!("update").entered();
         trace_span!("sample").in_scope(|| self.sampler.fill(&self.data.dataset, host));
-        trace_span!("upload").in_scope(|| batch.refill(host, &self.data.problem, &self.data.device))?;
+        trace_span!("upload").in_scope(|| batch.refill(host, &self.data.problem, &self.device))?;
         self.learner.update(batch, self.step + 1)
     }
 
@@ -223,7 +258,7 @@ impl Trainer {
         let name = format!("checkpoint of step {}", self.step);
         let mut file = TensorFile { name, meta: String::new(), tensors: BTreeMap::new() };
         self.learner.save(&mut file)?;
-        self.data.golden.save(&self.learner, &self.data.problem, &self.data.device, &mut file)?;
+        self.golden.save(&self.learner, &self.data.problem, &self.device, &mut file)?;
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
             omiga_version: env!("CARGO_PKG_VERSION").into(),
@@ -241,9 +276,9 @@ impl Trainer {
     }
 }
 
-impl Prepared {
-    fn new(config: &Config, dataset: Dataset) -> Result<Self> {
-        let device = device::parse(&config.run.device)?;
+impl Shared {
+    fn new(config: &Config, dataset: Dataset, seeds: &[u64]) -> Result<Self> {
+        device::parse(&config.run.device)?;
         let card = dataset.card();
         let dataset_ref = DatasetRef {
             file: card.file.clone(),
@@ -251,16 +286,28 @@ impl Prepared {
             transitions: dataset.len() as u64,
             return_mean: card.returns.mean,
         };
-        let golden = GoldenInputs::sample(&dataset, config.run.golden, config.run.seed);
+        let golden = seeds.iter().map(|seed| GoldenInputs::sample(&dataset, config.run.golden, *seed)).collect();
         let transform = choose_transform(config.data.transform, &dataset)?;
         let dataset = dataset.transformed(&transform)?;
         let problem = Problem::of(&dataset, transform, config.network.hidden);
-        Ok(Self { problem, dataset, dataset_ref, golden, device })
+        Ok(Self { data: Arc::new(Prepared { problem, dataset, dataset_ref }), golden })
     }
 }
 
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
+impl Newest {
+    fn read(config: &Config, dataset: &Dataset, out: &Path) -> Result<Self> {
+        let folder = RunFolder::open(out);
+        let checkpoint = folder.newest()?;
+        if let Some(Checkpoint { meta, .. }) = &checkpoint {
+            let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
+            require_same(&stored, config, meta.step)?;
+            if dataset.sha256() != meta.dataset.sha256 {
+                let (expected, found) = (meta.dataset.sha256.clone(), dataset.sha256().to_owned());
+                return Err(Error::Resume { field: "the dataset's sha256".into(), expected, found });
+            }
+        }
+        Ok(Self { folder, checkpoint })
+    }
 }
 
 /// The transform that a choice means for this dataset.
