@@ -14,6 +14,7 @@ mod hostile;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod paper_data;
+mod profile;
 mod refusal;
 mod resume;
 mod signed;

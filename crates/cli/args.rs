@@ -28,7 +28,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Learn policies from a dataset
     #[command(after_help = "Example: omiga train --data spread.hdf5 --out runs/spread --set omiga.alpha=0.1\n\
-                            Continue: omiga train --data spread.hdf5 --out runs/spread --resume")]
+                            Continue: omiga train --data spread.hdf5 --out runs/spread --resume\n\
+                            Profile: omiga train --data spread.hdf5 --out runs/profile --steps 220 --profile")]
     Train(TrainArgs),
     /// Play episodes with exported policies and compare their returns
     #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random")]
@@ -122,6 +123,13 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest checkpoint, with the configuration stored there
     #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "algo", "seed"])]
     pub resume: bool,
+    /// Record where the time of N updates goes, after 20 of warm-up: trace.json in --out for ui.perfetto.dev, and a
+    /// table; 200 updates if N is left out
+    #[arg(
+        long, value_name = "N", num_args = 0..=1, default_missing_value = "200", conflicts_with = "seeds",
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    pub profile: Option<u32>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

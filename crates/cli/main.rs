@@ -6,6 +6,7 @@ mod engines;
 mod evaluate;
 mod output;
 mod preset;
+mod profile;
 mod progress;
 mod signer;
 

@@ -21,6 +21,7 @@ use crate::args::TrainArgs;
 use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, say, say_json};
 use crate::preset;
+use crate::profile::Profile;
 use crate::progress::Progress;
 
 /// Seed of the episodes of evaluations during training; other than `omiga eval`'s, so that the best checkpoint is not
@@ -64,7 +65,7 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
         watched.push((trainer, Watcher::new(args, &config, &task, *seed)?));
     }
     for (trainer, watcher) in &mut watched {
-        watcher.start(trainer);
+        watcher.start(trainer, args)?;
     }
     let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let threads = if args.threads.is_some() { threads } else { threads.min(MAX_THREADS) };
@@ -72,7 +73,8 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     let results = fit_all(&mut watched, threads, &*stop_on_signal()?);
     let mut reports = Vec::new();
     let mut first_error = None;
-    for (((trainer, watcher), (seed, out)), result) in watched.into_iter().zip(runs).zip(results) {
+    for (((trainer, mut watcher), (seed, out)), result) in watched.into_iter().zip(runs).zip(results) {
+        watcher.end_profile();
         let best = watcher.best;
         drop(watcher);
         match result {
@@ -225,6 +227,7 @@ struct Watcher {
     env: Option<Box<dyn MultiAgentEnv>>,
     episodes: u32,
     progress: Progress,
+    profile: Option<Profile>,
     best: Option<f64>,
 }
 
@@ -233,19 +236,36 @@ impl Watcher {
     fn new(args: &TrainArgs, config: &Config, task: &TaskSpec, seed: Option<u64>) -> Result<Self> {
         let env = environment(args, task)?;
         let episodes = u32::try_from(config.run.eval_episodes).context("run.eval_episodes is too large")?;
-        Ok(Self { env, episodes, progress: Progress::new(config.run.steps, seed), best: None })
+        Ok(Self { env, episodes, progress: Progress::new(config.run.steps, seed), profile: None, best: None })
     }
 
     /// Take over where the run stands.
-    fn start(&mut self, trainer: &Trainer) {
+    fn start(&mut self, trainer: &Trainer, args: &TrainArgs) -> Result<()> {
         self.progress.start(trainer.step());
         self.best = trainer.best();
+        self.profile = args.profile.map(|updates| Profile::start(updates, &args.out)).transpose()?;
+        Ok(())
+    }
+
+    /// If the run was over before all that was to be recorded.
+    fn end_profile(&mut self) {
+        if let Some(shown) = self.profile.as_mut().and_then(Profile::finish) {
+            self.show(shown);
+        }
+    }
+
+    /// A profile that cannot be had is no reason to stop a run.
+    fn show(&self, profile: Result<String>) {
+        self.progress.line(&profile.unwrap_or_else(|error| format!("no profile: {error:#}")));
     }
 }
 
 impl Observer for Watcher {
     fn progress(&mut self, step: u64, steps: u64, metrics: &Metrics) {
         self.progress.update(step, steps, metrics);
+        if let Some(shown) = self.profile.as_mut().and_then(Profile::update) {
+            self.show(shown);
+        }
     }
 
     fn evaluate(
