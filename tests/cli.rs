@@ -1,5 +1,6 @@
 //! What every command does with tiny data.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
@@ -163,6 +164,37 @@ fn equal_seeds_give_equal_files() {
         let out = format!("by-{threads}");
         program.done(&format!("train --data data.hdf5 --out {out} --steps 30 --seed 5 --threads {threads} {SMALL}"));
         assert!(program.files(&out) == run);
+    }
+}
+
+/// Several seeds at once are the runs of each alone, byte for byte, also when they are stopped and go on.
+#[test]
+fn seeds_at_once_equal_single_runs() {
+    let program = Program::with_data("spread");
+    let small = format!("--data data.hdf5 {SMALL}");
+    let alone: Vec<_> = [3, 4, 5]
+        .map(|seed| {
+            program.done(&format!("train {small} --seed {seed} --steps 40 --out alone-{seed}"));
+            program.files(&format!("alone-{seed}"))
+        })
+        .into();
+    let together = || [3, 4, 5].map(|seed| program.files(&format!("many/seed-{seed}"))).to_vec();
+    let report = program.done(&format!("train {small} --seeds 3..6 --threads 2 --steps 40 --out many --json")).json();
+    assert!(together() == alone);
+    let seeds: Vec<_> = report["runs"].as_array().unwrap().iter().map(|run| run["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, [3, 4, 5]);
+
+    let program = Program::with_data("spread");
+    program.done(&format!("train {small} --seeds 3..6 --steps 20 --out many"));
+    fs::remove_dir_all(program.path("many/seed-4")).unwrap();
+    program.done("train --data data.hdf5 --seeds 3..6 --steps 40 --out many --resume");
+    let again = [3, 4, 5].map(|seed| program.files(&format!("many/seed-{seed}")));
+    let final_of = |files: &BTreeMap<String, Vec<u8>>| files["last.safetensors"].clone();
+    assert_eq!(again.iter().map(final_of).collect::<Vec<_>>(), alone.iter().map(final_of).collect::<Vec<_>>());
+
+    for wrong in ["5..5", "7", "a..b", "3..2"] {
+        let run = program.run(&format!("train --data data.hdf5 --out x --seeds {wrong}")).expect(2);
+        assert!(run.stderr.contains("expected A..B"), "{run:?}");
     }
 }
 

@@ -97,8 +97,7 @@ impl Program {
         self.wrap(Command::new(env!("CARGO_BIN_EXE_omiga")), words)
     }
 
-    /// Some program with these words, run as [`Self::command`] is: in the folder, with one thread (two spin), and
-    /// without ONNX Runtime.
+    /// Some program with these words, run as [`Self::command`] is: in the folder and without ONNX Runtime.
     pub fn wrap(&self, mut command: Command, words: &str) -> Command {
         command.args(words.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("ORT_DYLIB_PATH");
