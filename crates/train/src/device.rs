@@ -14,11 +14,15 @@ pub fn parse(name: &str) -> Result<Device> {
         None if name == "cpu" => Ok(Device::Cpu),
         None if name == "cuda" => parse("cuda:0"),
         Some(("cuda", index)) => {
-            let index = index.parse().map_err(|_| wrong("expected `cuda:N` with a number".into()))?;
+            // The driver takes 32 bits, and more would be cut off without a word.
+            let index: u16 = index.parse().map_err(|_| wrong("expected `cuda:N` with a small number".into()))?;
             if !cfg!(feature = "cuda") {
                 return Err(wrong("this build has no CUDA; build with `--features cuda` or use `cpu`".into()));
             }
-            Device::new_cuda(index).map_err(|e| wrong(e.to_string()))
+            Device::new_cuda(index.into()).map_err(|e| {
+                let e = if let candle_core::Error::WithBacktrace { inner, .. } = e { *inner } else { e };
+                wrong(format!("{e}; `nvidia-smi` lists the GPUs, `cpu` needs none"))
+            })
         }
         _ => Err(wrong("expected `cpu` or `cuda:N`".into())),
     }
@@ -31,9 +35,17 @@ mod tests {
     #[test]
     fn unknown_devices_are_refused() {
         assert!(parse("cpu").unwrap().is_cpu());
-        for name in ["gpu", "cuda:x", "cpu:0", ""] {
+        for name in ["gpu", "cuda:x", "cuda:4294967296", "cpu:0", ""] {
             assert!(matches!(parse(name), Err(Error::Device { .. })), "{name}");
         }
+    }
+
+    /// Whether or not this machine has a driver and GPUs.
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn a_gpu_that_is_not_there_is_refused() {
+        let Err(Error::Device { device, reason }) = parse("cuda:4096") else { panic!("there are 4097 GPUs") };
+        assert!(device == "cuda:4096" && reason.ends_with("`cpu` needs none"), "{device}: {reason}");
     }
 
     #[cfg(not(feature = "cuda"))]
