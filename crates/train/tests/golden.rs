@@ -11,17 +11,19 @@
     reason = "a test may fail, and says what it measured also when it passes"
 )]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use omiga_format::{ActionSpace, ActorHead, ActorSpec, HostTensor, ObsTransform, TaskSpec, TensorFile};
+use omiga_train::Problem;
 use omiga_train::algo::Learner;
 use omiga_train::batch::{Batch, Columns};
 use omiga_train::config::Config;
 use omiga_train::nn::{Networks, Policy};
-use omiga_train::{Problem, device};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -92,45 +94,39 @@ struct Golden {
 }
 
 /// What runs the networks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Engine {
     /// What training takes on the CPU: hand-written code.
     Host,
     /// Candle's operations on the CPU.
     Candle,
-    /// The first GPU.
-    Cuda,
+    /// Candle's operations on a GPU.
+    Gpu(Device),
 }
 
 impl Engine {
-    /// Those of this build and machine.
-    fn all() -> Vec<Self> {
-        let gpu = cfg!(feature = "cuda") && device::parse("cuda:0").is_ok();
-        [Self::Host, Self::Candle].into_iter().chain(gpu.then_some(Self::Cuda)).collect()
-    }
-
-    fn device(self) -> Device {
+    fn device(&self) -> &Device {
         match self {
-            Self::Host | Self::Candle => Device::Cpu,
-            Self::Cuda => device::parse("cuda:0").unwrap(),
+            Self::Host | Self::Candle => &Device::Cpu,
+            Self::Gpu(device) => device,
         }
     }
 
-    fn networks(self, dtype: DType) -> Networks {
+    fn networks(&self, dtype: DType) -> Networks {
         match self {
             Self::Candle => Networks::on_candle(dtype, &Device::Cpu),
-            Self::Host | Self::Cuda => Networks::new(dtype, &self.device()),
+            Self::Host | Self::Gpu(_) => Networks::new(dtype, self.device()),
         }
     }
 }
 
 impl Golden {
-    fn read(json: &Path, engine: Engine) -> Self {
+    fn read(json: &Path, engine: &Engine) -> Self {
         let case: Case = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
         let bytes = std::fs::read(json.with_extension("safetensors")).unwrap();
         let file = TensorFile::parse(&case.case, &bytes).unwrap();
         let dtype = if case.dtype == "torch.float64" { DType::F64 } else { DType::F32 };
-        Self { case, file, dtype, engine, device: engine.device() }
+        Self { case, file, dtype, engine: engine.clone(), device: engine.device().clone() }
     }
 
     fn host(&self, name: &str) -> &HostTensor {
@@ -239,7 +235,7 @@ fn tensor_difference(found: &[f64], expected: &[f64]) -> f64 {
     found.iter().zip(expected).fold(0.0_f64, |m, (f, e)| m.max((f - e).abs())) / scale.max(1e-300)
 }
 
-fn check(json: &Path, engine: Engine) {
+fn check(json: &Path, engine: &Engine) {
     let golden = Golden::read(json, engine);
     let (step_limit, final_limit) = if golden.dtype == DType::F64 { (1e-8, 1e-7) } else { (1e-4, 1e-3) };
     let mut learner = golden.learner();
@@ -326,9 +322,11 @@ fn cases_in(folder: &Path) -> Vec<PathBuf> {
 fn official_numbers() {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/omiga");
     let more = std::env::var_os("OMIGA_GOLDEN_DIR").map(PathBuf::from);
+    let gpu = support::gpu("golden").map(|(_, gpu)| Engine::Gpu(gpu));
+    let engines: Vec<_> = [Engine::Host, Engine::Candle].into_iter().chain(gpu).collect();
     for folder in [Some(ours), more].into_iter().flatten() {
         for case in cases_in(&folder) {
-            Engine::all().into_iter().for_each(|engine| check(&case, engine));
+            engines.iter().for_each(|engine| check(&case, engine));
         }
     }
 }
