@@ -1,10 +1,11 @@
 # Every target does its own set-up; nothing but Rust, a C compiler and Python 3 with pip is needed.
 # Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED DEVICE OUT (see scripts/train.sh); of
-# `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh).
+# `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
+# CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: help train test check fmt clippy doc interop setup bench-runtime bench-train install clean
+.PHONY: help train test check fmt clippy doc interop setup bench-runtime bench-train cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -39,6 +40,12 @@ bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000"
 
 bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--task hopper-3x1 --rounds 1" for a short run
 	@scripts/bench_train.sh $(BENCH)
+
+cuda: ## Build for NVIDIA GPUs, here with or without one: target/cuda/release/omiga (15 minutes the first time)
+	@scripts/cuda.sh build
+
+cuda-test: ## Tests of the trainer in that build, on the CPU and on the GPU if there is one; DEVICE=cuda:1 for another
+	@scripts/cuda.sh test
 
 install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR
 	@scripts/install.sh

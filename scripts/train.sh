@@ -31,10 +31,13 @@ case $ALGO in
 esac
 [[ -z $DATA || -f $DATA ]] || fail "no file \`$DATA\`"
 
-features=()
-[[ $DEVICE == cpu ]] || features=(--features cuda)
-cargo build --release "${features[@]}"
-omiga=${CARGO_TARGET_DIR:-target}/release/omiga
+if [[ $DEVICE == cpu ]]; then
+    cargo build --release
+    omiga=${CARGO_TARGET_DIR:-target}/release/omiga
+else
+    scripts/cuda.sh build
+    omiga=${CARGO_TARGET_DIR:-target}/cuda/release/omiga
+fi
 
 mkdir -p "$OUT"
 if [[ -z $DATA ]]; then
