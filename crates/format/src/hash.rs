@@ -6,7 +6,7 @@ mod file;
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "fs")]
-pub use file::of_file;
+pub use file::{of_file, of_reader};
 
 /// Digits of a hash.
 pub(crate) const HEX_LEN: usize = 64;

@@ -1,7 +1,7 @@
 //! The hash of a file that need not fit into memory.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -13,13 +13,23 @@ use crate::{Result, atomic};
 /// # Errors
 /// [`crate::Error::Io`].
 pub fn of_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(atomic::io("cannot read", path))?;
+    let file = File::open(path).map_err(atomic::io("cannot read", path))?;
+    of_reader(file).map_err(atomic::io("cannot read", path))
+}
+
+/// Hash of all that `reader` gives, read in pieces.
+///
+/// # Errors
+/// Those of `reader`.
+pub fn of_reader(mut reader: impl Read) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
+    let mut piece = vec![0; 1 << 17];
     loop {
-        match file.read(&mut piece).map_err(atomic::io("cannot read", path))? {
-            0 => return Ok(super::hex(&hasher.finalize())),
-            n => hasher.update(&piece[..n]),
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(super::hex(&hasher.finalize())),
+            Ok(n) => hasher.update(&piece[..n]),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
     }
 }
