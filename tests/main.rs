@@ -18,4 +18,5 @@ mod profile;
 mod refusal;
 mod resume;
 mod signed;
+mod storage;
 mod tidy;

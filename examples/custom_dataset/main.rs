@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     // 2. Reading checks everything again. The card is the place to find mistakes in units and signs.
     let config = Config::from_parts(&[], &["run.algorithm=bc", "run.steps=300"].map(str::to_owned))?;
     let dataset = Dataset::load(&data, &config.data.load_options())?;
-    println!("{}", dataset.card());
+    println!("{}", dataset.card()?);
 
     // 3. Train and export, as in `end_to_end`.
     Trainer::new(config, dataset, &run)?.fit(NonZeroUsize::MIN, &mut Quiet, &AtomicBool::new(false))?;

@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     let mut operators = Operators::new(plant.task().clone());
     let data = folder.join("tanks.hdf5");
     collect(&mut plant, &mut operators, &data)?;
-    println!("{}", Dataset::load(&data, &LoadOptions::default())?.card());
+    println!("{}", Dataset::load(&data, &LoadOptions::default())?.card()?);
 
     judge("operators", &mut plant, &mut operators)?;
     for algorithm in ["bc", "omiga"] {

@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     let mut env = make_env("spread")?;
     collect(&mut *env, &data)?;
     let dataset = Dataset::load(&data, &LoadOptions::default())?;
-    let card = dataset.card();
+    let card = dataset.card()?;
     println!("dataset: {} transitions, mean return {:.2}", card.transitions, card.returns.mean);
 
     // 2. Train. Each setting has the paper's value unless it is named here: alpha has the scale of the advantages, and

@@ -1,7 +1,7 @@
 //! Behaviour policies to a dataset.
 
 use anyhow::{Context, Result};
-use omiga_dataset::{Dataset, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
+use omiga_dataset::{Card, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
 use omiga_env::{JointAction, Transition, behaviour_policy, episode_seed, make_env, rollout};
 
 use crate::Verdict;
@@ -18,7 +18,7 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
         rollout(&mut *env, &mut *policy, episode_seed(args.seed, episode), &mut record)?;
     }
     writer.finish(&args.out)?;
-    let card = Dataset::load(&args.out, &LoadOptions::default()).context("cannot read back what was written")?.card();
+    let card = Card::read(&args.out, &LoadOptions::default()).context("cannot read back what was written")?;
     if args.json {
         say_json(&card)?;
     } else {

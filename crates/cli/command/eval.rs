@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use omiga_dataset::Dataset;
+use omiga_dataset::Card;
 use omiga_env::{MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, evaluate, make_env, task_names};
 use omiga_format::{Bundle, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
@@ -97,7 +97,7 @@ fn require_same_task(name: &str, bundle: &TaskSpec, env: &TaskSpec) -> Result<()
 }
 
 fn dataset_row(path: &Path) -> Result<Row> {
-    let card = Dataset::load(path, &omiga_dataset::LoadOptions::default())?.card();
+    let card = Card::read(path, &omiga_dataset::LoadOptions::default())?;
     let half = Z95 * card.returns.std / (card.episodes as f64).sqrt();
     Ok(Row {
         name: "dataset".into(),

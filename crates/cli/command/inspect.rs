@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use omiga_dataset::{Dataset, LoadOptions};
+use omiga_dataset::{Card, LoadOptions};
 use omiga_format::onnx::Model;
 use omiga_format::{
     Bundle, Checkpoint, CheckpointMeta, DatasetRef, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic,
@@ -45,7 +45,7 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
 }
 
 fn dataset(path: &Path, json: bool) -> Result<Verdict> {
-    let card = Dataset::load(path, &LoadOptions::default())?.card();
+    let card = Card::read(path, &LoadOptions::default())?;
     if json {
         say_json(&card)?
     } else {

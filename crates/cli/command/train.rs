@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use omiga_dataset::Dataset;
+use omiga_dataset::{Dataset, Storage};
 use omiga_env::{MultiAgentEnv, evaluate, make_env, task_names};
 use omiga_format::{Checkpoint, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
@@ -155,12 +155,12 @@ fn prepare(args: &TrainArgs, folders: &[(Option<u64>, PathBuf)]) -> Result<(Conf
             format!("cannot resume: cannot read `{}`; is --out the folder of a run?", path.display())
         })?;
         let config = Config::from_parts(&[(&path.display().to_string(), &text)], &settings(args))?;
-        let dataset = Dataset::load(&args.data, &config.data.load_options())?;
+        let dataset = load(args, &config)?;
         return Ok((config, dataset));
     }
     // How the file is read depends on its task's preset, so the task comes first.
-    let probe = Dataset::load(&args.data, &omiga_dataset::LoadOptions::default())?;
-    let task = args.task.as_deref().unwrap_or(&probe.task().name).to_owned();
+    let outline = Dataset::outline(&args.data)?;
+    let task = args.task.as_deref().unwrap_or(&outline.task).to_owned();
     let preset = preset::of_task(&task).filter(|_| !args.no_preset).unwrap_or_default();
     let (origin, file) = match &args.config {
         Some(path) => {
@@ -170,13 +170,25 @@ fn prepare(args: &TrainArgs, folders: &[(Option<u64>, PathBuf)]) -> Result<(Conf
         None => (String::new(), String::new()),
     };
     let config = Config::from_parts(&[(&format!("preset `{task}`"), preset), (&origin, &file)], &settings(args))?;
-    let config = config.resolve(probe.is_discrete());
-    let options = config.data.load_options();
-    let dataset = match options == omiga_dataset::LoadOptions::default() {
-        true => probe,
-        false => Dataset::load(&args.data, &options)?,
-    };
+    let config = config.resolve(outline.discrete);
+    let dataset = load(args, &config)?;
     Ok((config, dataset))
+}
+
+/// The dataset, kept where the configuration says.
+fn load(args: &TrainArgs, config: &Config) -> Result<Dataset> {
+    let storage = config.data.storage(&args.out);
+    let read = || Dataset::load_to(&args.data, None, &config.data.load_options(), &storage);
+    let Storage::Disk { folder } = &storage else { return Ok(read()?) };
+    // Unless another is named the scratch file lies in the run's folder, which a new run does not have yet.
+    let is_new = !folder.exists();
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    let dataset = read();
+    if is_new && dataset.is_err() {
+        // The error is what matters; an empty folder is only untidy.
+        drop(fs::remove_dir(folder));
+    }
+    Ok(dataset?)
 }
 
 /// `--set` and its short forms, the latter last.

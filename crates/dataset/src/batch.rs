@@ -1,14 +1,13 @@
 //! A batch of transitions on the host.
 
-use crate::Dataset;
-use crate::actions::ActionColumn;
+use crate::{Dataset, Result};
 
 /// A batch of transitions, allocated once and filled again and again. All arrays are row-major.
 ///
 /// # Shapes
 /// B = `size`, N agents, O = [`Dataset::obs_dim`], S = [`Dataset::state_dim`] (all agents' states together),
 /// A = [`Dataset::action_dim`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostBatch {
     /// Number of transitions B.
     pub size: usize,
@@ -34,6 +33,20 @@ pub struct HostBatch {
     pub alive: Vec<u8>,
     /// 1 for each agent alive after the step [B, N]; empty if the dataset does not say.
     pub next_alive: Vec<u8>,
+    pub(crate) room: Room,
+}
+
+/// Where rows from disk are taken apart; no part of what a batch is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Room {
+    pub bytes: Vec<u8>,
+    pub vector: Vec<f32>,
+}
+
+impl PartialEq for Room {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl HostBatch {
@@ -57,41 +70,21 @@ impl HostBatch {
             action_mask: vec![0; if dataset.has_action_mask() { size * n * a } else { 0 }],
             next_alive: alive.clone(),
             alive,
+            room: dataset.rows.room(&dataset.about.obs),
         }
     }
 
     /// Copy transition `transition` of `dataset` into place `slot`.
     ///
+    /// # Errors
+    /// [`crate::Error::Scratch`] when rows are on disk and cannot be read.
+    ///
     /// # Panics
     /// When there is no such transition or slot, or the batch was made for another dataset.
-    pub fn set(&mut self, slot: usize, dataset: &Dataset, transition: usize) {
+    pub fn set(&mut self, slot: usize, dataset: &Dataset, transition: usize) -> Result<()> {
         let row = dataset.row_of(transition);
-        let next = row + 1;
-        let n = dataset.n_agents();
-        copy(&mut self.obs, slot, &dataset.obs.values, row, n * dataset.obs.dim);
-        copy(&mut self.next_obs, slot, &dataset.obs.values, next, n * dataset.obs.dim);
-        if let Some(state) = &dataset.state {
-            copy(&mut self.state, slot, &state.values, row, state.width);
-            copy(&mut self.next_state, slot, &state.values, next, state.width);
-        }
-        match &dataset.actions {
-            ActionColumn::Continuous { dim, values } => copy(&mut self.actions, slot, values, row, n * dim),
-            ActionColumn::Discrete { choices, indices } => {
-                copy(&mut self.action_indices, slot, indices, row, n);
-                if let Some(mask) = &dataset.action_mask {
-                    copy(&mut self.action_mask, slot, mask, row, n * choices);
-                }
-            }
-        }
-        if let Some(alive) = &dataset.alive {
-            copy(&mut self.alive, slot, alive, row, n);
-            copy(&mut self.next_alive, slot, alive, next, n);
-        }
         self.rewards[slot] = dataset.rewards[row];
-        self.bootstrap[slot] = f32::from(1 - dataset.stops[next]);
+        self.bootstrap[slot] = f32::from(1 - dataset.stops[row + 1]);
+        dataset.rows.copy(&dataset.about.widths, &dataset.about.obs, row, slot, self)
     }
-}
-
-fn copy<T: Copy>(to: &mut [T], slot: usize, from: &[T], row: usize, width: usize) {
-    to[slot * width..(slot + 1) * width].copy_from_slice(&from[row * width..(row + 1) * width]);
 }

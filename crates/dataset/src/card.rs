@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
 use omiga_format::ObsTransform;
 
+use crate::dataset::About;
 use crate::stats::{Distribution, Histogram};
-use crate::{Dataset, StoredObs};
+use crate::{LoadOptions, Result, StoredObs, load};
 
 /// Fields shown in the text form.
 const SHOWN_FIELDS: usize = 12;
@@ -152,9 +154,17 @@ impl Facts {
 }
 
 impl Card {
-    pub(crate) fn of(dataset: &Dataset, field_stats: &[Distribution]) -> Self {
-        let (task, facts) = (dataset.task(), &dataset.facts);
-        let named = *dataset.obs_transform() == ObsTransform::None;
+    /// The card of a file. Its rows are gone through twice and not kept: how large it is does not matter.
+    ///
+    /// # Errors
+    /// As [`crate::Dataset::load`].
+    pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
+        load::card(path, options)
+    }
+
+    pub(crate) fn of(about: &About, sha256: &str, field_stats: &[Distribution]) -> Self {
+        let About { task, facts, widths, .. } = about;
+        let named = about.obs.transform == ObsTransform::None;
         let spec = |i: usize| task.agents.first().filter(|_| named).and_then(|a| a.obs.get(i));
         let field = |(i, values): (usize, &Distribution)| FieldCard {
             name: spec(i).map_or_else(|| i.to_string(), |f| f.name.clone()),
@@ -162,23 +172,23 @@ impl Card {
             values: *values,
         };
         Self {
-            file: dataset.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-            sha256: dataset.sha256().to_owned(),
+            file: about.file_name(),
+            sha256: sha256.to_owned(),
             task: task.name.clone(),
             rows: facts.rows as u64,
             episodes: facts.returns.len() as u64,
-            transitions: dataset.len() as u64,
-            agents: dataset.n_agents(),
-            obs_dim: dataset.obs_dim(),
+            transitions: about.transitions as u64,
+            agents: about.obs.n_agents,
+            obs_dim: about.obs.dim,
             raw_obs_dim: task.obs_dim(),
-            state_dim: dataset.state_dim(),
+            state_dim: about.state_dim(),
             state_kind: facts.state_kind,
-            action_dim: dataset.action_dim(),
-            action_kind: if dataset.is_discrete() { ActionKind::Discrete } else { ActionKind::Continuous },
-            has_action_mask: dataset.has_action_mask(),
-            has_alive: dataset.has_alive(),
+            action_dim: about.action_dim,
+            action_kind: if widths.indices > 0 { ActionKind::Discrete } else { ActionKind::Continuous },
+            has_action_mask: widths.action_mask > 0,
+            has_alive: widths.alive > 0,
             dtypes: facts.dtypes.clone(),
-            stored_obs: dataset.stored_obs(),
+            stored_obs: about.stored_obs,
             stored_obs_origin: facts.origin,
             returns: Distribution::of(&facts.returns),
             return_histogram: Histogram::of(&facts.returns),

@@ -1,57 +1,84 @@
-//! A dataset in memory.
+//! A dataset whose rows can be drawn.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use omiga_format::{MIN_STD, ObsTransform, TaskSpec};
 
-use crate::actions::ActionColumn;
 use crate::card::{Card, Facts};
-use crate::obs::ObsColumn;
-use crate::{Error, Header, LoadOptions, Result, StoredObs, load, stats};
+use crate::columns::Widths;
+use crate::identity::Identity;
+use crate::obs::Obs;
+use crate::rows::Rows;
+use crate::stats::{Distribution, Sums};
+use crate::{Error, Header, LoadOptions, Result, Storage, StoredObs, load};
 
-/// Recorded behaviour of one team: columns of f32, each held once.
+/// Recorded behaviour of one team: rows of f32, each held once.
 ///
 /// Rows are states; a transition is a row that is a step, and its next state is the row after it. Where the file's
 /// global state equals the observations bit for bit it is not held a second time.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    pub(crate) path: PathBuf,
-    pub(crate) sha256: String,
-    pub(crate) task: TaskSpec,
-    pub(crate) stored_obs: StoredObs,
-    pub(crate) obs: ObsColumn,
-    pub(crate) state: Option<StateColumn>,
-    pub(crate) actions: ActionColumn,
+    pub(crate) about: About,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) rows: Rows,
     /// Per row; what is learned from.
     pub(crate) rewards: Vec<f32>,
     /// Per row: 1 if no value is bootstrapped from it.
     pub(crate) stops: Vec<u8>,
     /// Rows that are steps, ascending.
     pub(crate) transitions: Vec<u32>,
-    pub(crate) action_mask: Option<Vec<u8>>,
-    pub(crate) alive: Option<Vec<u8>>,
-    pub(crate) facts: Facts,
 }
 
-/// Global states [rows, width] that differ from the observations.
+/// What is known about a file without its rows.
 #[derive(Clone, Debug)]
-pub(crate) struct StateColumn {
-    /// All agents' states together: N x S, or the width of one state of the whole team.
-    pub width: usize,
-    pub values: Vec<f32>,
+pub(crate) struct About {
+    pub path: PathBuf,
+    pub task: TaskSpec,
+    pub stored_obs: StoredObs,
+    pub obs: Obs,
+    /// Of what batches hold.
+    pub widths: Widths,
+    /// Commands or choices A of each agent.
+    pub action_dim: usize,
+    pub transitions: usize,
+    pub facts: Facts,
+}
+
+impl About {
+    pub fn file_name(&self) -> String {
+        self.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Width of the global state.
+    pub fn state_dim(&self) -> usize {
+        match self.widths.state {
+            0 => self.obs.n_agents * self.obs.dim,
+            width => width,
+        }
+    }
+}
+
+/// What can be told about a file without reading its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Name of the task.
+    pub task: String,
+    /// Are actions indices?
+    pub discrete: bool,
 }
 
 impl Dataset {
-    /// Read a file in OMIGA's layout. What it holds is taken from its header, or detected if it has none.
+    /// Read a file in OMIGA's layout into memory. What it holds is taken from its header, or detected if it has none.
     ///
     /// # Errors
     /// See [`Error`]: whatever is missing, damaged, of the wrong shape or type, not finite, or impossible.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
-        Self::load_as(path, None, options)
+        Self::load_to(path, None, options, &Storage::Memory)
     }
 
     /// As [`Self::load`], but `header`, if given, is believed instead of the file's own.
@@ -59,62 +86,78 @@ impl Dataset {
     /// # Errors
     /// As [`Self::load`], and [`Error::Task`] when the file does not fit `header`.
     pub fn load_as(path: &Path, header: Option<Header>, options: &LoadOptions) -> Result<Self> {
-        load::load(path, header, options)
+        Self::load_to(path, header, options, &Storage::Memory)
+    }
+
+    /// As [`Self::load_as`], with the rows kept where `storage` says.
+    ///
+    /// # Errors
+    /// As [`Self::load_as`], [`Error::Memory`] and [`Error::Scratch`].
+    pub fn load_to(path: &Path, header: Option<Header>, options: &LoadOptions, storage: &Storage) -> Result<Self> {
+        load::load(path, header, options, storage)
+    }
+
+    /// Look at a file's header and shapes, not at its rows.
+    ///
+    /// # Errors
+    /// As far as those go, as [`Self::load`].
+    pub fn outline(path: &Path) -> Result<Outline> {
+        load::outline(path)
     }
 
     /// The task: raw observations, physical actions.
     pub fn task(&self) -> &TaskSpec {
-        &self.task
+        &self.about.task
     }
 
     /// What the file's observations had gone through (not what [`Self::transformed`] did).
     pub fn stored_obs(&self) -> StoredObs {
-        self.stored_obs
+        self.about.stored_obs
     }
 
     /// What takes raw observations to the ones that batches hold.
     pub fn obs_transform(&self) -> &ObsTransform {
-        &self.obs.transform
+        &self.about.obs.transform
     }
 
     /// Number of agents N.
     pub fn n_agents(&self) -> usize {
-        self.obs.n_agents
+        self.about.obs.n_agents
     }
 
     /// Width O of the observations that batches hold.
     pub fn obs_dim(&self) -> usize {
-        self.obs.dim
+        self.about.obs.dim
     }
 
     /// Width of the global state: all agents' states together, the mixer's input.
     pub fn state_dim(&self) -> usize {
-        self.state.as_ref().map_or(self.obs.n_agents * self.obs.dim, |s| s.width)
+        self.about.state_dim()
     }
 
     /// Are the observations of all agents together the global state?
     pub fn shares_state(&self) -> bool {
-        self.state.is_none()
+        self.about.widths.state == 0
     }
 
     /// Number of commands or choices A of each agent.
     pub fn action_dim(&self) -> usize {
-        self.actions.dim()
+        self.about.action_dim
     }
 
     /// Are actions indices?
     pub fn is_discrete(&self) -> bool {
-        matches!(self.actions, ActionColumn::Discrete { .. })
+        self.about.widths.indices > 0
     }
 
     /// Does it say which actions were available?
     pub fn has_action_mask(&self) -> bool {
-        self.action_mask.is_some()
+        self.about.widths.action_mask > 0
     }
 
     /// Is some agent dead in some row?
     pub fn has_alive(&self) -> bool {
-        self.alive.is_some()
+        self.about.widths.alive > 0
     }
 
     /// Number of transitions, at least one.
@@ -125,59 +168,88 @@ impl Dataset {
 
     /// Number of complete episodes, at least one.
     pub fn episodes(&self) -> usize {
-        self.facts.returns.len()
+        self.about.facts.returns.len()
     }
 
-    /// The file's SHA-256.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
+    /// The file's name.
+    pub fn file_name(&self) -> String {
+        self.about.file_name()
     }
 
-    /// Bytes that the columns take in memory.
+    /// Mean undiscounted return of the complete episodes, as recorded.
+    pub fn return_mean(&self) -> f64 {
+        Distribution::of(&self.about.facts.returns).mean
+    }
+
+    /// The file's SHA-256. It is computed beside whatever is done with the dataset after loading, and waited for here.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn sha256(&self) -> Result<&str> {
+        self.identity.sha256()
+    }
+
+    /// Bytes that rows and what goes with them take in memory.
     pub fn memory_bytes(&self) -> usize {
-        let state = self.state.as_ref().map_or(0, |s| size_of_val(s.values.as_slice()));
-        let masks = [&self.action_mask, &self.alive].into_iter().flatten().map(Vec::len).sum::<usize>();
         let rows = size_of_val(self.rewards.as_slice()) + self.stops.len() + size_of_val(self.transitions.as_slice());
-        self.obs.bytes() + state + self.actions.bytes() + masks + rows
+        self.about.obs.bytes() + self.rows.bytes() + rows
     }
 
     /// What a person should know about the data. The fields are those of the observations as batches hold them, over
-    /// all transitions and agents.
-    pub fn card(&self) -> Card {
-        Card::of(self, &self.field_stats())
+    /// all transitions and agents. For a file's card alone [`Card::read`] needs no memory for its rows.
+    ///
+    /// # Errors
+    /// As [`Self::sha256`] and [`Self::obs_stats`].
+    pub fn card(&self) -> Result<Card> {
+        Ok(Card::of(&self.about, self.sha256()?, &self.field_stats()?))
     }
 
-    fn field_stats(&self) -> Vec<stats::Distribution> {
-        stats::of_fields(&self.obs.values, self.obs.dim, self.obs.n_agents, &self.transitions)
+    fn field_stats(&self) -> Result<Vec<Distribution>> {
+        let obs = &self.about.obs;
+        let mut sums = Sums::new(obs.dim);
+        self.rows.each_obs(obs, &self.transitions, |x| sums.see(x))?;
+        let mut squares = sums.squares();
+        self.rows.each_obs(obs, &self.transitions, |x| squares.see(x))?;
+        Ok(squares.fields())
     }
 
     /// Mean and standard deviation (ddof 0) of each field of the observations that batches hold, over all transitions
     /// and agents. A field that (almost) never changes gets the standard deviation 1: dividing by it is harmless.
-    pub fn obs_stats(&self) -> (Vec<f32>, Vec<f32>) {
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when rows are on disk and cannot be read.
+    pub fn obs_stats(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let safe = |std: f32| if std < MIN_STD { 1.0 } else { std };
-        self.field_stats().iter().map(|f| (f.mean as f32, safe(f.std as f32))).unzip()
+        Ok(self.field_stats()?.iter().map(|f| (f.mean as f32, safe(f.std as f32))).unzip())
     }
 
-    /// Put all observations through `transform` once. A global state that is the observations follows them.
+    /// Put all observations through `transform` once: at once in memory, on disk whenever they are read. A global state
+    /// that is the observations follows them.
     ///
     /// # Errors
     /// [`Error::Transformed`] when they went through another one already (the same one changes nothing);
     /// [`omiga_format::Error::Manifest`] when its statistics do not fit.
-    pub fn transformed(self, transform: &ObsTransform) -> Result<Self> {
-        if *transform == self.obs.transform {
+    pub fn transformed(mut self, transform: &ObsTransform) -> Result<Self> {
+        let obs = &mut self.about.obs;
+        if *transform == obs.transform {
             return Ok(self);
         }
-        if self.obs.transform != ObsTransform::None {
+        if obs.transform != ObsTransform::None {
             let name = |t: &ObsTransform| match t {
                 ObsTransform::None => "`none`".to_owned(),
                 ObsTransform::Standardise { with_id } => format!("`standardise` with_id = {with_id}"),
                 ObsTransform::Dataset { .. } => "`dataset` statistics".to_owned(),
             };
-            let (found, asked) = (name(&self.obs.transform), name(transform));
-            return Err(Error::Transformed { path: self.path, found, asked });
+            let (found, asked) = (name(&obs.transform), name(transform));
+            return Err(Error::Transformed { path: self.about.path, found, asked });
         }
-        transform.validate(self.obs.dim)?;
-        Ok(Self { obs: self.obs.apply(transform), ..self })
+        transform.validate(obs.dim)?;
+        match self.rows.in_memory() {
+            Some(columns) => obs.apply(&mut columns.obs, transform),
+            None => obs.defer(transform),
+        }
+        self.about.widths.obs = obs.n_agents * obs.dim;
+        Ok(self)
     }
 
     /// The raw observation of `agent` in `row`: as the policy will see it, before any transform. Exact up to rounding,
@@ -186,20 +258,25 @@ impl Dataset {
     /// # Shapes
     /// `out` holds the task's observation width.
     ///
+    /// # Errors
+    /// [`Error::Scratch`] when rows are on disk and cannot be read.
+    ///
     /// # Panics
     /// When there is no such row or agent, or `out` has another width.
-    pub fn raw_obs(&self, row: usize, agent: usize, out: &mut [f32]) {
-        self.obs.raw(row, agent, out);
+    pub fn raw_obs(&self, row: usize, agent: usize, out: &mut [f32]) -> Result<()> {
+        self.rows.raw_obs(&self.about.obs, row, agent, out)
     }
 
     /// The available actions of `agent` in `row`, `[A]` of 0 or 1, if the dataset says.
     ///
+    /// # Errors
+    /// [`Error::Scratch`] when rows are on disk and cannot be read.
+    ///
     /// # Panics
     /// When there is no such row or agent.
-    pub fn action_mask(&self, row: usize, agent: usize) -> Option<&[u8]> {
-        let a = self.action_dim();
-        let start = (row * self.n_agents() + agent) * a;
-        self.action_mask.as_ref().map(|mask| &mask[start..start + a])
+    pub fn action_mask(&self, row: usize, agent: usize) -> Result<Option<Vec<u8>>> {
+        let mask = || self.rows.action_mask(self.n_agents(), self.action_dim(), row, agent);
+        self.has_action_mask().then(mask).transpose()
     }
 
     /// `k` different rows that are steps (or all, if there are fewer), ascending.

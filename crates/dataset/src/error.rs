@@ -168,6 +168,26 @@ pub enum Error {
         /// What was asked for.
         asked: String,
     },
+    /// More than can be held in memory.
+    #[error("`{path}`: cannot have {bytes} bytes of memory for its rows; keep them on disk instead")]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// What is needed.
+        bytes: u64,
+    },
+    /// Rows that cannot be kept on disk.
+    #[error("scratch file in `{folder}`: cannot {action} {bytes} bytes ({source}); name a folder with more room")]
+    Scratch {
+        /// Where it is.
+        folder: PathBuf,
+        /// `read` or `write`.
+        action: &'static str,
+        /// Bytes of the whole file.
+        bytes: u64,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A recording step that does not fit the header.
     #[error("recording: {what} is {found}, expected {expected}; check the environment")]
     Record {

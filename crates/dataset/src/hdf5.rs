@@ -1,29 +1,25 @@
 //! The one place that reads HDF5: nothing a file claims is believed before it is compared with the file's size.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use hdf5_pure::{DType, Layout};
+use hdf5_pure::{DType, FormatError, Layout};
 
-use crate::{Error, Result};
+use crate::{Error, Result, parallel, positioned};
 
 /// Largest column this program reads.
-const MAX_BYTES: u64 = 64 << 30;
+const MAX_BYTES: u64 = 1 << 40;
 /// No filter that is read here expands a byte to more than this (deflate: 1032).
 const MAX_EXPANSION: u64 = 1100;
 /// Small files may have one chunk that is mostly padding.
 const SLACK: u64 = 1 << 20;
 
+/// Bytes that one thread compares at a time.
+const STRETCH: u64 = 8 << 20;
 /// Least size of a chunk's entry in an index, its address.
 const MIN_ENTRY: u64 = 8;
-
-/// One key: its shape, its element type in the file, its values in row-major order.
-pub(crate) struct Column<T> {
-    pub shape: Vec<usize>,
-    pub dtype: String,
-    pub values: Vec<T>,
-}
 
 /// Element types that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +30,46 @@ pub(crate) enum Kind {
     Enum,
 }
 
+/// What the parser says about a key, checked against the file's size.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    pub shape: Vec<usize>,
+    pub kind: Kind,
+    pub dtype: String,
+    /// Bytes of an element in the file.
+    pub element_bytes: usize,
+    /// Rows of a chunk, if it is stored in chunks.
+    pub chunk_rows: Option<usize>,
+}
+
+impl Description {
+    /// Elements of a row.
+    pub fn width(&self) -> usize {
+        self.shape.iter().skip(1).product()
+    }
+}
+
+/// The bytes of an open file as the parser wants them.
+struct Bytes {
+    file: Arc<File>,
+    len: u64,
+}
+
+impl hdf5_pure::Source for Bytes {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), FormatError> {
+        positioned::read_exact(&self.file, bytes, offset).map_err(|e| FormatError::Source(e.to_string()))
+    }
+}
+
 /// An open HDF5 file.
 pub(crate) struct Source {
     path: PathBuf,
+    /// The same file without the parser.
+    data: Arc<File>,
     file: hdf5_pure::File,
     bytes: u64,
     keys: Vec<String>,
@@ -47,9 +80,9 @@ impl Source {
     pub fn open(path: &Path) -> Result<Self> {
         // An unreadable path is the system's error, not the parser's.
         let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-        let bytes = std::fs::File::open(path).and_then(|f| f.metadata()).map_err(io)?.len();
+        let (data, bytes) = File::open(path).and_then(|f| f.metadata().map(|m| (Arc::new(f), m.len()))).map_err(io)?;
         let (file, keys) = guard(path, "the file", || {
-            let file = hdf5_pure::File::open_streaming(path)?;
+            let file = hdf5_pure::File::from_source(Bytes { file: Arc::clone(&data), len: bytes })?;
             let keys = file.root().datasets()?;
             Ok((file, keys))
         })?;
@@ -60,7 +93,17 @@ impl Source {
             let reason = format!("{bytes} bytes, expected {end}");
             return Err(Error::Hdf5 { path: path.to_owned(), part: "the file".into(), reason });
         }
-        Ok(Self { path: path.to_owned(), file, bytes, keys })
+        Ok(Self { path: path.to_owned(), data, file, bytes, keys })
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    pub fn data(&self) -> &Arc<File> {
+        &self.data
     }
 
     /// Is there such a key?
@@ -93,7 +136,7 @@ impl Source {
     }
 
     /// Shape and kind of a key, checked against the file's size.
-    pub fn describe(&self, key: &str) -> Result<(Vec<usize>, Kind, String)> {
+    pub fn describe(&self, key: &str) -> Result<Description> {
         let (shape, chunk, dtype, width) = guard(&self.path, &format!("`{key}`"), || {
             let dataset = self.file.dataset(key)?;
             let chunk = match dataset.layout()? {
@@ -125,44 +168,38 @@ impl Source {
         if !chunk.is_empty() && slots > self.bytes / MIN_ENTRY {
             return Err(self.damaged(key, format!("{slots} chunks in a file of {} bytes", self.bytes)));
         }
-        // Each size is at most 64 Gi now, so it fits.
-        Ok((shape.iter().map(|d| *d as usize).collect(), kind, dtype.to_string()))
+        // Each size is at most 2^40 now, so it fits.
+        Ok(Description {
+            shape: shape.iter().map(|d| *d as usize).collect(),
+            kind,
+            dtype: dtype.to_string(),
+            element_bytes: width as usize,
+            chunk_rows: chunk.first().map(|rows| *rows as usize),
+        })
     }
 
-    /// A key of f32 or f64 elements.
-    pub fn floats(&self, key: &str) -> Result<Column<f32>> {
-        self.column(key, "f32 or f64", |k| k == Kind::Float, |d| d.read_f32())
+    /// The parser's handle of a key whose chunks all lie in the file; it keeps no decoded chunks.
+    pub fn dataset(&self, key: &str) -> Result<hdf5_pure::Dataset> {
+        self.check_chunks(key)?;
+        let cache = hdf5_pure::ChunkCacheConfig::new().with_max_bytes(0).with_max_slots(0);
+        let options = hdf5_pure::DatasetAccessProperties::new().with_chunk_cache(cache);
+        guard(&self.path, &format!("`{key}`"), || self.file.dataset_with_options(key, options))
     }
 
-    /// A key of integers.
-    pub fn integers(&self, key: &str) -> Result<Column<i64>> {
-        self.column(key, "integers", |k| k == Kind::Integer, |d| d.read_i64())
+    /// Run the parser on `key`.
+    pub fn parse<T>(&self, key: &str, run: impl FnOnce() -> Result<T, hdf5_pure::Error>) -> Result<T> {
+        guard(&self.path, &format!("`{key}`"), run)
     }
 
-    /// A key of zeros and ones of any element type.
-    pub fn flags(&self, key: &str) -> Result<Column<u8>> {
-        let any = |_| true;
-        let (shape, dtype, bytes, wrong) = if self.is_bytes(key)? {
-            let Column { shape, dtype, values } = self.column(key, "numbers", any, |d| d.read_u8())?;
-            let wrong = values.iter().position(|v| *v > 1).map(|i| (i, f32::from(values[i])));
-            (shape, dtype, values, wrong)
-        } else {
-            let Column { shape, dtype, values } = self.column(key, "numbers", any, |d| d.read_f32())?;
-            let wrong = values.iter().position(|v| *v != 0.0 && *v != 1.0).map(|i| (i, values[i]));
-            (shape, dtype, values.into_iter().map(|v| u8::from(v == 1.0)).collect(), wrong)
+    /// Where a contiguous key of `size` bytes starts; it must be all there. `None` if it is stored in another way.
+    pub fn contiguous(&self, key: &str, dataset: &hdf5_pure::Dataset, size: u64) -> Result<Option<u64>> {
+        let Layout::Contiguous { address: Some(address), size: stored } = self.parse(key, || dataset.layout())? else {
+            return Ok(None);
         };
-        let per_row = shape.iter().skip(1).product::<usize>().max(1);
-        match wrong {
-            Some((i, value)) => {
-                Err(Error::NotAFlag { path: self.path.clone(), key: key.into(), row: i / per_row, value })
-            }
-            None => Ok(Column { shape, dtype, values: bytes }),
+        if stored != size || address.checked_add(size).is_none_or(|end| end > self.bytes) {
+            return Err(self.damaged(key, format!("{stored} bytes at {address}, expected {size}")));
         }
-    }
-
-    fn is_bytes(&self, key: &str) -> Result<bool> {
-        let wide = self.describe(key)?.1 == Kind::Float;
-        Ok(!wide && guard(&self.path, &format!("`{key}`"), || self.file.dataset(key)?.element_size())? == 1)
+        Ok(Some(address))
     }
 
     /// Are two keys the same for certain, because they are stored alike down to the (compressed) bytes? Far cheaper
@@ -183,36 +220,11 @@ impl Source {
         if !same_places || !plausible {
             return Ok(false);
         }
-        let equal = || -> std::io::Result<bool> {
-            let mut files = (std::fs::File::open(&self.path)?, std::fs::File::open(&self.path)?);
-            for (a, b) in a.iter().zip(&b) {
-                if !equal_bytes(&mut files.0, a.address, &mut files.1, b.address, a.size)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        };
+        // Cut into stretches, so that threads share one large piece as well as many small ones.
+        let stretches: Vec<_> = a.iter().zip(&b).flat_map(|(a, b)| stretches_of(a, b)).collect();
         // A piece beyond the end of the file is not equal to anything; reading it properly gives the error.
-        Ok(equal().unwrap_or(false))
-    }
-
-    fn column<T>(
-        &self,
-        key: &str,
-        expected: &'static str,
-        fits: impl Fn(Kind) -> bool,
-        read: impl Fn(&hdf5_pure::Dataset) -> Result<Vec<T>, hdf5_pure::Error>,
-    ) -> Result<Column<T>> {
-        let (shape, kind, dtype) = self.describe(key)?;
-        if !fits(kind) {
-            return Err(self.element_type(key, expected, dtype));
-        }
-        self.check_chunks(key)?;
-        let values = guard(&self.path, &format!("`{key}`"), || read(&self.file.dataset(key)?))?;
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(self.damaged(key, format!("{} elements for shape {shape:?}", values.len())));
-        }
-        Ok(Column { shape, dtype, values })
+        let unequal = parallel::any(&stretches, |of_one| !equal_bytes(&self.data, of_one).unwrap_or(false));
+        Ok(!unequal)
     }
 
     /// Every chunk must lie in the file: the parser makes room for one that overlaps another before it looks.
@@ -228,7 +240,8 @@ impl Source {
         }
     }
 
-    fn damaged(&self, key: &str, reason: String) -> Error {
+    /// The error of a damaged key.
+    pub fn damaged(&self, key: &str, reason: String) -> Error {
         Error::Hdf5 { path: self.path.clone(), part: format!("`{key}`"), reason }
     }
 
@@ -290,24 +303,31 @@ fn pieces_of(dataset: &hdf5_pure::Dataset) -> Result<Option<Vec<Piece>>, hdf5_pu
     }
 }
 
-fn equal_bytes(
-    a: &mut std::fs::File,
-    a_at: u64,
-    b: &mut std::fs::File,
-    b_at: u64,
-    mut size: u64,
-) -> std::io::Result<bool> {
-    let (mut a_bytes, mut b_bytes) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    a.seek(SeekFrom::Start(a_at))?;
-    b.seek(SeekFrom::Start(b_at))?;
-    while size > 0 {
-        let n = size.min(1 << 16) as usize;
-        a.read_exact(&mut a_bytes[..n])?;
-        b.read_exact(&mut b_bytes[..n])?;
-        if a_bytes[..n] != b_bytes[..n] {
+/// Two places of a file that should hold the same bytes.
+struct Stretch {
+    a: u64,
+    b: u64,
+    size: u64,
+}
+
+fn stretches_of(a: &Piece, b: &Piece) -> impl Iterator<Item = Stretch> {
+    let (a, b, size) = (a.address, b.address, a.size);
+    let starts = (0..size.div_ceil(STRETCH)).map(|i| i * STRETCH);
+    starts.map(move |at| Stretch { a: a + at, b: b + at, size: STRETCH.min(size - at) })
+}
+
+fn equal_bytes(file: &File, stretch: &Stretch) -> std::io::Result<bool> {
+    const PIECE: usize = 1 << 17;
+    let (mut a, mut b) = (vec![0; PIECE], vec![0; PIECE]);
+    let mut at = 0;
+    while at < stretch.size {
+        let n = (stretch.size - at).min(PIECE as u64) as usize;
+        positioned::read_exact(file, &mut a[..n], stretch.a + at)?;
+        positioned::read_exact(file, &mut b[..n], stretch.b + at)?;
+        if a[..n] != b[..n] {
             return Ok(false);
         }
-        size -= n as u64;
+        at += n as u64;
     }
     Ok(true)
 }

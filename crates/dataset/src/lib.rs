@@ -2,7 +2,7 @@
 //!
 //! In: an HDF5 file in OMIGA's layout (keys `s`, `o`, `a`, `r`, `d`; optional `timeout`, `avail`, `alive`), written by
 //! h5py or by this crate. Out: batches of f32 on the host, or an [`Error`] that names key, row and agent. The three
-//! main types are [`Dataset`] (checked columns in memory), [`Sampler`] (seeded draws into a [`HostBatch`]) and
+//! main types are [`Dataset`] (checked rows), [`Sampler`] (seeded draws into a [`HostBatch`]) and
 //! [`Writer`] (episodes to a file). A [`Card`] says what a dataset holds and what was repaired in it.
 //!
 //! ```
@@ -26,10 +26,10 @@
 //! writer.finish(&path)?;
 //!
 //! let dataset = Dataset::load(&path, &LoadOptions::default())?;
-//! assert_eq!((dataset.episodes(), dataset.len(), dataset.card().returns.mean), (1, 4, 4.0));
+//! assert_eq!((dataset.episodes(), dataset.len(), dataset.card()?.returns.mean), (1, 4, 4.0));
 //! let mut sampler = Sampler::new(dataset.len(), 7, 0);
 //! let mut batch = HostBatch::new(&dataset, 32);
-//! sampler.fill(&dataset, &mut batch);
+//! sampler.fill(&dataset, &mut batch)?;
 //! assert!(batch.bootstrap.iter().all(|b| *b == 1.0)); // the clock is no termination
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -39,29 +39,39 @@
 //! The next state of a step is the row after it. `timeout` = 1 on a last state says that the clock ended the episode.
 //! `s` is [rows, N, S] or [rows, S], `o` [rows, N, O], `a` floats [rows, N, A] in [-1, 1] or integers [rows, N, 1].
 //!
-//! Deliberately absent: tensor libraries, environments, other file layouts, files that do not fit into memory.
+//! A file that does not fit into memory is loaded with [`Storage::Disk`]: the batches are the same, bit for bit.
+//!
+//! Deliberately absent: tensor libraries, environments, other file layouts.
 
 mod actions;
 mod batch;
 mod card;
+mod columns;
 mod dataset;
 mod episodes;
 mod error;
 mod hdf5;
 mod header;
+mod identity;
 mod load;
 mod obs;
 mod options;
+mod parallel;
+mod pass;
+mod positioned;
+mod rows;
 mod sampler;
+mod scratch;
 mod stats;
+mod stream;
 mod writer;
 
 pub use batch::HostBatch;
 pub use card::{ActionKind, Card, FieldCard, Origin, Repair, StateKind};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Outline};
 pub use error::{Error, Result};
 pub use header::{Header, StoredObs};
-pub use options::{Actions, LoadOptions, Rewards, Timeouts};
+pub use options::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 pub use sampler::Sampler;
 pub use stats::{Distribution, Histogram};
 pub use writer::{Ending, LastRow, StepActions, StepRow, Writer};

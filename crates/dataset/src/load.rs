@@ -1,25 +1,97 @@
 //! A file to a checked [`Dataset`].
 
 use std::path::Path;
+use std::sync::Arc;
 
-use omiga_format::{ActionSpace, TaskSpec, hash};
+use omiga_format::{ActionSpace, TaskSpec};
 
-use crate::actions::ActionColumn;
+use crate::actions::MAX_CHOICES;
 use crate::card::{Facts, Origin, Repair, StateKind};
-use crate::dataset::StateColumn;
+use crate::columns::Widths;
+use crate::dataset::{About, Outline};
 use crate::episodes::Episodes;
-use crate::hdf5::{Column, Source};
+use crate::hdf5::{Description, Kind, Source};
 use crate::header::HEADER_KEY;
-use crate::obs::ObsColumn;
-use crate::{Actions, Dataset, Error, Header, LoadOptions, Result, StoredObs};
+use crate::identity::Identity;
+use crate::obs::Obs;
+use crate::pass::{Found, Pass, same_values};
+use crate::rows::Rows;
+use crate::stats::Sums;
+use crate::stream::{Flags, Stream};
+use crate::{Actions, Card, Dataset, Error, Header, LoadOptions, Result, Storage, StoredObs};
 
 /// Most agents of a team (the limit of [`TaskSpec`]).
 const MAX_AGENTS: usize = 1024;
 /// Most scalars that a team observes: in a file without header each gets a name.
 const MAX_FIELDS: usize = 1 << 20;
+/// Flags decoded at once.
+const PIECE: usize = 1 << 16;
 
-/// Read, check and understand a file.
-pub(crate) fn load(path: &Path, header: Option<Header>, options: &LoadOptions) -> Result<Dataset> {
+/// Read, check and understand a file, and keep its rows.
+pub(crate) fn load(path: &Path, header: Option<Header>, options: &LoadOptions, storage: &Storage) -> Result<Dataset> {
+    let (source, header) = open(path, header)?;
+    let mut reading = Reading::start(path, &source, options, header)?;
+    let mut scalars = reading.scalars()?;
+    // The rows of a scratch file have their state in them or not: whether they do is decided before.
+    let mut pass = reading.pass(&scalars.transitions, *storage == Storage::Memory)?;
+    let (mut rows, found) = match storage {
+        Storage::Memory => {
+            let (mut columns, found) = pass.in_memory(reading.obs_room(pass.declared))?;
+            if found.differs {
+                pass.widths.state = pass.widths.obs;
+                columns.state = pass.states(pass.widths.state)?;
+                reading.facts.state_kind = StateKind::PerAgent;
+            }
+            (Rows::Memory(columns), found)
+        }
+        Storage::Disk { folder } => {
+            let (scratch, found) = pass.on_disk(folder)?;
+            (Rows::Disk(Arc::new(scratch)), found)
+        }
+    };
+    let widths = pass.widths;
+    let about = reading.understand(&mut scalars, widths, found)?;
+    if let Some(columns) = rows.in_memory().filter(|_| about.widths.alive == 0) {
+        columns.alive = Vec::new();
+    }
+    scalars.episodes.apply(options.rewards, &mut scalars.rewards);
+    let identity = Arc::new(Identity::of(path, source.data()));
+    let Scalars { episodes, rewards, transitions } = scalars;
+    Ok(Dataset { about, identity, rows, rewards, stops: episodes.stops(options.timeouts), transitions })
+}
+
+/// The card of a file, whose rows are not kept.
+pub(crate) fn card(path: &Path, options: &LoadOptions) -> Result<Card> {
+    let (source, header) = open(path, None)?;
+    let identity = Identity::of(path, source.data());
+    let mut reading = Reading::start(path, &source, options, header)?;
+    let mut scalars = reading.scalars()?;
+    let pass = reading.pass(&scalars.transitions, false)?;
+    let (steps, width, dim) = (&scalars.transitions, reading.n * reading.dim, reading.dim);
+    let each = |first: usize, values: &[f32], see: &mut dyn FnMut(&[f32])| {
+        let from = steps.partition_point(|step| (*step as usize) < first);
+        let to = steps.partition_point(|step| (*step as usize) < first + values.len() / width);
+        let rows = steps[from..to].iter().map(|row| &values[(*row as usize - first) * width..][..width]);
+        rows.for_each(|row| row.chunks_exact(dim).for_each(&mut *see));
+    };
+    let mut sums = Sums::new(dim);
+    let found = pass.past(|row, block| each(row, block.obs, &mut |x| sums.see(x)))?;
+    let mut squares = sums.squares();
+    pass.obs_again(|row, values| each(row, values, &mut |x| squares.see(x)))?;
+    let widths = pass.widths;
+    let about = reading.understand(&mut scalars, widths, found)?;
+    Ok(Card::of(&about, identity.sha256()?, &squares.fields()))
+}
+
+/// Header and shapes.
+pub(crate) fn outline(path: &Path) -> Result<Outline> {
+    let (source, header) = open(path, None)?;
+    let discrete = source.describe("a")?.kind == Kind::Integer;
+    Ok(Outline { task: header.map_or_else(|| plain_name(path), |h| h.task.name), discrete })
+}
+
+/// The file, and its header or the one to believe instead.
+fn open(path: &Path, header: Option<Header>) -> Result<(Source, Option<Header>)> {
     let source = Source::open(path)?;
     source.require(&["s", "o", "a", "r", "d"])?;
     let header = match header {
@@ -32,38 +104,15 @@ pub(crate) fn load(path: &Path, header: Option<Header>, options: &LoadOptions) -
             None => None,
         },
     };
-    let mut reading = Reading::start(path, &source, options)?;
-    let episodes = reading.episodes()?;
-    let transitions: Vec<u32> = episodes.steps().map(|row| row as u32).collect();
-    let mut rewards = reading.rewards(&transitions)?;
-    let choices = header.as_ref().map(|h| &h.task).filter(|t| t.is_discrete()).map(TaskSpec::action_dim);
-    let (actions, action_mask, alive) = reading.actions(&transitions, choices)?;
-    let (obs, stored_obs) = reading.obs(header.as_ref())?;
-    let state = reading.state(&obs)?;
-    let task = match header {
-        Some(header) => reading.fits(header, &actions)?,
-        None => anonymous_task(path, &obs, stored_obs, &actions),
-    };
-    task.validate()?;
-    reading.facts.returns = episodes.returns(&rewards);
-    reading.facts.lengths = episodes.list.iter().map(|e| e.steps() as f64).collect();
-    reading.facts.timeouts = episodes.list.iter().filter(|e| e.truncated).count() as u64;
-    episodes.apply(options.rewards, &mut rewards);
-    Ok(Dataset {
-        path: path.to_owned(),
-        sha256: hash::of_file(path)?,
-        task,
-        stored_obs,
-        obs,
-        state,
-        actions,
-        rewards,
-        stops: episodes.stops(options.timeouts),
-        transitions,
-        action_mask,
-        alive,
-        facts: reading.facts,
-    })
+    Ok((source, header))
+}
+
+/// What there is one of in each row.
+struct Scalars {
+    episodes: Episodes,
+    rewards: Vec<f32>,
+    /// Rows that are steps.
+    transitions: Vec<u32>,
 }
 
 /// A file being read, its keys smallest first: damage is found before the large ones are decoded.
@@ -71,17 +120,18 @@ struct Reading<'a> {
     path: &'a Path,
     source: &'a Source,
     options: &'a LoadOptions,
+    header: Option<Header>,
     rows: usize,
     n: usize,
     dim: usize,
+    /// Commands or choices, where the file or its header says.
+    action_dim: Option<usize>,
     facts: Facts,
 }
 
-type Masks = (ActionColumn, Option<Vec<u8>>, Option<Vec<u8>>);
-
 impl<'a> Reading<'a> {
-    fn start(path: &'a Path, source: &'a Source, options: &'a LoadOptions) -> Result<Self> {
-        let (shape, ..) = source.describe("o")?;
+    fn start(path: &'a Path, source: &'a Source, options: &'a LoadOptions, header: Option<Header>) -> Result<Self> {
+        let shape = source.describe("o")?.shape;
         let [rows, n, dim] = shape[..] else {
             return Err(source.shape_error("o", "[rows, agents, width]".into(), &shape));
         };
@@ -90,7 +140,20 @@ impl<'a> Reading<'a> {
             let expected = format!("1 to 2^32 - 1 rows, 1 to {MAX_AGENTS} agents, at most {MAX_FIELDS} fields a row");
             return Err(source.shape_error("o", expected, &shape));
         }
-        Ok(Self { path, source, options, rows, n, dim, facts: Facts::new(rows) })
+        Ok(Self { path, source, options, header, rows, n, dim, action_dim: None, facts: Facts::new(rows) })
+    }
+
+    fn scalars(&mut self) -> Result<Scalars> {
+        let episodes = self.episodes()?;
+        let transitions: Vec<u32> = episodes.steps().map(|row| row as u32).collect();
+        let rewards = self.rewards(&transitions)?;
+        Ok(Scalars { episodes, rewards, transitions })
+    }
+
+    /// Room for an observation that the agent's id may be appended to, if that does not take too much.
+    fn obs_room(&self, declared: Option<StoredObs>) -> usize {
+        let may_grow = declared.is_none_or(|stored| stored == StoredObs::Raw) && (2..=self.dim).contains(&self.n);
+        if may_grow { self.n * (self.dim + self.n) } else { 0 }
     }
 
     fn repaired(&mut self, what: String, count: u64) {
@@ -100,18 +163,28 @@ impl<'a> Reading<'a> {
     }
 
     /// Remember the element type of `key`, and check that it has one value a row.
-    fn per_row<T>(&mut self, key: &str, column: Column<T>) -> Result<Vec<T>> {
-        if column.shape != [self.rows] && column.shape != [self.rows, 1] {
-            return Err(self.source.shape_error(key, format!("[{}] or [{0}, 1]", self.rows), &column.shape));
+    fn per_row(&mut self, key: &str) -> Result<()> {
+        let Description { shape, dtype, .. } = self.source.describe(key)?;
+        if shape != [self.rows] && shape != [self.rows, 1] {
+            return Err(self.source.shape_error(key, format!("[{}] or [{0}, 1]", self.rows), &shape));
         }
-        self.facts.dtypes.insert(key.to_owned(), column.dtype);
-        Ok(column.values)
+        self.facts.dtypes.insert(key.to_owned(), dtype);
+        Ok(())
+    }
+
+    fn flags(&mut self, key: &str) -> Result<Vec<u8>> {
+        self.per_row(key)?;
+        let (mut stream, mut flags) = (Flags::open(self.source, key, 0..self.rows)?, vec![0; self.rows]);
+        for (i, piece) in flags.chunks_mut(PIECE).enumerate() {
+            stream.fill(i * PIECE, piece)?;
+        }
+        Ok(flags)
     }
 
     fn episodes(&mut self) -> Result<Episodes> {
-        let ends = self.per_row("d", self.source.flags("d")?)?;
+        let ends = self.flags("d")?;
         let timeout = match self.source.has("timeout") {
-            true => Some(self.per_row("timeout", self.source.flags("timeout")?)?),
+            true => Some(self.flags("timeout")?),
             false => None,
         };
         let limit = self.options.time_limit;
@@ -135,115 +208,156 @@ impl<'a> Reading<'a> {
     }
 
     fn rewards(&mut self, steps: &[u32]) -> Result<Vec<f32>> {
-        let rewards = self.per_row("r", self.source.floats("r")?)?;
+        self.per_row("r")?;
+        let mut rewards = vec![0.0; self.rows];
+        Stream::floats(self.source, "r", 0..self.rows)?.fill(&mut rewards)?;
         match steps.iter().find(|row| !rewards[**row as usize].is_finite()) {
             Some(row) => Err(self.not_finite("r", *row as usize, None)),
             None => Ok(rewards),
         }
     }
 
-    fn actions(&mut self, steps: &[u32], choices: Option<usize>) -> Result<Masks> {
+    /// What the wide columns are; shapes are checked. Whether `s` is `o` may be left to the pass, if that is cheaper.
+    fn pass<'b>(&mut self, steps: &'b [u32], may_leave: bool) -> Result<Pass<'b>>
+    where
+        'a: 'b,
+    {
+        let discrete = self.actions()?;
+        if let Some(header) = &self.header {
+            self.expect("number of agents", header.task.n_agents(), self.n)?;
+            self.expect("width of the stored observations", header.stored_obs_dim(), self.dim)?;
+        }
+        let (state, agent_state, twin) = self.state(may_leave)?;
+        let (rows, n_agents) = (self.rows, self.n);
+        let has_alive = self.source.has("alive");
+        let has_mask = discrete && self.source.has("avail");
+        let choices = self.action_dim.filter(|_| discrete).unwrap_or(MAX_CHOICES);
+        let widths = Widths {
+            obs: self.n * self.dim,
+            state,
+            actions: if discrete { 0 } else { self.n * self.action_dim.unwrap_or(0) },
+            indices: if discrete { self.n } else { 0 },
+            action_mask: if has_mask { self.n * choices } else { 0 },
+            alive: if has_alive { self.n } else { 0 },
+        };
+        let declared = self.header.as_ref().map(|h| h.stored_obs);
+        let (source, actions) = (self.source, self.options.actions);
+        let alive = has_alive;
+        Ok(Pass { source, rows, n_agents, widths, agent_state, steps, actions, choices, alive, declared, twin })
+    }
+
+    /// Shapes of `a`, `avail` and `alive`. Are actions discrete?
+    fn actions(&mut self) -> Result<bool> {
         let (rows, n, source) = (self.rows, self.n, self.source);
-        let avail = if source.has("avail") { Some(source.flags("avail")?) } else { None };
-        let alive = if source.has("alive") { Some(source.flags("alive")?) } else { None };
+        let describe = |key| source.has(key).then(|| source.describe(key)).transpose();
+        let (avail, alive, a) = (describe("avail")?, describe("alive")?, source.describe("a")?);
         if let Some(alive) = alive.as_ref().filter(|c| c.shape != [rows, n] && c.shape != [rows, n, 1]) {
             return Err(source.shape_error("alive", format!("[{rows}, {n}]"), &alive.shape));
         }
-        let widths = avail.as_ref().map(|c| (c.shape.get(2).copied().unwrap_or(0), &c.shape));
-        if let Some((width, shape)) = widths {
-            let expected = choices.unwrap_or(width).max(1);
+        let choices = self.header.as_ref().map(|h| &h.task).filter(|t| t.is_discrete()).map(TaskSpec::action_dim);
+        let width = avail.as_ref().map(|c| (c.shape.get(2).copied().unwrap_or(0), &c.shape));
+        if let Some((width, shape)) = width {
+            let expected = choices.unwrap_or(width).clamp(1, MAX_CHOICES);
             if *shape != [rows, n, expected] {
                 let expected = choices.map_or("choices".into(), |c| c.to_string());
                 return Err(source.shape_error("avail", format!("[{rows}, {n}, {expected}]"), shape));
             }
         }
-        let choices = choices.or(widths.map(|w| w.0));
-        let (mut actions, dtype) = ActionColumn::read(source, self.path, [rows, n], steps, choices)?;
-        self.facts.dtypes.insert("a".into(), dtype);
-        let outside = actions.check_bounds(self.path, n, steps, self.options.actions)?;
-        let what = match self.options.actions {
-            Actions::Clamp => "action values outside [-1, 1], clamped",
-            Actions::Raw => "action values outside [-1, 1], kept",
+        let discrete = a.kind == Kind::Integer;
+        self.action_dim = match (discrete, &a.shape[..]) {
+            (false, [r, m, dim]) if (*r, *m) == (rows, n) && (1..=MAX_CHOICES).contains(dim) => Some(*dim),
+            (true, shape) if *shape == [rows, n, 1] || *shape == [rows, n] => choices.or(width.map(|w| w.0)),
+            // A wrong type is told before a wrong shape.
+            (false, _) if a.kind != Kind::Float => return Err(source.element_type("a", "f32 or f64", a.dtype)),
+            (false, shape) => return Err(source.shape_error("a", format!("[{rows}, {n}, commands]"), shape)),
+            (true, shape) => return Err(source.shape_error("a", format!("[{rows}, {n}, 1] of indices"), shape)),
         };
-        self.repaired(what.into(), outside);
-        for (key, column) in [("avail", &avail), ("alive", &alive)] {
-            column.as_ref().map(|c| self.facts.dtypes.insert(key.into(), c.dtype.clone()));
+        for (key, column) in [("a", Some(&a)), ("avail", avail.as_ref()), ("alive", alive.as_ref())] {
+            column.map(|c| self.facts.dtypes.insert(key.into(), c.dtype.clone()));
         }
-        let discrete = matches!(actions, ActionColumn::Discrete { .. });
-        self.repaired("`avail` ignored: actions are continuous".into(), u64::from(!discrete && avail.is_some()));
-        let avail = avail.map(|c| c.values).filter(|_| discrete);
-        // A column in which nobody is ever dead says nothing.
-        let alive = alive.map(|c| c.values).filter(|values| values.contains(&0));
-        if let Some(avail) = &avail {
-            actions.check_available(self.path, n, steps, avail, alive.as_deref().unwrap_or(&[]))?;
-        }
-        Ok((actions, avail, alive))
+        Ok(discrete)
     }
 
-    fn obs(&mut self, header: Option<&Header>) -> Result<(ObsColumn, StoredObs)> {
-        if let Some(header) = header {
-            self.expect("number of agents", header.task.n_agents(), self.n)?;
-            self.expect("width of the stored observations", header.stored_obs_dim(), self.dim)?;
-        }
-        let column = self.source.floats("o")?;
-        self.facts.dtypes.insert("o".into(), column.dtype);
-        let width = self.n * self.dim;
-        if let Some((row, x)) = first_not_finite(&column.values, width) {
-            return Err(self.not_finite("o", row, Some(x / self.dim)));
-        }
-        let new = |values, stored| ObsColumn::new(self.n, self.dim, values, stored);
-        let Some(header) = header else {
-            let column = new(column.values, StoredObs::Raw);
-            let stored = column.detect();
-            self.facts.origin = Origin::Detected;
-            return Ok((new(column.values, stored), stored));
-        };
-        self.facts.origin = Origin::Declared;
-        let column = new(column.values, header.stored_obs);
-        let no_id = match header.stored_obs {
-            StoredObs::Standardised { with_id: true } => column.first_without_id(),
-            _ => None,
-        };
-        match no_id {
-            Some((row, agent)) => Err(Error::NoId { path: self.path.to_owned(), row, agent }),
-            None => Ok((column, header.stored_obs)),
-        }
-    }
-
-    fn state(&mut self, obs: &ObsColumn) -> Result<Option<StateColumn>> {
-        let (shape, _, dtype) = self.source.describe("s")?;
-        let (kind, per_agent) = match shape[..] {
-            [rows, n, s] if rows == self.rows && n == self.n && s > 0 => (StateKind::PerAgent, s),
+    /// Widths of the global state that is no observation, of the whole team (0 if it is the observations) and of an agent;
+    /// and whether it is left to the pass to find out.
+    fn state(&mut self, may_leave: bool) -> Result<(usize, Option<usize>, bool)> {
+        let Description { shape, dtype, chunk_rows, .. } = self.source.describe("s")?;
+        let (kind, width) = match shape[..] {
+            [rows, n, s] if rows == self.rows && n == self.n && s > 0 => (StateKind::PerAgent, n * s),
             [rows, s] if rows == self.rows && s > 0 => (StateKind::Global, s),
             _ => {
                 let expected = format!("[{}, {}, width] or [{0}, width]", self.rows, self.n);
                 return Err(self.source.shape_error("s", expected, &shape));
             }
         };
-        self.facts.dtypes.insert("s".into(), dtype);
-        self.facts.state_kind = StateKind::Shared;
-        let may_share = kind == StateKind::PerAgent && per_agent == self.dim;
-        if may_share && self.source.same_bytes("o", "s")? {
-            return Ok(None);
+        let o = self.source.describe("o")?;
+        let may_share = kind == StateKind::PerAgent && width == self.n * self.dim;
+        let agent_state = (kind == StateKind::PerAgent).then_some(width / self.n);
+        // What is stored in chunks may be equal without being decoded.
+        let twin = may_share && may_leave && o.chunk_rows.is_none() && chunk_rows.is_none();
+        self.facts.dtypes.extend([("s".to_owned(), dtype), ("o".to_owned(), o.dtype)]);
+        let keys = ["o", "s"];
+        let shared = twin
+            || may_share && (self.source.same_bytes("o", "s")? || same_values(self.source, keys, self.rows, width)?);
+        self.facts.state_kind = if shared { StateKind::Shared } else { kind };
+        Ok((if shared { 0 } else { width }, agent_state, twin))
+    }
+
+    /// All that is known after the rows were seen.
+    fn understand(mut self, scalars: &mut Scalars, mut widths: Widths, found: Found) -> Result<About> {
+        let discrete = widths.indices > 0;
+        let what = match self.options.actions {
+            Actions::Clamp => "action values outside [-1, 1], clamped",
+            Actions::Raw => "action values outside [-1, 1], kept",
+        };
+        self.repaired(what.into(), found.outside);
+        let ignored = u64::from(!discrete && self.source.has("avail"));
+        self.repaired("`avail` ignored: actions are continuous".into(), ignored);
+        // A column in which nobody is ever dead says nothing.
+        widths.alive = if found.dead { widths.alive } else { 0 };
+        let action_dim = self.action_dim.unwrap_or(found.most as usize + 1);
+        let declared = self.header.as_ref().map(|h| h.stored_obs);
+        self.facts.origin = if declared.is_some() { Origin::Declared } else { Origin::Detected };
+        if let (Some(StoredObs::Standardised { with_id: true }), Some((row, agent))) = (declared, found.scan.no_id) {
+            return Err(Error::NoId { path: self.path.to_owned(), row, agent });
         }
-        let values = self.source.floats("s")?.values;
-        if may_share && values.iter().zip(&obs.values).all(|(s, o)| s.to_bits() == o.to_bits()) {
-            return Ok(None);
-        }
-        let width = shape[1..].iter().product();
-        if let Some((row, x)) = first_not_finite(&values, width) {
-            return Err(self.not_finite("s", row, (kind == StateKind::PerAgent).then_some(x / per_agent)));
-        }
-        self.facts.state_kind = kind;
-        Ok(Some(StateColumn { width, values }))
+        let stored_obs = declared.unwrap_or_else(|| found.scan.stored());
+        let task = match self.header.take() {
+            Some(header) => self.fits(header, discrete, action_dim)?,
+            None => self.anonymous_task(stored_obs, discrete, action_dim),
+        };
+        task.validate()?;
+        let episodes = &scalars.episodes;
+        self.facts.returns = episodes.returns(&scalars.rewards);
+        self.facts.lengths = episodes.list.iter().map(|e| e.steps() as f64).collect();
+        self.facts.timeouts = episodes.list.iter().filter(|e| e.truncated).count() as u64;
+        Ok(About {
+            path: self.path.to_owned(),
+            task,
+            stored_obs,
+            obs: Obs::new(self.n, self.dim, stored_obs),
+            widths,
+            action_dim,
+            transitions: scalars.transitions.len(),
+            facts: self.facts,
+        })
+    }
+
+    /// The task of a file without header: named after the file, nothing known but sizes.
+    fn anonymous_task(&self, stored: StoredObs, discrete: bool, action_dim: usize) -> TaskSpec {
+        let raw_dim = match stored {
+            StoredObs::Standardised { with_id: true } => self.dim - self.n,
+            _ => self.dim,
+        };
+        let space = if discrete { ActionSpace::choices(action_dim) } else { ActionSpace::unit_box(action_dim) };
+        TaskSpec::anonymous(&plain_name(self.path), self.n, raw_dim, space)
     }
 
     /// The header's task, if the actions fit it.
-    fn fits(&self, header: Header, actions: &ActionColumn) -> Result<TaskSpec> {
+    fn fits(&self, header: Header, discrete: bool, action_dim: usize) -> Result<TaskSpec> {
         let kind = |discrete| if discrete { "discrete (integers)" } else { "continuous (floats)" };
-        let found = matches!(actions, ActionColumn::Discrete { .. });
-        self.expect("kind of actions", kind(header.task.is_discrete()), kind(found))?;
-        self.expect("width of the actions", header.task.action_dim(), actions.dim())?;
+        self.expect("kind of actions", kind(header.task.is_discrete()), kind(discrete))?;
+        self.expect("width of the actions", header.task.action_dim(), action_dim)?;
         Ok(header.task)
     }
 
@@ -258,28 +372,6 @@ impl<'a> Reading<'a> {
     fn not_finite(&self, key: &str, row: usize, agent: Option<usize>) -> Error {
         Error::NotFinite { path: self.path.to_owned(), key: key.into(), row, agent }
     }
-}
-
-/// Row, and place in the row, of the first value that is not finite.
-fn first_not_finite(values: &[f32], width: usize) -> Option<(usize, usize)> {
-    // Whole rows without an early way out go through vector instructions.
-    let bad = |row: &[f32]| row.iter().fold(false, |bad, v| bad | !v.is_finite());
-    let row = values.chunks_exact(width).position(bad)?;
-    let place = values[row * width..].iter().position(|v| !v.is_finite())?;
-    Some((row, place))
-}
-
-/// The task of a file without header: named after the file, nothing known but sizes.
-fn anonymous_task(path: &Path, obs: &ObsColumn, stored: StoredObs, actions: &ActionColumn) -> TaskSpec {
-    let raw_dim = match stored {
-        StoredObs::Standardised { with_id: true } => obs.dim - obs.n_agents,
-        _ => obs.dim,
-    };
-    let space = match actions {
-        ActionColumn::Continuous { dim, .. } => ActionSpace::unit_box(*dim),
-        ActionColumn::Discrete { choices, .. } => ActionSpace::choices(*choices),
-    };
-    TaskSpec::anonymous(&plain_name(path), obs.n_agents, raw_dim, space)
 }
 
 /// The file's stem with `-` for whatever a task's name may not hold.
@@ -302,11 +394,5 @@ mod tests {
             assert_eq!(plain_name(Path::new(file)), expected);
         }
         assert_eq!(plain_name(Path::new(&"x".repeat(300))).len(), 128);
-    }
-
-    #[test]
-    fn the_first_value_that_is_not_finite_is_found() {
-        assert_eq!(first_not_finite(&[0.0; 6], 3), None);
-        assert_eq!(first_not_finite(&[0.0, 0.0, 0.0, 0.0, f32::NAN, f32::INFINITY], 3), Some((1, 1)));
     }
 }

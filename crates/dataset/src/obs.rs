@@ -1,4 +1,4 @@
-//! The column of observations: what it went through, and the way back to raw values.
+//! Observations: what they went through, and the way back to raw values.
 
 use omiga_format::ObsTransform;
 
@@ -11,58 +11,47 @@ const TOLERANCE: f64 = 1e-3;
 /// Entries of a standardised id that should be equal may differ by rounding.
 const ID_TOLERANCE: f32 = 1e-6;
 
-/// Observations [rows, N, O] and the transform that made them from raw ones.
+/// What the observations of a dataset are: their width and the transform that made them from raw ones.
 #[derive(Clone, Debug)]
-pub(crate) struct ObsColumn {
+pub(crate) struct Obs {
     pub n_agents: usize,
-    /// Width O.
+    /// Width O as batches hold them.
     pub dim: usize,
-    pub values: Vec<f32>,
     pub transform: ObsTransform,
+    /// Width of the raw vectors that are kept, where the transform is applied to what is read.
+    deferred: Option<usize>,
     /// Mean and standard deviation of each raw vector [rows, N], kept where nothing else leads back.
     scale: Vec<[f32; 2]>,
 }
 
-impl ObsColumn {
-    /// A column as stored in a file.
-    pub fn new(n_agents: usize, dim: usize, values: Vec<f32>, stored: StoredObs) -> Self {
-        Self { n_agents, dim, values, transform: stored.transform(), scale: Vec::new() }
+impl Obs {
+    /// Observations as stored in a file.
+    pub fn new(n_agents: usize, dim: usize, stored: StoredObs) -> Self {
+        Self { n_agents, dim, transform: stored.transform(), deferred: None, scale: Vec::new() }
     }
 
-    fn vectors(&self) -> impl Iterator<Item = (usize, &[f32])> {
-        let n = self.n_agents;
-        self.values.chunks_exact(self.dim).enumerate().map(move |(i, x)| (i % n, x))
+    /// Width of the vectors that are kept.
+    pub fn kept_dim(&self) -> usize {
+        self.deferred.unwrap_or(self.dim)
     }
 
-    /// The first vector (row, agent) that does not end with its standardised id.
-    pub fn first_without_id(&self) -> Option<(usize, usize)> {
-        let n = self.n_agents;
-        let mut vectors = self.vectors();
-        vectors.position(|(agent, x)| id_of(x, agent, n).is_none()).map(|i| (i / n, i % n))
-    }
-
-    /// What the vectors look like: standardised (a sample of rows decides), and with the id (all rows decide).
-    pub fn detect(&self) -> StoredObs {
-        let row = self.n_agents * self.dim;
-        let rows = self.values.len() / row;
-        let k = SAMPLE_ROWS.min(rows);
-        let sample = (0..k).map(|i| i * (rows - 1) / (k - 1).max(1));
-        let mut vectors = sample.flat_map(|r| self.values[r * row..(r + 1) * row].chunks_exact(self.dim));
-        if !vectors.all(is_standardised) {
-            return StoredObs::Raw;
+    /// A kept vector as batches hold it.
+    pub fn present(&self, agent: usize, kept: &[f32], out: &mut [f32]) {
+        match self.deferred {
+            Some(_) => self.transform.apply(agent, kept, out),
+            None => out.copy_from_slice(kept),
         }
-        let with_id = self.n_agents > 1 && self.dim > self.n_agents && self.first_without_id().is_none();
-        StoredObs::Standardised { with_id }
     }
 
-    /// The raw observation of `agent` in `row`, as far as it can be recovered.
-    pub fn raw(&self, row: usize, agent: usize, out: &mut [f32]) {
-        let i = row * self.n_agents + agent;
-        let x = &self.values[i * self.dim..(i + 1) * self.dim];
+    /// The raw observation of `agent` in `row`, whose kept vector is `x`, as far as it can be recovered.
+    pub fn raw(&self, row: usize, agent: usize, x: &[f32], out: &mut [f32]) {
         let affine = |out: &mut [f32], std: f64, mean: f64| {
             out.iter_mut().zip(x).for_each(|(o, z)| *o = (f64::from(*z) * std + mean) as f32);
         };
-        match (&self.transform, self.scale.get(i)) {
+        if self.deferred.is_some() {
+            return out.copy_from_slice(&x[..out.len()]);
+        }
+        match (&self.transform, self.scale.get(row * self.n_agents + agent)) {
             (_, Some([mean, std])) => affine(out, f64::from(*std), f64::from(*mean)),
             (ObsTransform::Standardise { with_id: true }, None) => match id_of(x, agent, self.n_agents) {
                 Some((own, other)) => {
@@ -79,35 +68,106 @@ impl ObsColumn {
         }
     }
 
-    /// Apply `transform` to raw observations: in place where the width stays.
-    pub fn apply(mut self, transform: &ObsTransform) -> Self {
+    /// Apply `transform` to all raw vectors [rows, N, O], in place.
+    pub fn apply(&mut self, values: &mut Vec<f32>, transform: &ObsTransform) {
         let (n, dim) = (self.n_agents, self.dim);
-        let width = transform.output_dim(dim, n);
+        let (width, vectors) = (transform.output_dim(dim, n), values.len() / dim);
         // From two ids and one-hot entries the scale can be read off; otherwise remember it.
-        let keep = matches!(transform, ObsTransform::Standardise { with_id } if !with_id || n < 2);
-        let id = if width > dim { n } else { 0 };
-        if keep {
-            self.scale = self.vectors().map(|(_, x)| scale_of(x, id)).collect();
+        if matches!(transform, ObsTransform::Standardise { with_id } if !with_id || n < 2) {
+            let id = width - dim;
+            self.scale = values.chunks_exact(dim).map(|x| scale_of(x, id)).collect();
         }
-        if width == dim {
-            let mut raw = vec![0.0; dim];
-            for (i, x) in self.values.chunks_exact_mut(dim).enumerate() {
-                raw.copy_from_slice(x);
-                transform.apply(i % n, &raw, x);
-            }
-        } else {
-            let mut values = vec![0.0; self.values.len() / dim * width];
-            let vectors = values.chunks_exact_mut(width).zip(self.vectors());
-            vectors.for_each(|(out, (agent, x))| transform.apply(agent, x, out));
-            self.values = values;
+        values.resize(vectors * width, 0.0);
+        let mut raw = vec![0.0; dim];
+        // From the last on: a wider vector is only written over those that were read.
+        for i in (0..vectors).rev() {
+            raw.copy_from_slice(&values[i * dim..(i + 1) * dim]);
+            transform.apply(i % n, &raw, &mut values[i * width..(i + 1) * width]);
         }
-        Self { dim: width, transform: transform.clone(), ..self }
+        (self.dim, self.transform) = (width, transform.clone());
+    }
+
+    /// Apply `transform` to whatever is read from now on.
+    pub fn defer(&mut self, transform: &ObsTransform) {
+        self.deferred = Some(self.dim);
+        (self.dim, self.transform) = (transform.output_dim(self.dim, self.n_agents), transform.clone());
     }
 
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
-        size_of_val(self.values.as_slice()) + size_of_val(self.scale.as_slice())
+        size_of_val(self.scale.as_slice())
     }
+}
+
+/// What the vectors of a file look like, told from some rows after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    n_agents: usize,
+    dim: usize,
+    /// Rows that tell whether vectors are standardised, ascending.
+    sample: Vec<usize>,
+    ids: bool,
+    standardised: bool,
+    /// The first vector (row, agent) that does not end with its standardised id.
+    pub no_id: Option<(usize, usize)>,
+}
+
+impl Scan {
+    /// For a file of `rows` rows, of which it may be known what they hold.
+    pub fn new(n_agents: usize, dim: usize, rows: usize, declared: Option<StoredObs>) -> Self {
+        let k = SAMPLE_ROWS.min(rows);
+        let sample = (0..k).map(|i| i * (rows - 1) / (k - 1).max(1)).collect();
+        let (sample, ids) = match declared {
+            Some(stored) => (Vec::new(), stored == StoredObs::Standardised { with_id: true }),
+            None => (sample, n_agents > 1 && dim > n_agents),
+        };
+        Self { n_agents, dim, sample, ids, standardised: true, no_id: None }
+    }
+
+    /// Look at the rows from `first` on; row and place in it of the first value that is not finite, if there is one.
+    pub fn see(&mut self, first: usize, values: &[f32]) -> Option<(usize, usize)> {
+        let width = self.n_agents * self.dim;
+        if let Some((row, place)) = first_not_finite(values, width) {
+            return Some((first + row, place));
+        }
+        let rows = first..first + values.len() / width;
+        let from = self.sample.partition_point(|row| *row < rows.start);
+        let to = self.sample.partition_point(|row| *row < rows.end);
+        for row in &self.sample[from..to] {
+            let row = &values[(row - first) * width..][..width];
+            self.standardised &= row.chunks_exact(self.dim).all(is_standardised);
+        }
+        if self.ids && self.standardised && self.no_id.is_none() {
+            let agents = values.chunks_exact(self.dim).zip((0..self.n_agents).cycle());
+            let no_id = agents.enumerate().find(|(_, (x, agent))| id_of(x, *agent, self.n_agents).is_none());
+            self.no_id = no_id.map(|(i, (_, agent))| (first + i / self.n_agents, agent));
+        }
+        None
+    }
+
+    /// Together with what was seen of later rows.
+    pub fn join(&mut self, later: &Self) {
+        self.standardised &= later.standardised;
+        self.no_id = self.no_id.or(later.no_id);
+    }
+
+    /// Standardised (the sample decides), and with the id (all rows decide)?
+    pub fn stored(&self) -> StoredObs {
+        match self.standardised {
+            true => StoredObs::Standardised { with_id: self.ids && self.no_id.is_none() },
+            false => StoredObs::Raw,
+        }
+    }
+}
+
+/// Row, and place in the row, of the first value that is not finite.
+pub(crate) fn first_not_finite(values: &[f32], width: usize) -> Option<(usize, usize)> {
+    // Everything without an early way out goes through vector instructions.
+    if values.iter().fold(true, |finite, v| finite & v.is_finite()) {
+        return None;
+    }
+    let i = values.iter().position(|v| !v.is_finite())?;
+    Some((i / width, i % width))
 }
 
 /// The larger entry at `agent`'s place and the `n` - 1 equal smaller ones, if `x` ends with such.
@@ -144,26 +204,50 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     /// Raw vectors of very different scales.
-    fn raw(n: usize, dim: usize) -> ObsColumn {
+    fn raw(n: usize, dim: usize) -> Vec<f32> {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let mut x = || 10.0_f32.powi(rng.random_range(-2..3)) * (rng.random::<f32>() - 0.3);
-        ObsColumn::new(n, dim, (0..40 * n * dim).map(|_| x()).collect(), StoredObs::Raw)
+        (0..40 * n * dim).map(|_| x()).collect()
+    }
+
+    fn applied(n: usize, mut values: Vec<f32>, dim: usize, transform: &ObsTransform) -> (Obs, Vec<f32>) {
+        let mut obs = Obs::new(n, dim, StoredObs::Raw);
+        obs.apply(&mut values, transform);
+        (obs, values)
+    }
+
+    /// What vectors look like, seen in two parts.
+    fn detect(n: usize, dim: usize, values: &[f32]) -> Scan {
+        let rows = values.len() / (n * dim);
+        let (mut first, half) = (Scan::new(n, dim, rows, None), rows / 2);
+        let mut second = first.clone();
+        let (a, b) = values.split_at(half * n * dim);
+        assert_eq!((first.see(0, a), second.see(half, b)), (None, None));
+        first.join(&second);
+        first
     }
 
     /// Transforming and going back gives the raw vectors; so does forgetting how it was made, where `id` says so.
     fn check(n: usize, dim: usize, transform: &ObsTransform, detected: StoredObs, recovered_from_file: bool) {
         let before = raw(n, dim);
-        let after = before.clone().apply(transform);
-        assert_eq!(after.detect(), detected, "{transform:?}");
-        let stored = ObsColumn::new(n, after.dim, after.values.clone(), detected);
-        let (mut found, mut from_file) = (vec![0.0; dim], vec![0.0; dim]);
-        for (i, expected) in before.values.chunks_exact(dim).enumerate() {
-            after.raw(i / n, i % n, &mut found);
-            stored.raw(i / n, i % n, &mut from_file);
+        let (obs, after) = applied(n, before.clone(), dim, transform);
+        assert_eq!(detect(n, obs.dim, &after).stored(), detected, "{transform:?}");
+        let stored = Obs::new(n, obs.dim, detected);
+        let mut later = Obs::new(n, dim, StoredObs::Raw);
+        later.defer(transform);
+        let (mut found, mut from_file, mut kept) = (vec![0.0; dim], vec![0.0; dim], vec![0.0; dim]);
+        let mut presented = vec![0.0; obs.dim];
+        for (i, (expected, x)) in before.chunks_exact(dim).zip(after.chunks_exact(obs.dim)).enumerate() {
+            obs.raw(i / n, i % n, x, &mut found);
+            stored.raw(i / n, i % n, x, &mut from_file);
             let scale = expected.iter().fold(0.1_f32, |m, v| m.max(v.abs()));
             let close = |a: &[f32]| a.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-4 * scale);
             assert!(close(&found), "{found:?} != {expected:?}");
             assert_eq!(close(&from_file), recovered_from_file, "{from_file:?} != {expected:?}");
+            // Applied when read: the same bits, and the raw vector itself is there.
+            later.present(i % n, expected, &mut presented);
+            later.raw(i / n, i % n, expected, &mut kept);
+            assert!(presented == x && kept == expected && later.kept_dim() == dim);
         }
     }
 
@@ -185,18 +269,27 @@ mod tests {
         assert_eq!(id_of(&[0.5, 2.0, -1.0, -1.0], 1, 3), None);
         assert_eq!(id_of(&[0.5, 2.0, -1.0, -1.1], 0, 3), None);
         assert_eq!(id_of(&[2.0], 0, 3), None);
-        let mut column = raw(2, 4).apply(&ObsTransform::Standardise { with_id: true });
-        column.values.swap(7 * 6 + 4, 7 * 6 + 5);
-        assert_eq!(column.first_without_id(), Some((3, 1)));
-        assert_eq!(column.detect(), StoredObs::Standardised { with_id: false });
+        let (_, mut values) = applied(2, raw(2, 4), 4, &ObsTransform::Standardise { with_id: true });
+        values.swap(27 * 6 + 4, 27 * 6 + 5);
+        let found = detect(2, 6, &values);
+        assert_eq!((found.no_id, found.stored()), (Some((13, 1)), StoredObs::Standardised { with_id: false }));
+        values.swap(61 * 6 + 4, 61 * 6 + 5);
+        assert_eq!(detect(2, 6, &values).no_id, Some((13, 1)));
     }
 
     #[test]
     fn constant_vectors_survive() {
-        let column = ObsColumn::new(1, 2, vec![5.0; 4], StoredObs::Raw);
-        let after = column.apply(&ObsTransform::Standardise { with_id: false });
+        let (obs, values) = applied(1, vec![5.0; 4], 2, &ObsTransform::Standardise { with_id: false });
         let mut out = [0.0; 2];
-        after.raw(1, 0, &mut out);
-        assert_eq!((&after.values[..], out), (&[0.0; 4][..], [5.0; 2]));
+        obs.raw(1, 0, &values[2..], &mut out);
+        assert_eq!((&values[..], out), (&[0.0; 4][..], [5.0; 2]));
+    }
+
+    #[test]
+    fn the_first_value_that_is_not_finite_is_found() {
+        assert_eq!(first_not_finite(&[0.0; 6], 3), None);
+        assert_eq!(first_not_finite(&[0.0, 0.0, 0.0, 0.0, f32::NAN, f32::INFINITY], 3), Some((1, 1)));
+        let mut scan = Scan::new(1, 3, 90, None);
+        assert_eq!(scan.see(50, &[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0]), Some((51, 1)));
     }
 }

@@ -1,5 +1,7 @@
 //! How a file is understood, each choice beside what the official code does.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// What the end of an episode by the clock means for bootstrapping.
@@ -50,6 +52,20 @@ pub struct LoadOptions {
     /// ends of such a file count as terminations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<u32>,
+}
+
+/// Where the rows of a dataset are kept while it is used. What batches hold is the same, bit for bit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory.
+    #[default]
+    Memory,
+    /// In a scratch file, for files that do not fit into memory: it is as large as all rows as f32, has no name, and
+    /// vanishes with the process. Some bytes a row stay in memory (rewards, ends, which rows are steps).
+    Disk {
+        /// Where the scratch file is. A folder in memory (often `/tmp`) would help nobody.
+        folder: PathBuf,
+    },
 }
 
 #[cfg(test)]

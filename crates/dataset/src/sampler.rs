@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Dataset, HostBatch};
+use crate::{Dataset, HostBatch, Result};
 
 /// Words of the random stream that one draw takes; fixed, so that any draw can be jumped to.
 const WORDS_PER_DRAW: u128 = 2;
@@ -50,13 +50,17 @@ impl Sampler {
 
     /// Draw as many transitions as the batch holds and copy them into it. Allocates nothing.
     ///
+    /// # Errors
+    /// [`crate::Error::Scratch`] when rows are on disk and cannot be read; the draws count as made.
+    ///
     /// # Panics
     /// When sampler or batch were made for another dataset.
-    pub fn fill(&mut self, dataset: &Dataset, batch: &mut HostBatch) {
+    pub fn fill(&mut self, dataset: &Dataset, batch: &mut HostBatch) -> Result<()> {
         for slot in 0..batch.size {
             let transition = self.draw();
-            batch.set(slot, dataset, transition);
+            batch.set(slot, dataset, transition)?;
         }
+        Ok(())
     }
 }
 

@@ -56,31 +56,59 @@ impl Histogram {
     }
 }
 
-/// Statistics per field of [rows, N, O] over the given rows and all agents.
-pub(crate) fn of_fields(values: &[f32], dim: usize, n_agents: usize, rows: &[u32]) -> Vec<Distribution> {
-    let width = dim * n_agents;
-    let vectors = || rows.iter().flat_map(|r| values[*r as usize * width..][..width].chunks_exact(dim));
-    let n = (rows.len() * n_agents) as f64;
-    let mut sums = vec![0.0; dim];
-    let (mut min, mut max) = (vec![f32::INFINITY; dim], vec![f32::NEG_INFINITY; dim]);
-    for x in vectors() {
-        sums.iter_mut().zip(x).for_each(|(s, v)| *s += f64::from(*v));
-        min.iter_mut().zip(x).for_each(|(m, v)| *m = m.min(*v));
-        max.iter_mut().zip(x).for_each(|(m, v)| *m = m.max(*v));
+/// First pass over vectors: sums and extremes of each field.
+pub(crate) struct Sums {
+    n: u64,
+    sums: Vec<f64>,
+    min: Vec<f32>,
+    max: Vec<f32>,
+}
+
+/// Second pass over the same vectors in the same order: squared distances from the means.
+pub(crate) struct Squares {
+    first: Sums,
+    means: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Sums {
+    /// Of vectors of `dim` fields.
+    pub fn new(dim: usize) -> Self {
+        Self { n: 0, sums: vec![0.0; dim], min: vec![f32::INFINITY; dim], max: vec![f32::NEG_INFINITY; dim] }
     }
-    let means: Vec<f64> = sums.iter().map(|s| s / n).collect();
-    let mut squares = vec![0.0; dim];
-    for x in vectors() {
-        let fields = squares.iter_mut().zip(x.iter().zip(&means));
+
+    /// Add a vector.
+    pub fn see(&mut self, x: &[f32]) {
+        self.n += 1;
+        self.sums.iter_mut().zip(x).for_each(|(s, v)| *s += f64::from(*v));
+        self.min.iter_mut().zip(x).for_each(|(m, v)| *m = m.min(*v));
+        self.max.iter_mut().zip(x).for_each(|(m, v)| *m = m.max(*v));
+    }
+
+    /// Ready for the second pass.
+    pub fn squares(self) -> Squares {
+        let means = self.sums.iter().map(|s| s / self.n as f64).collect();
+        Squares { squares: vec![0.0; self.sums.len()], means, first: self }
+    }
+}
+
+impl Squares {
+    /// Add a vector.
+    pub fn see(&mut self, x: &[f32]) {
+        let fields = self.squares.iter_mut().zip(x.iter().zip(&self.means));
         fields.for_each(|(s, (v, m))| *s += (f64::from(*v) - m).powi(2));
     }
-    let field = |i: usize| Distribution {
-        mean: means[i],
-        std: (squares[i] / n).sqrt(),
-        min: f64::from(min[i]),
-        max: f64::from(max[i]),
-    };
-    (0..dim).map(field).collect()
+
+    /// Statistics of each field.
+    pub fn fields(&self) -> Vec<Distribution> {
+        let field = |i: usize| Distribution {
+            mean: self.means[i],
+            std: (self.squares[i] / self.first.n as f64).sqrt(),
+            min: f64::from(self.first.min[i]),
+            max: f64::from(self.first.max[i]),
+        };
+        (0..self.means.len()).map(field).collect()
+    }
 }
 
 #[cfg(test)]
@@ -103,10 +131,14 @@ mod tests {
 
     #[test]
     fn fields_by_hand() {
-        // Rows 0 and 2 of [3, 2, 2]: field 0 has 1, 3, 1, 3 and field 1 has 0, 0, 4, 4.
-        let values = [1.0, 0.0, 3.0, 0.0, 99.0, 99.0, 99.0, 99.0, 1.0, 4.0, 3.0, 4.0];
+        // Field 0 has 1, 3, 1, 3 and field 1 has 0, 0, 4, 4.
+        let vectors = [[1.0, 0.0], [3.0, 0.0], [1.0, 4.0], [3.0, 4.0]];
         let expected = |mean, std, min, max| Distribution { mean, std, min, max };
-        let found = of_fields(&values, 2, 2, &[0, 2]);
+        let mut sums = Sums::new(2);
+        vectors.iter().for_each(|x| sums.see(x));
+        let mut squares = sums.squares();
+        vectors.iter().for_each(|x| squares.see(x));
+        let found = squares.fields();
         assert_eq!(found, [expected(2.0, 1.0, 1.0, 3.0), expected(2.0, 2.0, 0.0, 4.0)]);
         assert_eq!(Distribution::of(&[1.0, 3.0]), expected(2.0, 1.0, 1.0, 3.0));
     }

@@ -53,7 +53,7 @@ fn repairs(card: &Card) -> Vec<(&str, u64)> {
 /// All transitions in order.
 fn batch(dataset: &Dataset) -> HostBatch {
     let mut batch = HostBatch::new(dataset, dataset.len());
-    (0..dataset.len()).for_each(|i| batch.set(i, dataset, i));
+    (0..dataset.len()).for_each(|i| batch.set(i, dataset, i).unwrap());
     batch
 }
 
@@ -64,7 +64,7 @@ fn a_plain_file_is_understood() {
     assert_eq!((dataset.obs_dim(), dataset.state_dim(), dataset.action_dim()), (3, 6, 1));
     assert_eq!((dataset.task().name.as_str(), dataset.stored_obs()), ("two-pumps", StoredObs::Raw));
     assert!(dataset.shares_state() && !dataset.is_discrete() && !dataset.has_action_mask() && !dataset.has_alive());
-    let card = dataset.card();
+    let card = dataset.card().unwrap();
     assert_eq!((card.rows, card.timeouts, card.terminations, repairs(&card)), (5, 1, 1, vec![]));
     assert_eq!((card.returns.mean, card.returns.std, card.returns.min, card.returns.max), (3.5, 0.5, 3.0, 4.0));
     assert_eq!((card.lengths.mean, card.fields.len(), card.state_kind), (1.5, 3, StateKind::Shared));
@@ -129,7 +129,7 @@ fn rows_that_are_no_steps_may_hold_anything_in_actions_and_rewards() {
     let mut c = columns();
     set(4, f32::NAN)(c.get_mut("a").unwrap());
     set(4, f32::NAN)(c.get_mut("r").unwrap());
-    assert_eq!(repairs(&load(&c).card()), vec![]);
+    assert_eq!(repairs(&load(&c).card().unwrap()), vec![]);
 }
 
 #[test]
@@ -152,7 +152,10 @@ fn discrete_actions_are_checked() {
     // Row 1, agent 0 took 2.
     set(4 * 2 + 2, 0.0)(c.get_mut("avail").unwrap());
     assert_eq!(batch(&dataset).action_mask[8..12], [1, 1, 1, 1]);
-    assert_eq!((dataset.action_mask(1, 0), load(&columns()).action_mask(1, 0)), (Some(&[1; 4][..]), None));
+    assert_eq!(
+        (dataset.action_mask(1, 0).unwrap(), load(&columns()).action_mask(1, 0).unwrap()),
+        (Some(vec![1; 4]), None)
+    );
     check(c.clone(), "d", |_| {}, "action 2 at row 1 of agent 0 is masked out by `avail`");
     // The dead have no choice.
     c.insert("alive", (vec![5, 2], Data::Bool(vec![1, 1, 0, 1, 1, 1, 1, 1, 1, 1])));
@@ -190,7 +193,7 @@ fn oddities_are_repaired_and_reported() {
     set(7, -2.0)(c.get_mut("a").unwrap());
     let clamped = ("action values outside [-1, 1], clamped", 2);
     let dataset = load(&c);
-    assert_eq!(repairs(&dataset.card()), [("ends without `timeout`, counted as terminations", 2), clamped]);
+    assert_eq!(repairs(&dataset.card().unwrap()), [("ends without `timeout`, counted as terminations", 2), clamped]);
     assert_eq!((batch(&dataset).actions[0], batch(&dataset).actions[5]), (1.0, -1.0));
 
     let options =
@@ -202,10 +205,10 @@ fn oddities_are_repaired_and_reported() {
         ("episodes longer than the time limit of 1: is it right?", 1),
         ("action values outside [-1, 1], kept", 2),
     ];
-    assert_eq!(repairs(&dataset.card()), expected);
+    assert_eq!(repairs(&dataset.card().unwrap()), expected);
     let b = batch(&dataset);
     assert_eq!((b.actions[0], b.rewards, b.bootstrap), (1.5, vec![3.0, 2.0, 4.0], vec![1.0, 0.0, 1.0]));
-    assert_eq!(dataset.card().returns.mean, 3.5);
+    assert_eq!(dataset.card().unwrap().returns.mean, 3.5);
 
     // The last episode loses its end, a last state gets no step before it.
     let ends = Data::U8(vec![1, 0, 1, 0, 0]);
@@ -213,7 +216,7 @@ fn oddities_are_repaired_and_reported() {
     let dataset = load(&c);
     assert_eq!((dataset.episodes(), dataset.len()), (1, 2));
     assert_eq!(
-        repairs(&dataset.card())[1..3],
+        repairs(&dataset.card().unwrap())[1..3],
         [
             ("last states without a step before them, skipped", 1),
             ("rows of a last episode without end, kept as steps but not as an episode", 2)
@@ -228,7 +231,7 @@ fn time_outs_are_terminal_when_asked_for() {
     let dataset = load_as(&columns(), None, &options).unwrap();
     assert_eq!(batch(&dataset).bootstrap, [1.0, 0.0, 0.0]);
     assert_eq!(
-        (dataset.card().timeouts, repairs(&dataset.card())[0].0),
+        (dataset.card().unwrap().timeouts, repairs(&dataset.card().unwrap())[0].0),
         (1, "`time_limit` ignored: the file has `timeout`")
     );
 }
@@ -245,9 +248,9 @@ fn a_state_of_its_own_is_kept() {
 
     c.insert("s", (vec![5, 4], Data::F64((0..20).map(f64::from).collect())));
     let dataset = load(&c);
-    assert_eq!((dataset.state_dim(), dataset.card().state_kind), (4, StateKind::Global));
+    assert_eq!((dataset.state_dim(), dataset.card().unwrap().state_kind), (4, StateKind::Global));
     assert_eq!(batch(&dataset).next_state[..4], [4.0, 5.0, 6.0, 7.0]);
-    assert_eq!(dataset.card().dtypes["s"], "f64");
+    assert_eq!(dataset.card().unwrap().dtypes["s"], "f64");
 
     // The same numbers in another type are the same state.
     let Data::F32(obs) = &columns()["o"].1 else { unreachable!() };
@@ -261,7 +264,7 @@ fn transforms_apply_once() {
     let raw = load(&columns());
     let dataset = raw.clone().transformed(&statistics).unwrap().transformed(&statistics).unwrap();
     assert_eq!(batch(&dataset).obs[0], (batch(&raw).obs[0] - 1.0) / 2.0);
-    assert_eq!((dataset.stored_obs(), dataset.card().fields[0].name.as_str()), (StoredObs::Raw, "0"));
+    assert_eq!((dataset.stored_obs(), dataset.card().unwrap().fields[0].name.as_str()), (StoredObs::Raw, "0"));
     let with_id = ObsTransform::Standardise { with_id: true };
     check_error(dataset.transformed(&with_id), "already transformed by `dataset` statistics, asked for `standardise`");
     let narrow = ObsTransform::Dataset { mean: vec![0.0], std: vec![1.0] };
@@ -278,7 +281,7 @@ fn constant_fields_are_safe_to_divide_by() {
     let mut c = columns();
     let obs: Vec<f32> = (0..30).map(|i| if i % 3 == 0 { 7.0 } else { (i % 5) as f32 }).collect();
     c.insert("o", (vec![5, 2, 3], Data::F32(obs)));
-    let (mean, std) = load(&c).obs_stats();
+    let (mean, std) = load(&c).obs_stats().unwrap();
     assert_eq!((mean[0], std[0]), (7.0, 1.0));
     assert!(std[1] > 0.1 && std[2] > 0.1);
 }
@@ -297,17 +300,17 @@ fn a_filled_batch_holds_what_was_drawn() {
     let dataset = load(&discrete());
     let (mut filled, mut set) = (HostBatch::new(&dataset, 9), HostBatch::new(&dataset, 9));
     let mut sampler = Sampler::new(dataset.len(), 3, 1);
-    sampler.fill(&dataset, &mut filled);
-    sampler.fill(&dataset, &mut filled);
+    sampler.fill(&dataset, &mut filled).unwrap();
+    sampler.fill(&dataset, &mut filled).unwrap();
     assert_eq!(sampler.draws(), 18);
     let mut second = Sampler::resume(dataset.len(), 3, 1, 9);
-    (0..9).for_each(|slot| set.set(slot, &dataset, second.draw()));
+    (0..9).for_each(|slot| set.set(slot, &dataset, second.draw()).unwrap());
     assert!(filled == set && filled.rewards.iter().any(|r| *r != filled.rewards[0]));
 }
 
 #[test]
 fn the_text_form_is_for_people() {
-    let text = load(&columns()).card().to_string();
+    let text = load(&columns()).card().unwrap().to_string();
     for line in [
         "two pumps.hdf5",
         "task         two-pumps, 2 agents",

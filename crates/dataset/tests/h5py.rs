@@ -33,12 +33,12 @@ fn steps() -> Vec<(usize, bool)> {
 
 fn check(name: &str, dtypes: [&str; 4]) {
     let dataset = load(name);
-    assert_eq!(["o", "d", "timeout", "a"].map(|k| dataset.card().dtypes[k].clone()), dtypes, "{name}");
-    assert!(dataset.shares_state() && dataset.card().repaired.is_empty());
+    assert_eq!(["o", "d", "timeout", "a"].map(|k| dataset.card().unwrap().dtypes[k].clone()), dtypes, "{name}");
+    assert!(dataset.shares_state() && dataset.card().unwrap().repaired.is_empty());
     let mut batch = HostBatch::new(&dataset, 1);
     assert_eq!(dataset.len(), steps().len());
     for (i, (row, bootstrap)) in steps().into_iter().enumerate() {
-        batch.set(0, &dataset, i);
+        batch.set(0, &dataset, i).unwrap();
         let action = |agent: usize, j: usize| ((row * 3 + agent * 5 + j) % 9) as f32 / 4.0 - 1.0;
         let actions: Vec<f32> = (0..2).flat_map(|agent| [action(agent, 0), action(agent, 1)]).collect();
         assert_eq!((&batch.obs, &batch.next_obs, &batch.actions), (&obs(row), &obs(row + 1), &actions), "{name} {row}");
@@ -58,12 +58,15 @@ fn element_types_filters_and_byte_orders() {
 #[test]
 fn the_format_of_hdf5_1_10_with_discrete_actions() {
     let dataset = load("v110-discrete.hdf5");
-    assert_eq!((dataset.action_dim(), dataset.state_dim(), dataset.card().state_kind), (3, 4, StateKind::Global));
+    assert_eq!(
+        (dataset.action_dim(), dataset.state_dim(), dataset.card().unwrap().state_kind),
+        (3, 4, StateKind::Global)
+    );
     // Its `alive` is read; nobody is ever dead, so it is not kept.
     assert!(dataset.has_action_mask() && !dataset.has_alive());
     let mut batch = HostBatch::new(&dataset, 1);
     for (i, (row, bootstrap)) in steps().into_iter().enumerate() {
-        batch.set(0, &dataset, i);
+        batch.set(0, &dataset, i).unwrap();
         assert_eq!((&batch.obs, &batch.state[..]), (&obs(row), &obs(row)[..4]));
         assert_eq!(batch.action_indices, [row as u32 % 3, (row as u32 + 1) % 3]);
         assert_eq!((batch.bootstrap[0] == 1.0, &batch.action_mask), (bootstrap, &vec![1; 6]));

@@ -29,7 +29,7 @@ fn folder() -> PathBuf {
 
 fn check(expected: &Expected) {
     let dataset = Dataset::load(&folder().join(&expected.file), &LoadOptions::default()).unwrap();
-    let card = dataset.card();
+    let card = dataset.card().unwrap();
     assert_eq!((card.agents, card.rows, card.episodes as usize), (expected.agents, expected.rows, expected.episodes));
     assert_eq!((dataset.len(), card.timeouts), (expected.transitions, expected.timeouts));
     assert_eq!(card.terminations + card.timeouts, card.episodes);
@@ -57,9 +57,9 @@ fn raw_observations_give_the_stored_ones(dataset: &Dataset) {
     let (mut raw, mut again) = (vec![0.0; dataset.task().obs_dim()], vec![0.0; dataset.obs_dim()]);
     let mut batch = HostBatch::new(dataset, 1);
     for transition in (0..dataset.len()).step_by(7) {
-        batch.set(0, dataset, transition);
+        batch.set(0, dataset, transition).unwrap();
         for (agent, stored) in batch.obs.chunks_exact(dataset.obs_dim()).enumerate() {
-            dataset.raw_obs(dataset.row_of(transition), agent, &mut raw);
+            dataset.raw_obs(dataset.row_of(transition), agent, &mut raw).unwrap();
             transform.apply(agent, &raw, &mut again);
             let worst = stored.iter().zip(&again).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-5, "transition {transition}, agent {agent}: {worst}");
@@ -72,15 +72,15 @@ fn time_outs_bootstrap(dataset: &Dataset, expected: &Expected) {
     let official = Dataset::load(&folder().join(&expected.file), &terminal).unwrap();
     let stops = |d: &Dataset| {
         let mut batch = HostBatch::new(d, d.len());
-        (0..d.len()).for_each(|i| batch.set(i, d, i));
+        (0..d.len()).for_each(|i| batch.set(i, d, i).unwrap());
         batch.bootstrap.iter().filter(|b| **b == 0.0).count()
     };
     assert_eq!(stops(&official), expected.episodes);
     assert_eq!(stops(dataset), expected.episodes - expected.timeouts as usize);
     // Same seed, same draws: only the bootstrap differs.
     let (mut a, mut b) = (HostBatch::new(dataset, 256), HostBatch::new(&official, 256));
-    Sampler::new(dataset.len(), 3, 1).fill(dataset, &mut a);
-    Sampler::new(official.len(), 3, 1).fill(&official, &mut b);
+    Sampler::new(dataset.len(), 3, 1).fill(dataset, &mut a).unwrap();
+    Sampler::new(official.len(), 3, 1).fill(&official, &mut b).unwrap();
     b.bootstrap.clone_from(&a.bootstrap);
     assert!(a == b);
 }

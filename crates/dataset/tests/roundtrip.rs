@@ -125,13 +125,13 @@ fn check(recipe: &Recipe) {
     assert_eq!((dataset.len(), dataset.episodes()), (steps.len(), recipe.episodes.len()));
     assert_eq!((dataset.task(), dataset.stored_obs()), (&recipe.header().task, recipe.header().stored_obs));
     assert_eq!(dataset.shares_state(), recipe.state.is_none());
-    let card = dataset.card();
+    let card = dataset.card().unwrap();
     assert_eq!(card.timeouts as usize, recipe.episodes.iter().filter(|e| e.1).count());
     assert!(card.repaired.is_empty() && card.state_kind != StateKind::Global);
 
     let mut batch = HostBatch::new(&dataset, 1);
     for (i, (row, next, bootstrap)) in steps.iter().enumerate() {
-        batch.set(0, &dataset, i);
+        batch.set(0, &dataset, i).unwrap();
         assert_eq!((&batch.obs, &batch.next_obs), (&row.obs, &next.obs));
         assert_eq!((&batch.state, &batch.next_state), (&row.state, &next.state));
         let (commands, indices) = match recipe.discrete {
@@ -183,8 +183,8 @@ fn a_written_file_equals_its_own_transform() {
     let dataset = load().transformed(&ObsTransform::Standardise { with_id: true }).unwrap();
     let (mut raw, mut found) = ([0.0; 3], [0.0; 3]);
     for row in 0..7 {
-        load().raw_obs(row, 1, &mut raw);
-        dataset.raw_obs(row, 1, &mut found);
+        load().raw_obs(row, 1, &mut raw).unwrap();
+        dataset.raw_obs(row, 1, &mut found).unwrap();
         assert!(raw.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5), "{raw:?} {found:?}");
     }
 }
@@ -212,7 +212,7 @@ fn physical_actions_are_normalised() {
     writer.finish(&path).unwrap();
     let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
     let mut batch = HostBatch::new(&dataset, 1);
-    batch.set(0, &dataset, 0);
+    batch.set(0, &dataset, 0).unwrap();
     assert_eq!(batch.actions, [-1.0, 0.0, 1.0, 0.5]);
 }
 

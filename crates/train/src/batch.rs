@@ -231,21 +231,18 @@ mod tests {
     fn host(discrete: bool, seed: f32) -> HostBatch {
         let floats = |n: usize, k: f32| (0..n).map(|i| (seed + k + i as f32).sin()).collect::<Vec<f32>>();
         let bits = |n: usize| floats(n, 0.5).iter().map(|x| u8::from(*x > 0.0)).collect::<Vec<u8>>();
-        let only = |kind: bool, n: usize| if kind { n } else { 0 };
-        HostBatch {
-            size: 2,
-            obs: floats(30, 1.0),
-            next_obs: floats(30, 2.0),
-            state: floats(only(discrete, 14), 3.0),
-            next_state: floats(only(discrete, 14), 4.0),
-            actions: floats(only(!discrete, 24), 5.0),
-            action_indices: bits(only(discrete, 6)).into_iter().map(u32::from).collect(),
-            rewards: floats(2, 6.0),
-            bootstrap: floats(2, 7.0),
-            action_mask: bits(only(discrete, 24)),
-            alive: bits(only(discrete, 6)),
-            next_alive: bits(only(discrete, 6)),
+        let mut host = HostBatch::default();
+        host.size = 2;
+        (host.obs, host.next_obs) = (floats(30, 1.0), floats(30, 2.0));
+        (host.rewards, host.bootstrap) = (floats(2, 6.0), floats(2, 7.0));
+        if discrete {
+            (host.state, host.next_state) = (floats(14, 3.0), floats(14, 4.0));
+            host.action_indices = bits(6).into_iter().map(u32::from).collect();
+            (host.action_mask, host.alive, host.next_alive) = (bits(24), bits(6), bits(6));
+        } else {
+            host.actions = floats(24, 5.0);
         }
+        host
     }
 
     fn numbers(batch: &Batch) -> Vec<Vec<f64>> {

@@ -1,8 +1,9 @@
 //! One TOML for a run: every setting with the paper's value and its source.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use omiga_dataset::{Actions, LoadOptions, Rewards, Timeouts};
+use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -106,6 +107,17 @@ pub enum TransformChoice {
     Dataset,
 }
 
+/// Where the dataset's rows are kept during a run. What is learned is the same, bit for bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorageChoice {
+    /// In memory.
+    #[default]
+    Memory,
+    /// In a scratch file: for datasets that do not fit into memory.
+    Disk,
+}
+
 /// How the dataset is read and sampled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -123,6 +135,16 @@ pub struct DataConfig {
     pub time_limit: Option<u32>,
     /// The observation transform; it becomes part of the exported policy.
     pub transform: TransformChoice,
+    /// Where the rows are kept.
+    #[serde(skip_serializing_if = "is_default")]
+    pub storage: StorageChoice,
+    /// Folder of the scratch file of `storage = "disk"`; the run's if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<PathBuf>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for DataConfig {
@@ -134,6 +156,8 @@ impl Default for DataConfig {
             rewards: Rewards::default(),
             time_limit: None,
             transform: TransformChoice::Auto,
+            storage: StorageChoice::Memory,
+            scratch: None,
         }
     }
 }
@@ -146,6 +170,16 @@ impl DataConfig {
             actions: self.actions,
             rewards: self.rewards,
             time_limit: self.time_limit,
+        }
+    }
+
+    /// Where the rows of a run in `run_folder` are kept.
+    pub fn storage(&self, run_folder: &Path) -> Storage {
+        match self.storage {
+            StorageChoice::Memory => Storage::Memory,
+            StorageChoice::Disk => {
+                Storage::Disk { folder: self.scratch.clone().unwrap_or_else(|| run_folder.to_owned()) }
+            }
         }
     }
 }

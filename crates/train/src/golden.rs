@@ -28,23 +28,28 @@ struct AgentInputs {
 
 impl GoldenInputs {
     /// `k` rows of a dataset whose observations are not yet transformed.
-    pub fn sample(dataset: &Dataset, k: usize, seed: u64) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::Error::Dataset`] when rows are on disk and cannot be read.
+    pub fn sample(dataset: &Dataset, k: usize, seed: u64) -> Result<Self> {
         let task = dataset.task();
         let rows = dataset.raw_obs_sample(k, seed);
         let width = task.obs_dim();
         let inputs = |(i, agent): (usize, &omiga_format::AgentSpec)| {
             let mut obs = vec![0.0; rows.len() * width];
             for (row, out) in rows.iter().zip(obs.chunks_exact_mut(width)) {
-                dataset.raw_obs(*row, i, out);
+                dataset.raw_obs(*row, i, out)?;
             }
             let all = vec![1; task.action_dim()];
             // A dead agent may have no action left; its golden case then allows them all.
-            let recorded = |row: &usize| dataset.action_mask(*row, i).filter(|mask| mask.contains(&1));
-            let mask_of = |row: &usize| recorded(row).unwrap_or(&all).to_vec();
-            let action_mask = if task.is_discrete() { rows.iter().flat_map(mask_of).collect() } else { Vec::new() };
-            AgentInputs { name: agent.name.clone(), obs, action_mask, ranges: agent.action.ranges() }
+            let mut action_mask = Vec::new();
+            for row in rows.iter().filter(|_| task.is_discrete()) {
+                let recorded = dataset.action_mask(*row, i)?.filter(|mask| mask.contains(&1));
+                action_mask.extend(recorded.as_ref().unwrap_or(&all));
+            }
+            Ok(AgentInputs { name: agent.name.clone(), obs, action_mask, ranges: agent.action.ranges() })
         };
-        Self { agents: task.agents.iter().enumerate().map(inputs).collect() }
+        Ok(Self { agents: task.agents.iter().enumerate().map(inputs).collect::<Result<_>>()? })
     }
 
     /// Add `golden.<agent>.*` as [`omiga_format::Checkpoint`] describes them.

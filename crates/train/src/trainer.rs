@@ -70,7 +70,6 @@ pub struct Trainer {
 struct Prepared {
     problem: Problem,
     dataset: Dataset,
-    dataset_ref: DatasetRef,
 }
 
 /// What the runs of some seeds start from.
@@ -100,7 +99,7 @@ impl Trainer {
     /// is, bit for bit, that of a run that never stopped.
     ///
     /// # Errors
-    /// [`Error::Resume`] when the dataset or a setting other than `run.steps` differs, and whatever is wrong with the
+    /// [`Error::Resume`] when the dataset or a setting that matters differs, and whatever is wrong with the
     /// checkpoint.
     pub fn resume(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
         let newest = Newest::read(&config, &dataset, out)?;
@@ -225,7 +224,7 @@ impl Trainer {
 
     fn update(&mut self, host: &mut HostBatch, batch: &mut Batch) -> Result<Metrics> {
         let _span = trace_span!("update").entered();
-        trace_span!("sample").in_scope(|| self.sampler.fill(&self.data.dataset, host));
+        trace_span!("sample").in_scope(|| self.sampler.fill(&self.data.dataset, host))?;
         trace_span!("upload").in_scope(|| batch.refill(host, &self.data.problem, &self.device))?;
         self.learner.update(batch, self.step + 1)
     }
@@ -269,7 +268,13 @@ impl Trainer {
             transform: self.data.problem.transform.clone(),
             actor: self.data.problem.actor.clone(),
             config: self.config.to_toml()?,
-            dataset: self.data.dataset_ref.clone(),
+            // Here its hash is waited for, which was computed beside the first updates.
+            dataset: DatasetRef {
+                file: self.data.dataset.file_name(),
+                sha256: self.data.dataset.sha256()?.to_owned(),
+                transitions: self.data.dataset.len() as u64,
+                return_mean: self.data.dataset.return_mean(),
+            },
             sampler_draws: self.sampler.draws(),
         };
         Ok(Checkpoint { meta, file })
@@ -279,18 +284,12 @@ impl Trainer {
 impl Shared {
     fn new(config: &Config, dataset: Dataset, seeds: &[u64]) -> Result<Self> {
         device::parse(&config.run.device)?;
-        let card = dataset.card();
-        let dataset_ref = DatasetRef {
-            file: card.file.clone(),
-            sha256: dataset.sha256().to_owned(),
-            transitions: dataset.len() as u64,
-            return_mean: card.returns.mean,
-        };
-        let golden = seeds.iter().map(|seed| GoldenInputs::sample(&dataset, config.run.golden, *seed)).collect();
+        let golden = |seed: &u64| GoldenInputs::sample(&dataset, config.run.golden, *seed);
+        let golden = seeds.iter().map(golden).collect::<Result<_, _>>()?;
         let transform = choose_transform(config.data.transform, &dataset)?;
         let dataset = dataset.transformed(&transform)?;
         let problem = Problem::of(&dataset, transform, config.network.hidden);
-        Ok(Self { data: Arc::new(Prepared { problem, dataset, dataset_ref }), golden })
+        Ok(Self { data: Arc::new(Prepared { problem, dataset }), golden })
     }
 }
 
@@ -301,8 +300,8 @@ impl Newest {
         if let Some(Checkpoint { meta, .. }) = &checkpoint {
             let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
             require_same(&stored, config, meta.step)?;
-            if dataset.sha256() != meta.dataset.sha256 {
-                let (expected, found) = (meta.dataset.sha256.clone(), dataset.sha256().to_owned());
+            if dataset.sha256()? != meta.dataset.sha256 {
+                let (expected, found) = (meta.dataset.sha256.clone(), dataset.sha256()?.to_owned());
                 return Err(Error::Resume { field: "the dataset's sha256".into(), expected, found });
             }
         }
@@ -314,15 +313,15 @@ impl Newest {
 fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTransform> {
     let standardise = |with_id| ObsTransform::Standardise { with_id };
     let by_dataset = || {
-        let (mean, std) = dataset.obs_stats();
-        ObsTransform::Dataset { mean, std }
+        let (mean, std) = dataset.obs_stats()?;
+        Ok::<_, Error>(ObsTransform::Dataset { mean, std })
     };
     let raw = dataset.stored_obs() == StoredObs::Raw;
     let transform = match (choice, dataset.stored_obs()) {
         (TransformChoice::Auto, StoredObs::Standardised { with_id }) => standardise(with_id),
-        (TransformChoice::Auto, StoredObs::Raw) => by_dataset(),
+        (TransformChoice::Auto, StoredObs::Raw) => by_dataset()?,
         (TransformChoice::None, _) if raw => ObsTransform::None,
-        (TransformChoice::Dataset, _) if raw => by_dataset(),
+        (TransformChoice::Dataset, _) if raw => by_dataset()?,
         (TransformChoice::Standardise, _) => standardise(false),
         (TransformChoice::StandardiseWithId, _) => standardise(true),
         (choice, stored) => {
@@ -336,13 +335,16 @@ fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTra
     Ok(transform)
 }
 
-/// Only the number of updates may change, and not below those done.
+/// What may change when a run goes on: the number of updates, not below those done, and where rows are kept.
+const MAY_CHANGE: [&str; 3] = ["run.steps", "data.storage", "data.scratch"];
+
+/// Nothing but [`MAY_CHANGE`] may differ.
 fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
     if now.run.steps < step {
         let (expected, found) = (format!("at least {step}, the updates done"), now.run.steps.to_string());
         return Err(Error::Setting { field: "run.steps", expected, found });
     }
-    match stored.difference(now)?.into_iter().find(|(field, ..)| field != "run.steps") {
+    match stored.difference(now)?.into_iter().find(|(field, ..)| !MAY_CHANGE.contains(&field.as_str())) {
         Some((field, expected, found)) => Err(Error::Resume { field: format!("`{field}`"), expected, found }),
         None => Ok(()),
     }

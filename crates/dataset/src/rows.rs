@@ -1,0 +1,171 @@
+//! The rows of a dataset, wherever they are kept.
+
+use std::sync::Arc;
+
+use crate::Result;
+use crate::batch::{HostBatch, Room};
+use crate::columns::{Columns, Widths};
+use crate::obs::Obs;
+use crate::scratch::{Scratch, floats, indices};
+
+/// Bytes read at once when all rows are gone through.
+const SWEEP: usize = 1 << 20;
+
+/// The rows, by index.
+#[derive(Clone, Debug)]
+pub(crate) enum Rows {
+    Memory(Columns),
+    /// Shared by clones: it is never written again.
+    Disk(Arc<Scratch>),
+}
+
+impl Rows {
+    /// Copy what a batch needs of `row` and the row after it into place `slot`.
+    pub fn copy(&self, w: &Widths, obs: &Obs, row: usize, slot: usize, batch: &mut HostBatch) -> Result<()> {
+        match self {
+            Self::Memory(columns) => from_memory(columns, w, row, slot, batch),
+            Self::Disk(scratch) => {
+                let Room { mut bytes, vector } = std::mem::take(&mut batch.room);
+                bytes.resize(2 * scratch.record_bytes(), 0);
+                let read = scratch.read(row, &mut bytes);
+                batch.room = Room { bytes, vector };
+                read?;
+                from_disk(scratch, w, obs, slot, batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Room that [`Self::copy`] works in.
+    pub fn room(&self, obs: &Obs) -> Room {
+        match self {
+            Self::Memory(_) => Room::default(),
+            Self::Disk(s) => Room { bytes: vec![0; 2 * s.record_bytes()], vector: vec![0.0; obs.kept_dim()] },
+        }
+    }
+
+    /// The raw observation of `agent` in `row`.
+    pub fn raw_obs(&self, obs: &Obs, row: usize, agent: usize, out: &mut [f32]) -> Result<()> {
+        let dim = obs.kept_dim();
+        match self {
+            Self::Memory(columns) => {
+                let i = row * obs.n_agents + agent;
+                obs.raw(row, agent, &columns.obs[i * dim..(i + 1) * dim], out);
+            }
+            Self::Disk(scratch) => {
+                let mut bytes = vec![0; scratch.record_bytes()];
+                scratch.read(row, &mut bytes)?;
+                let x: Vec<f32> = floats(scratch.record(&bytes).obs).skip(agent * dim).take(dim).collect();
+                obs.raw(row, agent, &x, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// The available actions of `agent` in `row`, `choices` of them.
+    pub fn action_mask(&self, n_agents: usize, choices: usize, row: usize, agent: usize) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(columns) => Ok(columns.action_mask[(row * n_agents + agent) * choices..][..choices].to_vec()),
+            Self::Disk(scratch) => {
+                let mut bytes = vec![0; scratch.record_bytes()];
+                scratch.read(row, &mut bytes)?;
+                Ok(scratch.record(&bytes).action_mask[agent * choices..][..choices].to_vec())
+            }
+        }
+    }
+
+    /// Every agent's observation in `steps`, as batches hold it, in order.
+    pub fn each_obs(&self, obs: &Obs, steps: &[u32], mut see: impl FnMut(&[f32])) -> Result<()> {
+        let scratch = match self {
+            Self::Memory(columns) => {
+                let width = obs.n_agents * obs.dim;
+                let rows = steps.iter().map(|row| &columns.obs[*row as usize * width..][..width]);
+                rows.for_each(|row| row.chunks_exact(obs.dim).for_each(&mut see));
+                return Ok(());
+            }
+            Self::Disk(scratch) => scratch,
+        };
+        let record = scratch.record_bytes();
+        let most = (SWEEP / record.max(1)).max(1);
+        let (mut bytes, mut kept, mut out) = (Vec::new(), vec![0.0; obs.kept_dim()], vec![0.0; obs.dim]);
+        let mut rest = steps;
+        while let Some(first) = rest.first().map(|row| *row as usize) {
+            let n = rest.partition_point(|row| (*row as usize) < first + most);
+            let (now, later) = rest.split_at(n);
+            let last = now.last().map_or(first, |row| *row as usize);
+            bytes.resize((last + 1 - first) * record, 0);
+            scratch.read(first, &mut bytes)?;
+            for row in now.iter().map(|row| *row as usize) {
+                let mut values = floats(scratch.record(&bytes[(row - first) * record..][..record]).obs);
+                for agent in 0..obs.n_agents {
+                    kept.iter_mut().zip(&mut values).for_each(|(k, v)| *k = v);
+                    obs.present(agent, &kept, &mut out);
+                    see(&out);
+                }
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The columns, to change them.
+    pub fn in_memory(&mut self) -> Option<&mut Columns> {
+        match self {
+            Self::Memory(columns) => Some(columns),
+            Self::Disk(_) => None,
+        }
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Memory(columns) => columns.bytes(),
+            Self::Disk(_) => 0,
+        }
+    }
+}
+
+fn from_memory(from: &Columns, w: &Widths, row: usize, slot: usize, batch: &mut HostBatch) {
+    let next = row + 1;
+    let obs = w.obs;
+    copy(&mut batch.obs, slot, &from.obs, row, obs);
+    copy(&mut batch.next_obs, slot, &from.obs, next, obs);
+    copy(&mut batch.state, slot, &from.state, row, w.state);
+    copy(&mut batch.next_state, slot, &from.state, next, w.state);
+    copy(&mut batch.actions, slot, &from.actions, row, w.actions);
+    copy(&mut batch.action_indices, slot, &from.indices, row, w.indices);
+    copy(&mut batch.action_mask, slot, &from.action_mask, row, w.action_mask);
+    copy(&mut batch.alive, slot, &from.alive, row, w.alive);
+    copy(&mut batch.next_alive, slot, &from.alive, next, w.alive);
+}
+
+fn copy<T: Copy>(to: &mut [T], slot: usize, from: &[T], row: usize, width: usize) {
+    to[slot * width..(slot + 1) * width].copy_from_slice(&from[row * width..(row + 1) * width]);
+}
+
+fn from_disk(scratch: &Scratch, w: &Widths, obs: &Obs, slot: usize, batch: &mut HostBatch) {
+    let Room { bytes, mut vector } = std::mem::take(&mut batch.room);
+    let (now, next) = bytes.split_at(scratch.record_bytes());
+    let (now, next) = (scratch.record(now), scratch.record(next));
+    vector.resize(obs.kept_dim(), 0.0);
+    let local = obs.n_agents * obs.dim;
+    for (to, record) in [(&mut batch.obs, &now), (&mut batch.next_obs, &next)] {
+        let mut values = floats(record.obs);
+        for (agent, out) in to[slot * local..(slot + 1) * local].chunks_exact_mut(obs.dim).enumerate() {
+            vector.iter_mut().zip(&mut values).for_each(|(k, v)| *k = v);
+            obs.present(agent, &vector, out);
+        }
+    }
+    let wide = |to: &mut [f32], width: usize, from: &[u8]| {
+        to[slot * width..(slot + 1) * width].iter_mut().zip(floats(from)).for_each(|(t, v)| *t = v);
+    };
+    wide(&mut batch.state, w.state, now.state);
+    wide(&mut batch.next_state, w.state, next.state);
+    wide(&mut batch.actions, w.actions, now.actions);
+    let to = &mut batch.action_indices[slot * w.indices..(slot + 1) * w.indices];
+    to.iter_mut().zip(indices(now.indices)).for_each(|(t, v)| *t = v);
+    copy(&mut batch.action_mask, slot, now.action_mask, 0, w.action_mask);
+    copy(&mut batch.alive, slot, now.alive, 0, w.alive);
+    copy(&mut batch.next_alive, slot, next.alive, 0, w.alive);
+    batch.room = Room { bytes, vector };
+}

@@ -1,0 +1,94 @@
+//! What loading takes at most: each kind of it in a process of its own.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+use std::path::Path;
+use std::process::Command;
+
+use hdf5_pure::FileBuilder;
+use omiga_dataset::{Card, Dataset, HostBatch, LoadOptions, Sampler, Storage};
+
+const ROWS: usize = 200_000;
+const SHAPE: [usize; 3] = [ROWS, 6, 23];
+/// The f32 values of a row that are not repeated: observations, state, actions, reward, end.
+const ROW: usize = 6 * 23 + 2 + 6 + 2;
+/// What a test process takes before it does anything, and then some.
+const PROGRAM: u64 = 24 << 20;
+/// Names the kind of loading to the child, and the file.
+const WHAT: &str = "OMIGA_TEST_LOADING";
+
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// More than 100 MB of observations.
+fn write(path: &Path, gzip: bool) {
+    let obs: Vec<f32> = (0..SHAPE.iter().product()).map(|i: usize| (i % 1009) as f32).collect();
+    let ends: Vec<f32> = (1..=ROWS).map(|row| f32::from(u8::from(row % 1000 == 0))).collect();
+    let mut file = FileBuilder::new();
+    let mut add = |key: &str, shape: &[usize], values: &[f32]| {
+        let shape: Vec<u64> = shape.iter().map(|d| *d as u64).collect();
+        let dataset = file.create_dataset(key).with_f32_data(values).with_shape(&shape);
+        if gzip {
+            let mut chunk = shape.clone();
+            chunk[0] = 100;
+            dataset.with_chunks(&chunk).with_deflate(1);
+        }
+    };
+    add("o", &SHAPE, &obs);
+    add("s", &[ROWS, 2], &obs[..2 * ROWS]);
+    add("a", &[ROWS, 6, 1], &vec![0.5; 6 * ROWS]);
+    add("r", &[ROWS], &obs[..ROWS]);
+    add("d", &[ROWS], &ends);
+    file.write(path).unwrap();
+}
+
+/// Load as the parent says, and say what it took.
+fn load(what: &str, path: &Path) -> u64 {
+    let storage = match what {
+        "card" => {
+            assert_eq!(Card::read(path, &LoadOptions::default()).unwrap().rows, ROWS as u64);
+            return peak_bytes();
+        }
+        "disk" => Storage::Disk { folder: path.parent().unwrap().to_owned() },
+        _ => Storage::Memory,
+    };
+    let dataset = Dataset::load_to(path, None, &LoadOptions::default(), &storage).unwrap();
+    let (mut sampler, mut batch) = (Sampler::new(dataset.len(), 1, 0), HostBatch::new(&dataset, 128));
+    (0..100).for_each(|_| sampler.fill(&dataset, &mut batch).unwrap());
+    let (mean, std) = dataset.obs_stats().unwrap();
+    let transformed = dataset.transformed(&omiga_format::ObsTransform::Dataset { mean, std }).unwrap();
+    sampler.fill(&transformed, &mut batch).unwrap();
+    peak_bytes()
+}
+
+#[test]
+fn memory_is_bounded() {
+    if let Some(what) = std::env::var_os(WHAT) {
+        let what = what.into_string().unwrap();
+        let (what, path) = what.split_once(' ').unwrap();
+        eprintln!("peak {}", load(what, Path::new(path)));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let unique = (ROWS * ROW * 4) as u64;
+    for gzip in [false, true] {
+        write(&path, gzip);
+        for (what, limit) in
+            [("memory", unique * 5 / 4), ("disk", PROGRAM + ROWS as u64 * 9), ("card", PROGRAM + ROWS as u64 * 9)]
+        {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child.args(["memory_is_bounded", "--exact", "--nocapture"]);
+            let output = child.env(WHAT, format!("{what} {}", path.display())).output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            let peak = text.lines().find_map(|line| line.strip_prefix("peak ")).and_then(|n| n.parse::<u64>().ok());
+            let peak = peak.unwrap_or_else(|| unreachable!("{text}"));
+            eprintln!("{what}, gzip {gzip}: {} of {} KiB", peak >> 10, limit >> 10);
+            assert!(peak <= limit, "{what}, gzip {gzip}: {peak} bytes of {limit}");
+        }
+    }
+}
