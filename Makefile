@@ -5,7 +5,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: help train test check fmt clippy doc interop setup bench-runtime bench-train cuda cuda-test install clean
+.PHONY: help train test check fmt clippy doc interop setup bench-runtime bench-train bench-load cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -40,6 +40,9 @@ bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000"
 
 bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--task hopper-3x1 --rounds 1" for a short run
 	@scripts/bench_train.sh $(BENCH)
+
+bench-load: ## Loading a million transitions against h5py; BENCH="--layout gzip --rounds 1" for another file
+	@scripts/bench_load.sh $(BENCH)
 
 cuda: ## Build for NVIDIA GPUs, here with or without one: target/cuda/release/omiga (15 minutes the first time)
 	@scripts/cuda.sh build

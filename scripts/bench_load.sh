@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Seconds and peak memory of loading a million transitions, ours beside h5py with the official loader's copies; the
+# arguments go to benches/load/compare.py. The table is printed and written to target/bench/load.json. Needs about 2 GB
+# of disk and 4 GB of memory (theirs). OPPONENTS_VENV names a virtual environment with h5py and numpy.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly target=${CARGO_TARGET_DIR:-target}
+venv=${OPPONENTS_VENV:-target/opponents-venv}
+
+fail() {
+    echo "bench-load: $*" >&2
+    exit 2
+}
+
+command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
+if ! "$venv/bin/python" -c 'import h5py, numpy' 2>/dev/null; then
+    [[ -z ${OPPONENTS_VENV:-} ]] || fail "$venv has no h5py and numpy; unset OPPONENTS_VENV"
+    # Of all that bench-train needs only this.
+    venv=target/load-venv
+    if ! "$venv/bin/python" -c 'import h5py, numpy' 2>/dev/null; then
+        python3 -m venv "$venv" || fail "python3 has no venv; install it (on Debian: apt-get install python3-venv)"
+        grep -E '^(h5py|numpy)==' benches/opponents/requirements.txt |
+            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r /dev/stdin
+    fi
+fi
+
+cargo build --release --quiet -p omiga-dataset --example load
+"$venv/bin/python" benches/load/compare.py --load "$target/release/examples/load" "$@"
