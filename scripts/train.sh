@@ -45,7 +45,7 @@ if [[ -z $DATA ]]; then
     [[ -f $DATA ]] || "$omiga" collect --task "$TASK" --quality "$QUALITY" --episodes "$EPISODES" --seed "$SEED" --out "$DATA"
 fi
 
-# One algorithm a core. A run that was stopped goes on; a finished one is kept.
+# Side by side: the smaller one ends first and leaves all cores to the other. A run that was stopped goes on; a finished one is kept.
 train() {
     local run=$OUT/$1 arguments=(--data "$DATA" --out "$OUT/$1")
     if [[ -f $run/config.toml ]]; then

@@ -60,6 +60,9 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     note(config.to_toml()?);
     let runs: Vec<_> = folders.iter().map(|(seed, out)| (seed.unwrap_or(config.run.seed), out.clone())).collect();
     let trainers = Trainer::of_seeds(&config, dataset, &runs, args.resume)?;
+    if !has_env(args, &task) {
+        note(format!("task `{}` has no environment here: no evaluation during training", task.name));
+    }
     let mut watched = Vec::new();
     for (trainer, (seed, _)) in trainers.into_iter().zip(&folders) {
         watched.push((trainer, Watcher::new(args, &config, &task, *seed)?));
@@ -203,11 +206,15 @@ fn settings(args: &TrainArgs) -> Vec<String> {
     args.set.iter().cloned().chain(short.into_iter().flatten()).collect()
 }
 
+/// Was an environment named, or is there one of the dataset's task?
+fn has_env(args: &TrainArgs, task: &TaskSpec) -> bool {
+    args.task.is_some() || task_names().contains(&task.name.as_str())
+}
+
 /// The environment to evaluate in, if there is one for this task.
 fn environment(args: &TrainArgs, task: &TaskSpec) -> Result<Option<Box<dyn MultiAgentEnv>>> {
     let name = args.task.as_deref().unwrap_or(&task.name);
-    if args.task.is_none() && !task_names().contains(&name) {
-        note(format!("task `{name}` has no environment here: no evaluation during training"));
+    if !has_env(args, task) {
         return Ok(None);
     }
     let env = make_env(name)?;

@@ -63,7 +63,7 @@ pub enum Storage {
     /// In a scratch file, for files that do not fit into memory: it is as large as all rows as f32, has no name, and
     /// vanishes with the process. Some bytes a row stay in memory (rewards, ends, which rows are steps).
     Disk {
-        /// Where the scratch file is. A folder in memory (often `/tmp`) would help nobody.
+        /// Where the scratch file is; a folder that is itself in memory helps nobody.
         folder: PathBuf,
     },
 }

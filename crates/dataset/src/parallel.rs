@@ -15,7 +15,7 @@ pub(crate) fn threads() -> usize {
 
 /// The results of `work` on each item, in their order.
 pub(crate) fn map<I: Send, T: Send>(items: Vec<I>, work: impl Fn(I) -> T + Sync) -> Vec<T> {
-    let helpers = threads().min(items.len()).saturating_sub(1);
+    let more = threads().min(items.len()).saturating_sub(1);
     let queue = Mutex::new(items.into_iter().enumerate());
     let results = Mutex::new(Vec::new());
     let run = || {
@@ -28,7 +28,7 @@ pub(crate) fn map<I: Send, T: Send>(items: Vec<I>, work: impl Fn(I) -> T + Sync)
         }
     };
     thread::scope(|scope| {
-        for _ in 0..helpers {
+        for _ in 0..more {
             // A thread that cannot be had is made up for by the others.
             drop(thread::Builder::new().spawn_scoped(scope, run));
         }

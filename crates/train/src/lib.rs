@@ -16,7 +16,7 @@
 //! candle.
 //!
 //! # Determinism
-//! On the CPU equal configuration, data and seed give equal bytes, for a fixed number of threads, and a resumed run
+//! On the CPU equal configuration, data and seed give equal bytes, whatever the number of threads, and a resumed run
 //! equals one that never stopped.
 
 pub mod algo;
