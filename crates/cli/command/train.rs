@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use omiga_dataset::{Dataset, Storage};
 use omiga_env::{MultiAgentEnv, evaluate, make_env, task_names};
 use omiga_format::{Checkpoint, TaskSpec};
@@ -29,7 +29,10 @@ use crate::progress::Progress;
 const EVAL_SEED: u64 = 2_000_000;
 
 /// Threads of a program that is not told how many, at most: an update is some twenty independent pieces of work.
-const MAX_THREADS: usize = 8;
+const MAX_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+/// The outcome of a run that did all its updates.
+const FINISHED: &str = "finished";
 
 /// What `--json` prints of a run.
 #[derive(Serialize)]
@@ -58,57 +61,53 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     let (config, dataset) = prepare(args, &folders)?;
     let task = dataset.task().clone();
     note(config.to_toml()?);
-    let runs: Vec<_> = folders.iter().map(|(seed, out)| (seed.unwrap_or(config.run.seed), out.clone())).collect();
-    let trainers = Trainer::of_seeds(&config, dataset, &runs, args.resume)?;
     if !has_env(args, &task) {
         note(format!("task `{}` has no environment here: no evaluation during training", task.name));
     }
-    let mut watched = Vec::new();
-    for (trainer, (seed, _)) in trainers.into_iter().zip(&folders) {
-        watched.push((trainer, Watcher::new(args, &config, &task, *seed)?));
-    }
+    // Watchers first: what is wrong with the environment is said before a folder is made.
+    let watcher = |(seed, _): &(Option<u64>, PathBuf)| Watcher::new(args, &config, &task, *seed);
+    let watchers = folders.iter().map(watcher).collect::<Result<Vec<_>>>()?;
+    let runs: Vec<_> = folders.iter().map(|(seed, out)| (seed.unwrap_or(config.run.seed), out.clone())).collect();
+    let trainers = Trainer::of_seeds(&config, dataset, &runs, args.resume)?;
+    let mut watched: Vec<_> = trainers.into_iter().zip(watchers).collect();
     for (trainer, watcher) in &mut watched {
         watcher.start(trainer, args)?;
     }
-    let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let threads = if args.threads.is_some() { threads } else { threads.min(MAX_THREADS) };
-    let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
-    let results = fit_all(&mut watched, threads, &*stop_on_signal()?);
+    let results = fit_all(&mut watched, threads(args), &*stop_on_signal()?);
     let mut reports = Vec::new();
-    let mut first_error = None;
+    let mut failed = None;
     for (((trainer, mut watcher), (seed, out)), result) in watched.into_iter().zip(runs).zip(results) {
         watcher.end_profile();
-        let best = watcher.best;
-        drop(watcher);
         match result {
-            Ok(outcome) => reports.push(Report::of(outcome, seed, &trainer, &out, best)),
-            Err(error) => {
-                let error = anyhow::Error::new(error);
-                let error = if folders.len() > 1 { error.context(format!("run `{}`", out.display())) } else { error };
-                first_error = first_error.or(Some(error));
-            }
+            Ok(outcome) => reports.push(Report::of(outcome, seed, &trainer, &out, watcher.best)),
+            Err(error) => failed = failed.or(Some(Error::new(error).context(format!("run `{}`", out.display())))),
         }
     }
-    let interrupted = reports.iter().any(|report| report.outcome != "finished");
+    let interrupted = reports.iter().any(|report| report.outcome != FINISHED);
     show(args, reports)?;
-    if let Some(error) = first_error {
-        return Err(error);
+    match failed {
+        Some(error) => Err(error),
+        None if interrupted => {
+            let seeds = args.seeds.as_ref().map_or(String::new(), |s| format!(" --seeds {}..{}", s.start, s.end));
+            let (data, out) = (args.data.display(), args.out.display());
+            note(format!("go on with: omiga train --data {data} --out {out}{seeds} --resume"));
+            Ok(Verdict::No)
+        }
+        None => Ok(Verdict::Yes),
     }
-    if interrupted {
-        let seeds =
-            args.seeds.as_ref().map_or(String::new(), |seeds| format!(" --seeds {}..{}", seeds.start, seeds.end));
-        let (data, out) = (args.data.display(), args.out.display());
-        note(format!("go on with: omiga train --data {data} --out {out}{seeds} --resume"));
-        return Ok(Verdict::No);
-    }
-    Ok(Verdict::Yes)
+}
+
+/// As asked for, else one a core.
+fn threads(args: &TrainArgs) -> NonZeroUsize {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(MAX_THREADS);
+    args.threads.unwrap_or_else(cores)
 }
 
 impl Report {
     fn of(outcome: Outcome, seed: u64, trainer: &Trainer, out: &Path, best: Option<f64>) -> Self {
         let path = |file: &str| out.join(file).display().to_string();
         Self {
-            outcome: if outcome == Outcome::Finished { "finished" } else { "interrupted" },
+            outcome: if outcome == Outcome::Finished { FINISHED } else { "interrupted" },
             seed,
             step: trainer.step(),
             folder: out.display().to_string(),

@@ -16,6 +16,10 @@ use std::time::Instant;
 use omiga_dataset::{Dataset, HostBatch, LoadOptions, Sampler, Storage, StoredObs};
 use omiga_format::ObsTransform;
 
+/// As in the program `omiga`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 128;
 const BATCHES: u32 = 1000;
 

@@ -38,11 +38,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Columns of `rows` rows, all zero and not yet touched, with room for `obs_room` observations a row.
+    /// Columns of `rows` rows, all zero.
     ///
     /// # Errors
     /// [`Error::Memory`] when they do not fit.
-    pub fn new(path: &Path, widths: &Widths, rows: usize, obs_room: usize) -> Result<Self> {
+    pub fn new(path: &Path, widths: &Widths, rows: usize) -> Result<Self> {
         let fits = || {
             let mut probe = Vec::<u8>::new();
             probe.try_reserve_exact(rows.checked_mul(widths.bytes())?).ok()
@@ -51,11 +51,8 @@ impl Columns {
             let bytes = (rows as u64).saturating_mul(widths.bytes() as u64);
             Error::Memory { path: path.to_owned(), bytes }
         })?;
-        // Zeros come from the system untouched: room that is never used costs nothing.
-        let mut obs = vec![0.0; rows * obs_room.max(widths.obs)];
-        obs.truncate(rows * widths.obs);
         Ok(Self {
-            obs,
+            obs: vec![0.0; rows * widths.obs],
             state: vec![0.0; rows * widths.state],
             actions: vec![0.0; rows * widths.actions],
             indices: vec![0; rows * widths.indices],
@@ -124,8 +121,8 @@ mod tests {
     #[test]
     fn blocks_are_taken_from_the_front() {
         let widths = Widths { obs: 3, indices: 2, action_mask: 1, ..Widths::default() };
-        let mut columns = Columns::new(Path::new("x"), &widths, 4, 5).unwrap();
-        assert!(columns.obs.capacity() >= 20 && columns.obs.len() == 12 && columns.state.is_empty());
+        let mut columns = Columns::new(Path::new("x"), &widths, 4).unwrap();
+        assert!(columns.obs.len() == 12 && columns.state.is_empty());
         assert_eq!((columns.bytes(), widths.bytes()), (4 * 21, 21));
         let mut rest = columns.block(widths, 4);
         let (first, second) = (rest.take(1), rest.take(3));
@@ -138,7 +135,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let widths = Widths { obs: 1 << 30, ..Widths::default() };
-        let error = Columns::new(Path::new("x"), &widths, 1 << 30, 0).unwrap_err().to_string();
+        let error = Columns::new(Path::new("x"), &widths, 1 << 30).unwrap_err().to_string();
         assert!(error.contains("4611686018427387904 bytes"), "{error}");
     }
 }

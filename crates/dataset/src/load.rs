@@ -36,7 +36,7 @@ pub(crate) fn load(path: &Path, header: Option<Header>, options: &LoadOptions, s
     let mut pass = reading.pass(&scalars.transitions, *storage == Storage::Memory)?;
     let (mut rows, found) = match storage {
         Storage::Memory => {
-            let (mut columns, found) = pass.in_memory(reading.obs_room(pass.declared))?;
+            let (mut columns, found) = pass.in_memory()?;
             if found.differs {
                 pass.widths.state = pass.widths.obs;
                 columns.state = pass.states(pass.widths.state)?;
@@ -148,12 +148,6 @@ impl<'a> Reading<'a> {
         let transitions: Vec<u32> = episodes.steps().map(|row| row as u32).collect();
         let rewards = self.rewards(&transitions)?;
         Ok(Scalars { episodes, rewards, transitions })
-    }
-
-    /// Room for an observation that the agent's id may be appended to, if that does not take too much.
-    fn obs_room(&self, declared: Option<StoredObs>) -> usize {
-        let may_grow = declared.is_none_or(|stored| stored == StoredObs::Raw) && (2..=self.dim).contains(&self.n);
-        if may_grow { self.n * (self.dim + self.n) } else { 0 }
     }
 
     fn repaired(&mut self, what: String, count: u64) {

@@ -68,7 +68,7 @@ impl Obs {
         }
     }
 
-    /// Apply `transform` to all raw vectors [rows, N, O], in place.
+    /// Apply `transform` to all raw vectors [rows, N, O], in place where it makes them no wider.
     pub fn apply(&mut self, values: &mut Vec<f32>, transform: &ObsTransform) {
         let (n, dim) = (self.n_agents, self.dim);
         let (width, vectors) = (transform.output_dim(dim, n), values.len() / dim);

@@ -62,9 +62,9 @@ struct Streams<'a> {
 }
 
 impl Pass<'_> {
-    /// Keep the rows in memory, with room for `obs_room` observations a row.
-    pub fn in_memory(&self, obs_room: usize) -> Result<(Columns, Found)> {
-        let mut columns = Columns::new(self.source.path(), &self.widths, self.rows, obs_room)?;
+    /// Keep the rows in memory.
+    pub fn in_memory(&self) -> Result<(Columns, Found)> {
+        let mut columns = Columns::new(self.source.path(), &self.widths, self.rows)?;
         let mut rest = columns.block(self.widths, self.rows);
         let parts = self.parts()?.into_iter().map(|rows| (rest.take(rows.len()), rows)).collect();
         let found = parallel::map(parts, |(block, rows)| self.part(rows, Some(block), |_, _| Ok(())));
@@ -74,7 +74,7 @@ impl Pass<'_> {
     /// The states of all rows, `width` elements each, where they turned out to be others than the observations.
     pub fn states(&self, width: usize) -> Result<Vec<f32>> {
         let widths = Widths { state: width, ..Widths::default() };
-        let mut columns = Columns::new(self.source.path(), &widths, self.rows, 0)?;
+        let mut columns = Columns::new(self.source.path(), &widths, self.rows)?;
         let mut rest = columns.block(widths, self.rows);
         let parts = self.parts()?.into_iter().map(|rows| (rest.take(rows.len()).state, rows)).collect();
         let size = block_rows(4 * width, self.rows);
@@ -163,7 +163,7 @@ impl Pass<'_> {
         let size = block_rows(self.widths.bytes(), rows.len());
         let mut buffer = match target {
             Some(_) => Columns::default(),
-            None => Columns::new(self.source.path(), &self.widths, size, 0)?,
+            None => Columns::new(self.source.path(), &self.widths, size)?,
         };
         for row in rows.clone().step_by(size) {
             let n = size.min(rows.end - row);

@@ -138,7 +138,7 @@ mod tests {
     const WIDTHS: Widths = Widths { obs: 2, state: 1, actions: 0, indices: 1, action_mask: 3, alive: 1 };
 
     fn columns(rows: usize) -> Columns {
-        let mut columns = Columns::new(Path::new("x"), &WIDTHS, rows, 0).unwrap();
+        let mut columns = Columns::new(Path::new("x"), &WIDTHS, rows).unwrap();
         columns.obs.iter_mut().enumerate().for_each(|(i, v)| *v = i as f32);
         columns.state.iter_mut().enumerate().for_each(|(i, v)| *v = -(i as f32));
         columns.indices.iter_mut().enumerate().for_each(|(i, v)| *v = i as u32);

@@ -197,11 +197,16 @@ impl<'a, T: Copy> Stream<'a, T> {
                         let io = |e| Error::from(omiga_format::atomic::io("cannot read", self.source.path())(e));
                         positioned::read_exact(self.source.data(), bytes, place).map_err(io)?;
                     }
-                    None => *bytes = self.source.parse(self.key, || dataset.read_raw_rows(at, n as u64))?,
+                    None => {
+                        // The last window makes room first.
+                        *bytes = Vec::new();
+                        *bytes = self.source.parse(self.key, || dataset.read_raw_rows(at, n as u64))?;
+                    }
                 }
                 bytes.len() * self.width / self.row_bytes.max(1)
             }
             Decoded::Values(values, decode) => {
+                *values = Vec::new();
                 *values = self.source.parse(self.key, || decode(dataset, at, n as u64))?;
                 values.len()
             }
