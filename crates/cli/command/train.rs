@@ -80,7 +80,10 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
         watcher.end_profile();
         match result {
             Ok(outcome) => reports.push(Report::of(outcome, seed, &trainer, &out, watcher.best)),
-            Err(error) => failed = failed.or(Some(Error::new(error).context(format!("run `{}`", out.display())))),
+            Err(error) if args.seeds.is_none() => failed = Some(Error::new(error)),
+            Err(error) => {
+                failed = failed.or(Some(Error::new(error).context(format!("seed {seed}, `{}`", out.display()))))
+            }
         }
     }
     let interrupted = reports.iter().any(|report| report.outcome != FINISHED);
