@@ -77,7 +77,7 @@ impl<T: Real> Host<T> {
 
     /// The heads [M, out] of every pass; those of trained networks are variables.
     pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)]) -> Result<Vec<Vec<Tensor>>> {
-        let inputs = passes.iter().map(|(_, input)| Ok(input.contiguous()?)).collect::<Result<Vec<_>>>()?;
+        let inputs = passes.iter().map(|(id, input)| self.networks[id.0].takes(input)).collect::<Result<Vec<_>>>()?;
         self.record(passes, &inputs)?;
         let slices = Slices::of(&inputs);
         let slices = slices.get::<T>()?;
@@ -107,8 +107,8 @@ impl<T: Real> Host<T> {
 
     /// The heads of one pass beside the others, which leaves no trace.
     pub fn evaluate(&self, id: NetworkId, input: &Tensor) -> Result<Vec<Tensor>> {
+        let inputs = [self.networks[id.0].takes(input)?];
         let Network { stack, weights, .. } = &self.networks[id.0];
-        let inputs = [input.contiguous()?];
         let rows = input.dim(0)?;
         let mut block = Block::new(rows, stack, false);
         block.forward(stack, &weights.flat, Slices::of(&inputs).get::<T>()?[0]);
@@ -258,9 +258,42 @@ impl<T: Real> Tape<T> {
 }
 
 impl<T> Network<T> {
+    /// The input row by row, if it is as wide as the first layer (a network without layers takes anything).
+    fn takes(&self, input: &Tensor) -> Result<Tensor> {
+        let (rows, width) = input.dims2()?;
+        let expected = self.stack.inputs();
+        if width != expected && self.stack.layers().next().is_some() {
+            let (lhs, rhs) = ((rows, expected).into(), input.shape().clone());
+            return Err(candle_core::Error::ShapeMismatchBinaryOp { lhs, rhs, op: "input of a network" }.into());
+        }
+        Ok(input.contiguous()?)
+    }
+
     /// What a forward pass reads, and the transposes that it prepares for the backward one.
     fn split(&mut self) -> (&str, &Stack, &[T], &mut Transposes<T>) {
         let Self { name, stack, weights: Weights { flat, transposes }, .. } = self;
         (name, stack, flat, transposes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::DType;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn another_width_is_an_error() {
+        let stack = Stack::new(3, &[("fc1", 4)], &[("out", 1)]);
+        let mut host = Host::<f32>::default();
+        host.add("n", &stack, &stack.init(&mut ChaCha8Rng::seed_from_u64(0)), None).unwrap();
+        let input = |width: usize| Tensor::zeros((5, width), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(host.evaluate(NetworkId(0), &input(3)).unwrap()[0].dims(), [5, 1]);
+        for width in [0, 2, 4] {
+            assert!(host.evaluate(NetworkId(0), &input(width)).is_err());
+            assert!(host.forward(&[(NetworkId(0), &input(width))]).is_err());
+        }
     }
 }
