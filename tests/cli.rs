@@ -192,6 +192,10 @@ fn seeds_at_once_equal_single_runs() {
     let final_of = |files: &BTreeMap<String, Vec<u8>>| files["last.safetensors"].clone();
     assert_eq!(again.iter().map(final_of).collect::<Vec<_>>(), alone.iter().map(final_of).collect::<Vec<_>>());
 
+    // One folder that is taken, and none is made.
+    program.refused("train --data data.hdf5 --seeds 1..4 --out many", "`many/seed-3` already holds a run");
+    assert!(!program.path("many/seed-1").exists() && !program.path("many/seed-2").exists());
+
     for wrong in ["5..5", "7", "a..b", "3..2"] {
         let run = program.run(&format!("train --data data.hdf5 --out x --seeds {wrong}")).expect(2);
         assert!(run.stderr.contains("expected A..B"), "{run:?}");

@@ -36,7 +36,7 @@ pub struct HostBatch {
     pub(crate) room: Room,
 }
 
-/// Where rows from disk are taken apart; no part of what a batch is.
+/// Where rows from disk are taken apart, as large as the first of them needs; no part of what a batch is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room {
     pub bytes: Vec<u8>,
@@ -70,7 +70,7 @@ impl HostBatch {
             action_mask: vec![0; if dataset.has_action_mask() { size * n * a } else { 0 }],
             next_alive: alive.clone(),
             alive,
-            room: dataset.rows.room(&dataset.about.obs),
+            room: Room::default(),
         }
     }
 

@@ -25,23 +25,18 @@ impl Rows {
         match self {
             Self::Memory(columns) => from_memory(columns, w, row, slot, batch),
             Self::Disk(scratch) => {
-                let Room { mut bytes, vector } = std::mem::take(&mut batch.room);
-                bytes.resize(2 * scratch.record_bytes(), 0);
-                let read = scratch.read(row, &mut bytes);
-                batch.room = Room { bytes, vector };
+                let mut room = std::mem::take(&mut batch.room);
+                room.bytes.resize(2 * scratch.record_bytes(), 0);
+                room.vector.resize(obs.kept_dim(), 0.0);
+                let read = scratch.read(row, &mut room.bytes);
+                if read.is_ok() {
+                    from_disk(scratch, w, obs, slot, &mut room, batch);
+                }
+                batch.room = room;
                 read?;
-                from_disk(scratch, w, obs, slot, batch);
             }
         }
         Ok(())
-    }
-
-    /// Room that [`Self::copy`] works in.
-    pub fn room(&self, obs: &Obs) -> Room {
-        match self {
-            Self::Memory(_) => Room::default(),
-            Self::Disk(s) => Room { bytes: vec![0; 2 * s.record_bytes()], vector: vec![0.0; obs.kept_dim()] },
-        }
     }
 
     /// The raw observation of `agent` in `row`.
@@ -143,17 +138,17 @@ fn copy<T: Copy>(to: &mut [T], slot: usize, from: &[T], row: usize, width: usize
     to[slot * width..(slot + 1) * width].copy_from_slice(&from[row * width..(row + 1) * width]);
 }
 
-fn from_disk(scratch: &Scratch, w: &Widths, obs: &Obs, slot: usize, batch: &mut HostBatch) {
-    let Room { bytes, mut vector } = std::mem::take(&mut batch.room);
+/// From the records of a row and the next, which `room` holds.
+fn from_disk(scratch: &Scratch, w: &Widths, obs: &Obs, slot: usize, room: &mut Room, batch: &mut HostBatch) {
+    let Room { bytes, vector } = room;
     let (now, next) = bytes.split_at(scratch.record_bytes());
     let (now, next) = (scratch.record(now), scratch.record(next));
-    vector.resize(obs.kept_dim(), 0.0);
     let local = obs.n_agents * obs.dim;
     for (to, record) in [(&mut batch.obs, &now), (&mut batch.next_obs, &next)] {
         let mut values = floats(record.obs);
         for (agent, out) in to[slot * local..(slot + 1) * local].chunks_exact_mut(obs.dim).enumerate() {
             vector.iter_mut().zip(&mut values).for_each(|(k, v)| *k = v);
-            obs.present(agent, &vector, out);
+            obs.present(agent, vector, out);
         }
     }
     let wide = |to: &mut [f32], width: usize, from: &[u8]| {
@@ -167,5 +162,4 @@ fn from_disk(scratch: &Scratch, w: &Widths, obs: &Obs, slot: usize, batch: &mut 
     copy(&mut batch.action_mask, slot, now.action_mask, 0, w.action_mask);
     copy(&mut batch.alive, slot, now.alive, 0, w.alive);
     copy(&mut batch.next_alive, slot, next.alive, 0, w.alive);
-    batch.room = Room { bytes, vector };
 }

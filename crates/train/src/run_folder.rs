@@ -33,12 +33,18 @@ impl RunFolder {
     /// [`Error::Occupied`] or [`omiga_format::Error::Io`].
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         fs::create_dir_all(path).map_err(atomic::io("cannot create", path))?;
-        if path.join(CONFIG_FILE).exists() {
-            return Err(Error::Occupied { path: path.to_owned() });
-        }
+        Self::require_vacant(path)?;
         let folder = Self::open(path);
         folder.store_config(config)?;
         Ok(folder)
+    }
+
+    /// Is there no run in `path`?
+    pub(crate) fn require_vacant(path: &Path) -> Result<()> {
+        match path.join(CONFIG_FILE).exists() {
+            true => Err(Error::Occupied { path: path.to_owned() }),
+            false => Ok(()),
+        }
     }
 
     /// The run in `path`.

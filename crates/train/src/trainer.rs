@@ -76,7 +76,13 @@ struct Prepared {
 struct Shared {
     data: Arc<Prepared>,
     /// One a seed.
-    golden: Vec<GoldenInputs>,
+    own: Vec<Own>,
+}
+
+/// What a run has of its own before it starts.
+struct Own {
+    golden: GoldenInputs,
+    device: Device,
 }
 
 /// A run folder with its newest checkpoint, which fits the configuration and dataset at hand.
@@ -91,8 +97,8 @@ impl Trainer {
     /// # Errors
     /// When the device, the transform or the folder cannot be had.
     pub fn new(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
-        let Shared { data, mut golden } = Shared::new(&config, dataset, &[config.run.seed])?;
-        Self::create(config, data, golden.remove(0), out)
+        let Shared { data, mut own } = Shared::new(&config, dataset, &[config.run.seed])?;
+        Self::create(config, data, own.remove(0), out)
     }
 
     /// Continue the run in `out` from its newest checkpoint, or from the start if it has none yet. On the CPU the result
@@ -103,15 +109,15 @@ impl Trainer {
     /// checkpoint.
     pub fn resume(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
         let newest = Newest::read(&config, &dataset, out)?;
-        let Shared { data, mut golden } = Shared::new(&config, dataset, &[config.run.seed])?;
-        Self::go_on(config, data, golden.remove(0), newest)
+        let Shared { data, mut own } = Shared::new(&config, dataset, &[config.run.seed])?;
+        Self::go_on(config, data, own.remove(0), newest)
     }
 
     /// Runs that differ in their seed alone, on one copy of the data: each is what [`Self::new`] makes of its seed, or,
     /// with `resume` and where its folder exists, [`Self::resume`].
     ///
     /// # Errors
-    /// As of those two.
+    /// As of those two, before any folder is made.
     pub fn of_seeds(config: &Config, dataset: Dataset, seeds: &[(u64, PathBuf)], resume: bool) -> Result<Vec<Self>> {
         let of_seed = |seed| {
             let mut config = config.clone();
@@ -120,40 +126,40 @@ impl Trainer {
         };
         let newest = |(seed, out): &(u64, PathBuf)| match resume && out.is_dir() {
             true => Newest::read(&of_seed(*seed), &dataset, out).map(Some),
-            false => Ok(None),
+            false => RunFolder::require_vacant(out).map(|()| None),
         };
         let newest = seeds.iter().map(newest).collect::<Result<Vec<_>>>()?;
         let numbers: Vec<u64> = seeds.iter().map(|(seed, _)| *seed).collect();
-        let Shared { data, golden } = Shared::new(config, dataset, &numbers)?;
-        let runs = seeds.iter().zip(golden).zip(newest);
-        runs.map(|(((seed, out), golden), newest)| match newest {
-            Some(newest) => Self::go_on(of_seed(*seed), data.clone(), golden, newest),
-            None => Self::create(of_seed(*seed), data.clone(), golden, out),
+        let Shared { data, own } = Shared::new(config, dataset, &numbers)?;
+        let runs = seeds.iter().zip(own).zip(newest);
+        runs.map(|(((seed, out), own), newest)| match newest {
+            Some(newest) => Self::go_on(of_seed(*seed), data.clone(), own, newest),
+            None => Self::create(of_seed(*seed), data.clone(), own, out),
         })
         .collect()
     }
 
-    fn create(config: Config, data: Arc<Prepared>, golden: GoldenInputs, out: &Path) -> Result<Self> {
+    fn create(config: Config, data: Arc<Prepared>, own: Own, out: &Path) -> Result<Self> {
         let folder = RunFolder::create(out, &config)?;
-        Self::begin(config, data, golden, folder)
+        Self::begin(config, data, own, folder)
     }
 
-    fn begin(config: Config, data: Arc<Prepared>, golden: GoldenInputs, folder: RunFolder) -> Result<Self> {
-        let device = device::parse(&config.run.device)?;
+    fn begin(config: Config, data: Arc<Prepared>, own: Own, folder: RunFolder) -> Result<Self> {
+        let Own { golden, device } = own;
         let learner = Learner::new(&config, &data.problem, Networks::new(DType::F32, &device))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), &[])?;
         Ok(Self { config, data, golden, device, learner, sampler, folder, log, step: 0, best: None })
     }
 
-    fn go_on(config: Config, data: Arc<Prepared>, golden: GoldenInputs, newest: Newest) -> Result<Self> {
+    fn go_on(config: Config, data: Arc<Prepared>, own: Own, newest: Newest) -> Result<Self> {
         let Newest { folder, checkpoint } = newest;
         let Some(Checkpoint { meta, mut file }) = checkpoint else {
             folder.sweep()?;
-            return Self::begin(config, data, golden, folder);
+            return Self::begin(config, data, own, folder);
         };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
-        let device = device::parse(&config.run.device)?;
+        let Own { golden, device } = own;
         let learner = Learner::load(&config, &data.problem, &mut file, Networks::new(DType::F32, &device))?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
@@ -283,13 +289,16 @@ impl Trainer {
 
 impl Shared {
     fn new(config: &Config, dataset: Dataset, seeds: &[u64]) -> Result<Self> {
-        device::parse(&config.run.device)?;
-        let golden = |seed: &u64| GoldenInputs::sample(&dataset, config.run.golden, *seed);
-        let golden = seeds.iter().map(golden).collect::<Result<_, _>>()?;
+        let own = |seed: &u64| {
+            // First, as nothing else can go wrong as cheaply.
+            let device = device::parse(&config.run.device)?;
+            Ok(Own { golden: GoldenInputs::sample(&dataset, config.run.golden, *seed)?, device })
+        };
+        let own = seeds.iter().map(own).collect::<Result<_>>()?;
         let transform = choose_transform(config.data.transform, &dataset)?;
         let dataset = dataset.transformed(&transform)?;
         let problem = Problem::of(&dataset, transform, config.network.hidden);
-        Ok(Self { data: Arc::new(Prepared { problem, dataset }), golden })
+        Ok(Self { data: Arc::new(Prepared { problem, dataset }), own })
     }
 }
 
