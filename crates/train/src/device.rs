@@ -19,7 +19,9 @@ pub fn parse(name: &str) -> Result<Device> {
             if !cfg!(feature = "cuda") {
                 return Err(wrong("this build has no CUDA; build with `--features cuda` or use `cpu`".into()));
             }
-            Device::new_cuda(index.into()).map_err(|e| {
+            // A stream of the device's own: candle's usual one is another on each thread, and a run starts on one thread and
+            // goes on on another.
+            Device::new_cuda_with_stream(index.into()).map_err(|e| {
                 let e = if let candle_core::Error::WithBacktrace { inner, .. } = e { *inner } else { e };
                 wrong(format!("{e}; `nvidia-smi` lists the GPUs, `cpu` needs none"))
             })
