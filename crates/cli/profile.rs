@@ -1,6 +1,7 @@
 //! Where an update's time goes: the trainer's spans as a Chrome trace, and a table of them.
 
 mod breakdown;
+mod launches;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, registry};
 
 use self::breakdown::{Breakdown, PIECE, STEP};
+pub use self::launches::launches;
 
 /// Updates before the recording: by then the buffers are allocated and the processor's clock is up.
 const WARM_UP: u64 = 20;

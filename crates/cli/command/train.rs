@@ -21,7 +21,7 @@ use crate::args::TrainArgs;
 use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, say, say_json};
 use crate::preset;
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 use crate::progress::Progress;
 
 /// Seed of the episodes of evaluations during training; other than `omiga eval`'s, so that the best checkpoint is not
@@ -79,7 +79,12 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     for (((trainer, mut watcher), (seed, out)), result) in watched.into_iter().zip(runs).zip(results) {
         watcher.end_profile();
         match result {
-            Ok(outcome) => reports.push(Report::of(outcome, seed, &trainer, &out, watcher.best)),
+            Ok(outcome) => {
+                reports.push(Report::of(outcome, seed, &trainer, &out, watcher.best));
+                if args.profile.is_some() && trainer.has_kernels() {
+                    note(profile::launches(&trainer.profile_gpu()?));
+                }
+            }
             Err(error) if args.seeds.is_none() => failed = Some(Error::new(error)),
             Err(error) => {
                 failed = failed.or(Some(Error::new(error).context(format!("seed {seed}, `{}`", out.display()))))
@@ -264,7 +269,8 @@ impl Watcher {
     fn start(&mut self, trainer: &Trainer, args: &TrainArgs) -> Result<()> {
         self.progress.start(trainer.step());
         self.best = trainer.best();
-        self.profile = args.profile.map(|updates| Profile::start(updates, &args.out)).transpose()?;
+        let traced = args.profile.filter(|_| !trainer.has_kernels());
+        self.profile = traced.map(|updates| Profile::start(updates, &args.out)).transpose()?;
         Ok(())
     }
 

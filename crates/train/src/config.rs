@@ -29,6 +29,17 @@ impl Algorithm {
     }
 }
 
+/// What computes the updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineChoice {
+    /// Code of ours: hand-written passes on the CPU, kernels on a GPU.
+    #[default]
+    Auto,
+    /// candle's operations, one by one: several times slower, but a changed loss needs no kernel.
+    Candle,
+}
+
 /// A whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -59,6 +70,9 @@ pub struct RunConfig {
     pub seed: u64,
     /// `cpu` or `cuda:N`.
     pub device: String,
+    /// What computes the updates.
+    #[serde(skip_serializing_if = "is_default")]
+    pub engine: EngineChoice,
     /// Updates between two lines of metrics; each line is of that update's own batch.
     pub log_every: u64,
     /// Updates between two evaluations, where the task has an environment. The paper: 5,000.
@@ -80,6 +94,7 @@ impl Default for RunConfig {
             steps: 100_000,
             seed: 0,
             device: "cpu".into(),
+            engine: EngineChoice::Auto,
             log_every: 100,
             eval_every: 5_000,
             eval_episodes: 32,

@@ -44,6 +44,14 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// A GPU that failed in the middle of something.
+    #[error("the GPU cannot {doing}: {reason}")]
+    Gpu {
+        /// What it was to do.
+        doing: &'static str,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// The threads cannot be started.
     #[error("cannot start the threads: {0}; ask for fewer with --threads")]
     Threads(rayon::ThreadPoolBuildError),

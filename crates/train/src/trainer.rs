@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Device};
-use omiga_dataset::{Dataset, HostBatch, Sampler, StoredObs};
+use omiga_dataset::{Dataset, Sampler, StoredObs};
 use omiga_format::{Checkpoint, CheckpointMeta, DatasetRef, ObsTransform, TensorFile};
 use tracing::trace_span;
 
 use crate::algo::{Learner, Metrics};
-use crate::batch::Batch;
-use crate::config::{Config, TransformChoice};
+use crate::config::{Config, EngineChoice, RunConfig, TransformChoice};
+use crate::engine::{Engine, Prepared, has_kernels, learners_device};
 use crate::golden::GoldenInputs;
 use crate::metrics::{MetricsLog, Record, read_until};
 use crate::nn::Networks;
@@ -58,18 +58,15 @@ pub struct Trainer {
     golden: GoldenInputs,
     device: Device,
     learner: Learner,
+    /// Made when updates begin, on their thread.
+    engine: Option<Engine>,
     sampler: Sampler,
     folder: RunFolder,
     log: MetricsLog,
     step: u64,
+    /// What the newest update logged.
+    newest: Metrics,
     best: Option<f64>,
-}
-
-/// The dataset made ready for a configuration, the same for every seed.
-#[derive(Debug)]
-struct Prepared {
-    problem: Problem,
-    dataset: Dataset,
 }
 
 /// What the runs of some seeds start from.
@@ -146,10 +143,23 @@ impl Trainer {
 
     fn begin(config: Config, data: Arc<Prepared>, own: Own, folder: RunFolder) -> Result<Self> {
         let Own { golden, device } = own;
-        let learner = Learner::new(&config, &data.problem, Networks::new(DType::F32, &device))?;
+        let learner = Learner::new(&config, &data.problem, networks(&config, &device))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), &[])?;
-        Ok(Self { config, data, golden, device, learner, sampler, folder, log, step: 0, best: None })
+        Ok(Self {
+            config,
+            data,
+            golden,
+            device,
+            learner,
+            engine: None,
+            sampler,
+            folder,
+            log,
+            step: 0,
+            newest: Vec::new(),
+            best: None,
+        })
     }
 
     fn go_on(config: Config, data: Arc<Prepared>, own: Own, newest: Newest) -> Result<Self> {
@@ -160,13 +170,27 @@ impl Trainer {
         };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
         let Own { golden, device } = own;
-        let learner = Learner::load(&config, &data.problem, &mut file, Networks::new(DType::F32, &device))?;
+        let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &device))?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         let earlier = read_until(folder.path(), meta.step)?;
         let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
         let log = MetricsLog::start(folder.path(), &earlier)?;
-        let trainer = Self { config, data, golden, device, learner, sampler, folder, log, step: meta.step, best };
+        let step = meta.step;
+        let mut trainer = Self {
+            config,
+            data,
+            golden,
+            device,
+            learner,
+            engine: None,
+            sampler,
+            folder,
+            log,
+            step,
+            newest: Vec::new(),
+            best,
+        };
         // The folder as it was right after that checkpoint, whatever came between.
         trainer.folder.sweep()?;
         trainer.folder.store_config(&trainer.config)?;
@@ -202,20 +226,20 @@ impl Trainer {
 
     fn run(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let run = self.config.run.clone();
-        let mut host = HostBatch::new(&self.data.dataset, self.config.data.batch_size);
-        let mut batch = Batch::upload(&host, &self.data.problem, &self.device)?;
         while self.step < run.steps {
             if stop.load(Ordering::Relaxed) {
                 self.store()?;
                 return Ok(Outcome::Interrupted);
             }
-            let metrics = self.update(&mut host, &mut batch)?;
-            self.step += 1;
-            require_finite(self.step, &metrics)?;
-            observer.progress(self.step, run.steps, &metrics);
+            for metrics in self.advance(&run)? {
+                self.step += 1;
+                require_finite(self.step, &metrics)?;
+                observer.progress(self.step, run.steps, &metrics);
+                self.newest = metrics;
+            }
             let last = self.step == run.steps;
             if self.step.is_multiple_of(run.log_every) || last {
-                let values = metrics.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
+                let values = self.newest.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
                 self.log.add(&Record { step: self.step, values })?;
             }
             if self.step.is_multiple_of(run.eval_every) || last {
@@ -228,11 +252,17 @@ impl Trainer {
         Ok(Outcome::Finished)
     }
 
-    fn update(&mut self, host: &mut HostBatch, batch: &mut Batch) -> Result<Metrics> {
-        let _span = trace_span!("update").entered();
-        trace_span!("sample").in_scope(|| self.sampler.fill(&self.data.dataset, host))?;
-        trace_span!("upload").in_scope(|| batch.refill(host, &self.data.problem, &self.device))?;
-        self.learner.update(batch, self.step + 1)
+    /// Some updates, but none beyond the next one after which something is written.
+    fn advance(&mut self, run: &RunConfig) -> Result<Vec<Metrics>> {
+        let Self { config, data, learner, sampler, device, step, .. } = self;
+        let engine = match &mut self.engine {
+            Some(engine) => engine,
+            none => none.insert(Engine::new(config, data, device, learner)?),
+        };
+        let until = |every: u64| if every == 0 { u64::MAX } else { every - *step % every };
+        let every = [run.log_every, run.eval_every, run.checkpoint_every];
+        let most = every.into_iter().map(until).fold(run.steps - *step, u64::min);
+        engine.advance(learner, data, sampler, *step + 1, most)
     }
 
     fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
@@ -250,20 +280,38 @@ impl Trainer {
         Ok(())
     }
 
-    fn store(&self) -> Result<()> {
+    fn store(&mut self) -> Result<()> {
         let _span = trace_span!("checkpoint").entered();
-        self.folder.store(&self.checkpoint()?, self.config.run.keep)
+        let checkpoint = self.checkpoint()?;
+        self.folder.store(&checkpoint, self.config.run.keep)
+    }
+
+    /// Are updates done by kernels on a GPU? They leave no spans.
+    pub fn has_kernels(&self) -> bool {
+        has_kernels(&self.config, &self.device)
+    }
+
+    /// On a GPU: microseconds of each launch of an update, with its kernel. The run cannot go on after it.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] when the GPU fails.
+    pub fn profile_gpu(mut self) -> Result<Vec<(String, f64)>> {
+        self.engine.as_mut().map_or(Ok(Vec::new()), Engine::profile)
     }
 
     /// The present state.
     ///
     /// # Errors
     /// [`Error::Candle`] when the device refuses.
-    pub fn checkpoint(&self) -> Result<Checkpoint> {
+    pub fn checkpoint(&mut self) -> Result<Checkpoint> {
+        if let Some(engine) = &self.engine {
+            engine.collect(&mut self.learner)?;
+        }
         let name = format!("checkpoint of step {}", self.step);
         let mut file = TensorFile { name, meta: String::new(), tensors: BTreeMap::new() };
         self.learner.save(&mut file)?;
-        self.golden.save(&self.learner, &self.data.problem, &self.device, &mut file)?;
+        let device = learners_device(&self.config, &self.device);
+        self.golden.save(&self.learner, &self.data.problem, &device, &mut file)?;
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
             omiga_version: env!("CARGO_PKG_VERSION").into(),
@@ -294,11 +342,15 @@ impl Shared {
             let device = device::parse(&config.run.device)?;
             Ok(Own { golden: GoldenInputs::sample(&dataset, config.run.golden, *seed)?, device })
         };
-        let own = seeds.iter().map(own).collect::<Result<_>>()?;
+        let own: Vec<Own> = seeds.iter().map(own).collect::<Result<_>>()?;
         let transform = choose_transform(config.data.transform, &dataset)?;
         let dataset = dataset.transformed(&transform)?;
         let problem = Problem::of(&dataset, transform, config.network.hidden);
-        Ok(Self { data: Arc::new(Prepared { problem, dataset }), own })
+        let prepared = match own.first() {
+            Some(Own { device, .. }) => Prepared::new(problem, dataset, config, device)?,
+            None => Prepared::new(problem, dataset, config, &Device::Cpu)?,
+        };
+        Ok(Self { data: Arc::new(prepared), own })
     }
 }
 
@@ -315,6 +367,15 @@ impl Newest {
             }
         }
         Ok(Self { folder, checkpoint })
+    }
+}
+
+/// No networks yet, where the learner has them.
+fn networks(config: &Config, device: &Device) -> Networks {
+    let device = learners_device(config, device);
+    match config.run.engine {
+        EngineChoice::Auto => Networks::new(DType::F32, &device),
+        EngineChoice::Candle => Networks::on_candle(DType::F32, &device),
     }
 }
 

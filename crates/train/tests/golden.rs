@@ -16,13 +16,16 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use omiga_format::{ActionSpace, ActorHead, ActorSpec, HostTensor, ObsTransform, TaskSpec, TensorFile};
+use omiga_gpu_emulator::Emulator;
 use omiga_train::Problem;
-use omiga_train::algo::Learner;
+use omiga_train::algo::{Learner, Metrics};
 use omiga_train::batch::{Batch, Columns};
 use omiga_train::config::Config;
+use omiga_train::gpu::{Cuda, GpuLearner, Machine, Real, Record, Settings};
 use omiga_train::nn::{Networks, Policy};
 use serde::Deserialize;
 
@@ -102,12 +105,16 @@ enum Engine {
     Candle,
     /// Candle's operations on a GPU.
     Gpu(Device),
+    /// The GPU's kernels on the CPU.
+    Emulator,
+    /// The same on a GPU.
+    Kernels(Device),
 }
 
 impl Engine {
     fn device(&self) -> &Device {
         match self {
-            Self::Host | Self::Candle => &Device::Cpu,
+            Self::Host | Self::Candle | Self::Emulator | Self::Kernels(_) => &Device::Cpu,
             Self::Gpu(device) => device,
         }
     }
@@ -115,7 +122,7 @@ impl Engine {
     fn networks(&self, dtype: DType) -> Networks {
         match self {
             Self::Candle => Networks::on_candle(dtype, &Device::Cpu),
-            Self::Host | Self::Gpu(_) => Networks::new(dtype, self.device()),
+            Self::Host | Self::Emulator | Self::Kernels(_) | Self::Gpu(_) => Networks::new(dtype, self.device()),
         }
     }
 }
@@ -201,6 +208,61 @@ impl Golden {
         learner
     }
 
+    /// The kernels' form of [`Self::batch`]: rows, then the rows after them.
+    fn rows<T: Real>(&self, record: &Record, k: usize) -> Vec<T> {
+        let parts = [("obs", "next_obs", Some(record.obs)), ("state", "next_state", record.state)];
+        let b = self.host(&format!("batch.{k}.obs")).shape()[0];
+        let mut rows = vec![T::of(0.0); 2 * b * record.width];
+        let mut put = |part: &str, first: usize, at: usize, map: fn(f64) -> f64| {
+            let numbers = self.host(&format!("batch.{k}.{part}"));
+            let choices = || numbers.to_i64().unwrap().iter().map(|i| *i as f64).collect();
+            let numbers = if part == "actions" && self.case.n_actions.is_some() { choices() } else { floats(numbers) };
+            let width = numbers.len() / b;
+            for (row, line) in numbers.chunks_exact(width).enumerate() {
+                let to = &mut rows[(first + row) * record.width + at..][..width];
+                to.iter_mut().zip(line).for_each(|(to, x)| *to = T::of(map(*x)));
+            }
+        };
+        for (now, next, at) in parts {
+            let Some(at) = at else { continue };
+            put(now, 0, at, |x| x);
+            put(next, b, at, |x| x);
+        }
+        put("actions", 0, record.actions, |x| x);
+        put("rewards", 0, record.reward, |x| x);
+        put("mask", b, record.stop, |x| 1.0 - x);
+        rows
+    }
+
+    /// The case on a machine of the kernels: what every step logged; the networks go back to `learner`.
+    fn on_machine<M: Machine>(&self, machine: M, learner: &mut Learner) -> Vec<Metrics> {
+        let problem = self.problem();
+        let record = Record::new(&problem, self.case.state_dim.is_some(), false, false);
+        let batch = self.host("batch.0.obs").shape()[0];
+        let rows = Arc::new(machine.rows(2 * batch * record.width).unwrap());
+        let settings = Settings { problem, record, batch, slots: 1, optim: self.config().optim };
+        let mut gpu = GpuLearner::new(machine, settings, rows, learner).unwrap();
+        let draws: Vec<_> = (0..batch as u32).map(|b| [b, b + batch as u32]).collect();
+        let update = |k: usize| {
+            gpu.write_rows(0, &self.rows::<M::Real>(&record, k)).unwrap();
+            gpu.update(&draws, k as u64 + 1).unwrap().remove(0)
+        };
+        let log = (0..self.case.steps).map(update).collect();
+        gpu.download(learner.networks_mut()).unwrap();
+        log
+    }
+
+    /// What every step logged.
+    fn run(&self, learner: &mut Learner) -> Vec<Metrics> {
+        match (&self.engine, self.dtype) {
+            (Engine::Emulator, DType::F64) => self.on_machine(Emulator::<f64>::default(), learner),
+            (Engine::Emulator, _) => self.on_machine(Emulator::<f32>::default(), learner),
+            (Engine::Kernels(gpu), DType::F64) => self.on_machine(Cuda::<f64>::new(gpu).unwrap(), learner),
+            (Engine::Kernels(gpu), _) => self.on_machine(Cuda::<f32>::new(gpu).unwrap(), learner),
+            _ => (0..self.case.steps).map(|k| learner.update(&self.batch(k), k as u64 + 1).unwrap()).collect(),
+        }
+    }
+
     fn batch(&self, k: usize) -> Batch {
         let get = |part: &str| self.tensor(&format!("batch.{k}.{part}"));
         let b = get("obs").dim(0).unwrap();
@@ -240,8 +302,7 @@ fn check(json: &Path, engine: &Engine) {
     let (step_limit, final_limit) = if golden.dtype == DType::F64 { (1e-8, 1e-7) } else { (1e-4, 1e-3) };
     let mut learner = golden.learner();
     let mut worst_step = ("", 0, 0.0);
-    for k in 0..golden.case.steps {
-        let metrics = learner.update(&golden.batch(k), k as u64 + 1).unwrap();
+    for (k, metrics) in golden.run(&mut learner).into_iter().enumerate() {
         for (theirs, ours) in LOGGED {
             let found = metrics.iter().find(|(name, _)| *name == ours).unwrap().1;
             let difference = relative(found, golden.case.log[k][theirs]);
@@ -322,8 +383,9 @@ fn cases_in(folder: &Path) -> Vec<PathBuf> {
 fn official_numbers() {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/omiga");
     let more = std::env::var_os("OMIGA_GOLDEN_DIR").map(PathBuf::from);
-    let gpu = support::gpu("golden").map(|(_, gpu)| Engine::Gpu(gpu));
-    let engines: Vec<_> = [Engine::Host, Engine::Candle].into_iter().chain(gpu).collect();
+    let gpu =
+        support::gpu("golden").map_or(Vec::new(), |(_, gpu)| vec![Engine::Gpu(gpu.clone()), Engine::Kernels(gpu)]);
+    let engines: Vec<_> = [Engine::Host, Engine::Candle, Engine::Emulator].into_iter().chain(gpu).collect();
     for folder in [Some(ours), more].into_iter().flatten() {
         for case in cases_in(&folder) {
             engines.iter().for_each(|engine| check(&case, engine));

@@ -2,12 +2,16 @@
 //!
 //! Logged: `policy_loss` (negative mean log likelihood) and `grad_norm_actor` (before clipping).
 
+use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
 use crate::batch::Batch;
 use crate::config::{Config, OptimConfig};
 use crate::loss::behaviour_cloning_loss;
-use crate::nn::{Actor, Networks};
+use crate::nn::{Actor, NetworkId, Networks};
 use crate::{Problem, Result};
+
+/// What is logged, in this order.
+const METRICS: &[&str] = &["policy_loss", "grad_norm_actor"];
 
 /// An actor and its settings.
 #[derive(Debug)]
@@ -26,17 +30,44 @@ impl Bc {
         Ok(Self { networks: maker.networks, actor, optim: config.optim.clone(), mask_unavailable, mask_dead })
     }
 
+    fn passes(&self) -> [(NetworkId, Input); 1] {
+        [(self.actor.id, Input::ObsId)]
+    }
+
+    fn groups(&self) -> [Group; 1] {
+        [Group { norm: "grad_norm_actor", networks: vec![self.actor.id] }]
+    }
+
+    /// The update as data.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            losses: Losses::Bc,
+            metrics: METRICS,
+            passes: self.passes().to_vec(),
+            groups: self.groups().to_vec(),
+            targets: Vec::new(),
+            tau: 0.0,
+            mask_unavailable: self.mask_unavailable,
+            mask_dead: self.mask_dead,
+        }
+    }
+
     pub(crate) fn update(&mut self, batch: &Batch, step: u64) -> Result<Metrics> {
         let alive = batch.alive.as_ref().filter(|_| self.mask_dead);
-        let [policy] = self.networks.forward([self.actor.at(&batch.obs_id)])?;
+        let [policy] = self.networks.forward(self.passes().map(|(network, input)| (network, input.of(batch))))?;
         let log_prob = self.actor.policy(&policy).log_prob(batch, self.mask_unavailable)?; // [B, N]
         let loss = behaviour_cloning_loss(&log_prob, alive)?;
         self.networks.backward(&loss.backward()?)?;
-        let [norm] = self.networks.step([&[self.actor.id]], &self.optim, step)?;
-        Ok(vec![("policy_loss", crate::scalar(&loss)?), ("grad_norm_actor", norm)])
+        let groups = self.groups();
+        let [norm] = self.networks.step(groups.each_ref().map(Group::ids), &self.optim, step)?;
+        Ok(METRICS.iter().copied().zip([crate::scalar(&loss)?, norm]).collect())
     }
 
     pub(crate) fn actor(&self) -> (&Networks, Actor) {
         (&self.networks, self.actor)
+    }
+
+    pub(crate) fn networks_mut(&mut self) -> &mut Networks {
+        &mut self.networks
     }
 }

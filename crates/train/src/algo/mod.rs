@@ -2,6 +2,7 @@
 
 mod bc;
 mod omiga;
+mod plan;
 
 use candle_core::Tensor;
 use omiga_format::TensorFile;
@@ -10,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub use bc::Bc;
 pub use omiga::Omiga;
+pub use plan::{Group, Input, Losses, Plan};
 
 use crate::batch::Batch;
 use crate::config::{Algorithm, Config};
@@ -122,6 +124,27 @@ impl Learner {
     /// [`crate::Error::Candle`] when the device refuses.
     pub fn save(&self, file: &mut TensorFile) -> Result<()> {
         self.actor().0.save(file)
+    }
+
+    /// Its update as data.
+    pub fn plan(&self) -> Plan {
+        match self {
+            Self::Omiga(learner) => learner.plan(),
+            Self::Bc(learner) => learner.plan(),
+        }
+    }
+
+    /// Its networks.
+    pub fn networks(&self) -> &Networks {
+        self.actor().0
+    }
+
+    /// The same, to change them.
+    pub fn networks_mut(&mut self) -> &mut Networks {
+        match self {
+            Self::Omiga(learner) => learner.networks_mut(),
+            Self::Bc(learner) => learner.networks_mut(),
+        }
     }
 
     fn actor(&self) -> (&Networks, Actor) {

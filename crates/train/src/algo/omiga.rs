@@ -11,12 +11,31 @@
 
 use tracing::trace_span;
 
+use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
 use crate::batch::Batch;
 use crate::config::{Config, OmigaConfig, OptimConfig};
 use crate::loss::{local_advantage, policy_loss, td_loss, td_target, value_loss};
-use crate::nn::{Actor, Critic, Mixer, Networks, Value};
+use crate::nn::{Actor, Critic, Mixer, NetworkId, Networks, Value};
 use crate::{Problem, Result, scalar};
+
+/// What is logged, in this order.
+const METRICS: &[&str] = &[
+    "q_loss",
+    "v_loss",
+    "policy_loss",
+    "grad_norm_q_mixer",
+    "grad_norm_v",
+    "grad_norm_actor",
+    "q_tot",
+    "target",
+    "q",
+    "v",
+    "target_q",
+    "mixer_weight",
+    "mixer_bias",
+    "z",
+];
 
 /// Networks, their targets and settings.
 #[derive(Debug)]
@@ -56,6 +75,53 @@ impl Omiga {
         })
     }
 
+    /// The passes of an update, none of which waits for another; `update` names them in this order.
+    fn passes(&self) -> [(NetworkId, Input); 8] {
+        [
+            (self.target_value.id, Input::NextObsId),
+            (self.target_mixer.id, Input::NextState),
+            (self.critic.id, Input::ObsActionId),
+            (self.mixer.id, Input::State),
+            (self.target_mixer.id, Input::State),
+            (self.target_critic.id, Input::ObsActionId),
+            (self.value.id, Input::ObsId),
+            (self.actor.id, Input::ObsId),
+        ]
+    }
+
+    /// Networks whose gradients are clipped together.
+    fn groups(&self) -> [Group; 3] {
+        [
+            Group { norm: "grad_norm_actor", networks: vec![self.actor.id] },
+            Group { norm: "grad_norm_q_mixer", networks: vec![self.critic.id, self.mixer.id] },
+            Group { norm: "grad_norm_v", networks: vec![self.value.id] },
+        ]
+    }
+
+    /// Pairs (target, online).
+    fn targets(&self) -> [(NetworkId, NetworkId); 3] {
+        [
+            (self.target_critic.id, self.critic.id),
+            (self.target_value.id, self.value.id),
+            (self.target_mixer.id, self.mixer.id),
+        ]
+    }
+
+    /// The update as data.
+    pub(crate) fn plan(&self) -> Plan {
+        let OmigaConfig { alpha, gamma, tau, mask_unavailable, mask_dead, .. } = self.config;
+        Plan {
+            losses: Losses::Omiga { alpha, gamma },
+            metrics: METRICS,
+            passes: self.passes().to_vec(),
+            groups: self.groups().to_vec(),
+            targets: self.targets().to_vec(),
+            tau,
+            mask_unavailable,
+            mask_dead,
+        }
+    }
+
     /// One update. All three losses are computed before any parameter moves; their gradients flow into disjoint
     /// networks, so one backward pass over the sum gives each its own.
     pub(crate) fn update(&mut self, batch: &Batch, step: u64) -> Result<Metrics> {
@@ -65,16 +131,8 @@ impl Omiga {
         let n = batch.n_agents;
 
         // 0. The heads of all networks, in one call, as none waits for another.
-        let [next_v, next_mixing, q, mixing, target_mixing, target_q, v, policy] = self.networks.forward([
-            self.target_value.at(&batch.next_obs_id),
-            self.target_mixer.at(&batch.next_state),
-            self.critic.at(batch),
-            self.mixer.at(&batch.state),
-            self.target_mixer.at(&batch.state),
-            self.target_critic.at(batch),
-            self.value.at(&batch.obs_id),
-            self.actor.at(&batch.obs_id),
-        ])?;
+        let passes = self.passes().map(|(network, input)| (network, input.of(batch)));
+        let [next_v, next_mixing, q, mixing, target_mixing, target_q, v, policy] = self.networks.forward(passes)?;
 
         let losses = trace_span!("losses").entered();
         // 1. The team's action value.
@@ -102,37 +160,38 @@ impl Omiga {
         let store = ((&q_loss + &v_loss)? + &pi_loss)?.backward()?;
         losses.exit();
         self.networks.backward(&store)?;
-        let groups: [&[_]; 3] = [&[self.actor.id], &[self.critic.id, self.mixer.id], &[self.value.id]];
-        let [actor_norm, critic_norm, value_norm] = self.networks.step(groups, &self.optim, step)?;
+        let groups = self.groups();
+        let [actor_norm, critic_norm, value_norm] =
+            self.networks.step(groups.each_ref().map(Group::ids), &self.optim, step)?;
 
         // 5. Targets.
-        let targets = [
-            (self.target_critic.id, self.critic.id),
-            (self.target_value.id, self.value.id),
-            (self.target_mixer.id, self.mixer.id),
-        ];
-        self.networks.track(&targets, tau)?;
+        self.networks.track(&self.targets(), tau)?;
 
         let _span = trace_span!("metrics").entered();
-        Ok(vec![
-            ("q_loss", scalar(&q_loss)?),
-            ("v_loss", scalar(&v_loss)?),
-            ("policy_loss", scalar(&pi_loss)?),
-            ("grad_norm_q_mixer", critic_norm),
-            ("grad_norm_v", value_norm),
-            ("grad_norm_actor", actor_norm),
-            ("q_tot", scalar(&q_tot.mean_all()?)?),
-            ("target", scalar(&target.mean_all()?)?),
-            ("q", scalar(&q.mean_all()?)?),
-            ("v", scalar(&v.mean_all()?)?),
-            ("target_q", scalar(&target_q.mean_all()?)?),
-            ("mixer_weight", scalar(&mixing.weight.mean_all()?)?),
-            ("mixer_bias", scalar(&mixing.bias.mean_all()?)?),
-            ("z", scalar(&z.mean_all()?)?),
-        ])
+        let values = [
+            scalar(&q_loss)?,
+            scalar(&v_loss)?,
+            scalar(&pi_loss)?,
+            critic_norm,
+            value_norm,
+            actor_norm,
+            scalar(&q_tot.mean_all()?)?,
+            scalar(&target.mean_all()?)?,
+            scalar(&q.mean_all()?)?,
+            scalar(&v.mean_all()?)?,
+            scalar(&target_q.mean_all()?)?,
+            scalar(&mixing.weight.mean_all()?)?,
+            scalar(&mixing.bias.mean_all()?)?,
+            scalar(&z.mean_all()?)?,
+        ];
+        Ok(METRICS.iter().copied().zip(values).collect())
     }
 
     pub(crate) fn actor(&self) -> (&Networks, Actor) {
         (&self.networks, self.actor)
+    }
+
+    pub(crate) fn networks_mut(&mut self) -> &mut Networks {
+        &mut self.networks
     }
 }

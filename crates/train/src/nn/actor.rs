@@ -40,11 +40,6 @@ impl Actor {
         Stack::new(spec.input_dim(), &[("fc1", spec.hidden), ("fc2", spec.hidden)], heads)
     }
 
-    /// A pass at `obs_id` [M, O + N] (transformed observation, then one-hot id).
-    pub fn at<'a>(&self, obs_id: &'a Tensor) -> (NetworkId, &'a Tensor) {
-        (self.id, obs_id)
-    }
-
     /// Its heads as a distribution over M actions.
     pub fn policy(&self, heads: &[Tensor]) -> Policy {
         match self.head {

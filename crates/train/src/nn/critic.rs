@@ -20,11 +20,6 @@ impl Critic {
         Stack::new(inputs, &[("fc1", hidden), ("fc2", hidden)], &[("out", outputs)])
     }
 
-    /// A pass at the batch's observations, and actions if they are continuous.
-    pub fn at<'a>(&self, batch: &'a Batch) -> (NetworkId, &'a Tensor) {
-        (self.id, batch.obs_action_id.as_ref().unwrap_or(&batch.obs_id))
-    }
-
     /// Its heads as the values of the batch's actions.
     ///
     /// # Shapes

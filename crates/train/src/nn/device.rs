@@ -83,6 +83,19 @@ impl OnDevice {
         }
     }
 
+    /// Put other parameters and moments into a network.
+    pub fn replace(&mut self, id: NetworkId, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+        let stack = self.networks[id.0].stack.clone();
+        let parameters = self.upload(&stack, layers)?;
+        let moments = match moments {
+            Some([m, v]) => Some([self.upload(&stack, &m)?, self.upload(&stack, &v)?]),
+            None => None,
+        };
+        let network = &mut self.networks[id.0];
+        (network.parameters, network.moments) = (parameters, moments);
+        Ok(())
+    }
+
     /// The heads [M, out] of every pass; those of trained networks are variables.
     pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)]) -> Result<Vec<Vec<Tensor>>> {
         self.tapes.clear();

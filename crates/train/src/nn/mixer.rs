@@ -33,11 +33,6 @@ impl Mixer {
         }
     }
 
-    /// A pass at `state` [B, S].
-    pub fn at<'a>(&self, state: &'a Tensor) -> (NetworkId, &'a Tensor) {
-        (self.id, state)
-    }
-
     /// h = relu(hidden(s)); w = |weight(h)|, b = bias(h).
     ///
     /// # Shapes

@@ -3,7 +3,7 @@
 mod actor;
 mod critic;
 mod device;
-mod host;
+pub(crate) mod host;
 mod mixer;
 mod networks;
 mod stack;

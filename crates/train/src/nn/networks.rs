@@ -16,6 +16,18 @@ use crate::optim::AdamStep;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkId(pub(super) usize);
 
+impl NetworkId {
+    /// The network at this place.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// Its place among all networks.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Networks with their moments, and the only place where parameters change.
 ///
 /// Losses are candle expressions of the heads that [`Self::forward`] returns; candle differentiates them as far as the
@@ -83,12 +95,38 @@ impl Networks {
         Ok(NetworkId(self.members.len() - 1))
     }
 
+    /// All networks, in the order in which they were added.
+    pub fn ids(&self) -> impl Iterator<Item = NetworkId> {
+        (0..self.members.len()).map(NetworkId)
+    }
+
+    /// A network's shape.
+    pub fn stack(&self, id: NetworkId) -> &Stack {
+        &self.members[id.0].stack
+    }
+
     /// The parameters of a network, as files have them.
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device refuses.
     pub fn parameters(&self, id: NetworkId) -> Result<Vec<Layer>> {
         on!(&self.engine, engine => engine.parameters(id))
+    }
+
+    /// First and second moments of a trained network, as files have them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] when the device refuses.
+    pub fn moments(&self, id: NetworkId) -> Result<Option<[Vec<Layer>; 2]>> {
+        on!(&self.engine, engine => engine.moments(id))
+    }
+
+    /// Put other parameters, and moments if it is trained, into a network.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] when the device refuses.
+    pub fn replace(&mut self, id: NetworkId, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+        on!(&mut self.engine, engine => engine.replace(id, layers, moments))
     }
 
     /// The heads of every pass (network, input [M, in]), [M, out] each. Those of trained networks are variables that the
@@ -162,7 +200,7 @@ impl Networks {
                 }
             };
             put("", &self.parameters(NetworkId(k))?);
-            if let Some([m, v]) = on!(&self.engine, engine => engine.moments(NetworkId(k))?) {
+            if let Some([m, v]) = self.moments(NetworkId(k))? {
                 put("adam.m.", &m);
                 put("adam.v.", &v);
             }

@@ -18,11 +18,6 @@ impl Value {
         Stack::new(problem.actor.input_dim(), &[("fc1", hidden), ("fc2", hidden)], &[("out", 1)])
     }
 
-    /// A pass at `obs_id` [B N, O + N].
-    pub fn at<'a>(&self, obs_id: &'a Tensor) -> (NetworkId, &'a Tensor) {
-        (self.id, obs_id)
-    }
-
     /// Its heads as values.
     ///
     /// # Shapes

@@ -6,9 +6,9 @@
 //! depend on the number of threads.
 
 mod adam;
-mod block;
+pub(crate) mod block;
 mod gemm;
-mod real;
+pub(crate) mod real;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
@@ -73,6 +73,14 @@ impl<T: Real> Host<T> {
     pub fn moments(&self, id: NetworkId) -> Result<Option<[Vec<Layer>; 2]>> {
         let Network { stack, moments, .. } = &self.networks[id.0];
         Ok(moments.as_ref().map(|both| both.each_ref().map(|flat| unflatten(stack, flat))))
+    }
+
+    /// Put other parameters and moments into a network.
+    pub fn replace(&mut self, id: NetworkId, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
+        let Network { stack, weights, moments: own, .. } = &mut self.networks[id.0];
+        weights.flat = flatten(stack, layers);
+        *own = moments.map(|both| both.map(|layers| flatten(stack, &layers)));
+        Ok(())
     }
 
     /// The heads [M, out] of every pass; those of trained networks are variables.

@@ -3,7 +3,7 @@
 use candle_core::WithDType;
 
 /// `f32` to train, `f64` to compare with references.
-pub trait Real: WithDType + Default {
+pub trait Real: WithDType + Default + std::fmt::Debug {
     /// Square root.
     fn sqrt(self) -> Self;
     /// Round to this type.

@@ -1,0 +1,129 @@
+//! What does a run's updates: the learner itself, or a GPU on its behalf.
+
+use std::sync::Arc;
+
+use candle_core::Device;
+use omiga_dataset::{Dataset, HostBatch, Sampler};
+use tracing::trace_span;
+
+use crate::algo::{Learner, Metrics};
+use crate::batch::Batch;
+use crate::config::{Config, EngineChoice};
+use crate::gpu::{Cuda, GpuRun, Machine, upload_rows};
+use crate::{Problem, Result};
+
+/// A dataset made ready for a configuration, the same for every seed.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is learned.
+    pub problem: Problem,
+    /// Its observations transformed.
+    pub dataset: Dataset,
+    /// Its rows on a GPU, if that does the updates and has room for them.
+    rows: Option<Arc<<Cuda<f32> as Machine>::Rows>>,
+}
+
+impl Prepared {
+    /// With the rows where updates on `device` want them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Gpu`] when the GPU fails; [`crate::Error::Dataset`] when rows cannot be read.
+    pub fn new(problem: Problem, dataset: Dataset, config: &Config, device: &Device) -> Result<Self> {
+        let rows = match has_kernels(config, device) {
+            true => upload_rows(&Cuda::<f32>::new(device)?, &problem, &dataset)?.map(Arc::new),
+            false => None,
+        };
+        Ok(Self { problem, dataset, rows })
+    }
+}
+
+/// Do kernels of ours do the updates on `device`?
+pub fn has_kernels(config: &Config, device: &Device) -> bool {
+    device.is_cuda() && config.run.engine == EngineChoice::Auto
+}
+
+/// Where the learner's own networks are, for updates on `device`. Kernels of ours leave them on the CPU, and bring back what
+/// they learned.
+pub fn learners_device(config: &Config, device: &Device) -> Device {
+    if has_kernels(config, device) { Device::Cpu } else { device.clone() }
+}
+
+/// A batch: as gathered, as tensors, and where these are.
+#[derive(Debug)]
+pub struct Gathered {
+    host: HostBatch,
+    batch: Batch,
+    device: Device,
+}
+
+/// What does the updates.
+#[derive(Debug)]
+pub enum Engine {
+    /// The learner, one after the other, on batches that are gathered here.
+    Learner(Box<Gathered>),
+    /// Kernels of ours, many updates at a time.
+    Gpu(Box<GpuRun<Cuda<f32>>>),
+}
+
+impl Engine {
+    /// For `learner`'s updates on `device`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`], [`crate::Error::Gpu`] when the device refuses.
+    pub fn new(config: &Config, data: &Prepared, device: &Device, learner: &Learner) -> Result<Self> {
+        let Prepared { problem, dataset, rows } = data;
+        if has_kernels(config, device) {
+            let run = GpuRun::new(Cuda::new(device)?, rows.clone(), config, problem, dataset, learner)?;
+            return Ok(Self::Gpu(Box::new(run)));
+        }
+        let host = HostBatch::new(dataset, config.data.batch_size);
+        let batch = Batch::upload(&host, problem, device)?;
+        Ok(Self::Learner(Box::new(Gathered { host, batch, device: device.clone() })))
+    }
+
+    /// At least one and at most `most` updates, the first of which is number `step`; what each logged.
+    ///
+    /// # Errors
+    /// As of [`Self::new`], and [`crate::Error::Dataset`] when rows cannot be read.
+    pub fn advance(
+        &mut self,
+        learner: &mut Learner,
+        data: &Prepared,
+        sampler: &mut Sampler,
+        step: u64,
+        most: u64,
+    ) -> Result<Vec<Metrics>> {
+        let _span = trace_span!("update").entered();
+        match self {
+            Self::Learner(gathered) => {
+                let Gathered { host, batch, device } = &mut **gathered;
+                trace_span!("sample").in_scope(|| sampler.fill(&data.dataset, host))?;
+                trace_span!("upload").in_scope(|| batch.refill(host, &data.problem, device))?;
+                Ok(vec![learner.update(batch, step)?])
+            }
+            Self::Gpu(run) => run.advance(&data.dataset, sampler, step, most),
+        }
+    }
+
+    /// Bring `learner` up to date.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn collect(&self, learner: &mut Learner) -> Result<()> {
+        match self {
+            Self::Learner(_) => Ok(()),
+            Self::Gpu(run) => run.store(learner),
+        }
+    }
+
+    /// Microseconds of each launch of an update on a GPU, with its kernel. What is learned after it is worth nothing.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
+        match self {
+            Self::Learner(_) => Ok(Vec::new()),
+            Self::Gpu(run) => run.profile(),
+        }
+    }
+}

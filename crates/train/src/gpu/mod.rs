@@ -1,0 +1,38 @@
+//! Whole updates on a GPU: few launches, recorded once, replayed without the host.
+//!
+//! At the paper's sizes an update is some 1 GFLOP, microseconds for a GPU; what counts is how many launches depend on each
+//! other and that the host is never waited for. So the dataset's rows lie on the GPU, the host draws the batches of many
+//! updates ahead as row numbers, and every update is the same recorded sequence of some ten kernels (`kernels.cu`): inputs,
+//! forward layers, losses with their gradients, backward layers, norms, Adam with targets.
+//!
+//! [`Program`] turns an algorithm's [`crate::algo::Plan`] into memory and launches; a [`Machine`] runs it: `Cuda`, or in
+//! tests an emulator on the CPU. [`GpuLearner`] carries a [`crate::algo::Learner`]'s networks there and back. The losses
+//! are defined by `crate::loss` and `crate::dist`; the kernels of the same names compute them and their derivatives, and the
+//! golden vectors hold both to the same numbers.
+
+#[cfg(not(feature = "cuda"))]
+mod absent;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod layout;
+mod learner;
+mod losses;
+mod machine;
+mod program;
+mod record;
+mod run;
+
+#[cfg(not(feature = "cuda"))]
+pub use absent::Cuda;
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
+pub use learner::GpuLearner;
+pub use machine::{Launch, Machine};
+pub use program::{Program, Settings};
+pub use record::Record;
+pub use run::{GpuRun, upload_rows};
+
+pub use crate::nn::host::real::Real;
+
+/// The kernels, for a machine to compile with `REAL` defined.
+pub const KERNELS: &str = include_str!("kernels.cu");
