@@ -46,11 +46,23 @@ pub struct Cuda<T> {
 struct Loaded<T> {
     arena: CudaSlice<T>,
     feed: CudaSlice<i32>,
-    table: CudaSlice<i32>,
-    rows: u64,
+    /// Kept for the kernels, which have its address.
+    _table: CudaSlice<i32>,
+    addresses: Addresses,
     launches: Vec<(CudaFunction, Launch)>,
     /// One update, and [`UNROLLED`] of them.
     recordings: Option<[Recording; 2]>,
+}
+
+/// Where the kernels find their memory.
+///
+/// Not slices: those are ordered by events, which a recording refuses, and there is one stream.
+#[derive(Clone, Copy)]
+struct Addresses {
+    arena: u64,
+    table: u64,
+    rows: u64,
+    feed: u64,
 }
 
 /// Launches that are repeated as a whole.
@@ -114,12 +126,9 @@ impl<T: CudaReal> Loaded<T> {
     fn launch(&self, stream: &Arc<CudaStream>, function: &CudaFunction, launch: &Launch) -> Result<()> {
         let config =
             LaunchConfig { grid_dim: (launch.blocks, 1, 1), block_dim: (launch.threads, 1, 1), shared_mem_bytes: 0 };
-        // Addresses instead of slices: there is one stream, so nothing has to be ordered by events, which a recording
-        // would refuse.
-        let (arena, feed, table) =
-            (self.arena.device_ptr(stream).0, self.feed.device_ptr(stream).0, self.table.device_ptr(stream).0);
+        let Addresses { arena, table, rows, feed } = self.addresses;
         let mut builder = stream.launch_builder(function);
-        builder.arg(&arena).arg(&table).arg(&launch.at).arg(&self.rows).arg(&feed);
+        builder.arg(&arena).arg(&table).arg(&launch.at).arg(&rows).arg(&feed);
         // SAFETY: the five arguments are those of every kernel, in their order and types. The kernels stay within the
         // arena, table and feed of the sizes of the program that these were made for (tests run it with every access in
         // an emulator), and within rows as the feed's numbers are rows.
@@ -162,14 +171,17 @@ impl<T: CudaReal> Machine for Cuda<T> {
     fn load(&mut self, program: &Program, rows: &CudaSlice<T>) -> Result<()> {
         const DOING: &str = "make room for networks";
         let stream = &self.stream;
-        let loaded = Loaded {
-            arena: stream.alloc_zeros(program.arena_len()).map_err(failed(DOING))?,
-            feed: stream.alloc_zeros(program.feed_len()).map_err(failed(DOING))?,
-            table: stream.clone_htod(program.table()).map_err(failed(DOING))?,
+        let arena = stream.alloc_zeros(program.arena_len()).map_err(failed(DOING))?;
+        let feed = stream.alloc_zeros(program.feed_len()).map_err(failed(DOING))?;
+        let table = stream.clone_htod(program.table()).map_err(failed(DOING))?;
+        let addresses = Addresses {
+            arena: arena.device_ptr(stream).0,
+            table: table.device_ptr(stream).0,
             rows: rows.device_ptr(stream).0,
-            launches: self.compile(program.launches())?,
-            recordings: None,
+            feed: feed.device_ptr(stream).0,
         };
+        let launches = self.compile(program.launches())?;
+        let loaded = Loaded { arena, feed, _table: table, addresses, launches, recordings: None };
         self.loaded = Some(loaded);
         Ok(())
     }
