@@ -69,31 +69,48 @@ KERNEL(gather) {
 
 // ---- Matrix products -------------------------------------------------------------------------------------------
 
-// A tile of a product is TILE x TILE, summed DEPTH terms at a time, by four warps of 32 x 32 and threads of 8 x 4.
+// A tile of a product is TILE x TILE, summed DEPTH terms at a time. Two halves of the block take half of these terms each: four
+// warps of 32 x 32, threads of 8 x 4. So every multiprocessor has work to switch to, though there are few tiles.
 #define TILE 64
-#define DEPTH 16
+#define DEPTH int(128 / sizeof(real))
 #define PAD 4
-#define PRODUCT_THREADS 128
+#define PRODUCT_THREADS 256
 #define LOADS (TILE * DEPTH / PRODUCT_THREADS)
 
 enum Kind {
-    FORWARD,         // c = relu(a b + bias); a [m, k], b [k, n], bias after b
-    INPUT_GRADIENT,  // c = (a b^T) where mask > 0; a [m, k], b [n, k], mask [m, n]
-    WEIGHT_GRADIENT  // c = a^T b and after it the column sums of b; a [k, m], b [k, n]; a part of k each `parts`
+    FORWARD,          // c = relu(a b + bias); a [m, k], b [k, n], bias after b
+    INPUT_GRADIENT,   // c = (a b^T) where mask > 0; a [m, k], b [n, k], mask [m, n]
+    WEIGHT_GRADIENT,  // c = a^T b and after it the column sums of b; a [k, m], b [k, n]; a part of k each `parts`
+    PARTIAL,          // c = a b, a part of k each `parts`
+    FINISH            // c = relu(the sum of a's parts + bias); a [parts, m, n], bias at b
 };
 
-// Offsets of the factors, the product and the mask; parts of a weight gradient lie `stride` apart.
+// Offsets of the factors, the product and the mask; parts lie `stride` apart.
 struct Product {
     int first_block, kind, m, n, k, a, b, c, mask, parts, stride;
 };
 
+// Four numbers that are read at once.
+struct alignas(16) Four {
+    real x[4];
+};
+
+struct alignas(16) Tiles {
+    real a[2][DEPTH][TILE + PAD], b[2][DEPTH][TILE + PAD];
+};
+
 // Entry (i, j) of a factor's tile: i counts rows of a or columns of b, j terms of the sum. Neighbouring threads take
-// neighbours in memory.
+// neighbours in memory: rows of eight terms, four at once, so that they do not meet in a bank of shared memory either.
 template <bool TERMS_ARE_NEIGHBOURS>
 __device__ void place(int load, int* i, int* j) {
-    int e = threadIdx.x + load * PRODUCT_THREADS;
-    *i = TERMS_ARE_NEIGHBOURS ? e / DEPTH : e % TILE;
-    *j = TERMS_ARE_NEIGHBOURS ? e % DEPTH : e / TILE;
+    if (TERMS_ARE_NEIGHBOURS) {
+        int lane = threadIdx.x % 32, patch = threadIdx.x / 32 * LOADS + load;
+        *i = patch / (DEPTH / 8) * 4 + lane / 8;
+        *j = patch % (DEPTH / 8) * 8 + lane % 8;
+    } else {
+        *i = threadIdx.x % TILE;
+        *j = threadIdx.x / TILE * LOADS + load;
+    }
 }
 
 template <bool TERMS_ARE_NEIGHBOURS>
@@ -118,16 +135,24 @@ __device__ void put(real (*to)[TILE + PAD], const real* from) {
     }
 }
 
-struct alignas(16) Tiles {
-    real a[2][DEPTH][TILE + PAD], b[2][DEPTH][TILE + PAD];
+// Where this thread's 8 x 4 entries begin within a tile, and which half of the terms it sums.
+struct Place {
+    int i, j, half;
+
+    __device__ Place() {
+        int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+        i = warp / 2 * 32 + lane / 8 * 8;
+        j = warp % 2 * 32 + lane % 8 * 4;
+        half = threadIdx.x / (PRODUCT_THREADS / 2);
+    }
 };
 
-// Terms `term` to `terms` of the tile at (row, column), in `sum`; in `column_sum` those of b's column `threadIdx.x`.
+// Terms `term` to `terms` of the tile at (row, column), in the first half's `sum`. In `column_sum`, if it is wanted, a
+// fourth of the sum of b's column `threadIdx.x % TILE`.
 template <bool A_NEIGHBOURS, bool B_NEIGHBOURS>
-__device__ void multiply(Tiles& tiles, real (*sum)[4], real* column_sum, const Product& p, const real* a, const real* b,
-                         int row, int column, int term, int terms) {
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    int i0 = warp / 2 * 32 + lane / 8 * 8, j0 = warp % 2 * 32 + lane % 8 * 4;
+__device__ void multiply(Tiles& tiles, real (*sum)[4], bool wanted, real& column_sum, const Product& p, const real* a,
+                         const real* b, int row, int column, int term, int terms) {
+    const Place own;
     int a_ld = A_NEIGHBOURS ? p.k : p.m, b_ld = B_NEIGHBOURS ? p.k : p.n, now = 0;
     real next_a[LOADS], next_b[LOADS];
     fetch<A_NEIGHBOURS>(next_a, a, a_ld, row, p.m, term, terms);
@@ -136,38 +161,48 @@ __device__ void multiply(Tiles& tiles, real (*sum)[4], real* column_sum, const P
     put<B_NEIGHBOURS>(tiles.b[0], next_b);
     __syncthreads();
     for (; term < terms; term += DEPTH) {
-        bool more = term + DEPTH < terms;
-        if (more) {
-            fetch<A_NEIGHBOURS>(next_a, a, a_ld, row, p.m, term + DEPTH, terms);
-            fetch<B_NEIGHBOURS>(next_b, b, b_ld, column, p.n, term + DEPTH, terms);
-        }
+        // Without a condition, so that they are asked for before the sums are made. After the last terms they are zeros.
+        fetch<A_NEIGHBOURS>(next_a, a, a_ld, row, p.m, term + DEPTH, terms);
+        fetch<B_NEIGHBOURS>(next_b, b, b_ld, column, p.n, term + DEPTH, terms);
 #pragma unroll
-        for (int j = 0; j < DEPTH; j++) {
-            real x[8], y[4];
-#pragma unroll
-            for (int i = 0; i < 8; i++) x[i] = tiles.a[now][j][i0 + i];
-#pragma unroll
-            for (int i = 0; i < 4; i++) y[i] = tiles.b[now][j][j0 + i];
+        for (int step = 0; step < DEPTH / 2; step++) {
+            int j = own.half * (DEPTH / 2) + step;
+            const Four x[2] = {*(const Four*)&tiles.a[now][j][own.i], *(const Four*)&tiles.a[now][j][own.i + 4]};
+            const Four y = *(const Four*)&tiles.b[now][j][own.j];
 #pragma unroll
             for (int i = 0; i < 8; i++)
 #pragma unroll
-                for (int k = 0; k < 4; k++) sum[i][k] += x[i] * y[k];
+                for (int k = 0; k < 4; k++) sum[i][k] += x[i / 4].x[i % 4] * y.x[k];
         }
-        if (column_sum && threadIdx.x < TILE)
-            for (int j = 0; j < DEPTH; j++) *column_sum += tiles.b[now][j][threadIdx.x];
+        if (wanted)
+            for (int j = threadIdx.x / TILE; j < DEPTH; j += PRODUCT_THREADS / TILE)
+                column_sum += tiles.b[now][j][threadIdx.x % TILE];
         now = 1 - now;
-        if (more) {
-            put<A_NEIGHBOURS>(tiles.a[now], next_a);
-            put<B_NEIGHBOURS>(tiles.b[now], next_b);
-        }
+        put<A_NEIGHBOURS>(tiles.a[now], next_a);
+        put<B_NEIGHBOURS>(tiles.b[now], next_b);
         __syncthreads();
+    }
+    // The second half's sums go through shared memory, where no tile is needed any more.
+    real(*room)[PRODUCT_THREADS / 2] = (real(*)[PRODUCT_THREADS / 2]) & tiles;
+    int partner = threadIdx.x % (PRODUCT_THREADS / 2);
+    for (int e = 0; e < 32; e++)
+        if (own.half) room[e][partner] = sum[e / 4][e % 4];
+    __syncthreads();
+    for (int e = 0; e < 32; e++)
+        if (!own.half) sum[e / 4][e % 4] += room[e][partner];
+    if (wanted) {
+        __syncthreads();
+        room[threadIdx.x / TILE][threadIdx.x % TILE] = column_sum;
+        __syncthreads();
+        if (threadIdx.x < TILE) column_sum = (room[0][threadIdx.x] + room[1][threadIdx.x]) + (room[2][threadIdx.x] + room[3][threadIdx.x]);
     }
 }
 
-// The first of `count` entries of `size` integers that this block (or warp) belongs to.
+// Which of `count` entries of `size` integers this block (or warp) belongs to: each begins with its first one.
 __device__ int entry_of(const int* entries, int count, int size, int index) {
     int entry = 0;
-    while (entry + 1 < count && index >= entries[(entry + 1) * size]) entry++;
+#pragma unroll 4
+    for (int next = 1; next < count; next++) entry += index >= entries[next * size];
     return entry;
 }
 
@@ -178,22 +213,24 @@ KERNEL(products) {
     int columns = (p.n + TILE - 1) / TILE, tiles_of_part = columns * ((p.m + TILE - 1) / TILE);
     int block = blockIdx.x - p.first_block, part = block / tiles_of_part, tile = block % tiles_of_part;
     int row = tile / columns * TILE, column = tile % columns * TILE;
+    if (p.kind == FINISH) part = 0;
     const real *a = arena + p.a, *b = arena + p.b;
     real* c = arena + p.c + part * p.stride;
     real sum[8][4] = {}, column_sum = 0;
-    if (p.kind == FORWARD) {
-        multiply<true, false>(tiles, sum, 0, p, a, b, row, column, 0, p.k);
+    int length = (p.k + p.parts - 1) / p.parts, begin = part * length, end = begin + length < p.k ? begin + length : p.k;
+    bool first_row = p.kind == WEIGHT_GRADIENT && row == 0;
+    const Place own;
+    if (p.kind == FORWARD || p.kind == PARTIAL) {
+        multiply<true, false>(tiles, sum, false, column_sum, p, a, b, row, column, begin, end);
     } else if (p.kind == INPUT_GRADIENT) {
-        multiply<true, true>(tiles, sum, 0, p, a, b, row, column, 0, p.k);
-    } else {
-        int length = (p.k + p.parts - 1) / p.parts, begin = part * length, end = begin + length;
-        multiply<false, false>(tiles, sum, row == 0 ? &column_sum : 0, p, a, b, row, column, begin, end < p.k ? end : p.k);
+        multiply<true, true>(tiles, sum, false, column_sum, p, a, b, row, column, 0, p.k);
+    } else if (p.kind == WEIGHT_GRADIENT) {
+        multiply<false, false>(tiles, sum, first_row, column_sum, p, a, b, row, column, begin, end);
+        if (first_row && threadIdx.x < TILE && column + threadIdx.x < p.n) c[p.m * p.n + column + threadIdx.x] = column_sum;
     }
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    row += warp / 2 * 32 + lane / 8 * 8;
-    if (p.kind == WEIGHT_GRADIENT && tile < columns && threadIdx.x < TILE && column + threadIdx.x < p.n)
-        c[p.m * p.n + column + threadIdx.x] = column_sum;
-    column += warp % 2 * 32 + lane % 8 * 4;
+    if (own.half) return;
+    row += own.i;
+    column += own.j;
 #pragma unroll
     for (int i = 0; i < 8; i++)
 #pragma unroll
@@ -201,8 +238,10 @@ KERNEL(products) {
             int r = row + i, k = column + j;
             if (r >= p.m || k >= p.n) continue;
             real x = sum[i][j];
-            if (p.kind == FORWARD) {
-                x += b[p.k * p.n + k];
+            if (p.kind == FINISH)
+                for (int of = 0; of < p.parts; of++) x += a[of * p.stride + r * p.n + k];
+            if (p.kind == FORWARD || p.kind == FINISH) {
+                x += p.kind == FORWARD ? b[p.k * p.n + k] : b[k];
                 x = x < 0 ? real(0) : x;  // not max, which would hide a NaN
             }
             if (p.kind == INPUT_GRADIENT && !(arena[p.mask + r * p.n + k] > 0)) x = 0;
@@ -212,29 +251,38 @@ KERNEL(products) {
 
 // ---- Heads -----------------------------------------------------------------------------------------------------
 
+#define HEAD_OUTPUTS 4
+
+// HEAD_OUTPUTS outputs or fewer of a head, from `first_output` on.
 struct Head {
-    int first_warp, rows, inputs, outputs, hidden, weight, out;
+    int first_warp, rows, inputs, outputs, hidden, weight, out, first_output;
 };
 
 // Linear layers of few outputs on the last hidden layer, a warp for each row: table[at] of them.
 KERNEL(heads) {
     int warp = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
     const Head h = ((const Head*)(table + at + 1))[entry_of(table + at + 1, table[at], sizeof(Head) / 4, warp)];
-    int row = warp - h.first_warp;
-    bool mine = row < h.rows;
-    const real *x = arena + h.hidden + row * h.inputs, *w = arena + h.weight;
-    for (int out = 0; out < h.outputs; out++) {
-        real sum = 0;
-        if (mine)
-            for (int i = lane; i < h.inputs; i += 32) sum += x[i] * w[i * h.outputs + out];
-        for (int lanes = 16; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, lanes);
-        if (mine && lane == 0) arena[h.out + row * h.outputs + out] = sum + w[h.inputs * h.outputs + out];
+    int row = warp - h.first_warp, count = h.outputs - h.first_output;
+    if (row >= h.rows) return;  // the whole warp
+    const real *x = arena + h.hidden + row * h.inputs, *w = arena + h.weight + h.first_output;
+    real sum[HEAD_OUTPUTS] = {};
+    for (int i = lane; i < h.inputs; i += 32)
+#pragma unroll
+        for (int out = 0; out < HEAD_OUTPUTS; out++)
+            if (out < count) sum[out] += x[i] * w[i * h.outputs + out];
+#pragma unroll
+    for (int out = 0; out < HEAD_OUTPUTS; out++) {
+        if (out >= count) break;
+        for (int lanes = 16; lanes > 0; lanes /= 2) sum[out] += __shfl_xor_sync(0xffffffffu, sum[out], lanes);
+        if (lane == 0) arena[h.out + row * h.outputs + h.first_output + out] = sum[out] + w[h.inputs * h.outputs + out];
     }
 }
 
+#define SLOPE_ROWS 8
+
 enum HeadKind {
-    SLOPE,       // gradient by the last hidden layer, from one or two heads
-    PARAMETERS  // gradient by a head's weight and bias, in parts
+    SLOPE,      // gradient by the last hidden layer, from one or two heads; SLOPE_ROWS a block
+    PARAMETERS  // gradient by a head's weight and bias, in parts; an element a thread
 };
 
 // Of a slope, [rows, inputs]: `out` is its offset. Of parameters: `out` is that of the first part.
@@ -242,22 +290,37 @@ struct HeadGradient {
     int first_block, kind, rows, inputs, outputs, hidden, slope, weight, out, outputs2, slope2, weight2, parts, stride;
 };
 
-// Backward through all heads, a thread for each element of the result: table[at] of them.
+// Adds what a head with these outputs, slopes and weight gives to the slopes of rows from `row` on, input `i`.
+__device__ void add_slopes(real* sums, const real* arena, const HeadGradient& g, int outputs, int slope, int weight, int row,
+                           int i) {
+    for (int out = 0; out < outputs; out++) {
+        real w = arena[weight + i * outputs + out];
+#pragma unroll
+        for (int r = 0; r < SLOPE_ROWS; r++)
+            if (row + r < g.rows) sums[r] += arena[slope + (row + r) * outputs + out] * w;
+    }
+}
+
+// Backward through all heads: table[at] of them.
 KERNEL(head_gradients) {
     const HeadGradient g =
         ((const HeadGradient*)(table + at + 1))[entry_of(table + at + 1, table[at], sizeof(HeadGradient) / 4, blockIdx.x)];
-    int e = (blockIdx.x - g.first_block) * blockDim.x + threadIdx.x;
+    int block = blockIdx.x - g.first_block;
     if (g.kind == SLOPE) {
-        if (e >= g.rows * g.inputs) return;
-        int row = e / g.inputs, i = e % g.inputs;
-        real sum = 0;
-        for (int out = 0; out < g.outputs; out++)
-            sum += arena[g.slope + row * g.outputs + out] * arena[g.weight + i * g.outputs + out];
-        for (int out = 0; out < g.outputs2; out++)
-            sum += arena[g.slope2 + row * g.outputs2 + out] * arena[g.weight2 + i * g.outputs2 + out];
-        arena[g.out + e] = arena[g.hidden + e] > 0 ? sum : real(0);
+        int row = block * SLOPE_ROWS;
+        for (int i = threadIdx.x; i < g.inputs; i += blockDim.x) {
+            real sums[SLOPE_ROWS] = {};
+            add_slopes(sums, arena, g, g.outputs, g.slope, g.weight, row, i);
+            add_slopes(sums, arena, g, g.outputs2, g.slope2, g.weight2, row, i);
+#pragma unroll
+            for (int r = 0; r < SLOPE_ROWS; r++) {
+                int e = (row + r) * g.inputs + i;
+                if (row + r < g.rows) arena[g.out + e] = arena[g.hidden + e] > 0 ? sums[r] : real(0);
+            }
+        }
         return;
     }
+    int e = block * blockDim.x + threadIdx.x;
     int size = (g.inputs + 1) * g.outputs, part = e / size;
     if (part >= g.parts) return;
     e -= part * size;
@@ -269,7 +332,7 @@ KERNEL(head_gradients) {
     if (i == g.inputs) {
         for (int row = begin; row < end; row++) sum += dy[row * g.outputs];
     } else {
-#pragma unroll 8
+#pragma unroll 16
         for (int row = begin; row < end; row++) sum += x[row * g.inputs] * dy[row * g.outputs];
     }
     arena[g.out + part * g.stride + e] = sum;
@@ -277,18 +340,23 @@ KERNEL(head_gradients) {
 
 // ---- Sums over a block -----------------------------------------------------------------------------------------
 
-#define MOST_THREADS 512
+#define MOST_WARPS 32
 
-// The sum of `x` over the block's threads (a power of two), for all of them.
+// The sum of `x` over a warp.
+__device__ double warp_sum(double x) {
+    for (int lanes = 16; lanes > 0; lanes /= 2) x += __shfl_xor_sync(0xffffffffu, x, lanes);
+    return x;
+}
+
+// The sum of `x` over the block's warps, all of them whole, for all threads.
 __device__ double block_sum(double* room, double x) {
+    x = warp_sum(x);
     __syncthreads();
-    room[threadIdx.x] = x;
-    for (int half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) room[threadIdx.x] += room[threadIdx.x + half];
-    }
+    if (threadIdx.x % 32 == 0) room[threadIdx.x / 32] = x;
     __syncthreads();
-    return room[0];
+    double sum = 0;
+    for (int warp = 0; warp < blockDim.x / 32; warp++) sum += room[warp];
+    return sum;
 }
 
 // ---- Losses ----------------------------------------------------------------------------------------------------
@@ -366,225 +434,246 @@ __device__ void scale_slopes(real* arena, const Sizes& s, const PolicyHeads& p, 
     }
 }
 
-// Where an update's numbers go: `log` + slot * `logged`.
+// Where numbers go that are logged: block after block its part of each (and of what only kernels need), then their sums:
+// `log` + slot * `logged`.
 struct Log {
-    int log, logged;
+    int parts, blocks, width, log, logged;
 };
 
-struct BcLosses {
-    Sizes sizes;
-    Log log;
-    PolicyHeads policy;
-    int mask_unavailable, mask_dead;
-};
-
-// Behaviour cloning (algo/bc.rs): loss and gradients by the policy's heads, in one block. Ends the update's slot.
-KERNEL(bc_losses) {
-    const BcLosses l = *(const BcLosses*)(table + at);
-    const Sizes& s = l.sizes;
-    __shared__ double room[MOST_THREADS];
-    int slot = feed[0], locals = s.batch * s.agents;
-    double count = 0, sum = 0;
-    for (int j = threadIdx.x; j < locals; j += blockDim.x) {
-        const real* row = row_of(rows, feed, s, slot, 0, j / s.agents);
-        count += l.mask_dead ? row[s.record.alive + j % s.agents] : real(1);
-    }
-    count = block_sum(room, count);
-    if (count < 1) count = 1;
-    for (int j = threadIdx.x; j < locals; j += blockDim.x) {
-        const real* row = row_of(rows, feed, s, slot, 0, j / s.agents);
-        real alive = l.mask_dead ? row[s.record.alive + j % s.agents] : real(1);
-        sum += log_prob(arena, s, l.policy, row, j, l.mask_unavailable) * alive;
-        scale_slopes(arena, s, l.policy, j, real(-1 / count) * alive);
-    }
-    sum = block_sum(room, sum);
-    if (threadIdx.x == 0) {
-        arena[l.log.log + slot * l.log.logged] = real(-sum / count);
-        feed[0] = slot + 1;
-    }
+// Adds this block's part of number `k`.
+__device__ void add_to_log(real* arena, const Log& log, double* room, int k, double x) {
+    x = block_sum(room, x);
+    if (threadIdx.x == 0) arena[log.parts + blockIdx.x * log.width + k] = real(x);
 }
 
-// A mixer's heads: [B, N] and [B, 1]; -1 for a plain sum.
-struct MixerHeads {
-    int weight, bias;
-};
+// The sum of all blocks' parts of number `k`.
+__device__ double logged(const real* arena, const Log& log, int k) {
+    double sum = 0;
+    for (int block = 0; block < log.blocks; block++) sum += arena[log.parts + block * log.width + k];
+    return sum;
+}
 
-struct OmigaLosses {
+// Is agent i alive in this row, if the dead do not count?
+__device__ real alive_in(const real* row, const Sizes& s, int mask_dead, int i) {
+    return mask_dead ? row[s.record.alive + i] : real(1);
+}
+
+struct Losses {
     Sizes sizes;
     Log log;
     PolicyHeads policy;
     int mask_unavailable, mask_dead;
     int settings;  // alpha, gamma
     int next_v, q, target_q, v, q_slopes, v_slopes, weight_slopes, bias_slopes;
-    MixerHeads next_mixer, mixer, target_mixer;
-    int z, log_probs;  // [B N] each, scratch
+    int next_mixer_weight, next_mixer_bias, mixer_weight, mixer_bias, target_mixer_weight;  // -1 for a plain sum
+    int z, log_probs;                                                                       // [B N] each
 };
 
-__device__ real mixer_weight(const real* arena, const MixerHeads& m, int j) {
-    return m.weight < 0 ? real(1) : fabs(arena[m.weight + j]);
-}
+// Numbers of the log, in the algorithms' order, and what is kept beside them.
+enum { BC_LOSS, BC_COUNT = 2 };
+enum { Q_LOSS, V_LOSS, POLICY_LOSS, Q_TOT = 6, TARGET, Q, V, TARGET_Q, WEIGHT, BIAS, Z, COUNT, MOST };
 
-__device__ real mixer_bias(const real* arena, const MixerHeads& m, int b) {
-    return m.bias < 0 ? real(0) : arena[m.bias + b];
-}
-
-// OMIGA (algo/omiga.rs, loss/): the three losses and their gradients by all heads, in one block, in the names of the
-// paper. Ends the update's slot.
-KERNEL(omiga_losses) {
-    const OmigaLosses l = *(const OmigaLosses*)(table + at);
+// Behaviour cloning (algo/bc.rs), a thread for each agent of each transition: log probabilities.
+KERNEL(bc_log_probs) {
+    const Losses l = *(const Losses*)(table + at);
     const Sizes& s = l.sizes;
-    __shared__ double room[MOST_THREADS];
-    int slot = feed[0], n = s.agents, locals = s.batch * n;
-    real alpha = arena[l.settings], gamma = arena[l.settings + 1];
-    double q_loss = 0, v_loss = 0, policy_loss = 0, of_q_tot = 0, of_target = 0, of_q = 0, of_v = 0, of_target_q = 0;
-    double of_weight = 0, of_bias = 0, of_z = 0, count = 0, most = -1;
-
-    // 1. The team's action value: a thread for each transition.
-    for (int b = threadIdx.x; b < s.batch; b += blockDim.x) {
-        const real* row = row_of(rows, feed, s, slot, 0, b);
-        const real* next = row_of(rows, feed, s, slot, 1, b);
-        real bias = mixer_bias(arena, l.mixer, b), q_tot = 0, next_v_tot = 0;
-        for (int i = 0; i < n; i++) {
-            int j = b * n + i, choice = s.discrete ? j * s.actions + (int)row[s.record.actions + i] : j;
-            real alive = l.mask_dead ? row[s.record.alive + i] : real(1);
-            real next_alive = l.mask_dead ? next[s.record.alive + i] : real(1);
-            real weight = mixer_weight(arena, l.mixer, j), q = arena[l.q + choice];
-            q_tot += weight * q * alive;
-            next_v_tot += mixer_weight(arena, l.next_mixer, j) * arena[l.next_v + j] * next_alive;
-            of_q += q;
-            of_weight += weight;
-            count += alive;
-        }
-        q_tot += bias;
-        next_v_tot += mixer_bias(arena, l.next_mixer, b);
-        real target = row[s.record.reward] + gamma * ((1 - next[s.record.stop]) * next_v_tot);
-        real difference = q_tot - target, slope = 2 * difference / s.batch;
-        q_loss += (double)difference * difference;
-        of_q_tot += q_tot;
-        of_target += target;
-        of_bias += bias;
-        for (int i = 0; i < n; i++) {
-            int j = b * n + i;
-            real alive = l.mask_dead ? row[s.record.alive + i] : real(1), weight = mixer_weight(arena, l.mixer, j);
-            int choice = j;
-            if (s.discrete) {
-                choice = j * s.actions + (int)row[s.record.actions + i];
-                for (int d = 0; d < s.actions; d++) arena[l.q_slopes + j * s.actions + d] = 0;
-            }
-            arena[l.q_slopes + choice] = slope * weight * alive;
-            if (l.mixer.weight >= 0) {
-                real raw = arena[l.mixer.weight + j];
-                arena[l.weight_slopes + j] = slope * arena[l.q + choice] * alive * (raw < 0 ? real(-1) : real(raw > 0));
-            }
-        }
-        if (l.mixer.bias >= 0) arena[l.bias_slopes + b] = slope;
-    }
-
-    // 2. The regularised local values: z here, their loss below, when its scale m is known.
-    for (int j = threadIdx.x; j < locals; j += blockDim.x) {
-        const real* row = row_of(rows, feed, s, slot, 0, j / n);
-        real alive = l.mask_dead ? row[s.record.alive + j % n] : real(1);
-        int choice = s.discrete ? j * s.actions + (int)row[s.record.actions + j % n] : j;
-        real weight = mixer_weight(arena, l.target_mixer, j), target_q = arena[l.target_q + choice], v = arena[l.v + j];
-        real z = clamp(weight * (target_q - v) * (1 / alpha), -Z_LIMIT, Z_LIMIT);
-        arena[l.z + j] = z;
-        if (z * alive > most) most = z * alive;
-        of_z += z;
-        of_v += v;
-        of_target_q += target_q;
+    __shared__ double room[MOST_WARPS];
+    int j = blockIdx.x * blockDim.x + threadIdx.x, b = j / s.agents;
+    double alive = 0;
+    if (b < s.batch) {
+        const real* row = row_of(rows, feed, s, feed[0], 0, b);
+        alive = alive_in(row, s, l.mask_dead, j % s.agents);
         arena[l.log_probs + j] = log_prob(arena, s, l.policy, row, j, l.mask_unavailable);
     }
-    count = block_sum(room, count);
-    if (count < 1) count = 1;
-    __syncthreads();
-    room[threadIdx.x] = most;
-    for (int half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half && room[threadIdx.x + half] > room[threadIdx.x])
-            room[threadIdx.x] = room[threadIdx.x + half];
-    }
-    __syncthreads();
-    real m = real(room[0]), scale = exp(-m);
+    add_to_log(arena, l.log, room, BC_COUNT, alive);
+}
 
-    // 2. and 3. The policies.
-    for (int j = threadIdx.x; j < locals; j += blockDim.x) {
-        const real* row = row_of(rows, feed, s, slot, 0, j / n);
-        real alive = l.mask_dead ? row[s.record.alive + j % n] : real(1), part = alive * real(1 / count);
-        real weight = mixer_weight(arena, l.target_mixer, j), z = arena[l.z + j], first = exp(z - m);
-        real slope = weight * (1 / alpha), inside = z > -Z_LIMIT && z < Z_LIMIT;
-        v_loss += (double)((first + slope * arena[l.v + j] * scale) * alive);
-        arena[l.v_slopes + j] = part * slope * (scale - first * inside);
-        real advantage = exp(z);
-        policy_loss += (double)(advantage * arena[l.log_probs + j] * alive);
+// Their loss and its gradients by the policy's heads.
+KERNEL(bc_loss) {
+    const Losses l = *(const Losses*)(table + at);
+    const Sizes& s = l.sizes;
+    __shared__ double room[MOST_WARPS];
+    int j = blockIdx.x * blockDim.x + threadIdx.x, b = j / s.agents;
+    double count = logged(arena, l.log, BC_COUNT), loss = 0;
+    if (count < 1) count = 1;
+    if (b < s.batch) {
+        real alive = alive_in(row_of(rows, feed, s, feed[0], 0, b), s, l.mask_dead, j % s.agents);
+        loss = -arena[l.log_probs + j] * alive / count;
+        scale_slopes(arena, s, l.policy, j, real(-1 / count) * alive);
+    }
+    add_to_log(arena, l.log, room, BC_LOSS, loss);
+}
+
+__device__ real weight_of(const real* arena, int weights, int j) { return weights < 0 ? real(1) : fabs(arena[weights + j]); }
+
+// OMIGA (algo/omiga.rs, loss/), a thread for each agent of each transition, in the names of the paper: the team's value
+// with its gradients, the weighted advantages, the policy's log probabilities.
+KERNEL(omiga_values) {
+    const Losses l = *(const Losses*)(table + at);
+    const Sizes& s = l.sizes;
+    __shared__ double room[MOST_WARPS];
+    __shared__ real highest[MOST_WARPS];
+    int n = s.agents, j = blockIdx.x * blockDim.x + threadIdx.x, b = j / n, own = j % n;
+    double sums[MOST] = {};
+    real most = -1;
+    if (b < s.batch) {
+        real alpha = arena[l.settings], gamma = arena[l.settings + 1];
+        const real* row = row_of(rows, feed, s, feed[0], 0, b);
+        const real* next = row_of(rows, feed, s, feed[0], 1, b);
+
+        // 1. The team's action value: every agent's thread sums over all of them.
+        real q_tot = 0, next_v_tot = 0;
+        for (int i = 0; i < n; i++) {
+            int of = b * n + i, choice = s.discrete ? of * s.actions + (int)row[s.record.actions + i] : of;
+            q_tot += weight_of(arena, l.mixer_weight, of) * arena[l.q + choice] * alive_in(row, s, l.mask_dead, i);
+            next_v_tot +=
+                weight_of(arena, l.next_mixer_weight, of) * arena[l.next_v + of] * alive_in(next, s, l.mask_dead, i);
+        }
+        real bias = l.mixer_bias < 0 ? real(0) : arena[l.mixer_bias + b];
+        q_tot += bias;
+        next_v_tot += l.next_mixer_bias < 0 ? real(0) : arena[l.next_mixer_bias + b];
+        real target = row[s.record.reward] + gamma * ((1 - next[s.record.stop]) * next_v_tot);
+        real difference = q_tot - target, slope = 2 * difference / s.batch;
+        real alive = alive_in(row, s, l.mask_dead, own), weight = weight_of(arena, l.mixer_weight, j);
+        int choice = j;
+        if (s.discrete) {
+            choice = j * s.actions + (int)row[s.record.actions + own];
+            for (int d = 0; d < s.actions; d++) arena[l.q_slopes + j * s.actions + d] = 0;
+        }
+        real q = arena[l.q + choice];
+        arena[l.q_slopes + choice] = slope * weight * alive;
+        if (l.mixer_weight >= 0) {
+            real raw = arena[l.mixer_weight + j];
+            arena[l.weight_slopes + j] = slope * q * alive * (raw < 0 ? real(-1) : real(raw > 0));
+        }
+        if (own == 0) {
+            if (l.mixer_bias >= 0) arena[l.bias_slopes + b] = slope;
+            sums[Q_LOSS] = (double)difference * difference / s.batch;
+            sums[Q_TOT] = (double)q_tot / s.batch;
+            sums[TARGET] = (double)target / s.batch;
+            sums[BIAS] = (double)bias / s.batch;
+        }
+
+        // 2. The regularised local values: z here, their loss when its scale is known.
+        real target_weight = weight_of(arena, l.target_mixer_weight, j), target_q = arena[l.target_q + choice];
+        real v = arena[l.v + j], z = clamp(target_weight * (target_q - v) * (1 / alpha), -Z_LIMIT, Z_LIMIT);
+        arena[l.z + j] = z;
+        if (z * alive > most) most = z * alive;
+        double locals = s.batch * n;
+        sums[Q] = q / locals;
+        sums[V] = v / locals;
+        sums[TARGET_Q] = target_q / locals;
+        sums[WEIGHT] = weight / locals;
+        sums[Z] = z / locals;
+        sums[COUNT] = alive;
+
+        // 3. The policies.
+        arena[l.log_probs + j] = log_prob(arena, s, l.policy, row, j, l.mask_unavailable);
+    }
+#pragma unroll
+    for (int k = 0; k < MOST; k++)
+        if (k == Q_LOSS || k >= Q_TOT) add_to_log(arena, l.log, room, k, sums[k]);
+    for (int lanes = 16; lanes > 0; lanes /= 2) {
+        real other = __shfl_xor_sync(0xffffffffu, most, lanes);
+        if (other > most) most = other;
+    }
+    if (threadIdx.x % 32 == 0) highest[threadIdx.x / 32] = most;
+    __syncthreads();
+    if (threadIdx.x > 0) return;
+    for (int warp = 1; warp < blockDim.x / 32; warp++)
+        if (highest[warp] > most) most = highest[warp];
+    arena[l.log.parts + blockIdx.x * l.log.width + MOST] = most;
+}
+
+// The losses of local values and policies and their gradients, which need the largest z.
+KERNEL(omiga_locals) {
+    const Losses l = *(const Losses*)(table + at);
+    const Sizes& s = l.sizes;
+    __shared__ double room[MOST_WARPS];
+    int j = blockIdx.x * blockDim.x + threadIdx.x, b = j / s.agents;
+    double count = logged(arena, l.log, COUNT), v_loss = 0, policy_loss = 0;
+    if (count < 1) count = 1;
+    real m = -1;
+    for (int block = 0; block < l.log.blocks; block++) {
+        real most = arena[l.log.parts + block * l.log.width + MOST];
+        if (most > m) m = most;
+    }
+    if (b < s.batch) {
+        real alive = alive_in(row_of(rows, feed, s, feed[0], 0, b), s, l.mask_dead, j % s.agents);
+        real part = alive * real(1 / count), scale = exp(-m), z = arena[l.z + j], first = exp(z - m), advantage = exp(z);
+        real slope = weight_of(arena, l.target_mixer_weight, j) * (1 / arena[l.settings]);
+        v_loss = (double)((first + slope * arena[l.v + j] * scale) * alive) / count;
+        policy_loss = -(double)(advantage * arena[l.log_probs + j] * alive) / count;
+        arena[l.v_slopes + j] = part * slope * (scale - (z > -Z_LIMIT && z < Z_LIMIT ? first : real(0)));
         scale_slopes(arena, s, l.policy, j, -advantage * part);
     }
-
-    double sums[] = {q_loss / s.batch, v_loss / count, -policy_loss / count, 0, 0, 0, of_q_tot / s.batch,
-                     of_target / s.batch, of_q / locals, of_v / locals, of_target_q / locals, of_weight / locals,
-                     of_bias / s.batch, of_z / locals};
-    for (int k = 0; k < 14; k++) {
-        if (k >= 3 && k < 6) continue;  // the gradients' norms
-        double x = block_sum(room, sums[k]);
-        if (threadIdx.x == 0) arena[l.log.log + slot * l.log.logged + k] = real(x);
-    }
-    if (threadIdx.x == 0) feed[0] = slot + 1;
+    add_to_log(arena, l.log, room, V_LOSS, v_loss);
+    add_to_log(arena, l.log, room, POLICY_LOSS, policy_loss);
 }
 
 // ---- Optimiser -------------------------------------------------------------------------------------------------
 
-#define PIECE 1024
-#define PIECE_THREADS 256
-
-// PIECE parameters or fewer of one network: offsets of what Adam needs, of the target if there is one, and of the group's
+// Parameters of one network, one a thread: offsets of what Adam needs, of the target if there is one, and of the group's
 // sums of squares. The gradient comes in parts.
 struct Piece {
-    int count, gradient, parts, stride, parameters, m, v, target, square, squares, n_squares, log, leads;
+    int count, gradient, parts, stride, parameters, m, v, target, square, squares, n_squares, norm, leads;
 };
 
 struct Optimiser {
     int settings;  // beta1, 1 - beta1, beta2, 1 - beta2, eps, grad_norm_clip, tau, 1 - tau
     int factors;   // rate and scale of each slot, see optim.rs
+    int pieces;
     Log log;
 };
 
-// Adds up a gradient's parts into the first, and its squares, a block for each piece.
+// Adds up a gradient's parts into the first, and its squares, a block for each piece. One block more adds up the log and ends
+// the slot.
 KERNEL(norms) {
-    const Piece p = ((const Piece*)(table + at + sizeof(Optimiser) / 4))[blockIdx.x];
-    __shared__ double room[MOST_THREADS];
-    double squares = 0;
-    for (int e = threadIdx.x; e < p.count; e += blockDim.x) {
-        real sum = arena[p.gradient + e];
-#pragma unroll 4
-        for (int part = 1; part < p.parts; part++) sum += arena[p.gradient + part * p.stride + e];
-        arena[p.gradient + e] = sum;
-        squares += (double)sum * sum;
+    const Optimiser o = *(const Optimiser*)(table + at);
+    int slot = feed[0];
+    if (blockIdx.x == o.pieces) {
+        int k = threadIdx.x;
+        if (k < o.log.logged) arena[o.log.log + slot * o.log.logged + k] = real(logged(arena, o.log, k));
+        __syncthreads();
+        if (threadIdx.x == 0) feed[0] = slot + 1;
+        return;
     }
-    squares = block_sum(room, squares);
-    if (threadIdx.x == 0) arena[p.square] = real(squares);
+    const Piece p = ((const Piece*)(table + at + sizeof(Optimiser) / 4))[blockIdx.x];
+    __shared__ double room[MOST_WARPS];
+    double square = 0;
+    int e = p.gradient + threadIdx.x;
+    if (threadIdx.x < p.count) {
+        real sum = arena[e];
+#pragma unroll 8
+        for (int part = 1; part < p.parts; part++) sum += arena[e + part * p.stride];
+        arena[e] = sum;
+        square = (double)sum * sum;
+    }
+    square = block_sum(room, square);
+    if (threadIdx.x == 0) arena[p.square] = real(square);
 }
 
 // Clips the groups' gradients, steps Adam (optim.rs) and moves the targets.
 KERNEL(adam) {
     const Optimiser o = *(const Optimiser*)(table + at);
     const Piece p = ((const Piece*)(table + at + sizeof(Optimiser) / 4))[blockIdx.x];
-    __shared__ double room[MOST_THREADS];
+    __shared__ double room[MOST_WARPS];
+    int slot = feed[0] - 1, own = threadIdx.x < p.count ? threadIdx.x : 0;
+    // All that is read, before anything is waited for.
+    real g = arena[p.gradient + own], m = arena[p.m + own], v = arena[p.v + own], x = arena[p.parameters + own];
+    real target = p.target < 0 ? real(0) : arena[p.target + own];
+    real rate = arena[o.factors + 2 * slot], scale = arena[o.factors + 2 * slot + 1];
     double squares = 0;
     for (int e = threadIdx.x; e < p.n_squares; e += blockDim.x) squares += arena[p.squares + e];
     double norm = sqrt(block_sum(room, squares)), clip = arena[o.settings + 5] / (norm + 1e-6);
     if (!(clip < 1)) clip = 1;
-    int slot = feed[0] - 1;
-    if (p.leads && threadIdx.x == 0) arena[o.log.log + slot * o.log.logged + p.log] = real(norm);
-    real keep1 = arena[o.settings], add1 = real(arena[o.settings + 1] * clip);
-    real keep2 = arena[o.settings + 2], add2 = real(arena[o.settings + 3] * clip * clip);
-    real eps = arena[o.settings + 4], add = arena[o.settings + 6], keep = arena[o.settings + 7];
-    real rate = arena[o.factors + 2 * slot], scale = arena[o.factors + 2 * slot + 1];
-    for (int e = threadIdx.x; e < p.count; e += blockDim.x) {
-        real g = arena[p.gradient + e];
-        real m = keep1 * arena[p.m + e] + add1 * g, v = keep2 * arena[p.v + e] + add2 * g * g;
-        real x = arena[p.parameters + e] - rate * m / (scale * sqrt(v) + eps);
-        arena[p.m + e] = m;
-        arena[p.v + e] = v;
-        arena[p.parameters + e] = x;
-        if (p.target >= 0) arena[p.target + e] = add * x + keep * arena[p.target + e];
-    }
+    if (p.leads && threadIdx.x == 0) arena[o.log.log + slot * o.log.logged + p.norm] = real(norm);
+    if (threadIdx.x >= p.count) return;
+    m = arena[o.settings] * m + real(arena[o.settings + 1] * clip) * g;
+    v = arena[o.settings + 2] * v + real(arena[o.settings + 3] * clip * clip) * g * g;
+    x -= rate * m / (scale * sqrt(v) + arena[o.settings + 4]);
+    arena[p.m + own] = m;
+    arena[p.v + own] = v;
+    arena[p.parameters + own] = x;
+    if (p.target >= 0) arena[p.target + own] = arena[o.settings + 6] * x + arena[o.settings + 7] * target;
 }

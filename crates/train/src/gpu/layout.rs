@@ -7,7 +7,7 @@ use crate::algo::{Input, Plan};
 use crate::nn::{Networks, Stack};
 
 /// Rows of a batch that one part of a weight's gradient sums.
-const PART_ROWS: usize = 128;
+const PART_ROWS: usize = 64;
 /// Numbers to which everything is aligned: a line of the cache.
 const LINE: usize = 32;
 

@@ -11,11 +11,43 @@ use crate::nn::Networks;
 
 /// Sizes that `kernels.cu` is written for.
 const TILE: usize = 64;
-const PRODUCT_THREADS: u32 = 128;
-const PIECE: usize = 1024;
-const PIECE_THREADS: u32 = 256;
+const PRODUCT_THREADS: u32 = 256;
+const HEAD_OUTPUTS: usize = 4;
+const SLOPE_ROWS: usize = 8;
+/// Parameters of a piece, one a thread.
+const PIECE: usize = 512;
 const THREADS: u32 = 256;
-const LOSS_THREADS: u32 = 512;
+/// Threads of a block of losses, one for each agent of each transition.
+const LOSS_THREADS: usize = 64;
+/// Numbers that the losses sum up beside what is logged.
+const EXTRA: usize = 2;
+/// Terms of one part of a product that is summed in parts.
+const PART_TERMS: usize = 64;
+
+/// Kinds of products, as the kernels number them.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Forward,
+    InputGradient,
+    WeightGradient,
+    Partial,
+    Finish,
+}
+
+/// `Product` of the kernels: c [m, n] of a and b, summed over k.
+#[derive(Clone, Copy, Debug)]
+struct Product {
+    kind: Kind,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: usize,
+    b: usize,
+    c: usize,
+    mask: Option<usize>,
+    parts: usize,
+    stride: usize,
+}
 
 /// What an update is beside its plan.
 #[derive(Clone, Debug)]
@@ -56,6 +88,7 @@ pub(super) struct Builder<'a> {
     pub layout: &'a Layout,
     pub arena: Arena,
     pub log: usize,
+    log_parts: usize,
     pub constants: Vec<(usize, Vec<f64>)>,
     table: Vec<i32>,
     launches: Vec<Launch>,
@@ -71,12 +104,14 @@ impl Program {
             plan,
             settings: &settings,
             layout: &layout,
+            log_parts: 0,
             arena,
             log,
             constants: Vec::new(),
             table: Vec::new(),
             launches: Vec::new(),
         };
+        builder.log_parts = builder.arena.take(builder.loss_blocks() * (plan.metrics.len() + EXTRA));
         builder.gather();
         builder.forward();
         builder.heads();
@@ -154,21 +189,46 @@ impl Builder<'_> {
         self.launch("gather", 2 * self.settings.batch, THREADS, arguments);
     }
 
-    /// All networks' hidden layers, one depth after the other.
+    /// All networks' hidden layers, one depth after the other. A shallow network waits for the deep ones, so that it has the
+    /// time to sum its first layer in parts, which many states at once would take long for.
     fn forward(&mut self) {
         let deepest = self.layout.nets.iter().map(|net| net.stack.hidden.len()).max().unwrap_or(0);
+        let mut finish = Vec::new();
         for depth in 0..deepest {
-            let layer = |pass: &Pass| {
+            let mut jobs = std::mem::take(&mut finish);
+            for pass in &self.layout.passes {
                 let net = &self.layout.nets[pass.network];
-                let dense = net.stack.hidden.get(depth)?;
+                let Some(dense) = net.stack.hidden.get(depth) else { continue };
                 let weight = net.flat + net.layers()[depth];
                 let (m, n, k) = (pass.rows, dense.outputs, dense.inputs);
-                let input = if depth == 0 { pass.input } else { pass.hidden[depth - 1] };
-                Some(product(0, [m, n, k], [input, weight, pass.hidden[depth]], None, (1, 0)))
-            };
-            let jobs = self.layout.passes.iter().filter_map(layer).collect();
-            self.jobs("products", PRODUCT_THREADS, jobs);
+                let a = if depth == 0 { pass.input } else { pass.hidden[depth - 1] };
+                let c = pass.hidden[depth];
+                let whole = Product { kind: Kind::Forward, m, n, k, a, b: weight, c, mask: None, parts: 1, stride: 0 };
+                let parts = k.div_ceil(PART_TERMS);
+                if net.stack.hidden.len() < deepest && depth + 1 == net.stack.hidden.len() && parts > 1 {
+                    let (stride, c) = (m * n, self.arena.take(parts * m * n));
+                    jobs.push(Product { kind: Kind::Partial, c, parts, stride, ..whole });
+                    finish.push(Product { kind: Kind::Finish, a: c, b: weight + n * k, parts, stride, ..whole });
+                } else {
+                    jobs.push(whole);
+                }
+            }
+            self.products(jobs);
         }
+    }
+
+    fn products(&mut self, jobs: Vec<Product>) {
+        let job = |job: Product| {
+            let Product { kind, m, n, k, a, b, c, mask, parts, stride } = job;
+            let tiles = m.div_ceil(TILE) * n.div_ceil(TILE);
+            let blocks = if matches!(kind, Kind::Finish) { tiles } else { tiles * parts };
+            let mut arguments = vec![kind as i32];
+            arguments.extend(
+                [Some(m), Some(n), Some(k), Some(a), Some(b), Some(c), mask, Some(parts), Some(stride)].map(int),
+            );
+            (blocks, arguments)
+        };
+        self.jobs("products", PRODUCT_THREADS, jobs.into_iter().map(job).collect());
     }
 
     fn heads(&mut self) {
@@ -178,8 +238,10 @@ impl Builder<'_> {
             let net = &self.layout.nets[pass.network];
             for ((dense, layer), out) in net.heads().zip(&pass.heads) {
                 let hidden = pass.hidden.last().copied().unwrap_or(pass.input);
-                let arguments = [pass.rows, dense.inputs, dense.outputs, hidden, layer, *out].map(int).to_vec();
-                jobs.push((pass.rows.next_multiple_of(rows_of_block), arguments));
+                for first in (0..dense.outputs).step_by(HEAD_OUTPUTS) {
+                    let arguments = [pass.rows, dense.inputs, dense.outputs, hidden, layer, *out, first].map(int);
+                    jobs.push((pass.rows.next_multiple_of(rows_of_block), arguments.to_vec()));
+                }
             }
         }
         // Its jobs are counted in warps.
@@ -201,10 +263,9 @@ impl Builder<'_> {
             };
             let inputs = net.stack.hidden.last().map_or(0, |dense| dense.outputs);
             let (first, second) = (of_head(heads.next()), of_head(heads.next()));
-            let elements = pass.rows * inputs;
             let mut arguments = [0, pass.rows, inputs, first[0], *hidden, first[1], first[2], *slope].map(int).to_vec();
             arguments.extend([second[0], second[1], second[2], 1, 0].map(int));
-            jobs.push((elements.div_ceil(THREADS as usize), arguments));
+            jobs.push((pass.rows.div_ceil(SLOPE_ROWS), arguments));
             for ((dense, layer), slopes) in net.heads().zip(&backward.heads) {
                 let out = backward.parameters + layer - net.flat;
                 let size = net.stack.size();
@@ -223,19 +284,37 @@ impl Builder<'_> {
         for step in 1..=deepest {
             let mut jobs = Vec::new();
             for (pass, net, backward) in self.layout.trained() {
-                let Some(k) = net.stack.hidden.len().checked_sub(step) else { continue };
-                let (dense, layer, slopes) = (&net.stack.hidden[k], net.layers()[k], backward.hidden[k]);
-                if k > 0 {
-                    let shape = [pass.rows, dense.inputs, dense.outputs];
-                    let places = [slopes, net.flat + layer, backward.hidden[k - 1]];
-                    jobs.push(product(1, shape, places, Some(pass.hidden[k - 1]), (1, 0)));
+                let Some(depth) = net.stack.hidden.len().checked_sub(step) else { continue };
+                let (dense, layer, slopes) = (&net.stack.hidden[depth], net.layers()[depth], backward.hidden[depth]);
+                let one = Product {
+                    kind: Kind::InputGradient,
+                    m: pass.rows,
+                    n: dense.inputs,
+                    k: dense.outputs,
+                    a: slopes,
+                    b: net.flat + layer,
+                    c: 0,
+                    mask: None,
+                    parts: 1,
+                    stride: 0,
+                };
+                if let Some(before) = depth.checked_sub(1) {
+                    jobs.push(Product { c: backward.hidden[before], mask: Some(pass.hidden[before]), ..one });
                 }
-                let input = if k == 0 { pass.input } else { pass.hidden[k - 1] };
-                let shape = [dense.inputs, dense.outputs, pass.rows];
-                let places = [input, slopes, backward.parameters + layer];
-                jobs.push(product(2, shape, places, None, (backward.parts, net.stack.size())));
+                jobs.push(Product {
+                    kind: Kind::WeightGradient,
+                    m: dense.inputs,
+                    n: dense.outputs,
+                    k: pass.rows,
+                    a: if depth == 0 { pass.input } else { pass.hidden[depth - 1] },
+                    b: slopes,
+                    c: backward.parameters + layer,
+                    parts: backward.parts,
+                    stride: net.stack.size(),
+                    ..one
+                });
             }
-            self.jobs("products", PRODUCT_THREADS, jobs);
+            self.products(jobs);
         }
     }
 
@@ -245,14 +324,17 @@ impl Builder<'_> {
         let constants = vec![beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, grad_norm_clip, tau, 1.0 - tau];
         let settings = self.arena.take(constants.len());
         self.constants.push((settings, constants));
-        let mut arguments = [settings, factors, self.log, self.plan.metrics.len()].map(int).to_vec();
-        let mut blocks = 0;
+        let networks = self.plan.groups.iter().flat_map(|group| &group.networks);
+        let pieces_of = |network: usize| self.layout.nets[network].stack.size().div_ceil(PIECE);
+        let all: usize = networks.map(|id| pieces_of(id.index())).sum();
+        let mut arguments = [settings, factors, all].map(int).to_vec();
+        arguments.extend(self.log());
         for group in &self.plan.groups {
             let of_group = |network: usize| group.networks.iter().any(|id| id.index() == network);
             let members: Vec<_> = self.layout.trained().filter(|(pass, ..)| of_group(pass.network)).collect();
-            let pieces: usize = members.iter().map(|(_, net, _)| net.stack.size().div_ceil(PIECE)).sum();
+            let pieces: usize = members.iter().map(|(pass, ..)| pieces_of(pass.network)).sum();
             let squares = self.arena.take(pieces);
-            let log = self.plan.metrics.iter().position(|metric| *metric == group.norm);
+            let norm = self.plan.metrics.iter().position(|metric| *metric == group.norm);
             let mut k = 0;
             for (pass, net, backward) in members {
                 let target = self.plan.targets.iter().find(|(_, online)| online.index() == pass.network);
@@ -263,23 +345,33 @@ impl Builder<'_> {
                     let gradient = [count, backward.parameters + at, backward.parts, net.stack.size()].map(int);
                     let state = [net.flat + at, m + at, v + at].map(int);
                     let rest =
-                        [target.map(|flat| flat + at), Some(squares + k), Some(squares), Some(pieces), log].map(int);
+                        [target.map(|flat| flat + at), Some(squares + k), Some(squares), Some(pieces), norm].map(int);
                     arguments.extend(gradient.into_iter().chain(state).chain(rest).chain([i32::from(k == 0)]));
                     k += 1;
                 }
             }
-            blocks += pieces;
         }
-        // Both read the same.
-        self.launch("norms", blocks, PIECE_THREADS, arguments);
+        // Both read the same; the first has one block more.
+        self.launch("norms", all + 1, PIECE as u32, arguments);
         if let Some(last) = self.launches.last().copied() {
-            self.launches.push(Launch { kernel: "adam", ..last });
+            self.launches.push(Launch { kernel: "adam", blocks: last.blocks - 1, ..last });
         }
     }
 
-    /// The losses' kernel: one block.
+    /// Blocks of the losses' kernels.
+    fn loss_blocks(&self) -> usize {
+        (self.settings.batch * self.settings.problem.actor.n_agents).div_ceil(LOSS_THREADS)
+    }
+
+    /// `Log` of the kernels.
+    pub fn log(&self) -> [i32; 5] {
+        [self.log_parts, self.loss_blocks(), self.plan.metrics.len() + EXTRA, self.log, self.plan.metrics.len()]
+            .map(int)
+    }
+
+    /// One kernel of the losses.
     pub fn losses(&mut self, kernel: &'static str, arguments: Vec<i32>) {
-        self.launch(kernel, 1, LOSS_THREADS, arguments);
+        self.launch(kernel, self.loss_blocks(), LOSS_THREADS as u32, arguments);
     }
 }
 
@@ -300,19 +392,4 @@ impl Layout {
             Some((pass, &self.nets[pass.network], backward))
         })
     }
-}
-
-/// `Product` of the kernels, with its blocks: kind, [m, n, k], [a, b, c], mask, (parts, stride).
-fn product(
-    kind: i32,
-    shape: [usize; 3],
-    places: [usize; 3],
-    mask: Option<usize>,
-    (parts, stride): (usize, usize),
-) -> (usize, Vec<i32>) {
-    let blocks = shape[0].div_ceil(TILE) * shape[1].div_ceil(TILE) * parts;
-    let mut arguments = vec![kind];
-    arguments.extend(shape.into_iter().chain(places).map(int));
-    arguments.extend([int(mask), int(parts), int(stride)]);
-    (blocks, arguments)
 }

@@ -60,16 +60,16 @@ T __shfl_xor_sync(unsigned, T x, int lanes) {
 }  // namespace
 
 #define KERNEL(name) static void name(real* arena, const int* table, int at, const real* rows, int* feed)
-#define __device__ static
+#define __device__
 #define __shared__ static
 using std::exp;
 using std::fabs;
 using std::log;
 using std::sqrt;
 
-#include "../../../src/gpu/kernels.cu"
-
 namespace {
+
+#include "../../../src/gpu/kernels.cu"
 
 typedef void Kernel(real*, const int*, int, const real*, int*);
 
@@ -96,8 +96,10 @@ Kernel* kernel_of(const char* name) {
     KNOWN(products)
     KNOWN(heads)
     KNOWN(head_gradients)
-    KNOWN(bc_losses)
-    KNOWN(omiga_losses)
+    KNOWN(bc_log_probs)
+    KNOWN(bc_loss)
+    KNOWN(omiga_values)
+    KNOWN(omiga_locals)
     KNOWN(norms)
     KNOWN(adam)
     fprintf(stderr, "emulator: no kernel `%s`\n", name);
@@ -128,19 +130,22 @@ extern "C" void LAUNCH(const char* name, unsigned blocks, unsigned n_threads, re
             threads[t].uc_link = 0;
             makecontext(&threads[t], thread_main, 0);
         }
-        unsigned running = n_threads;
-        for (unsigned idle = 0; running > 0; idle++) {
-            unsigned before = block_barrier.round + running;
-            for (const Barrier& warp : warp_barriers) before += warp.round;
+        // What has happened: barriers passed and threads ended.
+        unsigned ended = 0;
+        auto happened = [&] {
+            unsigned sum = ended + block_barrier.round;
+            for (const Barrier& warp : warp_barriers) sum += warp.round;
+            return sum;
+        };
+        while (ended < n_threads) {
+            unsigned before = happened();
             for (unsigned t = 0; t < n_threads; t++) {
                 if (finished[t]) continue;
                 threadIdx.x = t;
                 swapcontext(&scheduler, &threads[t]);
-                if (finished[t]) running--;
+                ended += finished[t];
             }
-            unsigned after = block_barrier.round + running;
-            for (const Barrier& warp : warp_barriers) after += warp.round;
-            if (running > 0 && after == before) {
+            if (happened() == before) {
                 fprintf(stderr, "emulator: `%s`: not all threads of block %u come to a barrier\n", name, block);
                 abort();
             }
