@@ -12,8 +12,12 @@
 
 typedef REAL real;
 
-#ifndef KERNEL
-#define KERNEL(name) extern "C" __global__ void name(real* arena, const int* table, int at, const real* rows, int* feed)
+// `threads` a block and `blocks` of them at once on a multiprocessor, which bounds the registers.
+#define KERNEL(name) BOUNDED_KERNEL(name, 512, 1)
+#ifndef BOUNDED_KERNEL
+#define BOUNDED_KERNEL(name, threads, blocks)             \
+    extern "C" __global__ __launch_bounds__(threads, blocks) void name(real* arena, const int* table, int at, \
+                                                                       const real* rows, int* feed)
 #endif
 
 // ---- Inputs ----------------------------------------------------------------------------------------------------
@@ -39,21 +43,24 @@ struct Gather {
     int obs_id, next_obs_id, obs_action_id, state, next_state;
 };
 
+// Widths are rounded up to whole groups of four, so that four numbers can be read at once.
+__device__ int padded(int width) { return (width + 3) / 4 * 4; }
+
 // What the networks read, from a batch's rows: a block for each transition's row, then one for each row after it.
-// Local inputs [B N, in] hold the observation, the actions if wanted, and the agent's id in one-hot form.
+// Local inputs [B N, in] hold the observation, the actions if wanted, the agent's id in one-hot form, and zeros.
 KERNEL(gather) {
     const Gather g = *(const Gather*)(table + at);
     const Sizes& s = g.sizes;
     int next = blockIdx.x >= s.batch, b = blockIdx.x - next * s.batch;
     const real* row = row_of(rows, feed, s, feed[0], next, b);
-    int width = s.obs + s.agents, out = next ? g.next_obs_id : g.obs_id;
+    int width = padded(s.obs + s.agents), out = next ? g.next_obs_id : g.obs_id;
     for (int e = threadIdx.x; e < s.agents * width; e += blockDim.x) {
         int agent = e / width, i = e % width;
         real x = i < s.obs ? row[s.record.obs + agent * s.obs + i] : real(i - s.obs == agent);
         arena[out + b * s.agents * width + e] = x;
     }
     if (!next && g.obs_action_id >= 0) {
-        width += s.actions;
+        width = padded(s.obs + s.actions + s.agents);
         for (int e = threadIdx.x; e < s.agents * width; e += blockDim.x) {
             int agent = e / width, i = e % width, action = i - s.obs;
             real x = action < 0           ? row[s.record.obs + agent * s.obs + i]
@@ -64,18 +71,19 @@ KERNEL(gather) {
     }
     int from = s.record.state < 0 ? s.record.obs : s.record.state;
     out = next ? g.next_state : g.state;
-    for (int i = threadIdx.x; i < s.state; i += blockDim.x) arena[out + b * s.state + i] = row[from + i];
+    width = padded(s.state);
+    for (int i = threadIdx.x; i < width; i += blockDim.x) arena[out + b * width + i] = i < s.state ? row[from + i] : real(0);
 }
 
 // ---- Matrix products -------------------------------------------------------------------------------------------
 
-// A tile of a product is TILE x TILE, summed DEPTH terms at a time. Two halves of the block take half of these terms each: four
-// warps of 32 x 32, threads of 8 x 4. So every multiprocessor has work to switch to, though there are few tiles.
+// A tile of a product is TILE x TILE, summed DEPTH terms at a time. Reading shared memory is what bounds it, so a thread has as
+// many as 8 x 8 entries. As there are few tiles, GROUPS groups of two warps share each: every group sums its part of the terms.
 #define TILE 64
 #define DEPTH int(128 / sizeof(real))
-#define PAD 4
+#define GROUPS 4
 #define PRODUCT_THREADS 256
-#define LOADS (TILE * DEPTH / PRODUCT_THREADS)
+#define LOADS (TILE * DEPTH / 4 / PRODUCT_THREADS)
 
 enum Kind {
     FORWARD,          // c = relu(a b + bias); a [m, k], b [k, n], bias after b
@@ -85,116 +93,130 @@ enum Kind {
     FINISH            // c = relu(the sum of a's parts + bias); a [parts, m, n], bias at b
 };
 
-// Offsets of the factors, the product and the mask; parts lie `stride` apart.
+// Offsets of the factors, the product and the mask; rows of a lie `a_row` apart, parts `stride`. Offsets, n and what lies apart
+// are multiples of four, and so is k where b has it in a row.
 struct Product {
-    int first_block, kind, m, n, k, a, b, c, mask, parts, stride;
+    int first_block, kind, m, n, k, a, b, c, mask, parts, stride, a_row;
 };
 
-// Four numbers that are read at once.
+// Four numbers that are read or written at once.
 struct alignas(16) Four {
     real x[4];
 };
 
+__device__ Four& four(real* at) { return *(Four*)at; }
+__device__ const Four& four(const real* at) { return *(const Four*)at; }
+
 struct alignas(16) Tiles {
-    real a[2][DEPTH][TILE + PAD], b[2][DEPTH][TILE + PAD];
+    real a[2][DEPTH][TILE], b[2][DEPTH][TILE];
 };
 
-// Entry (i, j) of a factor's tile: i counts rows of a or columns of b, j terms of the sum. Neighbouring threads take
-// neighbours in memory: rows of eight terms, four at once, so that they do not meet in a bank of shared memory either.
-template <bool TERMS_ARE_NEIGHBOURS>
-__device__ void place(int load, int* i, int* j) {
-    if (TERMS_ARE_NEIGHBOURS) {
-        int lane = threadIdx.x % 32, patch = threadIdx.x / 32 * LOADS + load;
-        *i = patch / (DEPTH / 8) * 4 + lane / 8;
-        *j = patch % (DEPTH / 8) * 8 + lane % 8;
-    } else {
-        *i = threadIdx.x % TILE;
-        *j = threadIdx.x / TILE * LOADS + load;
-    }
-}
+// Where the four entries from 4 `group` on of term `j` are in a row of a tile: such that neither rows nor columns of them meet
+// in a bank of shared memory.
+__device__ int swizzled(int group, int j) { return (group ^ (j / 4 % 8)) * 4; }
 
+// A factor's tile: rows of a or columns of b from `first` on, terms of the sum from `term` on; four neighbours in memory at
+// once, which are terms of one row or column, or four of these at one term.
 template <bool TERMS_ARE_NEIGHBOURS>
-__device__ void fetch(real* to, const real* from, int ld, int first, int count, int term, int terms) {
+__device__ void fetch(Four* to, const real* from, int ld, int first, int count, int term, int terms) {
 #pragma unroll
     for (int load = 0; load < LOADS; load++) {
-        int i, j;
-        place<TERMS_ARE_NEIGHBOURS>(load, &i, &j);
-        i += first;
-        j += term;
-        to[load] = i < count && j < terms ? (TERMS_ARE_NEIGHBOURS ? from[i * ld + j] : from[j * ld + i]) : real(0);
+        int q = threadIdx.x + load * PRODUCT_THREADS;
+        int i = first + (TERMS_ARE_NEIGHBOURS ? q / (DEPTH / 4) : q % (TILE / 4) * 4);
+        int j = term + (TERMS_ARE_NEIGHBOURS ? q % (DEPTH / 4) * 4 : q / (TILE / 4));
+        if (i < count && j < terms) {
+            to[load] = four(from + (TERMS_ARE_NEIGHBOURS ? i * ld + j : j * ld + i));
+        } else {
+            to[load] = Four();
+        }
     }
 }
 
 template <bool TERMS_ARE_NEIGHBOURS>
-__device__ void put(real (*to)[TILE + PAD], const real* from) {
+__device__ void put(real (*to)[TILE], const Four* from) {
 #pragma unroll
     for (int load = 0; load < LOADS; load++) {
-        int i, j;
-        place<TERMS_ARE_NEIGHBOURS>(load, &i, &j);
-        to[j][i] = from[load];
+        int q = threadIdx.x + load * PRODUCT_THREADS;
+        if (TERMS_ARE_NEIGHBOURS) {
+            int i = q / (DEPTH / 4), j = q % (DEPTH / 4) * 4;
+#pragma unroll
+            for (int k = 0; k < 4; k++) to[j + k][swizzled(i / 4, j) + i % 4] = from[load].x[k];
+        } else {
+            int j = q / (TILE / 4);
+            four(&to[j][swizzled(q % (TILE / 4), j)]) = from[load];
+        }
     }
 }
 
-// Where this thread's 8 x 4 entries begin within a tile, and which half of the terms it sums.
+// What this thread has of a tile: entries (i + r, j + c), (i + 32 + r, j + c), (i + r, j + 16 + c), (i + 32 + r, j + 16 + c) for r and
+// c below 4, of its group's part of the terms.
 struct Place {
-    int i, j, half;
-
-    __device__ Place() {
-        int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
-        i = warp / 2 * 32 + lane / 8 * 8;
-        j = warp % 2 * 32 + lane % 8 * 4;
-        half = threadIdx.x / (PRODUCT_THREADS / 2);
-    }
+    int group, i, j;
 };
 
-// Terms `term` to `terms` of the tile at (row, column), in the first half's `sum`. In `column_sum`, if it is wanted, a
-// fourth of the sum of b's column `threadIdx.x % TILE`.
+__device__ Place place() {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    return {warp / 2, lane % 8 * 4, warp % 2 * 32 + lane / 8 * 4};
+}
+
+// Terms `term` to `terms` of the tile at (row, column), in the first group's `sum`. In `column_sum`, if it is wanted, the sum of
+// b's column `threadIdx.x`.
 template <bool A_NEIGHBOURS, bool B_NEIGHBOURS>
-__device__ void multiply(Tiles& tiles, real (*sum)[4], bool wanted, real& column_sum, const Product& p, const real* a,
+__device__ void multiply(Tiles& tiles, real (*sum)[8], bool wanted, real& column_sum, const Product& p, const real* a,
                          const real* b, int row, int column, int term, int terms) {
-    const Place own;
-    int a_ld = A_NEIGHBOURS ? p.k : p.m, b_ld = B_NEIGHBOURS ? p.k : p.n, now = 0;
-    real next_a[LOADS], next_b[LOADS];
-    fetch<A_NEIGHBOURS>(next_a, a, a_ld, row, p.m, term, terms);
-    fetch<B_NEIGHBOURS>(next_b, b, b_ld, column, p.n, term, terms);
+    const Place own = place();
+    int b_row = B_NEIGHBOURS ? p.k : p.n, now = 0;
+    Four next_a[LOADS], next_b[LOADS];
+    fetch<A_NEIGHBOURS>(next_a, a, p.a_row, row, p.m, term, terms);
+    fetch<B_NEIGHBOURS>(next_b, b, b_row, column, p.n, term, terms);
     put<A_NEIGHBOURS>(tiles.a[0], next_a);
     put<B_NEIGHBOURS>(tiles.b[0], next_b);
     __syncthreads();
     for (; term < terms; term += DEPTH) {
         // Without a condition, so that they are asked for before the sums are made. After the last terms they are zeros.
-        fetch<A_NEIGHBOURS>(next_a, a, a_ld, row, p.m, term + DEPTH, terms);
-        fetch<B_NEIGHBOURS>(next_b, b, b_ld, column, p.n, term + DEPTH, terms);
+        fetch<A_NEIGHBOURS>(next_a, a, p.a_row, row, p.m, term + DEPTH, terms);
+        fetch<B_NEIGHBOURS>(next_b, b, b_row, column, p.n, term + DEPTH, terms);
 #pragma unroll
-        for (int step = 0; step < DEPTH / 2; step++) {
-            int j = own.half * (DEPTH / 2) + step;
-            const Four x[2] = {*(const Four*)&tiles.a[now][j][own.i], *(const Four*)&tiles.a[now][j][own.i + 4]};
-            const Four y = *(const Four*)&tiles.b[now][j][own.j];
+        for (int step = 0; step < DEPTH / GROUPS; step++) {
+            int j = own.group * (DEPTH / GROUPS) + step;
+            const real *x_row = tiles.a[now][j], *y_row = tiles.b[now][j];
+            const Four x[2] = {four(x_row + swizzled(own.i / 4, j)), four(x_row + swizzled(own.i / 4 + 8, j))};
+            const Four y[2] = {four(y_row + swizzled(own.j / 4, j)), four(y_row + swizzled(own.j / 4 + 4, j))};
 #pragma unroll
-            for (int i = 0; i < 8; i++)
+            for (int r = 0; r < 8; r++)
 #pragma unroll
-                for (int k = 0; k < 4; k++) sum[i][k] += x[i / 4].x[i % 4] * y.x[k];
+                for (int c = 0; c < 8; c++) sum[r][c] += x[r / 4].x[r % 4] * y[c / 4].x[c % 4];
         }
         if (wanted)
             for (int j = threadIdx.x / TILE; j < DEPTH; j += PRODUCT_THREADS / TILE)
-                column_sum += tiles.b[now][j][threadIdx.x % TILE];
+                column_sum += tiles.b[now][j][swizzled(threadIdx.x % TILE / 4, j) + threadIdx.x % 4];
         now = 1 - now;
         put<A_NEIGHBOURS>(tiles.a[now], next_a);
         put<B_NEIGHBOURS>(tiles.b[now], next_b);
         __syncthreads();
     }
-    // The second half's sums go through shared memory, where no tile is needed any more.
-    real(*room)[PRODUCT_THREADS / 2] = (real(*)[PRODUCT_THREADS / 2]) & tiles;
-    int partner = threadIdx.x % (PRODUCT_THREADS / 2);
-    for (int e = 0; e < 32; e++)
-        if (own.half) room[e][partner] = sum[e / 4][e % 4];
-    __syncthreads();
-    for (int e = 0; e < 32; e++)
-        if (!own.half) sum[e / 4][e % 4] += room[e][partner];
+    // The groups' sums meet in shared memory, where no tile is needed any more; half of the entries at a time.
+    const int members = PRODUCT_THREADS / GROUPS;
+    real(*room)[2 * members] = (real(*)[2 * members]) & tiles;
+#pragma unroll
+    for (int part = 0; part < 2; part++)
+#pragma unroll
+        for (int half = GROUPS / 2; half > 0; half /= 2) {
+            int mate = threadIdx.x % (half * members);
+#pragma unroll
+            for (int e = 0; e < 32; e++)
+                if (own.group >= half && own.group < 2 * half) room[e][mate] = sum[part * 4 + e / 8][e % 8];
+            __syncthreads();
+#pragma unroll
+            for (int e = 0; e < 32; e++)
+                if (own.group < half) sum[part * 4 + e / 8][e % 8] += room[e][mate];
+            __syncthreads();
+        }
     if (wanted) {
-        __syncthreads();
         room[threadIdx.x / TILE][threadIdx.x % TILE] = column_sum;
         __syncthreads();
-        if (threadIdx.x < TILE) column_sum = (room[0][threadIdx.x] + room[1][threadIdx.x]) + (room[2][threadIdx.x] + room[3][threadIdx.x]);
+        int c = threadIdx.x % TILE;
+        column_sum = (room[0][c] + room[1][c]) + (room[2][c] + room[3][c]);
     }
 }
 
@@ -207,45 +229,53 @@ __device__ int entry_of(const int* entries, int count, int size, int index) {
 }
 
 // Independent products, a block for each of their tiles: table[at] of them.
-KERNEL(products) {
+BOUNDED_KERNEL(products, PRODUCT_THREADS, 8 / sizeof(real)) {
     const Product p = ((const Product*)(table + at + 1))[entry_of(table + at + 1, table[at], sizeof(Product) / 4, blockIdx.x)];
     __shared__ Tiles tiles;
     int columns = (p.n + TILE - 1) / TILE, tiles_of_part = columns * ((p.m + TILE - 1) / TILE);
     int block = blockIdx.x - p.first_block, part = block / tiles_of_part, tile = block % tiles_of_part;
     int row = tile / columns * TILE, column = tile % columns * TILE;
-    if (p.kind == FINISH) part = 0;
     const real *a = arena + p.a, *b = arena + p.b;
-    real* c = arena + p.c + part * p.stride;
-    real sum[8][4] = {}, column_sum = 0;
-    int length = (p.k + p.parts - 1) / p.parts, begin = part * length, end = begin + length < p.k ? begin + length : p.k;
-    bool first_row = p.kind == WEIGHT_GRADIENT && row == 0;
-    const Place own;
+    real* c = arena + p.c + (p.kind == FINISH ? 0 : part * p.stride);
+    real sum[8][8] = {}, column_sum = 0;
+    int length = padded((p.k + p.parts - 1) / p.parts), begin = part * length;
+    int end = begin + length < p.k ? begin + length : p.k;
     if (p.kind == FORWARD || p.kind == PARTIAL) {
         multiply<true, false>(tiles, sum, false, column_sum, p, a, b, row, column, begin, end);
     } else if (p.kind == INPUT_GRADIENT) {
         multiply<true, true>(tiles, sum, false, column_sum, p, a, b, row, column, 0, p.k);
     } else if (p.kind == WEIGHT_GRADIENT) {
-        multiply<false, false>(tiles, sum, first_row, column_sum, p, a, b, row, column, begin, end);
-        if (first_row && threadIdx.x < TILE && column + threadIdx.x < p.n) c[p.m * p.n + column + threadIdx.x] = column_sum;
+        multiply<false, false>(tiles, sum, row == 0, column_sum, p, a, b, row, column, begin, end);
+        if (row == 0 && threadIdx.x < TILE && column + threadIdx.x < p.n) c[p.m * p.n + column + threadIdx.x] = column_sum;
     }
-    if (own.half) return;
-    row += own.i;
-    column += own.j;
+    const Place own = place();
+    if (own.group > 0) return;
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int r = 0; r < 8; r++)
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            int r = row + i, k = column + j;
-            if (r >= p.m || k >= p.n) continue;
-            real x = sum[i][j];
+        for (int quarter = 0; quarter < 2; quarter++) {
+            int i = row + own.i + r / 4 * 32 + r % 4, j = column + own.j + quarter * 16, e = i * p.n + j;
+            if (i >= p.m || j >= p.n) continue;
+            Four x;
+#pragma unroll
+            for (int k = 0; k < 4; k++) x.x[k] = sum[r][quarter * 4 + k];
             if (p.kind == FINISH)
-                for (int of = 0; of < p.parts; of++) x += a[of * p.stride + r * p.n + k];
+                for (int of = 0; of < p.parts; of++)
+                    for (int k = 0; k < 4; k++) x.x[k] += a[of * p.stride + e + k];
             if (p.kind == FORWARD || p.kind == FINISH) {
-                x += p.kind == FORWARD ? b[p.k * p.n + k] : b[k];
-                x = x < 0 ? real(0) : x;  // not max, which would hide a NaN
+                const Four bias = four(p.kind == FORWARD ? b + p.k * p.n + j : b + j);
+#pragma unroll
+                for (int k = 0; k < 4; k++) {
+                    x.x[k] += bias.x[k];
+                    x.x[k] = x.x[k] < 0 ? real(0) : x.x[k];  // not max, which would hide a NaN
+                }
             }
-            if (p.kind == INPUT_GRADIENT && !(arena[p.mask + r * p.n + k] > 0)) x = 0;
-            c[r * p.n + k] = x;
+            if (p.kind == INPUT_GRADIENT) {
+                const Four mask = four(arena + p.mask + e);
+#pragma unroll
+                for (int k = 0; k < 4; k++) x.x[k] = mask.x[k] > 0 ? x.x[k] : real(0);
+            }
+            four(c + e) = x;
         }
 }
 

@@ -11,6 +11,11 @@ const PART_ROWS: usize = 64;
 /// Numbers to which everything is aligned: a line of the cache.
 const LINE: usize = 32;
 
+/// A row's width with the zeros that fill its last four.
+pub fn padded(width: usize) -> usize {
+    width.next_multiple_of(4)
+}
+
 /// Memory given out from the front, in numbers.
 #[derive(Debug, Default)]
 pub struct Arena(usize);
@@ -40,6 +45,11 @@ pub struct Net {
 }
 
 impl Net {
+    /// How far parts of its gradient lie apart.
+    pub fn stride(&self) -> usize {
+        self.stack.size().next_multiple_of(LINE)
+    }
+
     /// Offsets of its layers within [`Self::flat`]: hidden ones, then heads.
     pub fn layers(&self) -> Vec<usize> {
         let mut at = 0;
@@ -56,7 +66,7 @@ impl Net {
 pub struct Pass {
     pub network: usize,
     pub rows: usize,
-    /// [rows, in].
+    /// [rows, in], rows padded.
     pub input: usize,
     /// Outputs of hidden layers, [rows, out].
     pub hidden: Vec<usize>,
@@ -103,11 +113,11 @@ impl Layout {
         let mut inputs = BTreeMap::new();
         // All of them, as the kernel that fills them knows them all.
         for (input, numbers) in [
-            (Input::ObsId, locals * local),
-            (Input::NextObsId, locals * local),
-            (Input::ObsActionId, locals * (local + actor.action_dim)),
-            (Input::State, batch * settings.problem.state_dim),
-            (Input::NextState, batch * settings.problem.state_dim),
+            (Input::ObsId, locals * padded(local)),
+            (Input::NextObsId, locals * padded(local)),
+            (Input::ObsActionId, locals * padded(local + actor.action_dim)),
+            (Input::State, batch * padded(settings.problem.state_dim)),
+            (Input::NextState, batch * padded(settings.problem.state_dim)),
         ] {
             if !(discrete && input == Input::ObsActionId) {
                 inputs.insert(input, arena.take(numbers));
@@ -125,7 +135,7 @@ impl Layout {
             let slopes = net.moments.map(|_| (outputs(&net.stack.hidden), outputs(&net.stack.heads)));
             let backward = slopes.map(|(hidden, heads)| {
                 let parts = rows.div_ceil(PART_ROWS).max(1);
-                Backward { hidden, heads, parameters: arena.take(parts * net.stack.size()), parts }
+                Backward { hidden, heads, parameters: arena.take(parts * net.stride()), parts }
             });
             passes.push(Pass { network: id.index(), rows, input: inputs[&input], hidden, heads, backward });
         }

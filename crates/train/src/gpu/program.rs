@@ -1,13 +1,13 @@
 //! An algorithm's update as memory and launches.
 
-use super::layout::{Arena, Backward, Layout, Net, Pass};
+use super::layout::{Arena, Backward, Layout, Net, Pass, padded};
 use super::losses::losses;
 use super::machine::Launch;
 use super::record::Record;
-use crate::Problem;
 use crate::algo::{Input, Plan};
 use crate::config::OptimConfig;
 use crate::nn::Networks;
+use crate::{Error, Problem, Result};
 
 /// Sizes that `kernels.cu` is written for.
 const TILE: usize = 64;
@@ -47,6 +47,7 @@ struct Product {
     mask: Option<usize>,
     parts: usize,
     stride: usize,
+    a_row: usize,
 }
 
 /// What an update is beside its plan.
@@ -96,7 +97,18 @@ pub(super) struct Builder<'a> {
 
 impl Program {
     /// Of the algorithm with this plan and these networks.
-    pub fn new(plan: &Plan, networks: &Networks, settings: Settings) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when a hidden layer's width is not a multiple of four.
+    pub fn new(plan: &Plan, networks: &Networks, settings: Settings) -> Result<Self> {
+        for dense in networks.ids().flat_map(|id| &networks.stack(id).hidden) {
+            // Four numbers are read at once.
+            if dense.outputs != padded(dense.outputs) {
+                let field = "network.hidden, network.mixer_hidden";
+                let (expected, found) = ("multiples of 4 on a GPU".to_owned(), dense.outputs.to_string());
+                return Err(Error::Setting { field, expected, found });
+            }
+        }
         let mut arena = Arena::default();
         let layout = Layout::new(plan, networks, &settings, &mut arena);
         let (factors, log) = (arena.take(2 * settings.slots), arena.take(settings.slots * plan.metrics.len()));
@@ -120,7 +132,7 @@ impl Program {
         builder.backward();
         builder.optimiser(factors);
         let Builder { arena, constants, table, launches, .. } = builder;
-        Self { arena, table, launches, layout, settings, metrics: plan.metrics, constants, factors, log }
+        Ok(Self { arena, table, launches, layout, settings, metrics: plan.metrics, constants, factors, log })
     }
 
     /// Numbers of the arena.
@@ -203,7 +215,8 @@ impl Builder<'_> {
                 let (m, n, k) = (pass.rows, dense.outputs, dense.inputs);
                 let a = if depth == 0 { pass.input } else { pass.hidden[depth - 1] };
                 let c = pass.hidden[depth];
-                let whole = Product { kind: Kind::Forward, m, n, k, a, b: weight, c, mask: None, parts: 1, stride: 0 };
+                let (kind, a_row) = (Kind::Forward, if depth == 0 { padded(k) } else { k });
+                let whole = Product { kind, m, n, k, a, b: weight, c, mask: None, parts: 1, stride: 0, a_row };
                 let parts = k.div_ceil(PART_TERMS);
                 if net.stack.hidden.len() < deepest && depth + 1 == net.stack.hidden.len() && parts > 1 {
                     let (stride, c) = (m * n, self.arena.take(parts * m * n));
@@ -219,12 +232,13 @@ impl Builder<'_> {
 
     fn products(&mut self, jobs: Vec<Product>) {
         let job = |job: Product| {
-            let Product { kind, m, n, k, a, b, c, mask, parts, stride } = job;
+            let Product { kind, m, n, k, a, b, c, mask, parts, stride, a_row } = job;
             let tiles = m.div_ceil(TILE) * n.div_ceil(TILE);
             let blocks = if matches!(kind, Kind::Finish) { tiles } else { tiles * parts };
             let mut arguments = vec![kind as i32];
             arguments.extend(
-                [Some(m), Some(n), Some(k), Some(a), Some(b), Some(c), mask, Some(parts), Some(stride)].map(int),
+                [Some(m), Some(n), Some(k), Some(a), Some(b), Some(c), mask, Some(parts), Some(stride), Some(a_row)]
+                    .map(int),
             );
             (blocks, arguments)
         };
@@ -268,7 +282,7 @@ impl Builder<'_> {
             jobs.push((pass.rows.div_ceil(SLOPE_ROWS), arguments));
             for ((dense, layer), slopes) in net.heads().zip(&backward.heads) {
                 let out = backward.parameters + layer - net.flat;
-                let size = net.stack.size();
+                let size = net.stride();
                 let mut arguments =
                     [1, pass.rows, inputs, dense.outputs, *hidden, *slopes, layer, out].map(int).to_vec();
                 arguments.extend([0, 0, 0, backward.parts, size].map(int));
@@ -297,6 +311,7 @@ impl Builder<'_> {
                     mask: None,
                     parts: 1,
                     stride: 0,
+                    a_row: dense.outputs,
                 };
                 if let Some(before) = depth.checked_sub(1) {
                     jobs.push(Product { c: backward.hidden[before], mask: Some(pass.hidden[before]), ..one });
@@ -310,7 +325,8 @@ impl Builder<'_> {
                     b: slopes,
                     c: backward.parameters + layer,
                     parts: backward.parts,
-                    stride: net.stack.size(),
+                    stride: net.stride(),
+                    a_row: if depth == 0 { padded(dense.inputs) } else { dense.inputs },
                     ..one
                 });
             }
@@ -342,7 +358,7 @@ impl Builder<'_> {
                 let [m, v] = net.moments.unwrap_or_default();
                 for at in (0..net.stack.size()).step_by(PIECE) {
                     let count = PIECE.min(net.stack.size() - at);
-                    let gradient = [count, backward.parameters + at, backward.parts, net.stack.size()].map(int);
+                    let gradient = [count, backward.parameters + at, backward.parts, net.stride()].map(int);
                     let state = [net.flat + at, m + at, v + at].map(int);
                     let rest =
                         [target.map(|flat| flat + at), Some(squares + k), Some(squares), Some(pieces), norm].map(int);

@@ -59,7 +59,8 @@ T __shfl_xor_sync(unsigned, T x, int lanes) {
 
 }  // namespace
 
-#define KERNEL(name) static void name(real* arena, const int* table, int at, const real* rows, int* feed)
+#define BOUNDED_KERNEL(name, threads, blocks) \
+    static void name(real* arena, const int* table, int at, const real* rows, int* feed)
 #define __device__
 #define __shared__ static
 using std::exp;
