@@ -72,12 +72,12 @@ def main() -> None:
     parser.add_argument("--impl", choices=IMPLEMENTATIONS, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
-    parser.add_argument("--updates", type=int, help="updates of a round; default: 100, on a GPU 1000")
+    parser.add_argument("--updates", type=int, help="updates of a round; default: 100, of JAX on a GPU 1000")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if args.updates is None:
-        args.updates = 1000 if args.device.startswith("cuda") else 100
+        args.updates = 1000 if args.impl == "jax" and args.device.startswith("cuda") else 100
     if min(args.threads, args.updates, args.rounds) < 1:
         parser.error("--threads, --updates and --rounds are at least 1")
     limit_threads(args.threads)
