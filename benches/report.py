@@ -238,7 +238,7 @@ def versions(section: str) -> str:
     return ", ".join(filter(None, found))
 
 
-def measured(name: str, path: Path, command: str | None) -> list[str]:
+def measured(name: str, path: Path, command: str | None, note: str | None) -> list[str]:
     section = SECTIONS[name]
     data = read(path)
     try:
@@ -248,7 +248,7 @@ def measured(name: str, path: Path, command: str | None) -> list[str]:
         sys.exit(f"report: {path} has not the rows of `{name}` ({why}); run the benchmark again")
     day = datetime.date.fromtimestamp(path.stat().st_mtime)
     return [f"Measured on {day} with:", "", "```sh", command or section.commands, "```", "",
-            f"Machine: {machine(name)}.", "", f"Versions: {versions(name)}.", "", *lines]
+            f"Machine: {machine(name)}.", "", f"Versions: {versions(name)}.", "", *([note, ""] if note else []), *lines]
 
 
 def not_measured(name: str) -> list[str]:
@@ -282,12 +282,13 @@ def main() -> None:
     parser.add_argument("section", nargs="?", choices=SECTIONS)
     parser.add_argument("--json", type=Path, help="default: the section's file in target/bench")
     parser.add_argument("--command", help="what was run, if not the section's own command")
+    parser.add_argument("--note", help="what else has to be known about this measurement")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
     args = parser.parse_args()
     body = None
     if args.section:
         path = args.json or ROOT / "target" / "bench" / SECTIONS[args.section].json
-        body = measured(args.section, path, args.command)
+        body = measured(args.section, path, args.command, args.note)
     old = args.page.read_text() if args.page.exists() else None
     text = page(old, args.section, body)
     partial = args.page.with_suffix(".tmp")

@@ -10,6 +10,7 @@
 mod program;
 
 mod cli;
+mod engine;
 mod hostile;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;

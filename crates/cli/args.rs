@@ -124,7 +124,7 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "algo", "seed"])]
     pub resume: bool,
     /// Record where the time of N updates goes, after 20 of warm-up: trace.json in --out for ui.perfetto.dev, and a
-    /// table; 200 updates if N is left out
+    /// table; 200 updates if N is left out. On a GPU: a table of its kernels, after the run
     #[arg(
         long, value_name = "N", num_args = 0..=1, default_missing_value = "200", conflicts_with = "seeds",
         value_parser = clap::value_parser!(u32).range(1..=10_000)

@@ -79,7 +79,7 @@ impl<T> Debug for Cuda<T> {
 
 /// What failed, as an error.
 fn failed<E: Debug>(doing: &'static str) -> impl FnOnce(E) -> Error {
-    move |e| Error::Gpu { doing, reason: format!("{e:?}") }
+    move |e| Error::Gpu { doing, reason: format!("{e:?}; `nvidia-smi` shows its state, --device cpu needs none") }
 }
 
 impl<T: CudaReal> Cuda<T> {
