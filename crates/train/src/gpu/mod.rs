@@ -2,7 +2,7 @@
 //!
 //! At the paper's sizes an update is some 1 GFLOP, microseconds for a GPU; what counts is how many launches depend on each
 //! other and that the host is never waited for. So the dataset's rows lie on the GPU, the host draws the batches of many
-//! updates ahead as row numbers, and every update is the same recorded sequence of some ten kernels (`kernels.cu`): inputs,
+//! updates ahead as row numbers, and every update is the same recorded sequence of some ten kernels (`kernels/`): inputs,
 //! forward layers, losses with their gradients, backward layers, norms, Adam with targets.
 //!
 //! [`Program`] turns an algorithm's [`crate::algo::Plan`] into memory and launches; a [`Machine`] runs it: `Cuda`, or in
@@ -14,10 +14,12 @@
 mod absent;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod layers;
 mod layout;
 mod learner;
 mod losses;
 mod machine;
+mod optimiser;
 mod program;
 mod record;
 mod run;
@@ -35,4 +37,11 @@ pub use run::{GpuRun, upload_rows};
 pub use crate::nn::host::real::Real;
 
 /// The kernels, for a machine to compile with `REAL` defined.
-pub const KERNELS: &str = include_str!("kernels.cu");
+pub const KERNELS: &str = concat!(
+    include_str!("kernels/start.cu"),
+    include_str!("kernels/rows.cu"),
+    include_str!("kernels/products.cu"),
+    include_str!("kernels/heads.cu"),
+    include_str!("kernels/losses.cu"),
+    include_str!("kernels/optimiser.cu"),
+);

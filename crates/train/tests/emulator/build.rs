@@ -1,7 +1,7 @@
 //! Compiles the kernels for the CPU, once for each type of number.
 
 fn main() {
-    const KERNELS: &str = "../../src/gpu/kernels.cu";
+    const KERNELS: &str = "../../src/gpu/kernels";
     for real in ["float", "double"] {
         cc::Build::new()
             .cpp(true)

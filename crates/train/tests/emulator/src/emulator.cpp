@@ -70,7 +70,7 @@ using std::sqrt;
 
 namespace {
 
-#include "../../../src/gpu/kernels.cu"
+#include "../../../src/gpu/kernels/all.cu"
 
 typedef void Kernel(real*, const int*, int, const real*, int*);
 

@@ -1,4 +1,4 @@
-//! The GPU's kernels on the CPU: the very text of `kernels.cu`, compiled as C++, its threads taken in turns. So that what is
+//! The GPU's kernels on the CPU: the very text of `kernels/`, compiled as C++, its threads taken in turns. So that what is
 //! launched, and what the kernels do, is tested on machines without a GPU.
 
 #![expect(unsafe_code, reason = "the kernels are C++")]

@@ -1,0 +1,54 @@
+// Rows of the dataset, and what the networks read of them.
+
+// Offsets in a dataset's row, then its width; -1 for a part that it has not. See record.rs.
+struct Record {
+    int obs, state, actions, mask, alive, reward, stop, width;
+};
+
+// Sizes of a batch: B transitions of N agents; O, A and S of an agent's observation, its actions and the whole state.
+struct Sizes {
+    int batch, agents, obs, actions, state, discrete;
+    Record record;
+};
+
+__device__ const real* row_of(const real* rows, const int* feed, const Sizes& sizes, int slot, int next, int b) {
+    unsigned row = feed[1 + (2 * slot + next) * sizes.batch + b];
+    return rows + (long long)row * sizes.record.width;
+}
+
+struct Gather {
+    Sizes sizes;
+    int obs_id, next_obs_id, obs_action_id, state, next_state;
+};
+
+// Widths are rounded up to whole groups of four, so that four numbers can be read at once.
+__device__ int padded(int width) { return (width + 3) / 4 * 4; }
+
+// What the networks read, from a batch's rows: a block for each transition's row, then one for each row after it.
+// Local inputs [B N, in] hold the observation, the actions if wanted, the agent's id in one-hot form, and zeros.
+KERNEL(gather) {
+    const Gather g = *(const Gather*)(table + at);
+    const Sizes& s = g.sizes;
+    int next = blockIdx.x >= s.batch, b = blockIdx.x - next * s.batch;
+    const real* row = row_of(rows, feed, s, feed[0], next, b);
+    int width = padded(s.obs + s.agents), out = next ? g.next_obs_id : g.obs_id;
+    for (int e = threadIdx.x; e < s.agents * width; e += blockDim.x) {
+        int agent = e / width, i = e % width;
+        real x = i < s.obs ? row[s.record.obs + agent * s.obs + i] : real(i - s.obs == agent);
+        arena[out + b * s.agents * width + e] = x;
+    }
+    if (!next && g.obs_action_id >= 0) {
+        width = padded(s.obs + s.actions + s.agents);
+        for (int e = threadIdx.x; e < s.agents * width; e += blockDim.x) {
+            int agent = e / width, i = e % width, action = i - s.obs;
+            real x = action < 0           ? row[s.record.obs + agent * s.obs + i]
+                     : action < s.actions ? row[s.record.actions + agent * s.actions + action]
+                                          : real(action - s.actions == agent);
+            arena[g.obs_action_id + b * s.agents * width + e] = x;
+        }
+    }
+    int from = s.record.state < 0 ? s.record.obs : s.record.state;
+    out = next ? g.next_state : g.state;
+    width = padded(s.state);
+    for (int i = threadIdx.x; i < width; i += blockDim.x) arena[out + b * width + i] = i < s.state ? row[from + i] : real(0);
+}
