@@ -5,7 +5,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: help train test check fmt clippy doc interop setup bench-runtime bench-train bench-load cuda cuda-test install clean
+.PHONY: mujoco help train test check fmt clippy doc interop setup bench-runtime bench-train bench-load cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -14,8 +14,9 @@ help: ## Show the targets
 train: setup ## Collect, train, export, verify, evaluate; a table at the end
 	@scripts/train.sh
 
-test: setup ## Run all tests
+test: setup ## Run all tests; those of the MuJoCo tasks in a build with the simulator
 	cargo test --workspace
+	@scripts/mujoco.sh test
 
 check: fmt clippy test doc ## All checks, cheapest first
 
@@ -25,6 +26,7 @@ fmt: ## Is the code formatted?
 clippy: ## Lints, warnings denied
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p omiga-runtime --no-default-features --all-targets -- -D warnings
+	@scripts/mujoco.sh lint
 
 doc: ## Build the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -43,6 +45,9 @@ bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--
 
 bench-load: ## Loading a million transitions against h5py; BENCH="--layout gzip --rounds 1" for another file
 	@scripts/bench_load.sh $(BENCH)
+
+mujoco: ## Build with the MuJoCo simulator, which it fetches: target/mujoco/release/omiga
+	@scripts/mujoco.sh build
 
 cuda: ## Build for NVIDIA GPUs, here with or without one: target/cuda/release/omiga (15 minutes the first time)
 	@scripts/cuda.sh build

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # From a dataset to running controllers: collect (unless DATA is given), train, export, verify, evaluate.
 #
-#   TASK     spread | spread-discrete                                   (default spread)
+#   TASK     spread | spread-discrete | halfcheetah-6x1 | halfcheetah-2x3 | hopper-3x1 | walker2d-2x3 | ant-2x4 | ant-4x2
+#                                                                       (default spread; the others need MuJoCo, which is fetched)
 #   QUALITY  random | medium-replay | medium | medium-expert | expert   (default medium-replay)
-#   EPISODES episodes to collect                                        (default 2000)
+#   EPISODES episodes to collect                                        (default 2000, of robots 200)
+#   EVAL     episodes of the table at the end                           (default 1000, of robots 32)
 #   DATA     a dataset of your own instead
 #   ALGO     omiga: OMIGA and its baseline BC; bc: BC alone             (default omiga)
 #   STEPS    updates                                                    (default: the task's preset)
@@ -13,7 +15,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-TASK=${TASK:-spread} QUALITY=${QUALITY:-medium-replay} EPISODES=${EPISODES:-2000} ALGO=${ALGO:-omiga}
+TASK=${TASK:-spread} QUALITY=${QUALITY:-medium-replay} ALGO=${ALGO:-omiga}
+case $TASK in
+    halfcheetah-* | hopper-* | walker2d-* | ant-*) robot=yes EPISODES=${EPISODES:-200} EVAL=${EVAL:-32} ;;
+    *) robot='' EPISODES=${EPISODES:-2000} EVAL=${EVAL:-1000} ;;
+esac
 SEED=${SEED:-0} DEVICE=${DEVICE:-cpu} STEPS=${STEPS:-} DATA=${DATA:-}
 name=$TASK-$QUALITY
 [[ -z $DATA ]] || name=$(basename "${DATA%.*}")
@@ -31,7 +37,11 @@ case $ALGO in
 esac
 [[ -z $DATA || -f $DATA ]] || fail "no file \`$DATA\`"
 
-if [[ $DEVICE == cpu ]]; then
+if [[ -n $robot ]]; then
+    [[ $DEVICE == cpu ]] || fail "MuJoCo tasks train on the CPU here; collect a dataset and give it as DATA to train on $DEVICE"
+    scripts/mujoco.sh build
+    omiga=${CARGO_TARGET_DIR:-target}/mujoco/release/omiga
+elif [[ $DEVICE == cpu ]]; then
     cargo build --release
     omiga=${CARGO_TARGET_DIR:-target}/release/omiga
 else
@@ -72,5 +82,5 @@ for algorithm in "${algorithms[@]}"; do
     bundles+=(--bundle "$algorithm=$OUT/$algorithm/bundle")
 done
 
-"$omiga" eval --data "$DATA" --random "${bundles[@]}" --engine onnxruntime | tee "$OUT/results.txt"
+"$omiga" eval --data "$DATA" --random "${bundles[@]}" --engine onnxruntime --episodes "$EVAL" | tee "$OUT/results.txt"
 echo "data: $DATA; runs (metrics, checkpoints, TensorBoard events), bundles and results.txt: $OUT"

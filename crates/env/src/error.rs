@@ -18,6 +18,24 @@ pub enum Error {
         /// The name asked for.
         found: String,
     },
+    /// A task that this build has no simulator for.
+    #[error(
+        "task `{task}` needs MuJoCo, which this build has not; build with `make mujoco` and use target/mujoco/release/omiga"
+    )]
+    NeedsMujoco {
+        /// The task's name.
+        task: String,
+    },
+    /// A robot's model that cannot be loaded.
+    #[error(
+        "cannot load the model `{path}`: {reason}; fetch it with `make mujoco` or name its folder in OMIGA_MUJOCO_ASSETS"
+    )]
+    Model {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// What the simulator says.
+        reason: String,
+    },
     /// A quality that no behaviour policy has.
     #[error("no quality `{found}`, expected one of {expected:?}")]
     UnknownQuality {

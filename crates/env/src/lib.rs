@@ -64,6 +64,7 @@ mod action;
 mod env;
 mod error;
 mod evaluation;
+mod mujoco;
 mod particle;
 mod policy;
 mod registry;
@@ -74,6 +75,8 @@ pub use action::JointAction;
 pub use env::{MultiAgentEnv, Timestep};
 pub use error::{BoxedError, Error, Result};
 pub use evaluation::{Evaluation, evaluate};
+#[cfg(feature = "mujoco")]
+pub use mujoco::MujocoTeam;
 pub use particle::{Body, Spread, SpreadState};
 pub use policy::{Quality, TeamPolicy, UniformPolicy, behaviour_policy};
 pub use registry::{make_env, task_names};

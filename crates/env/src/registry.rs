@@ -1,25 +1,44 @@
 //! Environments by name.
 
+use crate::mujoco;
 use crate::{Error, MultiAgentEnv, Result, Spread};
 
-type Make = fn() -> Box<dyn MultiAgentEnv>;
+/// Tasks of the particle world.
+pub(crate) const PARTICLE: [&str; 2] = ["spread", "spread-discrete"];
+/// All tasks, those of MuJoCo last.
+const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len()] = {
+    let [a, b] = PARTICLE;
+    let [c, d, e, f, g, h] = mujoco::NAMES;
+    [a, b, c, d, e, f, g, h]
+};
 
-const NAMES: [&str; 2] = ["spread", "spread-discrete"];
-const MAKERS: [Make; NAMES.len()] = [|| Box::new(Spread::continuous()), || Box::new(Spread::discrete())];
-
-/// The tasks that [`make_env`] knows.
+/// The tasks that [`make_env`] makes in this build: those of MuJoCo need the feature `mujoco`.
 pub fn task_names() -> &'static [&'static str] {
-    &NAMES
+    if cfg!(feature = "mujoco") { &NAMES } else { &NAMES[..PARTICLE.len()] }
 }
 
 /// An environment by its task's name.
 ///
 /// # Errors
-/// [`Error::UnknownTask`] lists the names there are.
+/// [`Error::UnknownTask`] lists the names there are; [`Error::NeedsMujoco`] in a build without MuJoCo;
+/// [`Error::Model`] when its model cannot be loaded.
 pub fn make_env(name: &str) -> Result<Box<dyn MultiAgentEnv>> {
-    let maker = NAMES.iter().zip(MAKERS).find(|(known, _)| **known == name);
-    let unknown = || Error::UnknownTask { expected: NAMES.to_vec(), found: name.to_owned() };
-    maker.map(|(_, make)| make()).ok_or_else(unknown)
+    match name {
+        "spread" => Ok(Box::new(Spread::continuous())),
+        "spread-discrete" => Ok(Box::new(Spread::discrete())),
+        _ if mujoco::NAMES.contains(&name) => mujoco(name),
+        _ => Err(Error::UnknownTask { expected: NAMES.to_vec(), found: name.to_owned() }),
+    }
+}
+
+#[cfg(feature = "mujoco")]
+fn mujoco(name: &str) -> Result<Box<dyn MultiAgentEnv>> {
+    Ok(Box::new(mujoco::MujocoTeam::new(name)?))
+}
+
+#[cfg(not(feature = "mujoco"))]
+fn mujoco(name: &str) -> Result<Box<dyn MultiAgentEnv>> {
+    Err(Error::NeedsMujoco { task: name.to_owned() })
 }
 
 #[cfg(test)]
@@ -31,7 +50,14 @@ mod tests {
         for name in task_names() {
             assert_eq!(make_env(name).unwrap().task().name, *name);
         }
-        let message = "no task `sprad`, expected one of [\"spread\", \"spread-discrete\"]";
-        assert_eq!(make_env("sprad").err().unwrap().to_string(), message);
+        if !cfg!(feature = "mujoco") {
+            let message = make_env("hopper-3x1").err().unwrap().to_string();
+            assert!(message.contains("build with `make mujoco`"), "{message}");
+        }
+        let message = make_env("sprad").err().unwrap().to_string();
+        assert!(
+            message.starts_with("no task `sprad`, expected one of [\"spread\", \"spread-discrete\", \"half"),
+            "{message}"
+        );
     }
 }

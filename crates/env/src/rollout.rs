@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_observer_sees_every_step_in_order() {
-        for name in crate::task_names() {
+        for name in crate::registry::PARTICLE {
             let mut env = make_env(name).unwrap();
             let mut policy = behaviour_policy(env.task(), Quality::MediumReplay).unwrap();
             let mut play = |seed| {

@@ -1,44 +1,15 @@
 //! One TOML for a run: every setting with the paper's value and its source.
 
+mod choice;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 use serde::{Deserialize, Serialize};
 
+pub use self::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
 use crate::{Error, Result};
-
-/// The learning algorithm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Algorithm {
-    /// Implicit global-to-local value regularisation (NeurIPS 2023).
-    #[default]
-    Omiga,
-    /// Behaviour cloning: maximum likelihood of the dataset's actions.
-    Bc,
-}
-
-impl Algorithm {
-    /// Its name in files and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Omiga => "omiga",
-            Self::Bc => "bc",
-        }
-    }
-}
-
-/// What computes the updates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EngineChoice {
-    /// Code of ours: hand-written passes on the CPU, kernels on a GPU.
-    #[default]
-    Auto,
-    /// candle's operations, one by one: several times slower, but a changed loss needs no kernel.
-    Candle,
-}
 
 /// A whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -103,34 +74,6 @@ impl Default for RunConfig {
             golden: 32,
         }
     }
-}
-
-/// Which transform the network's observations get.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TransformChoice {
-    /// What the file's observations already went through, or `dataset` if they are raw.
-    #[default]
-    Auto,
-    /// Raw observations.
-    None,
-    /// Each vector by its own mean and standard deviation.
-    Standardise,
-    /// The same with the agent's id inside (OMIGA's MuJoCo benchmark).
-    StandardiseWithId,
-    /// Each field by its mean and standard deviation in the dataset.
-    Dataset,
-}
-
-/// Where the dataset's rows are kept during a run. What is learned is the same, bit for bit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StorageChoice {
-    /// In memory.
-    #[default]
-    Memory,
-    /// In a scratch file: for datasets that do not fit into memory.
-    Disk,
 }
 
 /// How the dataset is read and sampled.
@@ -235,17 +178,6 @@ impl Default for OptimConfig {
     fn default() -> Self {
         Self { lr: 5e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, grad_norm_clip: 1.0 }
     }
-}
-
-/// How the agents' values become the team's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MixerKind {
-    /// OMIGA's: weights `|w(s)|` and bias `b(s)` from a linear hypernetwork of the state.
-    #[default]
-    LinearHypernetwork,
-    /// The plain sum (VDN, Sunehag et al. 2018): w = 1, b = 0. An ablation.
-    Vdn,
 }
 
 /// OMIGA's own settings.

@@ -1,6 +1,8 @@
 //! Who acts: the interface of a team's policy, and scripted behaviour of named qualities.
 
 mod quality;
+#[cfg(feature = "mujoco")]
+mod snapshots;
 mod spread;
 mod uniform;
 
@@ -9,6 +11,7 @@ use omiga_format::TaskSpec;
 pub use quality::Quality;
 pub use uniform::UniformPolicy;
 
+use crate::registry::PARTICLE;
 use crate::{Error, JointAction, Result, Timestep};
 
 /// Chooses the actions of a whole team. Object safe; errors of other crates go into [`Error::policy`].
@@ -23,8 +26,9 @@ pub trait TeamPolicy {
     fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()>;
 }
 
-/// The scripted behaviour policy of a quality. `random` exists for every task, the others for `spread` and
-/// `spread-discrete` (see [`Quality`] for what they do and what they earn).
+/// The behaviour policy of a quality. `random` exists for every task, the others for `spread` and `spread-discrete` (see
+/// [`Quality`] for what they do and what they earn) and, with the feature `mujoco`, as recorded policies for hopper,
+/// halfcheetah and ant.
 ///
 /// # Errors
 /// [`Error::NoBehaviour`] if nobody wrote one for the task.
@@ -32,14 +36,21 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if quality == Quality::Random {
         return Ok(Box::new(UniformPolicy::new(task.clone())));
     }
-    match spread::Follower::new(task, quality) {
-        Some(follower) => Ok(Box::new(follower)),
-        None => Err(Error::NoBehaviour {
-            task: task.name.clone(),
-            quality: quality.name(),
-            expected: crate::task_names().to_vec(),
-        }),
+    if let Some(follower) = spread::Follower::new(task, quality) {
+        return Ok(Box::new(follower));
     }
+    let (name, expected) = (quality.name(), PARTICLE.to_vec());
+    recorded(task, quality).ok_or_else(|| Error::NoBehaviour { task: task.name.clone(), quality: name, expected })
+}
+
+#[cfg(feature = "mujoco")]
+fn recorded(task: &TaskSpec, quality: Quality) -> Option<Box<dyn TeamPolicy>> {
+    Some(Box::new(snapshots::Snapshots::new(task, quality)?))
+}
+
+#[cfg(not(feature = "mujoco"))]
+fn recorded(_: &TaskSpec, _: Quality) -> Option<Box<dyn TeamPolicy>> {
+    None
 }
 
 #[cfg(test)]

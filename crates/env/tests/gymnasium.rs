@@ -1,0 +1,132 @@
+//! The MuJoCo tasks against whole episodes of gymnasium 1.4.0 (`tests/golden/gymnasium`), in double precision.
+//!
+//! Both step the same library with the same numbers; what may differ is the order of a few additions.
+
+#![cfg(feature = "mujoco")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use omiga_env::{JointAction, MujocoTeam, MultiAgentEnv, Timestep, task_names};
+use omiga_format::TensorFile;
+
+/// Largest difference of an observation or reward.
+const TOLERANCE: f64 = 1e-9;
+
+/// An episode that gymnasium played.
+struct Episode {
+    positions: Vec<f64>,
+    velocities: Vec<f64>,
+    /// [T, A].
+    actions: Vec<f32>,
+    rewards: Vec<f64>,
+    /// Steps of which the observation was kept; 0 is the reset.
+    observed: Vec<i64>,
+    obs: Vec<f64>,
+    terminated: bool,
+}
+
+impl Episode {
+    fn read(file: &TensorFile, case: &str) -> Option<Self> {
+        let get = |part: &str| file.tensors.get(&format!("{case}.{part}"));
+        let wide = |part: &str| get(part).unwrap().to_f64().unwrap();
+        get("qpos")?;
+        Some(Self {
+            positions: wide("qpos"),
+            velocities: wide("qvel"),
+            actions: get("actions").unwrap().to_f32().unwrap(),
+            rewards: wide("rewards"),
+            observed: get("observed").unwrap().to_i64().unwrap(),
+            obs: wide("obs"),
+            terminated: get("terminated").unwrap().to_i64().unwrap() == [1],
+        })
+    }
+
+    /// Play it here; the largest difference.
+    fn replay(&self, env: &mut MujocoTeam) -> f64 {
+        let mut t = Timestep::for_env(env);
+        env.set_state(&self.positions, &self.velocities, &mut t).unwrap();
+        let width = env.observation().len();
+        let expected: Vec<_> = self.observed.iter().zip(self.obs.chunks_exact(width)).collect();
+        let mut worst = 0.0_f64;
+        let mut compare = |step: usize, env: &MujocoTeam, t: &Timestep| {
+            let Some((_, expected)) = expected.iter().find(|(at, _)| **at == step as i64) else { return };
+            for (found, expected) in env.observation().iter().zip(*expected) {
+                worst = worst.max((found - expected).abs());
+            }
+            for agent in 0..env.task().n_agents() {
+                let rounded: Vec<f32> = env.observation().iter().map(|x| *x as f32).collect();
+                assert_eq!(t.agent_obs(agent), rounded, "every agent observes all");
+            }
+        };
+        compare(0, env, &t);
+        let steps = self.rewards.len();
+        let mut of_reward = 0.0_f64;
+        for (step, (actions, reward)) in
+            self.actions.chunks_exact(self.actions.len() / steps).zip(&self.rewards).enumerate()
+        {
+            env.step(&JointAction::Continuous(actions.to_vec()), &mut t).unwrap();
+            of_reward = of_reward.max((t.team_reward - reward).abs());
+            compare(step + 1, env, &t);
+            assert!(step + 1 == steps || !t.is_last(), "{}: ended after {} steps", env.task().name, step + 1);
+        }
+        assert_eq!((t.terminated, t.truncated), (self.terminated, !self.terminated && steps == 1000));
+        worst.max(of_reward)
+    }
+}
+
+#[test]
+fn whole_episodes_of_gymnasium() {
+    let mut replayed = 0;
+    for name in task_names().iter().filter(|name| !name.starts_with("spread")) {
+        let robot = name.split('-').next().unwrap();
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/golden/gymnasium/{robot}.safetensors"));
+        let file = TensorFile::parse(robot, &std::fs::read(path).unwrap()).unwrap();
+        let mut env = MujocoTeam::new(name).unwrap();
+        for episode in ["random", "trained"].iter().filter_map(|case| Episode::read(&file, case)) {
+            let difference = episode.replay(&mut env);
+            assert!(difference <= TOLERANCE, "{name}: differs by {difference}");
+            replayed += 1;
+        }
+    }
+    assert_eq!(replayed, 11);
+}
+
+/// Fields and commands have the model's names, as wide as what is observed.
+#[test]
+fn contracts_name_everything() {
+    for name in task_names().iter().filter(|name| !name.starts_with("spread")) {
+        let env = MujocoTeam::new(name).unwrap();
+        let task = env.task();
+        task.validate().unwrap();
+        assert_eq!(task.episode_limit, Some(1000));
+        assert!(task.agents.iter().flat_map(|agent| &agent.obs).all(|field| !field.unit.is_empty()));
+    }
+    let hopper = MujocoTeam::new("hopper-3x1").unwrap();
+    let names: Vec<_> = hopper.task().agents[1].obs.iter().map(|field| &*field.name).collect();
+    assert_eq!(names[..3], ["rootz.position", "rooty.angle", "thigh_joint.angle"]);
+    assert_eq!((names.len(), hopper.task().period_ns), (11, Some(8_000_000)));
+    let ant = MujocoTeam::new("ant-2x4").unwrap();
+    let commands = |agent: usize| match &ant.task().agents[agent].action {
+        omiga_format::ActionSpace::Continuous(fields) => fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>(),
+        omiga_format::ActionSpace::Discrete(_) => Vec::new(),
+    };
+    assert_eq!(commands(0), ["hip_4", "ankle_4", "hip_1", "ankle_1"]);
+}
+
+/// The same seed gives the same episode, another one another; a reset begins anew.
+#[test]
+fn seeds_decide() {
+    let mut env = MujocoTeam::new("halfcheetah-6x1").unwrap();
+    let mut play = |seed| {
+        let mut t = Timestep::for_env(&env);
+        env.reset(seed, &mut t);
+        let start = t.obs.clone();
+        let actions = JointAction::Continuous(vec![0.5; 6]);
+        (0..20).for_each(|_| env.step(&actions, &mut t).unwrap());
+        (start, t.obs, t.team_reward)
+    };
+    let (first, other, again) = (play(1), play(2), play(1));
+    assert!(first == again && first != other);
+}

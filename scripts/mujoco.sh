@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# MuJoCo for the tasks halfcheetah-*, hopper-*, walker2d-*, ant-*:
+#
+#   scripts/mujoco.sh build   `omiga` with the simulator, in target/mujoco/release
+#   scripts/mujoco.sh test    the tests of omiga-env in that build
+#   scripts/mujoco.sh lint    its lints
+#
+# Fetches, once, into .deps/mujoco: the library out of PyPI's wheel of MuJoCo (Apache-2.0), the robots' models out of
+# gymnasium's (MIT), and both licences. Nothing is installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly version=3.17.0 gymnasium=1.4.0 folder=$PWD/.deps/mujoco
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}/mujoco")
+readonly target
+
+fail() {
+    echo "mujoco: $*" >&2
+    exit 2
+}
+
+fetch() {
+    [[ $(cat "$folder/VERSION" 2>/dev/null) == "$version $gymnasium" ]] && return
+    [[ $(uname -s) == Linux ]] || fail "no set-up for $(uname -s); put libmujoco $version and the models into $folder yourself"
+    command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
+    python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it (on Debian: apt-get install python3-pip)"
+    mkdir -p .deps
+    temporary=$(mktemp -d .deps/mujoco.XXXXXX)
+    trap 'rm -rf "$temporary"' EXIT
+    echo "mujoco: fetching MuJoCo $version and gymnasium's models $gymnasium"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: -d "$temporary" \
+        "mujoco==$version" "gymnasium==$gymnasium" || fail "cannot download mujoco==$version and gymnasium==$gymnasium; is there a network?"
+    python3 - "$temporary" "$version" "$gymnasium" <<'PYTHON' || fail "the wheels do not hold what they should"
+import pathlib, shutil, sys, zipfile
+
+temporary, (version, gymnasium) = pathlib.Path(sys.argv[1]), sys.argv[2:]
+library = f"libmujoco.so.{version}"
+out = temporary / "out"
+for folder in ("lib", "assets", "licences"):
+    (out / folder).mkdir(parents=True)
+
+
+def take(archive, name, target):
+    with archive.open(name) as source, target.open("wb") as to:
+        shutil.copyfileobj(source, to)
+
+
+def licence(archive, package):
+    names = [n for n in archive.namelist() if ".dist-info/" in n and "LICENSE" in n.upper()]
+    take(archive, names[0], out / "licences" / package)
+
+
+with zipfile.ZipFile(*temporary.glob("mujoco-*.whl")) as archive:
+    take(archive, f"mujoco/{library}", out / "lib" / library)
+    licence(archive, "mujoco")
+with zipfile.ZipFile(*temporary.glob("gymnasium-*.whl")) as archive:
+    for robot in ("ant", "half_cheetah", "hopper", "walker2d_v5"):
+        take(archive, f"gymnasium/envs/mujoco/assets/{robot}.xml", out / "assets" / f"{robot}.xml")
+    licence(archive, "gymnasium")
+(out / "lib" / "libmujoco.so").symlink_to(library)
+(out / "VERSION").write_text(f"{version} {gymnasium}\n")
+PYTHON
+    rm -rf "$folder"
+    mv "$temporary/out" "$folder"
+}
+
+# cargo with the library, into a target folder of its own, as the flags differ.
+run_cargo() {
+    local flags="-C"$'\x1f'"link-arg=-Wl,-rpath,$folder/lib"
+    OMIGA_MUJOCO_ASSETS=$folder/assets MUJOCO_DYNAMIC_LINK_DIR=$folder/lib CARGO_TARGET_DIR=$target \
+        CARGO_ENCODED_RUSTFLAGS="$flags" CARGO_ENCODED_RUSTDOCFLAGS="$flags" cargo "$@"
+}
+
+if [[ $(uname -s) != Linux && ${1:-build} != build ]]; then
+    echo "mujoco: SKIPPED: no set-up for $(uname -s)"
+    exit 0
+fi
+fetch
+case ${1:-build} in
+    build)
+        run_cargo build --release --features mujoco --bin omiga
+        echo "mujoco: $(realpath --relative-to="$PWD" "$target")/release/omiga; it finds the simulator and the models in $folder"
+        ;;
+    test) run_cargo test -p omiga-env --features mujoco ;;
+    lint) run_cargo clippy -p omiga-env --features mujoco --all-targets -- -D warnings ;;
+    *) fail "\`$1\` is unknown, expected build, test or lint" ;;
+esac
