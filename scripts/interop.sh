@@ -42,4 +42,7 @@ for task in spread spread-discrete; do
     "$python" tests/interop/check_policies.py "$bundle"
     "$python" tests/interop/check_env.py "$data"
 done
+echo "== robots"
+"$python" tests/golden/gymnasium/generate.py --out "$work/gymnasium" --seed 7
+OMIGA_GYMNASIUM_DIR=$PWD/$work/gymnasium scripts/mujoco.sh replay
 echo "interop: all checks passed"

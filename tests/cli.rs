@@ -149,6 +149,8 @@ fn equal_seeds_give_equal_files() {
     let data = collect(1, "data.hdf5");
     assert!(data == collect(1, "again.hdf5"));
     assert!(data != collect(2, "other.hdf5"));
+    program.done("collect --task spread --episodes 5 --seed 1 --threads 3 --out threads.hdf5");
+    assert!(data == program.read("threads.hdf5"));
     let train = |seed: u32, out: &str| {
         program.done(&format!("train --data data.hdf5 --out {out} --steps 30 --seed {seed} {SMALL}"));
         program.done(&format!("export --checkpoint {out} --out {out}-bundle"));

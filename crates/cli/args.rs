@@ -50,7 +50,8 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct CollectArgs {
-    /// The task: spread, spread-discrete
+    /// The task: spread, spread-discrete; with MuJoCo halfcheetah-6x1, halfcheetah-2x3, hopper-3x1, walker2d-2x3, ant-2x4,
+    /// ant-4x2
     #[arg(long)]
     pub task: String,
     /// The behaviour policy: random, medium-replay, medium, medium-expert, expert
@@ -62,6 +63,9 @@ pub struct CollectArgs {
     /// Seed of the episodes; equal seeds give equal files
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Threads that play [default: one a core]; no number depends on it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
     /// The file to write
     #[arg(long, value_name = "FILE.hdf5")]
     pub out: PathBuf,

@@ -1,4 +1,5 @@
-//! The MuJoCo tasks against whole episodes of gymnasium 1.4.0 (`tests/golden/gymnasium`), in double precision.
+//! The MuJoCo tasks against whole episodes of gymnasium 1.4.0 (`tests/golden/gymnasium`, and the folder that
+//! `OMIGA_GYMNASIUM_DIR` names), in double precision.
 //!
 //! Both step the same library with the same numbers; what may differ is the order of a few additions.
 
@@ -77,11 +78,17 @@ impl Episode {
 
 #[test]
 fn whole_episodes_of_gymnasium() {
+    replay_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/gymnasium"));
+    if let Some(folder) = std::env::var_os("OMIGA_GYMNASIUM_DIR") {
+        replay_all(Path::new(&folder));
+    }
+}
+
+fn replay_all(folder: &Path) {
     let mut replayed = 0;
     for name in task_names().iter().filter(|name| !name.starts_with("spread")) {
         let robot = name.split('-').next().unwrap();
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/golden/gymnasium/{robot}.safetensors"));
+        let path = folder.join(format!("{robot}.safetensors"));
         let file = TensorFile::parse(robot, &std::fs::read(path).unwrap()).unwrap();
         let mut env = MujocoTeam::new(name).unwrap();
         for episode in ["random", "trained"].iter().filter_map(|case| Episode::read(&file, case)) {

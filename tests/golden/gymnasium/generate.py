@@ -3,12 +3,13 @@
     python3 -m venv venv && venv/bin/pip install 'gymnasium[mujoco]==1.4.0' mujoco==3.17.0 safetensors
     venv/bin/python generate.py
 
-One file a robot. Cases: `random` (uniform actions) and, where models/behaviour has snapshots, `trained` (mean actions of the last
+`--out` and `--seed` make other episodes elsewhere, which `make interop` replays. One file a robot. Cases: `random` (uniform actions) and, where models/behaviour has snapshots, `trained` (mean actions of the last
 one). Tensors of a case: `<case>.qpos`, `.qvel` (where the episode begins), `.actions` [T, A] f32, `.rewards` [T], `.observed`
 [K] steps (0 is the reset) with `.obs` [K, O], `.terminated` [1]. Actions are rounded to f32 before they are played, as our
 environments take f32.
 """
 
+import argparse
 from pathlib import Path
 
 import gymnasium
@@ -56,14 +57,19 @@ def episode(env, act, seed: int, limit: int) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--seed", type=int, default=0, help="of the random episode; the trained one has the next")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     for robot, name in ROBOTS.items():
         env = gymnasium.make(name)
-        env.action_space.seed(0)
-        cases = {"random": episode(env, lambda _obs, env=env: env.action_space.sample(), 0, 300)}
+        env.action_space.seed(args.seed)
+        cases = {"random": episode(env, lambda _obs, env=env: env.action_space.sample(), args.seed, 300)}
         if (BEHAVIOUR / f"{name}.safetensors").exists():
-            cases["trained"] = episode(env, trained(name), 1, 1000)
+            cases["trained"] = episode(env, trained(name), args.seed + 1, 1000)
         tensors = {f"{case}.{part}": np.ascontiguousarray(x) for case, of in cases.items() for part, x in of.items()}
-        save_file(tensors, HERE / f"{robot}.safetensors")
+        save_file(tensors, args.out / f"{robot}.safetensors")
         print(robot, {case: (len(of["rewards"]), round(of["rewards"].sum(), 2)) for case, of in cases.items()})
 
 

@@ -15,7 +15,7 @@ use crate::registry::PARTICLE;
 use crate::{Error, JointAction, Result, Timestep};
 
 /// Chooses the actions of a whole team. Object safe; errors of other crates go into [`Error::policy`].
-pub trait TeamPolicy {
+pub trait TeamPolicy: Send {
     /// Begin an episode: forget the last one, and draw from this seed only.
     fn reset(&mut self, seed: u64);
 
