@@ -5,7 +5,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: mujoco help train test check fmt clippy doc interop setup bench-runtime bench-train bench-load cuda cuda-test install clean
+.PHONY: mujoco help train test check fmt clippy doc interop setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -45,6 +45,9 @@ bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--
 
 bench-load: ## Loading a million transitions against h5py; BENCH="--layout gzip --rounds 1" for another file
 	@scripts/bench_load.sh $(BENCH)
+
+bench-env: ## Steps of the MuJoCo tasks per second against gymnasium; BENCH="--task hopper-3x1 --rounds 1" for a short run
+	@scripts/bench_env.sh $(BENCH)
 
 mujoco: ## Build with the MuJoCo simulator, which it fetches: target/mujoco/release/omiga
 	@scripts/mujoco.sh build

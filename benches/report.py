@@ -101,6 +101,20 @@ def peak_line(path: Path) -> list[str]:
     return [f"f32 peak measured in the same run: of a core {one:.0f} GFLOP/s{together}.", ""]
 
 
+def env_lines(rows: object, path: Path) -> list[str]:
+    """A line a task: ours on one core and on all, gymnasium on one."""
+    tasks: dict[str, dict] = {}
+    for row in rows:
+        tasks.setdefault(row["task"], {})[row["impl"], row["threads"]] = row["steps_per_s"]
+    most = max(row["threads"] for row in rows)
+    head = ["task", "ours", f"ours, {most} cores", "gymnasium", "ours / gymnasium", f"{most} cores / one"]
+    lines = []
+    for task, rates in tasks.items():
+        one, all_cores, theirs = rates["ours", 1], rates["ours", most], rates["gymnasium", 1]
+        lines.append([task, *(number(x) for x in (one, all_cores, theirs)), f"{one / theirs:.2f}", f"{all_cores / one:.2f}"])
+    return ["Steps per second.", "", *table(head, lines, 1)]
+
+
 RUNTIME = {"case": "case", "engine": "engine", "mean_us": "mean", "p50_us": "p50", "p99_us": "p99", "p999_us": "p99.9",
            "max_us": "max", "machine_p999_us": "machine's p99.9", "allocs_per_step": "allocations",
            "load_ms": "load ms", "library_bytes": "library MB"}
@@ -160,6 +174,11 @@ opponent at less than the target times the floor puts the target out of reach.""
         """The same on one NVIDIA GPU. Milliseconds per update; in brackets how many times ours; the device is waited
 for before the clock stops. `threads` bounds the CPUs that feed the GPU. The opponents are checked on the GPU first.""",
         "make cuda\nmake bench-train DEVICE=cuda:0", "train-cuda.json", train_lines),
+    "env": Section(
+        "Steps of an environment",
+        """Multi-agent MuJoCo and gymnasium's own loop in Python, the same library and models, random actions made beforehand,
+resets included; processes bound to as many CPUs as threads, in turns, medians.""",
+        "make bench-env", "env.json", env_lines),
     "load": Section(
         "Loading a dataset",
         "Time and peak memory of loading, against h5py with the copies that the official loader makes.",
@@ -176,7 +195,7 @@ that a program needs for it.""",
 }
 
 PACKAGES = {"train-cpu": ("torch", "jax", "jaxlib"), "train-cuda": ("torch", "jax", "jaxlib", "jax-cuda13-plugin"),
-            "load": ("h5py", "numpy")}
+            "env": ("mujoco", "gymnasium", "numpy"), "load": ("h5py", "numpy")}
 
 
 def output(*command: str) -> str | None:

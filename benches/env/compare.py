@@ -1,0 +1,61 @@
+"""Environment steps per second: ours on one and on all cores, and gymnasium's on one, in turns.
+
+Every measurement is a process of its own, bound to as many CPUs as threads. Writes rows {task, impl, threads, steps_per_s} to
+`--out`, medians of the rounds.
+
+    python compare.py --steps target/mujoco/release/examples/steps --rounds 3
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TASKS = {"hopper-3x1": "Hopper-v5", "halfcheetah-6x1": "HalfCheetah-v5", "walker2d-2x3": "Walker2d-v5", "ant-2x4": "Ant-v5"}
+
+
+def run(command: list[str], threads: int) -> float:
+    cpus = sorted(os.sched_getaffinity(0))[:threads]
+    done = subprocess.run(command, text=True, capture_output=True, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+    if done.returncode:
+        sys.exit(f"compare: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])["steps_per_s"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=Path, required=True, help="the example `steps`, a release build with mujoco")
+    parser.add_argument("--out", type=Path, default=Path("target/bench/env.json"))
+    parser.add_argument("--task", action="append", choices=TASKS, help="default: all")
+    parser.add_argument("--count", type=int, default=40_000, help="steps of a measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    if min(args.count, args.rounds) < 1:
+        parser.error("--count and --rounds are at least 1")
+    cores = len(os.sched_getaffinity(0))
+    rows = []
+    for task in args.task or TASKS:
+        ours = lambda threads, task=task: [str(args.steps), task, str(args.count), str(threads)]  # noqa: E731
+        contenders = {("ours", n): ours(n) for n in dict.fromkeys((1, cores))}
+        contenders["gymnasium", 1] = [sys.executable, str(HERE / "gymnasium_steps.py"), TASKS[task], str(args.count)]
+        found: dict[tuple[str, int], list[float]] = {key: [] for key in contenders}
+        for _ in range(args.rounds):
+            for (impl, threads), command in contenders.items():
+                found[impl, threads].append(run(command, threads))
+        medians = {key: statistics.median(rates) for key, rates in found.items()}
+        for (impl, threads), rate in medians.items():
+            print(f"{task:16} {impl:10} {threads} thread{'s' if threads > 1 else ' '} {rate:10.0f} steps/s, "
+                  f"{rate / medians['gymnasium', 1]:5.2f}x gymnasium", flush=True)
+            rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1)})
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    partial = args.out.with_suffix(".tmp")
+    partial.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    partial.replace(args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+//! Steps of an environment per second, its actions made beforehand; prints one line of JSON.
+//!
+//! ```sh
+//! cargo run --release -p omiga-env --example steps -- spread 100000 1    # task, steps of each thread, threads
+//! ```
+//!
+//! An episode that ends is reset within the time. Robots need the feature `mujoco` (`make bench-env`).
+#![expect(clippy::print_stdout, reason = "an example talks to its reader")]
+
+use std::thread;
+use std::time::Instant;
+
+use omiga_env::{BoxedError, JointAction, Result, TeamPolicy, Timestep, UniformPolicy, make_env};
+
+/// Joint actions that are taken in turns.
+const ACTIONS: usize = 1000;
+
+/// Play so many steps; the seconds that they took.
+fn play(task: &str, steps: u64, seed: u64) -> Result<f64> {
+    let mut env = make_env(task)?;
+    let mut t = Timestep::for_env(&*env);
+    let mut policy = UniformPolicy::new(env.task().clone());
+    policy.reset(seed);
+    env.reset(seed, &mut t);
+    let mut actions = Vec::new();
+    for _ in 0..ACTIONS {
+        let mut action = JointAction::for_task(env.task());
+        policy.act(&t, &mut action)?;
+        actions.push(action);
+    }
+    let begin = Instant::now();
+    for (step, action) in (0..steps).zip(actions.iter().cycle()) {
+        env.step(action, &mut t)?;
+        if t.is_last() {
+            env.reset(seed + step, &mut t);
+        }
+    }
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+fn main() -> Result<(), BoxedError> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [task, steps, threads] = arguments.as_slice() else { return Err("expected: task, steps, threads".into()) };
+    let (steps, threads): (u64, u64) = (steps.parse()?, threads.parse()?);
+    let seconds = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|k| scope.spawn(move || play(task, steps, k))).collect();
+        let seconds = |thread: thread::ScopedJoinHandle<'_, Result<f64>>| -> Result<f64, BoxedError> {
+            Ok(thread.join().map_err(|_| "a thread panicked")??)
+        };
+        threads.into_iter().map(seconds).collect::<Result<Vec<f64>, BoxedError>>()
+    })?;
+    // The slowest thread's, without the loading of models.
+    let longest = seconds.iter().fold(0.0_f64, |longest, s| longest.max(*s));
+    println!("{{\"steps_per_s\": {}}}", (steps * threads) as f64 / longest);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Steps of the MuJoCo tasks per second, beside gymnasium's; the arguments go to benches/env/compare.py. Printed and written to
+# target/bench/env.json; without arguments also into docs/benchmarks.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly venv=target/env-venv wanted=benches/env/requirements.txt
+
+fail() {
+    echo "bench-env: $*" >&2
+    exit 2
+}
+
+command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
+if ! cmp -s "$wanted" "$venv/installed.txt"; then
+    echo "bench-env: making $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv" || fail "python3 has no venv; install it (on Debian: apt-get install python3-venv)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r "$wanted"
+    cp "$wanted" "$venv/installed.txt"
+fi
+
+scripts/mujoco.sh steps
+"$venv/bin/python" benches/env/compare.py --steps "${CARGO_TARGET_DIR:-target}/mujoco/release/examples/steps" "$@"
+if (($# == 0)); then
+    "$venv/bin/python" benches/report.py env
+fi
