@@ -1,7 +1,7 @@
 //! Launches of layers: forward, heads, and back.
 
+use super::builder::{Builder, THREADS, int};
 use super::layout::{Backward, Layout, Net, Pass, padded};
-use super::program::{Builder, THREADS, int};
 use crate::nn::Dense;
 
 /// Sizes that `kernels/products.cu` and `kernels/heads.cu` are written for.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::program::Settings;
+use super::settings::Settings;
 use crate::algo::{Input, Plan};
 use crate::nn::{Networks, Stack};
 

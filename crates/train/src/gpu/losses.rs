@@ -1,11 +1,11 @@
 //! The losses' arguments.
 
+use super::builder::{Builder, int};
 use super::layout::{Layout, Pass};
-use super::program::{Builder, int};
 use crate::algo::Losses;
 
 /// Append the losses of the plan.
-pub(super) fn losses(builder: &mut Builder<'_>) {
+pub fn losses(builder: &mut Builder<'_>) {
     match builder.plan.losses {
         Losses::Omiga { alpha, gamma } => omiga(builder, alpha, gamma),
         Losses::Bc => bc(builder),

@@ -12,6 +12,7 @@
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
+mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod layers;
@@ -23,6 +24,7 @@ mod optimiser;
 mod program;
 mod record;
 mod run;
+mod settings;
 
 #[cfg(not(feature = "cuda"))]
 pub use absent::Cuda;
@@ -30,9 +32,10 @@ pub use absent::Cuda;
 pub use cuda::Cuda;
 pub use learner::GpuLearner;
 pub use machine::{Launch, Machine};
-pub use program::{Program, Settings};
+pub use program::Program;
 pub use record::Record;
 pub use run::{GpuRun, upload_rows};
+pub use settings::Settings;
 
 pub use crate::nn::host::real::Real;
 

@@ -1,7 +1,7 @@
 //! Launches of the optimiser.
 
+use super::builder::{Builder, int};
 use super::machine::Launch;
-use super::program::{Builder, int};
 use crate::config::OptimConfig;
 
 /// Parameters of a block of `kernels/optimiser.cu`, one a thread.
