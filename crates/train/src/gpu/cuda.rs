@@ -13,7 +13,7 @@ use candle_core::cuda_backend::cudarc::driver::sys::{CUevent_flags, CUgraphInsta
 use candle_core::cuda_backend::cudarc::driver::{
     CudaFunction, CudaGraph, CudaSlice, CudaStream, DevicePtr, DeviceRepr, LaunchConfig, PushKernelArg, ValidAsZeroBits,
 };
-use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
+use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 
 use super::machine::{Launch, Machine};
 use super::program::Program;
@@ -94,19 +94,7 @@ impl<T: CudaReal> Cuda<T> {
     fn compile(&self, launches: &[Launch]) -> Result<Vec<(CudaFunction, Launch)>> {
         let context = self.stream.context();
         let (major, minor) = context.compute_capability().map_err(failed("be asked for its kind"))?;
-        let options = vec![
-            format!("--gpu-architecture=compute_{major}{minor}"),
-            "--std=c++17".into(),
-            format!("-DREAL={}", T::NAME),
-        ];
-        let options = CompileOptions { options, name: Some("kernels.cu".into()), ..CompileOptions::default() };
-        let ptx = compile_ptx_with_opts(KERNELS, options).map_err(|e| Error::Gpu {
-            doing: "compile its kernels",
-            reason: match e {
-                CompileError::CompileError { log, .. } => log.to_string_lossy().into_owned(),
-                other => format!("{other:?}"),
-            },
-        })?;
+        let ptx = compile::<T>(&format!("compute_{major}{minor}"))?;
         let module = context.load_module(ptx).map_err(failed("load its kernels"))?;
         let function = |launch: &Launch| {
             let function = module.load_function(launch.kernel).map_err(failed("load a kernel"))?;
@@ -119,6 +107,20 @@ impl<T: CudaReal> Cuda<T> {
         let loaded = self.loaded.as_mut().ok_or(Error::Gpu { doing: "run", reason: "no program is loaded".into() })?;
         Ok((&self.stream, loaded))
     }
+}
+
+/// The kernels for a kind of GPU; none need be there.
+fn compile<T: CudaReal>(architecture: &str) -> Result<Ptx> {
+    let options =
+        vec![format!("--gpu-architecture={architecture}"), "--std=c++17".into(), format!("-DREAL={}", T::NAME)];
+    let options = CompileOptions { options, name: Some("kernels.cu".into()), ..CompileOptions::default() };
+    compile_ptx_with_opts(KERNELS, options).map_err(|e| Error::Gpu {
+        doing: "compile its kernels",
+        reason: match e {
+            CompileError::CompileError { log, .. } => log.to_string_lossy().into_owned(),
+            other => format!("{other:?}"),
+        },
+    })
 }
 
 impl<T: CudaReal> Loaded<T> {
@@ -234,5 +236,25 @@ impl<T: CudaReal> Machine for Cuda<T> {
         let end = event()?;
         let milliseconds = begin.elapsed_ms(&end).map_err(failed(DOING))?;
         Ok(f64::from(milliseconds) / 1e3 / times as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that is launched is there, for the oldest GPUs that CUDA 13 knows and for newer ones.
+    #[test]
+    fn kernels_compile_without_a_gpu() {
+        for architecture in ["compute_75", "compute_90"] {
+            for ptx in [compile::<f32>(architecture).unwrap(), compile::<f64>(architecture).unwrap()] {
+                let text = ptx.to_src();
+                let kernels =
+                    ["gather", "products", "heads", "head_gradients", "omiga_values", "omiga_locals", "norms", "adam"];
+                for kernel in kernels.iter().chain(&["bc_log_probs", "bc_loss"]) {
+                    assert!(text.contains(&format!(".entry {kernel}(")), "{kernel}");
+                }
+            }
+        }
     }
 }
