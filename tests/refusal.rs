@@ -15,10 +15,14 @@ fn what_is_unknown_is_answered_with_what_there_is() {
         &Program::with_data("spread"),
         &[
             ("fly", "unrecognized subcommand 'fly'"),
-            ("collect --task sprad --out x.hdf5", r#"no task `sprad`, expected one of ["spread", "spread-discrete"]"#),
+            (
+                "collect --task sprad --out x.hdf5",
+                r#"no task `sprad`, expected one of ["spread", "spread-discrete", "halfcheetah-6x1""#,
+            ),
+            ("collect --task hopper-3x1 --out x.hdf5", "task `hopper-3x1` needs MuJoCo"),
             ("collect --task spread --quality superb --out x.hdf5", r#""medium-replay", "medium", "medium-expert""#),
             ("collect --task spread --episodes 0 --out x.hdf5", "0 is not in 1.."),
-            ("eval --task sprad --random", r#"expected one of ["spread", "spread-discrete"]"#),
+            ("eval --task sprad --random", r#"expected one of ["spread", "spread-discrete", "halfcheetah-6x1""#),
             ("eval", "give --task or --bundle"),
             ("eval --task spread --random --engine tract", "engine is `tract`, expected `native` or `onnxruntime`"),
             ("train --data data.hdf5 --out run --set omiga.alfa=1", "unknown field `alfa`, expected one of `alpha`"),
@@ -31,7 +35,10 @@ fn what_is_unknown_is_answered_with_what_there_is() {
             ("train --data data.hdf5 --out run --steps 0", "`run.steps` is 0, expected 1 to"),
             ("train --data data.hdf5 --out run --algo cql", "unknown variant `cql`, expected `omiga` or `bc`"),
             ("train --data data.hdf5 --out run --device tpu", "expected `cpu` or `cuda:N`"),
-            ("train --data data.hdf5 --out run --task sprad", r#"expected one of ["spread", "spread-discrete"]"#),
+            (
+                "train --data data.hdf5 --out run --task sprad",
+                r#"expected one of ["spread", "spread-discrete", "halfcheetah-6x1""#,
+            ),
             ("train --data data.hdf5 --out run --task spread-discrete", "choose another --task"),
             ("train --data data.hdf5 --out run --config data.hdf5", "cannot read `data.hdf5`"),
         ],
