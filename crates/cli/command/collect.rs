@@ -18,8 +18,9 @@ const ROUND: usize = 16;
 /// `omiga collect`.
 pub fn collect(args: &CollectArgs) -> Result<Verdict> {
     let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let threads = threads.min(args.episodes as usize);
     let mut players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
-    let env = make_env(&args.task)?;
+    let env = &players[0].env;
     let mut writer = Writer::new(Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
     let seeds: Vec<u64> = (0..u64::from(args.episodes)).map(|episode| episode_seed(args.seed, episode)).collect();
     for round in seeds.chunks(threads * ROUND) {

@@ -64,8 +64,6 @@ pub struct Trainer {
     folder: RunFolder,
     log: MetricsLog,
     step: u64,
-    /// What the newest update logged.
-    newest: Metrics,
     best: Option<f64>,
 }
 
@@ -146,20 +144,7 @@ impl Trainer {
         let learner = Learner::new(&config, &data.problem, networks(&config, &device))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), &[])?;
-        Ok(Self {
-            config,
-            data,
-            golden,
-            device,
-            learner,
-            engine: None,
-            sampler,
-            folder,
-            log,
-            step: 0,
-            newest: Vec::new(),
-            best: None,
-        })
+        Ok(Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step: 0, best: None })
     }
 
     fn go_on(config: Config, data: Arc<Prepared>, own: Own, newest: Newest) -> Result<Self> {
@@ -177,20 +162,8 @@ impl Trainer {
         let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
         let log = MetricsLog::start(folder.path(), &earlier)?;
         let step = meta.step;
-        let mut trainer = Self {
-            config,
-            data,
-            golden,
-            device,
-            learner,
-            engine: None,
-            sampler,
-            folder,
-            log,
-            step,
-            newest: Vec::new(),
-            best,
-        };
+        let mut trainer =
+            Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step, best };
         // The folder as it was right after that checkpoint, whatever came between.
         trainer.folder.sweep()?;
         trainer.folder.store_config(&trainer.config)?;
@@ -231,15 +204,16 @@ impl Trainer {
                 self.store()?;
                 return Ok(Outcome::Interrupted);
             }
+            let mut newest = Metrics::new();
             for metrics in self.advance(&run)? {
                 self.step += 1;
                 require_finite(self.step, &metrics)?;
                 observer.progress(self.step, run.steps, &metrics);
-                self.newest = metrics;
+                newest = metrics;
             }
             let last = self.step == run.steps;
             if self.step.is_multiple_of(run.log_every) || last {
-                let values = self.newest.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
+                let values = newest.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
                 self.log.add(&Record { step: self.step, values })?;
             }
             if self.step.is_multiple_of(run.eval_every) || last {

@@ -87,6 +87,11 @@ fn check(discrete: bool, streamed: bool, settings: &[&str]) {
     found.extend(run.advance(&dataset, &mut sampler, 3, STEPS - 2).unwrap());
     assert_eq!(sampler.draws(), STEPS * config.data.batch_size as u64);
     run.store(&mut on_gpu_learner).unwrap();
+    if streamed {
+        // Few slots, so that it does not take long: each launch is timed, and stays among them.
+        let times = run.profile().unwrap();
+        assert!(times.len() == 11 && times.iter().all(|(_, us)| *us > 0.0), "{times:?}");
+    }
 
     let close = |f: f64, e: f64, scale: f64| (f - e).abs() <= LIMIT * scale.max(1e-3);
     for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {

@@ -9,6 +9,9 @@ const TILE: usize = 64;
 const PRODUCT_THREADS: u32 = 256;
 const HEAD_OUTPUTS: usize = 4;
 const SLOPE_ROWS: usize = 8;
+/// Kinds of gradients by heads, as the kernels number them.
+const SLOPE: usize = 0;
+const PARAMETERS: usize = 1;
 /// Terms of one part of a product that is summed in parts.
 const PART_TERMS: usize = 64;
 
@@ -115,14 +118,15 @@ impl Builder<'_> {
             };
             let inputs = net.stack.hidden.last().map_or(0, |dense| dense.outputs);
             let (first, second) = (of_head(heads.next()), of_head(heads.next()));
-            let mut arguments = [0, pass.rows, inputs, first[0], *hidden, first[1], first[2], *slope].map(int).to_vec();
+            let mut arguments =
+                [SLOPE, pass.rows, inputs, first[0], *hidden, first[1], first[2], *slope].map(int).to_vec();
             arguments.extend([second[0], second[1], second[2], 1, 0].map(int));
             jobs.push((pass.rows.div_ceil(SLOPE_ROWS), arguments));
             for ((dense, layer), slopes) in net.heads().zip(&backward.heads) {
                 let out = backward.parameters + layer - net.flat;
                 let size = net.stride();
                 let mut arguments =
-                    [1, pass.rows, inputs, dense.outputs, *hidden, *slopes, layer, out].map(int).to_vec();
+                    [PARAMETERS, pass.rows, inputs, dense.outputs, *hidden, *slopes, layer, out].map(int).to_vec();
                 arguments.extend([0, 0, 0, backward.parts, size].map(int));
                 jobs.push(((backward.parts * dense.size()).div_ceil(THREADS as usize), arguments));
             }
@@ -184,10 +188,6 @@ impl Net {
 impl Layout {
     /// Passes of trained networks.
     pub fn trained(&self) -> impl Iterator<Item = (&Pass, &Net, &Backward)> {
-        let of_pass = |pass: &'_ Pass| pass.backward.is_some();
-        self.passes.iter().filter(move |pass| of_pass(pass)).filter_map(|pass| {
-            let backward = pass.backward.as_ref()?;
-            Some((pass, &self.nets[pass.network], backward))
-        })
+        self.passes.iter().filter_map(|pass| Some((pass, &self.nets[pass.network], pass.backward.as_ref()?)))
     }
 }

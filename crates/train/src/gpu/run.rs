@@ -118,7 +118,7 @@ impl<M: Machine> GpuRun<M> {
     /// # Errors
     /// As of [`GpuLearner::update`].
     pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
-        self.gpu.profile(SLOTS.min(self.gpu.settings().slots) / 2)
+        self.gpu.profile()
     }
 
     /// Bring networks and moments back to `learner`.
