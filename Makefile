@@ -1,11 +1,12 @@
 # Every target does its own set-up; nothing but Rust, a C compiler and Python 3 with pip is needed.
 # Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED DEVICE OUT (see scripts/train.sh); of
+# `make reproduce`: see scripts/reproduce.sh; of
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 
-.PHONY: mujoco help train test check fmt clippy doc interop setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
+.PHONY: mujoco help train reproduce test check fmt clippy doc interop setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -13,6 +14,9 @@ help: ## Show the targets
 
 train: setup ## Collect, train, export, verify, evaluate; a table at the end
 	@scripts/train.sh
+
+reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS STEPS and more (see scripts/reproduce.sh)
+	@scripts/reproduce.sh
 
 test: setup ## Run all tests; those of the MuJoCo tasks in a build with the simulator
 	cargo test --workspace

@@ -42,6 +42,10 @@ for task in spread spread-discrete; do
     "$python" tests/interop/check_policies.py "$bundle"
     "$python" tests/interop/check_env.py "$data"
 done
+echo "== a long dataset"
+"$OMIGA" collect --task spread --quality random --episodes 3000 --seed 0 --out "$work/long.hdf5"
+"$OMIGA" inspect "$work/long.hdf5" --json >"$work/long.json"
+"$python" tests/interop/check_dataset.py "$work/long.hdf5" --card "$work/long.json"
 echo "== robots"
 "$python" tests/golden/gymnasium/generate.py --out "$work/gymnasium" --seed 7
 OMIGA_GYMNASIUM_DIR=$PWD/$work/gymnasium scripts/mujoco.sh replay

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::program::{Program, SMALL, root};
 
-const COMMANDS: [&str; 7] = ["collect", "inspect", "train", "eval", "export", "verify", "bench"];
+const COMMANDS: [&str; 8] = ["collect", "inspect", "train", "eval", "export", "verify", "report", "bench"];
 
 #[test]
 fn every_command_has_help_with_an_example() {

@@ -17,6 +17,7 @@ mod onnxruntime;
 mod paper_data;
 mod profile;
 mod refusal;
+mod report;
 mod resume;
 mod signed;
 mod storage;

@@ -42,6 +42,11 @@ pub enum Command {
     #[command(after_help = "Example: omiga verify models/spread --engine native\n\
                             Signed:  omiga verify runs/spread/bundle --pubkey release.pub")]
     Verify(VerifyArgs),
+    /// Tables and learning curves of many runs: what `make reproduce` ends with
+    #[command(
+        after_help = "Example: omiga report runs/reproduce --reference models/paper.toml --out models/RESULTS.md"
+    )]
+    Report(ReportArgs),
     /// Measure how long a policy takes to act
     #[command(after_help = "Example: omiga bench models/spread --engine native --steps 100000\n\
                             All engines on the paper's sizes: make bench-runtime")]
@@ -207,6 +212,19 @@ pub struct VerifyArgs {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// Folder of <task>/<quality>/: the runs as <algorithm>/<seed>, and as eval.json what `omiga eval --json` says of
+    /// bundles named `<algorithm>/<seed>` (the last checkpoint) and `<algorithm>/<seed>/best`
+    pub runs: PathBuf,
+    /// Published results to put beside them
+    #[arg(long, value_name = "FILE.toml")]
+    pub reference: Option<PathBuf>,
+    /// The page to write; a figure a task goes beside it
+    #[arg(long, value_name = "FILE.md")]
+    pub out: PathBuf,
 }
 
 /// What `bench` compares.

@@ -8,6 +8,8 @@ mod output;
 mod preset;
 mod profile;
 mod progress;
+mod report;
+mod scores;
 mod signer;
 
 use std::process::ExitCode;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => command::eval(args),
         Command::Export(args) => command::export(args),
         Command::Verify(args) => command::verify(args),
+        Command::Report(args) => command::report(args),
         Command::Bench(args) => command::bench(args),
     };
     match result {

@@ -7,34 +7,15 @@ use omiga_dataset::Card;
 use omiga_env::{MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, evaluate, make_env, task_names};
 use omiga_format::{Bundle, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
-use serde::Serialize;
 
 use crate::Verdict;
 use crate::args::EvalArgs;
 use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, say, say_json, table};
+use crate::scores::{Row, Scores};
 
 /// Half the width of a 95 % interval in standard errors.
 const Z95: f64 = 1.96;
-
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    return_mean: f64,
-    ci95: (f64, f64),
-    return_std: f64,
-    length_mean: f64,
-    episodes: usize,
-}
-
-#[derive(Serialize)]
-struct Report {
-    task: String,
-    /// What ran the bundles, if any were played.
-    engine: Option<String>,
-    seed: u64,
-    rows: Vec<Row>,
-}
 
 /// `omiga eval`.
 pub fn eval(args: &EvalArgs) -> Result<Verdict> {
@@ -50,7 +31,7 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     }
     if args.task.is_none() && !task_names().contains(&task.as_str()) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
-        show(&Report { task, engine: None, seed: args.seed, rows }, args.json)?;
+        show(&Scores { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);
     }
     let mut env = make_env(&task)?;
@@ -68,7 +49,7 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
         play(name, &mut Deployed::new(team))?;
     }
     let engine = Some(args.engine.to_string()).filter(|_| !bundles.is_empty());
-    show(&Report { task, engine, seed: args.seed, rows }, args.json)?;
+    show(&Scores { task, engine, seed: args.seed, rows }, args.json)?;
     Ok(Verdict::Yes)
 }
 
@@ -121,9 +102,9 @@ fn played_row(name: &str, env: &mut dyn MultiAgentEnv, policy: &mut dyn TeamPoli
     })
 }
 
-fn show(report: &Report, json: bool) -> Result<()> {
+fn show(scores: &Scores, json: bool) -> Result<()> {
     if json {
-        return say_json(report);
+        return say_json(scores);
     }
     let cells = |row: &Row| {
         vec![
@@ -136,7 +117,7 @@ fn show(report: &Report, json: bool) -> Result<()> {
         ]
     };
     let header = ["policy", "mean return", "95 % interval", "std", "steps", "episodes"];
-    let by = report.engine.iter().map(|engine| format!(", policies run by the {engine} engine"));
-    say(format!("task {}{}", report.task, by.collect::<String>()))?;
-    say(table(&header, 1, report.rows.iter().map(cells).collect()))
+    let by = scores.engine.iter().map(|engine| format!(", policies run by the {engine} engine"));
+    say(format!("task {}{}", scores.task, by.collect::<String>()))?;
+    say(table(&header, 1, scores.rows.iter().map(cells).collect()))
 }

@@ -5,6 +5,7 @@ mod collect;
 mod eval;
 mod export;
 mod inspect;
+mod report;
 mod train;
 mod verify;
 
@@ -13,5 +14,6 @@ pub use collect::collect;
 pub use eval::eval;
 pub use export::export;
 pub use inspect::inspect;
+pub use report::report;
 pub use train::train;
 pub use verify::verify;

@@ -198,12 +198,6 @@ pub enum Error {
         /// What was found.
         found: String,
     },
-    /// A recording that could not be encoded.
-    #[error("recording: cannot encode as HDF5 ({reason}); please report it")]
-    Encode {
-        /// What the encoder says.
-        reason: String,
-    },
 }
 
 fn of_agent(agent: Option<usize>) -> String {

@@ -1,5 +1,7 @@
 //! Recording episodes into a file.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use hdf5_pure::{AttrValue, FileBuilder};
@@ -13,6 +15,9 @@ use crate::{Error, Header, Result};
 const BOUND_TOLERANCE: f32 = 1e-5;
 /// Bytes of a chunk: small enough for the chunk cache of the HDF5 library (1 MiB).
 const CHUNK_BYTES: usize = 256 << 10;
+/// Rows of a chunk at most: hdf5-pure stores sizes above this in four bytes where three would do, which HDF5 2.0 (h5py 3.16)
+/// refuses to read.
+const MAX_CHUNK_ROWS: usize = u16::MAX as usize;
 /// Longest text of an attribute inside an object header (64 KiB with what describes it).
 const MAX_FIXED_STRING: usize = 60_000;
 /// As h5py's default.
@@ -183,8 +188,14 @@ impl Writer {
         check("number of rows", "at least one episode", self.rows, self.rows > 0)?;
         let open = self.rows - self.complete;
         check("steps of an episode that has not ended", "0", open, open == 0)?;
-        let bytes = self.encode()?;
-        Ok(atomic::write(path, &bytes)?)
+        let file = self.encode()?;
+        let write = |to: &mut File| {
+            file.finish_to(to).map_err(|e| match e {
+                hdf5_pure::Error::Io(error) => error,
+                other => io::Error::other(other.to_string()),
+            })
+        };
+        Ok(atomic::write_with(path, write)?)
     }
 
     fn check_state(&self, obs: &[f32], state: Option<&[f32]>) -> Result<()> {
@@ -242,7 +253,7 @@ impl Writer {
         self.rows += 1;
     }
 
-    fn encode(self) -> Result<Vec<u8>> {
+    fn encode(self) -> Result<FileBuilder> {
         let task = &self.header.task;
         let (n, a, o) = (task.n_agents(), task.action_dim(), self.header.stored_obs_dim());
         let mut file = FileBuilder::new();
@@ -252,11 +263,12 @@ impl Writer {
             // Inside the root's header, under its checksum, unless it is too long for that.
             if json.len() <= MAX_FIXED_STRING { AttrValue::String(json) } else { AttrValue::VarLenString(json) },
         );
-        let mut column = |key: &str, shape: &[usize], element_bytes: usize, data: Data| {
+        // The builder copies: what it has copied is freed.
+        let mut column = |key: &str, shape: &[usize], element_bytes: usize, data: Data<'_>| {
             let dims: Vec<u64> = [self.rows].iter().chain(shape).map(|d| *d as u64).collect();
             let row_bytes = shape.iter().product::<usize>() * element_bytes;
             let mut chunk = dims.clone();
-            chunk[0] = (CHUNK_BYTES / row_bytes).clamp(1, self.rows) as u64;
+            chunk[0] = (CHUNK_BYTES / row_bytes).min(MAX_CHUNK_ROWS).clamp(1, self.rows) as u64;
             let dataset = file.create_dataset(key);
             match data {
                 Data::F32(values) => dataset.with_f32_data(values),
@@ -268,8 +280,10 @@ impl Writer {
         column("o", &[n, o], 4, Data::F32(&self.obs));
         match self.state_dim {
             Some(s) => column("s", &[n, s], 4, Data::F32(&self.state)),
+            // A link would do, but hdf5-pure writes none.
             None => column("s", &[n, o], 4, Data::F32(&self.obs)),
         }
+        drop((self.obs, self.state));
         match task.is_discrete() {
             true => column("a", &[n, 1], 4, Data::I32(&self.indices)),
             false => column("a", &[n, a], 4, Data::F32(&self.actions)),
@@ -283,7 +297,7 @@ impl Writer {
         if let Some(alive) = &self.alive {
             column("alive", &[n], 1, Data::U8(alive));
         }
-        file.finish().map_err(|e| Error::Encode { reason: e.to_string() })
+        Ok(file)
     }
 }
 

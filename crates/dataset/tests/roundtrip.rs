@@ -174,6 +174,19 @@ fn many_chunks_and_long_headers() {
     check(&Recipe { obs: 900, state: Some(2), episodes: vec![(150, true), (40, false)], ..small() });
 }
 
+/// HDF5 2.0 refuses chunk sizes that are stored in more bytes than they need; hdf5-pure does so above two bytes.
+#[test]
+fn sizes_of_chunks_fit_in_two_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    Recipe { episodes: vec![(69_999, true)], ..small() }.record().unwrap().0.finish(&path).unwrap();
+    let file = hdf5_pure::File::open(&path).unwrap();
+    for key in ["o", "s", "a", "r", "d", "timeout"] {
+        let chunk = file.dataset(key).unwrap().chunk_shape().unwrap().unwrap();
+        assert!(chunk.iter().all(|size| *size <= 65_535), "{key}: {chunk:?}");
+    }
+}
+
 #[test]
 fn a_written_file_equals_its_own_transform() {
     let folder = tempfile::tempdir().unwrap();

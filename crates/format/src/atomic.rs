@@ -17,13 +17,21 @@ pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> E
 /// # Errors
 /// [`Error::Io`]; the temporary file is removed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write`], of what `fill` puts into the file.
+///
+/// # Errors
+/// [`Error::Io`], also for those of `fill`; the temporary file is removed.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(io("cannot write", path)(std::io::Error::other("it is no file; choose another name")));
     }
     let temporary = temporary_beside(path);
     let written = (|| {
         let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
+        fill(&mut file)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         sync_folder_of(path)

@@ -6,7 +6,7 @@ use std::{fs, io};
 use omiga_format::{Checkpoint, atomic};
 
 use crate::config::Config;
-use crate::metrics::{EVENTS_FILE, METRICS_FILE};
+use crate::metrics::{self, EVENTS_FILE, METRICS_FILE, Record};
 use crate::{Error, Result};
 
 /// The resolved configuration.
@@ -87,6 +87,14 @@ impl RunFolder {
             }
         }
         first_error.map_or(Ok(None), |error| Err(Error::Format(error)))
+    }
+
+    /// What was measured so far, in order; a line cut off by a crash is left out.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn records(&self) -> Result<Vec<Record>> {
+        metrics::read_until(&self.path, u64::MAX)
     }
 
     /// Store the resolved configuration.

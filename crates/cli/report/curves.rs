@@ -1,0 +1,137 @@
+//! Returns during training as an SVG: a panel a dataset.
+
+use std::ops::Range;
+
+use anyhow::{Result, anyhow};
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+
+use super::cell::{Algorithm, Cell, mean_std};
+use super::page::algorithms;
+
+/// Colours of Okabe and Ito, which people with any colour vision tell apart.
+const COLOURS: [RGBColor; 5] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+];
+/// Pixels of a panel.
+const PANEL: (u32, u32) = (460, 320);
+/// Panels beside each other, at most.
+const COLUMNS: usize = 2;
+const FONT: &str = "sans-serif";
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// The curves of a task's cells: mean over seeds, from the worst seed to the best shaded, the dataset's mean dashed.
+///
+/// # Errors
+/// What the drawing library refuses.
+pub fn figure(cells: &[&Cell]) -> Result<String> {
+    let columns = cells.len().clamp(1, COLUMNS);
+    let rows = cells.len().div_ceil(columns).max(1);
+    let names = algorithms(cells);
+    let mut svg = String::new();
+    {
+        let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32);
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        area.fill(&WHITE).map_err(refused)?;
+        for (cell, panel) in cells.iter().zip(area.split_evenly((rows, columns))) {
+            draw(cell, &names, &panel)?;
+        }
+        area.present().map_err(refused)?;
+    }
+    Ok(svg)
+}
+
+fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
+    let (x, y) = extent(cell);
+    let mut chart = ChartBuilder::on(panel)
+        .caption(format!("{} {}", cell.task, cell.quality), (FONT, 16))
+        .margin(10)
+        .x_label_area_size(36)
+        .y_label_area_size(52)
+        .build_cartesian_2d(x.clone(), y)
+        .map_err(refused)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.1))
+        .axis_style(BLACK.mix(0.5))
+        .label_style((FONT, 12))
+        .x_labels(6)
+        .x_label_formatter(&|x| format!("{:.0}k", x / 1000.0))
+        .x_desc("updates")
+        .y_desc("return")
+        .draw()
+        .map_err(refused)?;
+    if let Some(dataset) = &cell.dataset {
+        let ends = [(x.start, dataset.return_mean), (x.end, dataset.return_mean)];
+        let style = BLACK.stroke_width(1);
+        let dashes = DashedLineSeries::new(ends, 6, 4, style);
+        let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
+        chart.draw_series(dashes).map_err(refused)?.label("dataset").legend(legend);
+    }
+    for algorithm in &cell.algorithms {
+        let place = names.iter().position(|name| *name == algorithm.name).unwrap_or_default();
+        curve(&mut chart, algorithm, COLOURS[place % COLOURS.len()])?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .label_font((FONT, 12))
+        .background_style(WHITE.mix(0.8))
+        .draw()
+        .map_err(refused)
+}
+
+fn curve(chart: &mut Chart<'_, '_>, algorithm: &Algorithm, colour: RGBColor) -> Result<()> {
+    let points = over_seeds(algorithm);
+    let up = points.iter().map(|(x, low, _, _)| (*x, *low));
+    let back = points.iter().rev().map(|(x, _, _, high)| (*x, *high));
+    let band = Polygon::new(up.chain(back).collect::<Vec<_>>(), colour.mix(0.15).filled());
+    chart.draw_series([band]).map_err(refused)?;
+    let style = colour.stroke_width(2);
+    let line = LineSeries::new(points.iter().map(|(x, _, mean, _)| (*x, *mean)), style);
+    let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
+    chart.draw_series(line).map_err(refused)?.label(&algorithm.name).legend(legend);
+    Ok(())
+}
+
+/// Updates, and the lowest, mean and highest return of the seeds that got that far.
+fn over_seeds(algorithm: &Algorithm) -> Vec<(f64, f64, f64, f64)> {
+    let mut steps: Vec<u64> = algorithm.runs.iter().flat_map(|run| &run.curve).map(|(step, _)| *step).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    let at = |step: u64| -> Vec<f64> {
+        algorithm.runs.iter().flat_map(|run| &run.curve).filter(|(s, _)| *s == step).map(|(_, x)| *x).collect()
+    };
+    let point = |step: u64| {
+        let returns = at(step);
+        let (low, high) = returns.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
+        (step as f64, low, mean_std(&returns).0, high)
+    };
+    steps.into_iter().map(point).collect()
+}
+
+/// What the axes span.
+fn extent(cell: &Cell) -> (Range<f64>, Range<f64>) {
+    let curves = || cell.algorithms.iter().flat_map(|a| &a.runs).flat_map(|run| &run.curve);
+    let last = curves().map(|(step, _)| *step).max().unwrap_or(1) as f64;
+    let returns = curves().map(|(_, x)| *x).chain(cell.dataset.as_ref().map(|row| row.return_mean));
+    let (low, high) = returns.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+    if low > high {
+        return (0.0..last, 0.0..1.0);
+    }
+    // Room above and below; a flat line lies in the middle.
+    let room = (0.06 * (high - low)).max(1e-3 * high.abs()).max(1e-6);
+    (0.0..last, low - room..high + room)
+}
+
+fn refused(error: impl std::fmt::Display) -> anyhow::Error {
+    anyhow!("cannot draw the curves: {error}")
+}

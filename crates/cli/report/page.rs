@@ -1,0 +1,137 @@
+//! The tables as Markdown.
+
+use super::cell::{Algorithm, Cell, Run, mean_std};
+use super::reference::Reference;
+use crate::scores::Row;
+
+/// From worst to best.
+const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
+
+/// The page about all cells; `figure` is the file of a task's curves, beside the page.
+pub fn page(cells: &[Cell], reference: Option<&Reference>, figure: impl Fn(&str) -> String) -> String {
+    let mut text = String::from(HEAD);
+    for task in tasks(cells) {
+        let cells = of_task(cells, task);
+        text += &format!("\n## {task}\n\n{}", summary(&cells, reference));
+        text += &format!("\n![Returns in training: {task}]({})\n", figure(task));
+        text += &format!("\n{}", every_run(&cells));
+    }
+    if let Some(reference) = reference {
+        text += &format!("\n## Source of the columns \"{}\"\n\n{}\n", reference.name, reference.source.trim());
+    }
+    text
+}
+
+const HEAD: &str = "# Results
+
+Made by `omiga report`, the last step of `make reproduce`. Do not edit.
+
+Returns are undiscounted sums of the team's reward, played by the exported policies in the native engine; every policy of a row
+plays the same episodes. A summary's entry is the mean over seeds, and the standard deviation over seeds: first of the last
+checkpoint, where nothing was selected, then of the mean of all evaluations in the second half of the training, which depends less
+on the moment at which a run ends. The best checkpoint, in the table of all runs, is the one that did best in an evaluation during
+training, which played other episodes; its return here is that of a new evaluation.
+";
+
+/// Names of the tasks, each once, in the order of the cells.
+pub fn tasks(cells: &[Cell]) -> Vec<&str> {
+    let mut names: Vec<&str> = cells.iter().map(|cell| cell.task.as_str()).collect();
+    names.dedup();
+    names
+}
+
+/// A task's cells, from the worst quality to the best; others behind them.
+pub fn of_task<'a>(cells: &'a [Cell], task: &str) -> Vec<&'a Cell> {
+    let mut cells: Vec<_> = cells.iter().filter(|cell| cell.task == task).collect();
+    cells.sort_by_key(|cell| QUALITIES.iter().position(|q| *q == cell.quality).unwrap_or(QUALITIES.len()));
+    cells
+}
+
+/// Every algorithm that some cell has, in the alphabet's order.
+pub fn algorithms<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = cells.iter().flat_map(|cell| &cell.algorithms).map(|a| a.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
+    let algorithms = algorithms(cells);
+    let mut others: Vec<&str> = cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()).collect();
+    others.sort_unstable();
+    others.dedup();
+    let published = |cell: &Cell| reference.and_then(|reference| reference.of(&cell.task, &cell.quality));
+    let mut theirs: Vec<&str> =
+        cells.iter().filter_map(|c| published(c)).flat_map(|p| p.returns.keys()).map(String::as_str).collect();
+    theirs.sort_unstable();
+    theirs.dedup();
+    // Theirs in the order of ours: the data first.
+    theirs.sort_by_key(|name| *name != "dataset");
+
+    let mut head = vec!["data".to_owned(), "dataset".to_owned()];
+    head.extend(others.iter().chain(&algorithms).map(|name| (*name).to_owned()));
+    head.extend(algorithms.iter().map(|name| format!("{name}, second half")));
+    head.extend(theirs.iter().map(|name| format!("{}: {name}", reference.map_or("", |r| &r.name))));
+    let rows = cells.iter().map(|cell| {
+        let mut row = vec![cell.quality.clone(), cell.dataset.as_ref().map_or(String::new(), over_episodes)];
+        let other = |name: &&str| cell.others.iter().find(|row| row.name == *name).map_or(String::new(), over_episodes);
+        row.extend(others.iter().map(other));
+        let ours = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::last));
+        let late = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::second_half));
+        row.extend(algorithms.iter().map(ours));
+        row.extend(algorithms.iter().map(late));
+        let their = |name: &&str| published(cell).and_then(|p| p.returns.get(*name).cloned()).unwrap_or_default();
+        row.extend(theirs.iter().map(their));
+        row
+    });
+    markdown(&head, rows.collect())
+}
+
+fn every_run(cells: &[&Cell]) -> String {
+    let head =
+        ["data", "algorithm", "run", "updates", "last", "95 % interval", "steps", "best", "95 % interval", "steps"];
+    let mut rows = Vec::new();
+    for cell in cells {
+        for algorithm in &cell.algorithms {
+            rows.extend(algorithm.runs.iter().map(|run| run_row(cell, algorithm, run)));
+        }
+    }
+    markdown(&head.map(str::to_owned), rows)
+}
+
+fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run) -> Vec<String> {
+    let mut row = vec![cell.quality.clone(), algorithm.name.clone(), run.name.clone(), run.updates.to_string()];
+    for played in [Some(&run.played), run.best.as_ref()] {
+        row.extend(played.map_or([const { String::new() }; 3], |row| {
+            let (low, high) = row.ci95;
+            [format!("{:.0}", row.return_mean), format!("[{low:.0}, {high:.0}]"), format!("{:.0}", row.length_mean)]
+        }));
+    }
+    row
+}
+
+fn over_episodes(row: &Row) -> String {
+    format!("{:.0} ± {:.0}", row.return_mean, row.return_std)
+}
+
+fn of<'a>(cell: &'a Cell, algorithm: &str) -> Option<&'a Algorithm> {
+    cell.algorithms.iter().find(|a| a.name == algorithm)
+}
+
+fn over_seeds(algorithm: &Algorithm, measure: fn(&Run) -> Option<f64>) -> String {
+    let values: Option<Vec<f64>> = algorithm.runs.iter().map(measure).collect();
+    let Some(values) = values else { return String::new() };
+    match mean_std(&values) {
+        (mean, Some(std)) => format!("**{mean:.0}** ± {std:.0}"),
+        (mean, None) => format!("**{mean:.0}**"),
+    }
+}
+
+fn markdown(head: &[String], rows: Vec<Vec<String>>) -> String {
+    let mut text = String::new();
+    let rule: Vec<_> = head.iter().map(|_| "---".to_owned()).collect();
+    for row in [head, &rule].into_iter().chain(rows.iter().map(Vec::as_slice)) {
+        text += &format!("| {} |\n", row.join(" | "));
+    }
+    text
+}

@@ -1,0 +1,85 @@
+//! `omiga report`: tables and curves of many runs.
+
+use serde_json::json;
+
+use crate::program::Program;
+
+/// One dataset with two seeds of one algorithm, and one with a single seed of another.
+fn runs() -> Program {
+    let program = Program::new();
+    let row = |name: &str, mean: f64| {
+        json!({"name": name, "return_mean": mean, "ci95": [mean - 1.0, mean + 1.0], "return_std": 3.0,
+               "length_mean": 25.0, "episodes": 8})
+    };
+    let put = |quality: &str, rows: Vec<serde_json::Value>| {
+        let scores = json!({"task": "spread", "engine": "native", "seed": 1, "rows": rows});
+        std::fs::create_dir_all(program.path(&format!("runs/spread/{quality}"))).unwrap();
+        program.write(&format!("runs/spread/{quality}/eval.json"), &serde_json::to_vec(&scores).unwrap());
+    };
+    put(
+        "medium",
+        vec![
+            row("dataset", -15.0),
+            row("random", -25.0),
+            row("omiga/seed-0", -10.0),
+            row("omiga/seed-0/best", -9.0),
+            row("omiga/seed-1", -12.0),
+        ],
+    );
+    put("expert", vec![row("dataset", -5.0), row("bc/seed-3", -6.0)]);
+    for (run, returns) in [
+        ("medium/omiga/seed-0", [-20.0, -11.0]),
+        ("medium/omiga/seed-1", [-21.0, -13.0]),
+        ("expert/bc/seed-3", [-7.0, -6.5]),
+    ] {
+        std::fs::create_dir_all(program.path(&format!("runs/spread/{run}"))).unwrap();
+        let lines = (1..).zip(returns).map(|(i, x)| {
+            format!("{{\"step\":{0},\"policy_loss\":0.5}}\n{{\"step\":{0},\"eval_return\":{x}}}\n", 100 * i)
+        });
+        program.write(&format!("runs/spread/{run}/metrics.jsonl"), lines.collect::<String>().as_bytes());
+    }
+    program
+}
+
+#[test]
+fn a_page_with_tables_and_curves() {
+    let program = runs();
+    let reference = "name = \"theirs\"\nsource = \"A paper.\"\n[[result]]\ntask = \"spread\"\nquality = \"medium\"\n\
+                     returns = { dataset = \"-16\", omiga = \"-11 ± 2\" }\n";
+    program.write("theirs.toml", reference.as_bytes());
+    program.done("report runs --reference theirs.toml --out out/PAGE.md").shows("out/PAGE.md: 2 datasets");
+    let page = program.read_text("out/PAGE.md");
+    for line in [
+        "| data | dataset | random | bc | omiga | bc, second half | omiga, second half | theirs: dataset | theirs: omiga |",
+        // Means of -10 and -12, and of -11 and -13: deviations of the square root of 2.
+        "| medium | -15 ± 3 | -25 ± 3 |  | **-11** ± 1 |  | **-12** ± 1 | -16 | -11 ± 2 |",
+        "| expert | -5 ± 3 |  | **-6** |  | **-6** |  |  |  |",
+        "| medium | omiga | seed-0 | 200 | -10 | [-11, -9] | 25 | -9 | [-10, -8] | 25 |",
+        "![Returns in training: spread](page-spread.svg)",
+        "A paper.",
+    ] {
+        assert!(page.lines().any(|l| l == line), "no line\n{line}\nin\n{page}");
+    }
+    let curves = program.read_text("out/page-spread.svg");
+    assert!(curves.starts_with("<svg") && curves.trim_end().ends_with("</svg>"));
+    for word in ["spread medium", "spread expert", "dataset", "omiga", "bc", "updates"] {
+        assert!(curves.contains(word), "no `{word}` in the figure");
+    }
+}
+
+#[test]
+fn what_cannot_be_reported_is_named() {
+    let program = runs();
+    program.refused("report nothing --out PAGE.md", "cannot read folder `nothing`");
+    program.refused("report runs --out PAGE.txt", "expected a name.md");
+    program.refused(
+        "report runs/spread --out PAGE.md",
+        "holds no <task>/<quality>/eval.json; `make reproduce` makes them",
+    );
+    program.refused("report runs --reference theirs.toml --out PAGE.md", "cannot read `theirs.toml`");
+    program.write("theirs.toml", b"name = 3");
+    program.refused("report runs --reference theirs.toml --out PAGE.md", "is no table of published results");
+    program.write("runs/spread/expert/eval.json", b"{");
+    program.refused("report runs --out PAGE.md", "expert/eval.json` is not what `omiga eval --json` prints");
+    assert!(!program.path("PAGE.md").exists());
+}
