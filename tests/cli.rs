@@ -115,7 +115,12 @@ fn compared(program: &Program, task: &str, algorithm: &str) {
     let other = rows_of(&program.done(&format!("eval {rows} --seed 7 --json")).json());
     assert_eq!(other[0], found[0]);
     assert_ne!(other[1], found[1]);
-    let table = program.done(&format!("eval --task {task} {rows}")).stdout;
+    let table = program.done(&format!("eval --task {task} {rows} --plot episode.svg")).stdout;
+    let picture = program.read_text("episode.svg");
+    // The reward and every agent have a panel; the last bundle is drawn.
+    for words in [&format!("{task}, mine: return"), "agent_0", "agent_1", "agent_2", "reward"] {
+        assert!(picture.contains(words), "no `{words}` in the picture");
+    }
     assert!(names.iter().all(|name| table.lines().any(|line| line.contains(&format!("│ {name} ")))), "{table}");
 }
 

@@ -177,6 +177,9 @@ pub struct EvalArgs {
     /// native or onnxruntime
     #[arg(long, default_value_t = EngineKind::Native)]
     pub engine: EngineKind,
+    /// Draw the first episode of the last bundle: the reward, and what each agent commands
+    #[arg(long, value_name = "FILE.svg", requires = "bundle")]
+    pub plot: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

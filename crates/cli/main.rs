@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod engines;
 mod evaluate;
+mod figure;
 mod output;
 mod preset;
 mod profile;

@@ -4,13 +4,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use omiga_dataset::Card;
-use omiga_env::{MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, evaluate, make_env, task_names};
-use omiga_format::{Bundle, TaskSpec};
+use omiga_env::{
+    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, make_env, rollout,
+    task_names,
+};
+use omiga_format::{Bundle, TaskSpec, atomic};
 use omiga_runtime::{LoadOptions, Team};
 
 use crate::Verdict;
 use crate::args::EvalArgs;
 use crate::evaluate::{Deployed, sizes};
+use crate::figure::{Episode, episode};
 use crate::output::{note, say, say_json, table};
 use crate::scores::{Row, Scores};
 
@@ -47,6 +51,10 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
         require_same_task(name, &bundle.manifest().task, &spec)?;
         let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?;
         play(name, &mut Deployed::new(team))?;
+    }
+    if let (Some(path), Some((name, bundle))) = (&args.plot, bundles.last()) {
+        let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?;
+        plot(path, &format!("{task}, {name}"), &mut *env, &mut Deployed::new(team), args.seed)?;
     }
     let engine = Some(args.engine.to_string()).filter(|_| !bundles.is_empty());
     show(&Scores { task, engine, seed: args.seed, rows }, args.json)?;
@@ -100,6 +108,21 @@ fn played_row(name: &str, env: &mut dyn MultiAgentEnv, policy: &mut dyn TeamPoli
         length_mean: evaluation.lengths.iter().map(|n| f64::from(*n)).sum::<f64>() / f64::from(args.episodes),
         episodes: evaluation.returns.len(),
     })
+}
+
+/// Draw the first of the episodes.
+fn plot(path: &Path, title: &str, env: &mut dyn MultiAgentEnv, policy: &mut dyn TeamPolicy, seed: u64) -> Result<()> {
+    let mut played = Episode::default();
+    rollout(env, policy, episode_seed(seed, 0), &mut |step| {
+        played.rewards.push(step.after.team_reward);
+        played.actions.push(match step.actions {
+            JointAction::Continuous(values) => values.clone(),
+            JointAction::Discrete(indices) => indices.iter().map(|i| *i as f32).collect(),
+        });
+        Ok(())
+    })?;
+    let drawn = episode(title, env.task(), &played)?;
+    Ok(atomic::write(path, drawn.as_bytes())?)
 }
 
 fn show(scores: &Scores, json: bool) -> Result<()> {

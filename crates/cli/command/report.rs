@@ -5,8 +5,9 @@ use omiga_format::atomic;
 
 use crate::Verdict;
 use crate::args::ReportArgs;
+use crate::figure::curves;
 use crate::output::say;
-use crate::report::{Cell, Reference, figure, of_task, page, tasks};
+use crate::report::{Cell, Reference, of_task, page, tasks};
 
 /// `omiga report`.
 pub fn report(args: &ReportArgs) -> Result<Verdict> {
@@ -19,8 +20,8 @@ pub fn report(args: &ReportArgs) -> Result<Verdict> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     }
     for task in tasks(&cells) {
-        let curves = figure(&of_task(&cells, task))?;
-        atomic::write(&args.out.with_file_name(file(task)), curves.as_bytes())?;
+        let drawn = curves(&of_task(&cells, task))?;
+        atomic::write(&args.out.with_file_name(file(task)), drawn.as_bytes())?;
     }
     atomic::write(&args.out, page(&cells, reference.as_ref(), file).as_bytes())?;
     say(format!("{}: {} datasets", args.out.display(), cells.len()))?;

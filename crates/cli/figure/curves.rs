@@ -1,37 +1,26 @@
-//! Returns during training as an SVG: a panel a dataset.
+//! Returns during training: a panel a dataset.
 
 use std::ops::Range;
 
-use anyhow::{Result, anyhow};
-use plotters::coord::Shift;
+use anyhow::Result;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::cell::{Algorithm, Cell, mean_std};
-use super::page::algorithms;
+use super::{Area, COLOURS, FONT, refused, span};
+use crate::report::{Algorithm, Cell, algorithms, mean_std};
 
-/// Colours of Okabe and Ito, which people with any colour vision tell apart.
-const COLOURS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-];
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (460, 320);
 /// Panels beside each other, at most.
 const COLUMNS: usize = 2;
-const FONT: &str = "sans-serif";
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The curves of a task's cells: mean over seeds, from the worst seed to the best shaded, the dataset's mean dashed.
 ///
 /// # Errors
 /// What the drawing library refuses.
-pub fn figure(cells: &[&Cell]) -> Result<String> {
+pub fn curves(cells: &[&Cell]) -> Result<String> {
     let columns = cells.len().clamp(1, COLUMNS);
     let rows = cells.len().div_ceil(columns).max(1);
     let names = algorithms(cells);
@@ -123,15 +112,5 @@ fn extent(cell: &Cell) -> (Range<f64>, Range<f64>) {
     let curves = || cell.algorithms.iter().flat_map(|a| &a.runs).flat_map(|run| &run.curve);
     let last = curves().map(|(step, _)| *step).max().unwrap_or(1) as f64;
     let returns = curves().map(|(_, x)| *x).chain(cell.dataset.as_ref().map(|row| row.return_mean));
-    let (low, high) = returns.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
-    if low > high {
-        return (0.0..last, 0.0..1.0);
-    }
-    // Room above and below; a flat line lies in the middle.
-    let room = (0.06 * (high - low)).max(1e-3 * high.abs()).max(1e-6);
-    (0.0..last, low - room..high + room)
-}
-
-fn refused(error: impl std::fmt::Display) -> anyhow::Error {
-    anyhow!("cannot draw the curves: {error}")
+    (0.0..last, span(returns))
 }

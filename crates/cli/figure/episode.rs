@@ -1,0 +1,98 @@
+//! One episode as an SVG: the reward, and what each agent commanded.
+
+use anyhow::Result;
+use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
+use plotters::prelude::*;
+
+use super::{Area, COLOURS, FONT, refused, span};
+
+/// Pixels of a panel.
+const PANEL: (u32, u32) = (900, 170);
+
+/// What happened in an episode, a row a step.
+#[derive(Debug, Default)]
+pub struct Episode {
+    pub rewards: Vec<f64>,
+    /// Commands in physical units [T, N * A], or indices of choices [T, N].
+    pub actions: Vec<Vec<f32>>,
+}
+
+/// The reward above, below it a panel an agent.
+///
+/// # Errors
+/// What the drawing library refuses.
+pub fn episode(title: &str, task: &TaskSpec, episode: &Episode) -> Result<String> {
+    let (period, unit) = match task.period_ns {
+        Some(nanoseconds) => (nanoseconds as f64 * 1e-9, "s"),
+        None => (1.0, "steps"),
+    };
+    let mut svg = String::new();
+    {
+        let panels = task.n_agents() + 1;
+        let size = (PANEL.0, PANEL.1 * panels as u32);
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        area.fill(&WHITE).map_err(refused)?;
+        let panels = area.split_evenly((panels, 1));
+        let total: f64 = episode.rewards.iter().sum();
+        let reward = ("reward".to_owned(), episode.rewards.clone());
+        let of_team = format!("{title}: return {total:.1} in {} steps", episode.rewards.len());
+        draw(&panels[0], &of_team, (period, unit), &[reward])?;
+        let mut first = 0;
+        for (agent, panel) in task.agents.iter().zip(&panels[1..]) {
+            let (lines, width) = commands(agent, episode, first);
+            draw(panel, &agent.name, (period, unit), &lines)?;
+            first += width;
+        }
+        area.present().map_err(refused)?;
+    }
+    Ok(svg)
+}
+
+/// An agent's lines by name, and how many columns of the actions are its own.
+fn commands(agent: &AgentSpec, episode: &Episode, first: usize) -> (Vec<(String, Vec<f64>)>, usize) {
+    let column = |i: usize| episode.actions.iter().filter_map(|row| Some(f64::from(*row.get(first + i)?))).collect();
+    match &agent.action {
+        ActionSpace::Continuous(fields) => {
+            let unit = |unit: &str| if unit.is_empty() || unit == "1" { String::new() } else { format!(" [{unit}]") };
+            let line =
+                |(i, f): (usize, &omiga_format::ActionField)| (format!("{}{}", f.name, unit(&f.unit)), column(i));
+            (fields.iter().enumerate().map(line).collect(), fields.len())
+        }
+        ActionSpace::Discrete(_) => (vec![("choice".to_owned(), column(0))], 1),
+    }
+}
+
+fn draw(panel: &Area<'_>, title: &str, (period, unit): (f64, &str), lines: &[(String, Vec<f64>)]) -> Result<()> {
+    let steps = lines.iter().map(|(_, values)| values.len()).max().unwrap_or(0).max(1);
+    let y = span(lines.iter().flat_map(|(_, values)| values).copied());
+    let mut chart = ChartBuilder::on(panel)
+        .caption(title, (FONT, 14))
+        .margin(6)
+        .x_label_area_size(28)
+        .y_label_area_size(48)
+        .build_cartesian_2d(0.0..steps as f64 * period, y)
+        .map_err(refused)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.1))
+        .axis_style(BLACK.mix(0.5))
+        .label_style((FONT, 11))
+        .y_labels(4)
+        .x_desc(unit)
+        .draw()
+        .map_err(refused)?;
+    for (i, (name, values)) in lines.iter().enumerate() {
+        let style = COLOURS[i % COLOURS.len()].stroke_width(1);
+        let points = values.iter().enumerate().map(|(t, x)| (t as f64 * period, *x));
+        let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
+        chart.draw_series(LineSeries::new(points, style)).map_err(refused)?.label(name).legend(legend);
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .label_font((FONT, 11))
+        .background_style(WHITE.mix(0.8))
+        .draw()
+        .map_err(refused)
+}
