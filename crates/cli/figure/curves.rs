@@ -43,7 +43,7 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
         .caption(format!("{} {}", cell.task, cell.quality), (FONT, 16))
         .margin(10)
         .x_label_area_size(36)
-        .y_label_area_size(52)
+        .y_label_area_size(64)
         .build_cartesian_2d(x.clone(), y)
         .map_err(refused)?;
     chart
@@ -54,6 +54,7 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
         .label_style((FONT, 12))
         .x_labels(6)
         .x_label_formatter(&|x| format!("{:.0}k", x / 1000.0))
+        .y_label_formatter(&|y| format!("{y:.0}"))
         .x_desc("updates")
         .y_desc("return")
         .draw()

@@ -9,6 +9,9 @@ use super::{Area, COLOURS, FONT, refused, span};
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (900, 170);
 
+/// The axis of time is longer than the episode by this factor, for the names of the lines.
+const LEGEND_ROOM: f64 = 1.15;
+
 /// What happened in an episode, a row a step.
 #[derive(Debug, Default)]
 pub struct Episode {
@@ -70,7 +73,7 @@ fn draw(panel: &Area<'_>, title: &str, (period, unit): (f64, &str), lines: &[(St
         .margin(6)
         .x_label_area_size(28)
         .y_label_area_size(48)
-        .build_cartesian_2d(0.0..steps as f64 * period, y)
+        .build_cartesian_2d(0.0..steps as f64 * period * LEGEND_ROOM, y)
         .map_err(refused)?;
     chart
         .configure_mesh()
