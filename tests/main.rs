@@ -21,3 +21,4 @@ mod resume;
 mod signed;
 mod storage;
 mod tidy;
+mod widths;
