@@ -5,7 +5,7 @@
 #   scripts/mujoco.sh test    the tests of omiga-env in that build
 #   scripts/mujoco.sh lint    its lints
 #   scripts/mujoco.sh steps   the example that counts steps, for scripts/bench_env.sh
-#   scripts/mujoco.sh replay  the episodes of gymnasium in the folder OMIGA_GYMNASIUM_DIR, played here
+#   scripts/mujoco.sh replay  the episodes in the folders OMIGA_GYMNASIUM_DIR and OMIGA_GYMNASIUM_ROBOTICS_DIR, played here
 #
 # Fetches, once, into .deps/mujoco: the library out of PyPI's wheel of MuJoCo (Apache-2.0), the robots' models out of
 # gymnasium's (MIT), and both licences. Nothing is installed.
@@ -86,6 +86,6 @@ case ${1:-build} in
     test) run_cargo test -p omiga-env --features mujoco ;;
     lint) run_cargo clippy -p omiga-env --features mujoco --all-targets -- -D warnings ;;
     steps) run_cargo build --release --quiet -p omiga-env --features mujoco --example steps ;;
-    replay) run_cargo test -p omiga-env --features mujoco --test gymnasium ;;
+    replay) run_cargo test -p omiga-env --features mujoco --test gymnasium --test gymnasium_robotics ;;
     *) fail "\`$1\` is unknown, expected build, test, lint, steps or replay" ;;
 esac

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use omiga_dataset::Card;
-use omiga_env::{MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, evaluate, make_env, task_names};
+use omiga_env::{MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, evaluate, has_task, make_env};
 use omiga_format::{Bundle, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     if let Some(path) = &args.data {
         rows.push(dataset_row(path)?);
     }
-    if args.task.is_none() && !task_names().contains(&task.as_str()) {
+    if args.task.is_none() && !has_task(&task) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
         show(&Report { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);

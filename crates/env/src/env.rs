@@ -99,6 +99,11 @@ impl Timestep {
         row(&self.obs, agent, self.alive.len())
     }
 
+    /// The state of one agent, `[S]`; empty if the state is the observations.
+    pub fn agent_state(&self, agent: usize) -> &[f32] {
+        row(&self.state, agent, self.alive.len())
+    }
+
     /// The permitted choices of one agent, `[A]`; empty if its actions are continuous.
     pub fn agent_mask(&self, agent: usize) -> &[u8] {
         row(&self.action_mask, agent, self.alive.len())
