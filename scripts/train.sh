@@ -2,7 +2,8 @@
 # From a dataset to running controllers: collect (unless DATA is given), train, export, verify, evaluate.
 #
 #   TASK     spread | spread-discrete | halfcheetah-6x1 | halfcheetah-2x3 | hopper-3x1 | walker2d-2x3 | ant-2x4 | ant-4x2
-#                                                                       (default spread; the others need MuJoCo, which is fetched)
+#                                                                       (default spread; the others need MuJoCo, which is fetched,
+#                                                                       and also play with -local, -local0 or -local2 behind)
 #   QUALITY  random | medium-replay | medium | medium-expert | expert   (default medium-replay)
 #   EPISODES episodes to collect                                        (default 2000, of robots 200)
 #   EVAL     episodes of the table at the end                           (default 1000, of robots 32)

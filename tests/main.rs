@@ -22,3 +22,4 @@ mod resume;
 mod signed;
 mod storage;
 mod tidy;
+mod widths;

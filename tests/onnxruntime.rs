@@ -9,7 +9,7 @@ use omiga_runtime::{EngineKind, LoadOptions, Policy};
 use crate::program::{Program, Run, root};
 
 /// The library, if it is there.
-fn library() -> Option<PathBuf> {
+pub fn library() -> Option<PathBuf> {
     let name = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
     let local = root().join(".deps/onnxruntime").join(name);
     let library = std::env::var_os("ORT_DYLIB_PATH").map_or(local, PathBuf::from);

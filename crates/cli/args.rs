@@ -56,7 +56,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct CollectArgs {
     /// The task: spread, spread-discrete; with MuJoCo halfcheetah-6x1, halfcheetah-2x3, hopper-3x1, walker2d-2x3, ant-2x4,
-    /// ant-4x2
+    /// ant-4x2, each also with -local behind: agents see their own joints and neighbours (-local0 none, -local2 two steps)
     #[arg(long)]
     pub task: String,
     /// The behaviour policy: random, medium-replay, medium, medium-expert, expert

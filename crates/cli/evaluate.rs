@@ -33,8 +33,8 @@ impl TeamPolicy for Deployed {
     }
 }
 
-/// What two tasks must have in common for the policies of one to play the other: agents, observations, actions, and
-/// whether these are discrete.
-pub fn sizes(task: &TaskSpec) -> (usize, usize, usize, bool) {
-    (task.n_agents(), task.obs_dim(), task.action_dim(), task.is_discrete())
+/// What two tasks must have in common for the policies of one to play the other: agents, each one's observations, actions,
+/// and whether these are discrete.
+pub fn sizes(task: &TaskSpec) -> (usize, Vec<usize>, usize, bool) {
+    (task.n_agents(), task.obs_dims(), task.action_dim(), task.is_discrete())
 }

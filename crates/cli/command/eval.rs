@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use omiga_dataset::Card;
 use omiga_env::{
-    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, make_env, rollout,
-    task_names,
+    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, has_task, make_env,
+    rollout,
 };
 use omiga_format::{Bundle, TaskSpec, atomic};
 use omiga_runtime::{LoadOptions, Team};
@@ -33,7 +33,7 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     if let Some(path) = &args.data {
         rows.push(dataset_row(path)?);
     }
-    if args.task.is_none() && !task_names().contains(&task.as_str()) {
+    if args.task.is_none() && !has_task(&task) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
         show(&Scores { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);

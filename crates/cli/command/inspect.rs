@@ -163,7 +163,9 @@ fn policy(path: &Path, json: bool) -> Result<Verdict> {
 
 fn task_line(task: &TaskSpec) -> String {
     let kind = if task.is_discrete() { "choices" } else { "commands" };
-    let (agents, obs, actions) = (task.n_agents(), task.obs_dim(), task.action_dim());
+    let (agents, actions) = (task.n_agents(), task.action_dim());
+    let (least, most) = (task.obs_dims().into_iter().min().unwrap_or(0), task.obs_dim());
+    let obs = if least == most { most.to_string() } else { format!("{least} to {most}") };
     format!("task {}: {agents} agents, {obs} observations and {actions} {kind} each", task.name)
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Error, Result};
 use omiga_dataset::{Dataset, Storage};
-use omiga_env::{MultiAgentEnv, evaluate, make_env, task_names};
+use omiga_env::{MultiAgentEnv, evaluate, has_task, make_env};
 use omiga_format::{Checkpoint, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
 use omiga_train::algo::Metrics;
@@ -215,7 +215,7 @@ fn settings(args: &TrainArgs) -> Vec<String> {
 
 /// Was an environment named, or is there one of the dataset's task?
 fn has_env(args: &TrainArgs, task: &TaskSpec) -> bool {
-    args.task.is_some() || task_names().contains(&task.name.as_str())
+    args.task.is_some() || has_task(&task.name)
 }
 
 /// The environment to evaluate in, if there is one for this task.

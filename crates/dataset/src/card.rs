@@ -61,7 +61,7 @@ pub struct Repair {
 /// One field of the observations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FieldCard {
-    /// Its name if the observations are raw, else its index.
+    /// Its name if the observations are raw and all agents that have it call it so, else its index.
     pub name: String,
     /// Its unit, if known.
     pub unit: String,
@@ -89,7 +89,7 @@ pub struct Card {
     pub agents: usize,
     /// Width O of an observation as batches hold it.
     pub obs_dim: usize,
-    /// Width of a raw observation.
+    /// Width of a raw observation: the widest agent's.
     pub raw_obs_dim: usize,
     /// Width of the global state, all agents together.
     pub state_dim: usize,
@@ -165,7 +165,12 @@ impl Card {
     pub(crate) fn of(about: &About, sha256: &str, field_stats: &[Distribution]) -> Self {
         let About { task, facts, widths, .. } = about;
         let named = about.obs.transform == ObsTransform::None;
-        let spec = |i: usize| task.agents.first().filter(|_| named).and_then(|a| a.obs.get(i));
+        // A name that not all agents with such a field share would be wrong for some.
+        let spec = |i: usize| {
+            let mut fields = task.agents.iter().filter_map(|a| a.obs.get(i).filter(|_| named));
+            let first = fields.next()?;
+            fields.all(|f| (&f.name, &f.unit) == (&first.name, &first.unit)).then_some(first)
+        };
         let field = |(i, values): (usize, &Distribution)| FieldCard {
             name: spec(i).map_or_else(|| i.to_string(), |f| f.name.clone()),
             unit: spec(i).map(|f| f.unit.clone()).unwrap_or_default(),

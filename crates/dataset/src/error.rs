@@ -146,6 +146,18 @@ pub enum Error {
         /// What the file says.
         found: String,
     },
+    /// Something behind the observation of an agent that observes less than others.
+    #[error(
+        "`{path}`: observation at row {row} of agent {agent} has values behind the agent's own fields; put zeros there"
+    )]
+    NotFilledUp {
+        /// The file.
+        path: PathBuf,
+        /// First such row.
+        row: usize,
+        /// Which agent.
+        agent: usize,
+    },
     /// Observations said to be standardised with the agent's id that are not.
     #[error(
         "`{path}`: observation at row {row} of agent {agent} does not end with its standardised id; declare it raw"

@@ -235,9 +235,11 @@ impl<'a> Reading<'a> {
             alive: if has_alive { self.n } else { 0 },
         };
         let declared = self.header.as_ref().map(|h| h.stored_obs);
+        let raw = self.header.as_ref().filter(|h| h.stored_obs == StoredObs::Raw).map(|h| h.task.obs_dims());
+        let own = raw.filter(|own| own.iter().any(|width| *width != self.dim)).unwrap_or_default();
         let (source, actions) = (self.source, self.options.actions);
         let alive = has_alive;
-        Ok(Pass { source, rows, n_agents, widths, agent_state, steps, actions, choices, alive, declared, twin })
+        Ok(Pass { source, rows, n_agents, widths, agent_state, steps, actions, choices, alive, declared, own, twin })
     }
 
     /// Shapes of `a`, `avail` and `alive`. Are actions discrete?

@@ -32,6 +32,8 @@ pub(crate) struct Pass<'a> {
     pub alive: bool,
     /// What the observations are known to be.
     pub declared: Option<StoredObs>,
+    /// Widths of the agents' own observations, behind which zeros must come; empty if they are all as wide.
+    pub own: Vec<usize>,
     /// `s` may be `o` bit for bit: it is compared on the way.
     pub twin: bool,
 }
@@ -222,6 +224,7 @@ impl Pass<'_> {
         if let Some((row, at)) = found.scan.see(row, block.obs) {
             return Err(self.not_finite("o", row, Some(at / (self.widths.obs / n_agents))));
         }
+        self.check_filling(row, block.obs)?;
         if let Some(state) = &mut streams.state {
             state.fill(block.state)?;
             self.check_states(row, block.state, self.widths.state)?;
@@ -232,6 +235,18 @@ impl Pass<'_> {
             found.differs = !same_bits(values, block.obs);
         }
         Ok(())
+    }
+
+    /// Training must see behind a narrower observation what the exported policy will.
+    fn check_filling(&self, row: usize, obs: &[f32]) -> Result<()> {
+        let vectors = obs.chunks_exact(self.widths.obs / self.n_agents).zip(self.own.iter().cycle());
+        match vectors.enumerate().find(|(_, (x, own))| x.iter().skip(**own).any(|x| *x != 0.0)) {
+            Some((i, _)) => {
+                let (row, agent) = (row + i / self.n_agents, i % self.n_agents);
+                Err(Error::NotFilledUp { path: self.source.path().to_owned(), row, agent })
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_states(&self, row: usize, states: &[f32], width: usize) -> Result<()> {

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use hdf5_pure::{AttrValue, FileBuilder};
 
-use omiga_format::{Range, atomic};
+use omiga_format::{Range, TaskSpec, atomic};
 
 use crate::header::HEADER_KEY;
-use crate::{Error, Header, Result};
+use crate::{Error, Header, Result, StoredObs};
 
 /// A recorded action may be outside its bounds by this much (of [-1, 1]) before it is refused: rounding.
 const BOUND_TOLERANCE: f32 = 1e-5;
@@ -201,6 +201,9 @@ impl Writer {
     fn check_state(&self, obs: &[f32], state: Option<&[f32]>) -> Result<()> {
         let n = self.header.task.n_agents();
         check_values("observations", obs, n * self.header.stored_obs_dim())?;
+        if self.header.stored_obs == StoredObs::Raw {
+            check_filling(obs, &self.header.task)?;
+        }
         check(
             "separate state",
             &self.state_dim.is_some(),
@@ -325,6 +328,13 @@ fn check_values(what: &'static str, values: &[f32], width: usize) -> Result<()> 
     check(what, &format!("{width} values"), format!("{} values", values.len()), values.len() == width)?;
     let bad = values.iter().find(|v| !v.is_finite());
     check(what, "finite", bad.copied().unwrap_or(0.0), bad.is_none())
+}
+
+/// Behind the observation of an agent that observes less than others come zeros.
+fn check_filling(obs: &[f32], task: &TaskSpec) -> Result<()> {
+    let rows = obs.chunks_exact(task.obs_dim()).zip(&task.agents);
+    let found = rows.flat_map(|(row, agent)| row.iter().skip(agent.obs.len())).find(|x| **x != 0.0);
+    check("value behind a narrower agent's observation", &0.0, found.copied().unwrap_or(0.0), found.is_none())
 }
 
 fn check_mask(mask: Option<&[u8]>, width: usize) -> Result<()> {

@@ -168,6 +168,21 @@ fn discrete_actions_are_checked() {
 }
 
 #[test]
+fn behind_a_narrower_observation_come_zeros() {
+    let mut task = TaskSpec::anonymous("t", 2, 3, ActionSpace::unit_box(1));
+    task.agents[1].obs.truncate(1);
+    let read = |c: &Columns| load_as(c, Some(Header::new(task.clone(), StoredObs::Raw)), &LoadOptions::default());
+    let mut c = columns();
+    for key in ["o", "s"] {
+        let Data::F32(obs) = &mut c.get_mut(key).unwrap().1 else { unreachable!() };
+        obs.chunks_mut(6).for_each(|row| row[4..].fill(0.0));
+    }
+    assert_eq!(read(&c).unwrap().obs_dim(), 3);
+    set(6 * 3 + 5, 0.5)(c.get_mut("o").unwrap());
+    check_error(read(&c), "observation at row 3 of agent 1 has values behind the agent's own fields");
+}
+
+#[test]
 fn a_file_must_fit_the_task_it_is_read_as() {
     let as_task = |n, obs, action, stored| {
         let header = Header::new(TaskSpec::anonymous("t", n, obs, action), stored);

@@ -32,10 +32,10 @@ pub trait MultiAgentEnv: Send {
 /// What is known after a reset or a step.
 ///
 /// # Shapes
-/// N agents, O wide observations, S wide states, A commands or choices; row-major.
+/// N agents, rows of O as wide as the widest observation, S wide states, A commands or choices; row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timestep {
-    /// Raw local observations, `[N, O]`.
+    /// Raw local observations, `[N, O]`; a narrower agent's row ends with zeros.
     pub obs: Vec<f32>,
     /// The global state as each agent sees it, `[N, S]`; empty if the state is the observations.
     pub state: Vec<f32>,
@@ -93,9 +93,15 @@ impl Timestep {
         }
     }
 
-    /// The observation of one agent, `[O]`; empty if there is no such agent.
+    /// The row of one agent's observation, `[O]`: its own fields first, then zeros if others observe more. Empty if there is
+    /// no such agent.
     pub fn agent_obs(&self, agent: usize) -> &[f32] {
         row(&self.obs, agent, self.alive.len())
+    }
+
+    /// The state of one agent, `[S]`; empty if the state is the observations.
+    pub fn agent_state(&self, agent: usize) -> &[f32] {
+        row(&self.state, agent, self.alive.len())
     }
 
     /// The permitted choices of one agent, `[A]`; empty if its actions are continuous.

@@ -11,7 +11,9 @@ pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum Error {
     /// A task that no environment here has.
-    #[error("no task `{found}`, expected one of {expected:?}")]
+    #[error(
+        "no task `{found}`, expected one of {expected:?}, a robot's perhaps with -local, -local0 or -local2 behind"
+    )]
     UnknownTask {
         /// The tasks there are.
         expected: Vec<&'static str>,

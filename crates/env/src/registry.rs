@@ -12,9 +12,16 @@ const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len()] = {
     [a, b, c, d, e, f, g, h]
 };
 
-/// The tasks that [`make_env`] makes in this build: those of MuJoCo need the feature `mujoco`.
+/// The tasks that [`make_env`] makes in this build: those of MuJoCo need the feature `mujoco`. A robot's task has local
+/// observations if `-local` follows its name: each agent sees its own joints and their neighbours, with `-local0` no
+/// neighbours, with `-local2` also theirs.
 pub fn task_names() -> &'static [&'static str] {
     if cfg!(feature = "mujoco") { &NAMES } else { &NAMES[..PARTICLE.len()] }
+}
+
+/// Is there an environment of this name in this build, of [`task_names`] or with local observations?
+pub fn has_task(name: &str) -> bool {
+    task_names().contains(&name) || cfg!(feature = "mujoco") && mujoco::parse(name).is_some()
 }
 
 /// An environment by its task's name.
@@ -26,7 +33,7 @@ pub fn make_env(name: &str) -> Result<Box<dyn MultiAgentEnv>> {
     match name {
         "spread" => Ok(Box::new(Spread::continuous())),
         "spread-discrete" => Ok(Box::new(Spread::discrete())),
-        _ if mujoco::NAMES.contains(&name) => mujoco(name),
+        _ if mujoco::parse(name).is_some() => mujoco(name),
         _ => Err(Error::UnknownTask { expected: NAMES.to_vec(), found: name.to_owned() }),
     }
 }
@@ -49,10 +56,16 @@ mod tests {
     fn every_name_makes_its_task() {
         for name in task_names() {
             assert_eq!(make_env(name).unwrap().task().name, *name);
+            assert!(has_task(name));
         }
+        let local = "hopper-3x1-local";
+        assert_eq!(has_task(local), cfg!(feature = "mujoco"));
+        assert!(!has_task("spread-local") && make_env("spread-local").is_err());
         if !cfg!(feature = "mujoco") {
-            let message = make_env("hopper-3x1").err().unwrap().to_string();
-            assert!(message.contains("build with `make mujoco`"), "{message}");
+            for name in ["hopper-3x1", local] {
+                let message = make_env(name).err().unwrap().to_string();
+                assert!(message.contains("build with `make mujoco`"), "{message}");
+            }
         }
         let message = make_env("sprad").err().unwrap().to_string();
         assert!(

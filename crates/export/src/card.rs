@@ -55,7 +55,11 @@ fn task(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
     writeln!(card, "## Task\n")?;
     writeln!(card, "| | |\n|---|---|")?;
     writeln!(card, "| agents | {}: {} |", task.n_agents(), list(task.agents.iter().map(|a| a.name.as_str())))?;
-    writeln!(card, "| observation | {} fields an agent |", task.obs_dim())?;
+    let own = task.obs_dims();
+    match own.iter().all(|width| *width == task.obs_dim()) {
+        true => writeln!(card, "| observation | {} fields an agent |", task.obs_dim())?,
+        false => writeln!(card, "| observation | {own:?} fields, as the agents are listed |")?,
+    }
     let kind = if task.is_discrete() { "choices" } else { "commands" };
     writeln!(card, "| action | {} {kind} an agent |", task.action_dim())?;
     if let Some(period_ns) = task.period_ns {
@@ -159,8 +163,8 @@ fn parity(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, self_tests: &[Se
 }
 
 fn usage(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
-    let (obs, action) = (meta.task.obs_dim(), meta.task.action_dim());
-    let agent = meta.task.agents.first().map_or("", |a| a.name.as_str());
+    let action = meta.task.action_dim();
+    let (agent, obs) = meta.task.agents.first().map_or(("", 0), |a| (a.name.as_str(), a.obs.len()));
     writeln!(card, "## How to run it\n")?;
     writeln!(card, "```sh")?;
     writeln!(card, "omiga verify BUNDLE           # hashes, graphs and golden vectors, in every engine there is")?;

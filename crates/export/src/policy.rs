@@ -18,10 +18,11 @@ const PRODUCER: &str = "omiga";
 /// The ONNX model of agent `agent`: raw local observation in, physical action out.
 ///
 /// The actor's input is the transformed observation followed by the one-hot id. The id of one agent never changes, so
-/// its columns of the first weight are folded into the first bias.
+/// its columns of the first weight are folded into the first bias. An observation that is narrower than the team's widest
+/// is filled up with zeros inside the graph, as its rows were in training.
 ///
 /// # Shapes
-/// In: `obs` [batch, O] f32 and, for a discrete task, `action_mask` [batch, A] bool. Out: `action` [batch, A] f32 in
+/// In: `obs` [batch, O] f32, O the agent's own width, and, for a discrete task, `action_mask` [batch, A] bool. Out: `action` [batch, A] f32 in
 /// physical units; or `action`, one i64 index a row, and `logits` [batch, A] f32.
 ///
 /// # Errors
@@ -42,7 +43,11 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
     let contract = PolicyContract::of(task, agent, &meta.transform).ok_or_else(no_such_agent)?;
 
     let mut graph = GraphBuilder::new(&spec.name);
-    let obs = graph.input(OBS, element_type::FLOAT, task.obs_dim());
+    let own = graph.input(OBS, element_type::FLOAT, spec.obs.len());
+    let obs = match task.obs_dim() - spec.obs.len() {
+        0 => own,
+        missing => fill_up(&mut graph, "obs_filled", &own, missing),
+    };
     let x = transform(&mut graph, &meta.transform, &obs, task.obs_dim(), agent, task.n_agents());
     let first = actor.fc1.fold_one_hot(actor.spec().obs_dim, actor.spec().obs_dim + agent);
     let h1 = linear(&mut graph, "fc1", &x, &first);
@@ -87,8 +92,7 @@ fn transform(
         ObsTransform::None => obs.clone(),
         ObsTransform::Standardise { with_id: false } => standardise(graph, obs),
         ObsTransform::Standardise { with_id: true } => {
-            let pads = graph.constant(Tensor::i64("id_pads", &[4], &[0, 0, 0, n_agents as i64]));
-            let padded = graph.node(Op::Pad, "obs_padded", &[obs, &pads]);
+            let padded = fill_up(graph, "obs_padded", obs, n_agents);
             let mut id = vec![0.0; obs_dim + n_agents];
             id.iter_mut().skip(obs_dim + agent).take(1).for_each(|x| *x = 1.0);
             let id = graph.row("id", &id);
@@ -101,6 +105,12 @@ fn transform(
             graph.node(Op::Div, "obs_scaled", &[&centred, &std])
         }
     }
+}
+
+/// `x` with so many zeros behind.
+fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, zeros: usize) -> Value {
+    let pads = graph.constant(Tensor::i64(&format!("{name}.pads"), &[4], &[0, 0, 0, zeros as i64]));
+    graph.node(Op::Pad, name, &[x, &pads])
 }
 
 /// `(x - mean(x)) / max(std(x), MIN_STD)` in f32.

@@ -17,6 +17,8 @@ pub struct Sample {
     pub transform: ObsTransform,
     pub n_agents: usize,
     pub hidden: usize,
+    /// Widths of the agents' observations that are not [`OBS`], by agent.
+    pub narrow: Vec<(usize, usize)>,
     /// Centre and half width of the raw observations.
     pub obs: (f32, f32),
 }
@@ -26,7 +28,15 @@ pub const CASES: usize = 6;
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { seed: 0, discrete: false, transform: ObsTransform::None, n_agents: 3, hidden: 16, obs: (0.0, 2.0) }
+        Self {
+            seed: 0,
+            discrete: false,
+            transform: ObsTransform::None,
+            n_agents: 3,
+            hidden: 16,
+            narrow: Vec::new(),
+            obs: (0.0, 2.0),
+        }
     }
 }
 
@@ -35,6 +45,7 @@ impl Sample {
         let action = if self.discrete { ActionSpace::choices(4) } else { ActionSpace::unit_box(2) };
         let mut task = TaskSpec::anonymous("pumps", self.n_agents, OBS, action);
         task.period_ns = Some(20_000_000);
+        self.narrow.iter().for_each(|(agent, width)| task.agents[*agent].obs.truncate(*width));
         for agent in &mut task.agents {
             agent.obs[0].unit = "m/s".into();
             agent.obs[0].range = Some(Range::new(-10.0, 10.0));
@@ -99,10 +110,11 @@ impl Sample {
         let (centre, half) = self.obs;
         let task = self.task();
         let a = task.action_dim();
-        let obs: Vec<f32> = (0..CASES * OBS).map(|_| centre + half * rng.random_range(-1.0_f32..1.0)).collect();
-        let heads: Vec<Vec<f64>> = obs.chunks(OBS).map(|o| self.reference(tensors, agent, o)).collect();
+        let own = task.agents[agent].obs.len();
+        let obs: Vec<f32> = (0..CASES * own).map(|_| centre + half * rng.random_range(-1.0_f32..1.0)).collect();
+        let heads: Vec<Vec<f64>> = obs.chunks(own).map(|o| self.reference(tensors, agent, o)).collect();
         let mut add = |part: &str, t| tensors.insert(format!("golden.{}.{part}", task.agents[agent].name), t);
-        add("obs", HostTensor::from_f32(&[CASES, OBS], &obs));
+        add("obs", HostTensor::from_f32(&[CASES, own], &obs));
         if !self.discrete {
             let ranges = task.agents[agent].action.ranges();
             let physical = |(mu, r): (&f64, &Range)| {
@@ -128,6 +140,7 @@ impl Sample {
     fn reference(&self, tensors: &BTreeMap<String, HostTensor>, agent: usize, obs: &[f32]) -> Vec<f64> {
         let id = |i: usize| if i == agent { 1.0 } else { 0.0 };
         let mut x: Vec<f64> = obs.iter().map(|v| f64::from(*v)).collect();
+        x.resize(OBS, 0.0);
         match &self.transform {
             ObsTransform::None => {}
             ObsTransform::Standardise { with_id } => {

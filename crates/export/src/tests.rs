@@ -4,10 +4,10 @@ use omiga_format::onnx::{IR_VERSION, Model, OPSET, Op};
 use omiga_format::{Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, ObsTransform, TensorFile};
 use omiga_runtime::{LoadOptions, Policy};
 
-use crate::sample::{CASES, OBS, Sample};
+use crate::sample::{CASES, Sample};
 use crate::{Error, bundle};
 
-/// Every transform with both heads.
+/// Every transform with both heads, for agents that observe the same and for agents with 3, 5 and 1 fields.
 fn samples() -> Vec<Sample> {
     let (mean, std) = (vec![0.5, -1.0, 0.0, 2.0, 10.0], vec![0.1, 1.0, 2.0, 30.0, 1.0]);
     let transforms = [
@@ -16,13 +16,17 @@ fn samples() -> Vec<Sample> {
         ObsTransform::Standardise { with_id: true },
         ObsTransform::Dataset { mean, std },
     ];
-    let sample = |(i, transform): (usize, &ObsTransform), discrete| Sample {
+    let sample = |(i, transform): (usize, &ObsTransform), discrete, narrow: &[(usize, usize)]| Sample {
         seed: 2 * i as u64 + u64::from(discrete),
         discrete,
         transform: transform.clone(),
+        narrow: narrow.to_vec(),
         ..Sample::default()
     };
-    let of = |pair| [sample(pair, false), sample(pair, true)];
+    let of = |pair| {
+        let with = |discrete| [sample(pair, discrete, &[]), sample(pair, discrete, &[(0, 3), (2, 1)])];
+        [with(false), with(true)].concat()
+    };
     transforms.iter().enumerate().flat_map(of).collect()
 }
 
@@ -50,7 +54,8 @@ fn every_transform_and_head_repeats_the_reference() {
         for agent in &bundle.manifest().agents {
             let policy = Policy::from_bundle(&bundle, &agent.name, &LoadOptions::default()).unwrap();
             let test = policy.self_test().unwrap();
-            assert_eq!((test.cases, policy.obs_dim(), policy.is_discrete()), (CASES, OBS, sample.discrete));
+            let own = sample.task().agents.iter().find(|a| a.name == agent.name).unwrap().obs.len();
+            assert_eq!((test.cases, policy.obs_dim(), policy.is_discrete()), (CASES, own, sample.discrete));
             assert!(test.max_abs_difference < 1e-5, "{test:?}");
         }
     }

@@ -58,7 +58,7 @@ pub struct CheckpointMeta {
 /// | `actor.*` | the policy, names and shapes from [`ActorSpec::parameters`] |
 /// | `critic.*`, `value.*`, `mixer.*`, `target_*.*` | OMIGA's other networks |
 /// | `adam.{m,v}.<network>.<parameter>` | the optimiser's moments |
-/// | `golden.<agent>.obs` [K, O] | raw observations from the dataset |
+/// | `golden.<agent>.obs` [K, O] | raw observations from the dataset, O the agent's own width |
 /// | `golden.<agent>.action` [K, A] f32, physical, or `[K]` i64 | the policy's deterministic actions on them |
 /// | `golden.<agent>.action_mask` [K, A] u8, `golden.<agent>.logits` [K, A] | discrete tasks only |
 #[derive(Clone, Debug, PartialEq)]

@@ -32,7 +32,8 @@ pub struct PolicyContract {
     pub obs: Vec<ObsField>,
     /// The commands.
     pub action: ActionSpace,
-    /// What the graph does to the observation first (for information: it is inside).
+    /// What the graph does to the observation first (for information: it is inside), after filling it up with zeros to the
+    /// width of the team's widest. Statistics of the training data are those of this agent's fields.
     pub transform: ObsTransform,
 }
 
@@ -53,7 +54,7 @@ impl PolicyContract {
             max_obs_age_ns: task.max_obs_age_ns,
             obs: agent.obs.clone(),
             action: agent.action.clone(),
-            transform: transform.clone(),
+            transform: transform.narrowed(agent.obs.len()),
         })
     }
 
@@ -111,6 +112,16 @@ mod tests {
             None => assert_eq!(parsed.unwrap(), contract),
             Some(message) => assert_eq!(parsed.unwrap_err().to_string(), message),
         }
+    }
+
+    #[test]
+    fn statistics_are_those_of_the_agent_s_fields() {
+        let mut task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
+        task.agents[1].obs.truncate(2);
+        let transform = ObsTransform::Dataset { mean: vec![1.0, 2.0, 3.0], std: vec![4.0, 5.0, 6.0] };
+        let contract = PolicyContract::of(&task, 1, &transform).unwrap();
+        assert_eq!(contract.transform, ObsTransform::Dataset { mean: vec![1.0, 2.0], std: vec![4.0, 5.0] });
+        assert_eq!(PolicyContract::parse("x.onnx", &contract.to_json().unwrap()).unwrap(), contract);
     }
 
     #[test]

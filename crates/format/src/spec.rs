@@ -116,7 +116,11 @@ pub struct AgentSpec {
     pub action: ActionSpace,
 }
 
-/// A team and its task. The agents share one network, so all have equally wide observations and actions of one kind.
+/// A team and its task.
+///
+/// The agents share one network, so their actions are of one kind and equally wide. Observations may be narrower than the
+/// widest agent's: wherever those of a team stand together, as [N, O], such an agent's row is filled up with zeros at its
+/// end. Its exported policy takes its own fields alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskSpec {
@@ -158,9 +162,14 @@ impl TaskSpec {
         self.agents.len()
     }
 
-    /// Width O of each agent's raw observation.
+    /// Width O of a row that holds any agent's raw observation: that of the widest.
     pub fn obs_dim(&self) -> usize {
-        self.agents.first().map_or(0, |a| a.obs.len())
+        self.agents.iter().map(|a| a.obs.len()).max().unwrap_or(0)
+    }
+
+    /// Width of each agent's own observation.
+    pub fn obs_dims(&self) -> Vec<usize> {
+        self.agents.iter().map(|a| a.obs.len()).collect()
     }
 
     /// Number of commands or choices A of each agent.
@@ -173,15 +182,14 @@ impl TaskSpec {
         self.agents.first().is_some_and(|a| a.action.is_discrete())
     }
 
-    /// Check that the task can be: at least one agent, equal widths, one kind of action, unique ASCII names, proper
-    /// bounds.
+    /// Check that the task can be: at least one agent, everybody observes something, actions of one kind and width, unique
+    /// ASCII names, proper bounds.
     ///
     /// # Errors
     /// [`Error::Spec`] names the first field that is wrong.
     pub fn validate(&self) -> Result<()> {
         check_name(self, "the task's name", &self.name)?;
         self.check("number of agents", "1 to 1024", self.n_agents(), (1..=MAX_AGENTS).contains(&self.n_agents()))?;
-        self.check("observation width", "1 to 65536", self.obs_dim(), (1..=MAX_DIM).contains(&self.obs_dim()))?;
         self.check("action width", "1 to 65536", self.action_dim(), (1..=MAX_DIM).contains(&self.action_dim()))?;
         for (field, time) in [("period_ns", self.period_ns), ("max_obs_age_ns", self.max_obs_age_ns)] {
             self.check(field, "above 0", time.unwrap_or(1), time != Some(0))?;
@@ -194,12 +202,7 @@ impl TaskSpec {
         let of = |what: &str| format!("{what} of agent `{}`", agent.name);
         check_name(self, &of("name"), &agent.name)?;
         let (width, dim) = (agent.obs.len(), agent.action.dim());
-        self.check(
-            &of("observation width"),
-            &format!("{} as of the first", self.obs_dim()),
-            width,
-            width == self.obs_dim(),
-        )?;
+        self.check(&of("observation width"), "1 to 65536", width, (1..=MAX_DIM).contains(&width))?;
         self.check(
             &of("action width"),
             &format!("{} as of the first", self.action_dim()),
@@ -275,8 +278,12 @@ mod tests {
         check(|t| t.period_ns = Some(0), "task `pumps`: period_ns is 0, expected above 0");
         check(|t| t.max_obs_age_ns = Some(0), "task `pumps`: max_obs_age_ns is 0, expected above 0");
         check(
-            |t| t.agents[1].obs.truncate(1),
-            "task `pumps`: observation width of agent `agent_1` is 1, expected 3 as of the first",
+            |t| t.agents[1].obs.clear(),
+            "task `pumps`: observation width of agent `agent_1` is 0, expected 1 to 65536",
+        );
+        check(
+            |t| t.agents[1].action = ActionSpace::unit_box(1),
+            "task `pumps`: action width of agent `agent_1` is 1, expected 2 as of the first",
         );
         check(|t| t.agents[1].name = "agent_0".into(), "task `pumps`: agent names is `agent_0` twice, expected unique");
         check(
@@ -291,6 +298,15 @@ mod tests {
             |t| t.agents[1].action = ActionSpace::choices(2),
             "task `pumps`: discrete action of agent `agent_1` is true, expected false",
         );
+    }
+
+    #[test]
+    fn a_row_is_as_wide_as_the_widest_observation() {
+        let mut task = TaskSpec::anonymous("pumps", 3, 4, ActionSpace::unit_box(2));
+        task.agents[0].obs.truncate(2);
+        task.agents[2].obs.truncate(3);
+        task.validate().unwrap();
+        assert_eq!((task.obs_dim(), task.obs_dims()), (4, vec![2, 4, 3]));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::{Error, Result};
 pub const MIN_STD: f32 = 1e-6;
 
 /// The observation transform: part of the policy, inside every exported graph.
+///
+/// O is the team's widest observation ([`crate::TaskSpec::obs_dim`]): a narrower one is filled up with zeros before it is
+/// transformed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ObsTransform {
@@ -33,6 +36,17 @@ impl ObsTransform {
         match self {
             Self::Standardise { with_id: true } => obs_dim + n_agents,
             _ => obs_dim,
+        }
+    }
+
+    /// The same as far as it concerns the first `obs_dim` fields: those of an agent that observes less than the widest.
+    pub fn narrowed(&self, obs_dim: usize) -> Self {
+        match self {
+            Self::Dataset { mean, std } => {
+                let first = |x: &[f32]| x.iter().take(obs_dim).copied().collect();
+                Self::Dataset { mean: first(mean), std: first(std) }
+            }
+            other => other.clone(),
         }
     }
 

@@ -51,15 +51,16 @@ impl Golden {
         let wrong = |what, expected: &str, found: String| {
             Err(Error::Golden { policy: name.clone(), what, expected: expected.to_owned(), found })
         };
-        let (obs_dim, action_dim) = (task.obs_dim(), task.action_dim());
+        let action_dim = task.action_dim();
+        let Some(agent) = task.agents.iter().find(|a| a.name == name) else {
+            return wrong("agent", "one of the team", name.clone());
+        };
+        let obs_dim = agent.obs.len();
         let cases = file.tensors.get(&key("obs")).and_then(|t| t.shape().first().copied()).unwrap_or(0);
         let obs = file.take_f32(&key("obs"), &[cases, obs_dim])?;
         if cases == 0 {
             return wrong("number of cases", "at least 1", "0".into());
         }
-        let Some(agent) = task.agents.iter().find(|a| a.name == name) else {
-            return wrong("agent", "one of the team", name.clone());
-        };
         if !task.is_discrete() {
             let actions = file.take_f32(&key("action"), &[cases, action_dim])?;
             let half_ranges = agent.action.ranges().iter().map(|r| r.high / 2.0 - r.low / 2.0).collect();

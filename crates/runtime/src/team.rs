@@ -73,7 +73,8 @@ impl Team {
     /// Everybody's action. If there is an error, `actions` are left as they were for the whole team.
     ///
     /// # Shapes
-    /// `obs: [N * O]`, `actions: [N * A]`, agent after agent.
+    /// `obs: [N * O]`, `actions: [N * A]`, agent after agent; O is the widest agent's width, and what stands in a row beyond
+    /// an agent's own is not read.
     ///
     /// # Errors
     /// [`StepError`]; its widths and indices are those of the whole rows.
@@ -91,7 +92,7 @@ impl Team {
         let rows = obs.chunks_exact(obs_dim).zip(self.staged.chunks_exact_mut(action_dim));
         let team = self.policies.iter().zip(&mut self.states);
         for (i, ((policy, state), (obs, action))) in team.zip(rows).enumerate() {
-            policy.step(state, obs, action).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+            policy.step(state, own(policy, obs), action).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
         }
         actions.iter_mut().zip(&self.staged).for_each(|(action, x)| *action = *x);
         Ok(())
@@ -100,7 +101,7 @@ impl Team {
     /// Everybody's choice. If there is an error, `actions` are left as they were for the whole team.
     ///
     /// # Shapes
-    /// `obs: [N * O]`, `masks: [N * A]` (true: available), `actions: [N]`, agent after agent.
+    /// `obs: [N * O]`, `masks: [N * A]` (true: available), `actions: [N]`, agent after agent; O as in [`Self::step`].
     ///
     /// # Errors
     /// As [`Self::step`].
@@ -122,12 +123,18 @@ impl Team {
         let rows = obs.chunks_exact(obs_dim).zip(masks.chunks_exact(action_dim)).zip(&mut self.staged_choices);
         let team = self.policies.iter().zip(&mut self.states);
         for (i, ((policy, state), ((obs, mask), choice))) in team.zip(rows).enumerate() {
-            let chosen = policy.choose(state, obs, mask).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+            let chosen = policy.choose(state, own(policy, obs), mask);
+            let chosen = chosen.map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
             *choice = u32::try_from(chosen).map_err(|_| StepError::Engine)?;
         }
         actions.iter_mut().zip(&self.staged_choices).for_each(|(action, x)| *action = *x);
         Ok(())
     }
+}
+
+/// What a policy sees of its row.
+fn own<'a>(policy: &Policy, row: &'a [f32]) -> &'a [f32] {
+    row.get(..policy.obs_dim()).unwrap_or(row)
 }
 
 fn check_obs(found: usize, expected: usize) -> Result<(), StepError> {

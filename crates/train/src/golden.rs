@@ -19,8 +19,10 @@ pub struct GoldenInputs {
 #[derive(Clone, Debug)]
 struct AgentInputs {
     name: String,
-    /// [K, O_raw].
+    /// [K, width].
     obs: Vec<f32>,
+    /// The agent's own, without the zeros that fill it up to the widest.
+    width: usize,
     /// [K, A], discrete tasks only.
     action_mask: Vec<u8>,
     ranges: Vec<Range>,
@@ -34,11 +36,11 @@ impl GoldenInputs {
     pub fn sample(dataset: &Dataset, k: usize, seed: u64) -> Result<Self> {
         let task = dataset.task();
         let rows = dataset.raw_obs_sample(k, seed);
-        let width = task.obs_dim();
         let inputs = |(i, agent): (usize, &omiga_format::AgentSpec)| {
-            let mut obs = vec![0.0; rows.len() * width];
-            for (row, out) in rows.iter().zip(obs.chunks_exact_mut(width)) {
-                dataset.raw_obs(*row, i, out)?;
+            let (mut obs, mut filled) = (Vec::new(), vec![0.0; task.obs_dim()]);
+            for row in &rows {
+                dataset.raw_obs(*row, i, &mut filled)?;
+                obs.extend_from_slice(&filled[..agent.obs.len()]);
             }
             let all = vec![1; task.action_dim()];
             // A dead agent may have no action left; its golden case then allows them all.
@@ -47,7 +49,8 @@ impl GoldenInputs {
                 let recorded = dataset.action_mask(*row, i)?.filter(|mask| mask.contains(&1));
                 action_mask.extend(recorded.as_ref().unwrap_or(&all));
             }
-            Ok(AgentInputs { name: agent.name.clone(), obs, action_mask, ranges: agent.action.ranges() })
+            let width = agent.obs.len();
+            Ok(AgentInputs { name: agent.name.clone(), obs, width, action_mask, ranges: agent.action.ranges() })
         };
         Ok(Self { agents: task.agents.iter().enumerate().map(inputs).collect::<Result<_>>()? })
     }
@@ -58,10 +61,10 @@ impl GoldenInputs {
     /// [`crate::Error::Candle`] when the device refuses.
     pub fn save(&self, learner: &Learner, problem: &Problem, device: &Device, file: &mut TensorFile) -> Result<()> {
         for (i, agent) in self.agents.iter().enumerate() {
-            let k = agent.obs.len() / problem.task.obs_dim();
+            let k = agent.obs.len() / agent.width;
             let mut put =
                 |part: &str, tensor| drop(file.tensors.insert(format!("golden.{}.{part}", agent.name), tensor));
-            put("obs", HostTensor::from_f32(&[k, problem.task.obs_dim()], &agent.obs));
+            put("obs", HostTensor::from_f32(&[k, agent.width], &agent.obs));
             let input = agent.network_input(i, problem);
             let input = Tensor::from_vec(input, (k, problem.actor.input_dim()), device)?;
             match learner.policy(&input)? {
@@ -90,9 +93,11 @@ impl AgentInputs {
     /// Transformed observation and one-hot id, [K, O + N].
     fn network_input(&self, index: usize, problem: &Problem) -> Vec<f32> {
         let (width, n) = (problem.actor.obs_dim, problem.actor.n_agents);
-        let mut input = vec![0.0; self.obs.len() / problem.task.obs_dim() * (width + n)];
-        for (raw, row) in self.obs.chunks_exact(problem.task.obs_dim()).zip(input.chunks_exact_mut(width + n)) {
-            problem.transform.apply(index, raw, &mut row[..width]);
+        let mut input = vec![0.0; self.obs.len() / self.width * (width + n)];
+        let mut filled = vec![0.0; problem.task.obs_dim()];
+        for (raw, row) in self.obs.chunks_exact(self.width).zip(input.chunks_exact_mut(width + n)) {
+            filled[..self.width].copy_from_slice(raw);
+            problem.transform.apply(index, &filled, &mut row[..width]);
             row[width + index] = 1.0;
         }
         input

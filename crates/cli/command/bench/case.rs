@@ -23,8 +23,8 @@ pub struct Case {
     pub name: String,
     pub bundle: Bundle,
     pub acting: Acting,
-    /// Raw observations of one agent [K, O].
-    pub obs: Vec<f32>,
+    /// Raw observations of the first agent [K, O], O its own width.
+    obs: Vec<f32>,
 }
 
 /// What of a bundle acts.
@@ -79,6 +79,16 @@ impl Case {
             n => Some(Self { name: format!("team-of-{n}"), acting: Acting::Team, obs, bundle }),
         };
         Ok(std::iter::once(alone).chain(all).collect())
+    }
+
+    /// Width of the first agent's observation.
+    pub fn obs_dim(&self) -> usize {
+        self.bundle.manifest().task.agents.first().map_or(1, |agent| agent.obs.len())
+    }
+
+    /// The first agent's observations.
+    pub fn rows(&self) -> Vec<&[f32]> {
+        self.obs.chunks(self.obs_dim()).collect()
     }
 
     fn random(name: &str, size: &Size, acting: Acting) -> Result<Self> {

@@ -72,7 +72,7 @@ fn load_one(case: &Case, engine: BenchEngine) -> Result<Contender<'_>> {
         BenchEngine::Tract => of_tract(case)?,
     };
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
-    let observations = case.obs.len() / case.bundle.manifest().task.obs_dim().max(1);
+    let observations = case.rows().len();
     Ok(Contender { engine, detail, load_ms, observations, step })
 }
 
@@ -81,10 +81,13 @@ type Step<'a> = Box<dyn FnMut(usize) -> Result<()> + 'a>;
 fn of_runtime(case: &Case, engine: EngineKind) -> Result<(Step<'_>, String)> {
     let options = LoadOptions::default().with_engine(engine);
     let task = &case.bundle.manifest().task;
-    let (obs_dim, action_dim) = (task.obs_dim(), task.action_dim());
-    let acting = if case.acting == Acting::Team { task.n_agents() } else { 1 };
+    let action_dim = task.action_dim();
+    let (acting, width) = match case.acting {
+        Acting::Team => (task.n_agents(), task.obs_dim()),
+        _ => (1, case.obs_dim()),
+    };
     // Everybody observes the same; a row of all is made before, as it is in a control loop.
-    let rows: Vec<Vec<f32>> = case.obs.chunks(obs_dim).map(|obs| obs.repeat(acting)).collect();
+    let rows: Vec<Vec<f32>> = case.rows().iter().map(|obs| fit(obs, width).repeat(acting)).collect();
     let (mut actions, mut choices) = (vec![0.0; acting * action_dim], vec![0; acting]);
     let mask = vec![true; acting * action_dim];
     if case.acting == Acting::Team {
@@ -113,6 +116,11 @@ fn of_runtime(case: &Case, engine: EngineKind) -> Result<(Step<'_>, String)> {
     Ok((Box::new(step), detail))
 }
 
+/// The first agent's observation in a row of this width.
+fn fit(obs: &[f32], width: usize) -> Vec<f32> {
+    obs.iter().copied().chain(std::iter::repeat(0.0)).take(width).collect()
+}
+
 /// Every tick is the policy's turn, on a clock that is moved by hand.
 fn of_controller(case: &Case) -> Result<(Step<'_>, String)> {
     const PERIOD_NS: u64 = 1_000_000;
@@ -126,7 +134,7 @@ fn of_controller(case: &Case) -> Result<(Step<'_>, String)> {
         .with_fallback(Fallback::HoldThenSafe { hold_ns: PERIOD_NS, safe });
     let options = ControllerOptions::default().with_period_ns(PERIOD_NS).with_guard(guard);
     let mut controller = Controller::new(policy, &options)?;
-    let rows: Vec<&[f32]> = case.obs.chunks(task.obs_dim()).collect();
+    let rows = case.rows();
     let (mut action, mut now_ns) = (vec![0.0; task.action_dim()], 0);
     let step = move |i: usize| {
         now_ns += PERIOD_NS;
@@ -142,14 +150,15 @@ fn of_controller(case: &Case) -> Result<(Step<'_>, String)> {
 fn of_tract(case: &Case) -> Result<(Step<'_>, String)> {
     let agents = &case.bundle.manifest().agents;
     let acting = if case.acting == Acting::Team { agents.len() } else { 1 };
-    let load = |agent: &omiga_format::AgentEntry| {
-        super::tract::Tract::load(case.bundle.file(&agent.policy)?, &case.bundle.manifest().task)
+    let task = &case.bundle.manifest().task;
+    let load = |(agent, spec): (&omiga_format::AgentEntry, &omiga_format::AgentSpec)| {
+        let policy = super::tract::Tract::load(case.bundle.file(&agent.policy)?, task, spec.obs.len())?;
+        Ok((policy, case.rows().iter().map(|obs| fit(obs, spec.obs.len())).collect::<Vec<_>>()))
     };
-    let mut policies = agents.iter().take(acting).map(load).collect::<Result<Vec<_>>>()?;
-    let rows: Vec<&[f32]> = case.obs.chunks(case.bundle.manifest().task.obs_dim()).collect();
-    let mut action = vec![0.0; case.bundle.manifest().task.action_dim()];
+    let mut policies = agents.iter().zip(&task.agents).take(acting).map(load).collect::<Result<Vec<_>>>()?;
+    let mut action = vec![0.0; task.action_dim()];
     let step = move |i: usize| {
-        policies.iter_mut().try_for_each(|policy| policy.step(black_box(rows[i]), black_box(&mut action)))
+        policies.iter_mut().try_for_each(|(policy, rows)| policy.step(black_box(&rows[i]), black_box(&mut action)))
     };
     Ok((Box::new(step), "tract".to_owned()))
 }

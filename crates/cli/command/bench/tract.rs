@@ -12,11 +12,11 @@ pub struct Tract {
 }
 
 impl Tract {
-    /// Load a policy of `task`.
-    pub fn load(onnx: &[u8], task: &TaskSpec) -> Result<Self> {
+    /// Load a policy of `task` that observes `obs_dim` numbers.
+    pub fn load(onnx: &[u8], task: &TaskSpec, obs_dim: usize) -> Result<Self> {
         let mut model = tract_onnx::onnx()
             .model_for_read(&mut Cursor::new(onnx))
-            .and_then(|m| m.with_input_fact(0, f32::fact([1, task.obs_dim()]).into()))
+            .and_then(|m| m.with_input_fact(0, f32::fact([1, obs_dim]).into()))
             .map_err(|e| anyhow!("tract: {e}"))?;
         if task.is_discrete() {
             model = model

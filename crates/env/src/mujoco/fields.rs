@@ -24,7 +24,7 @@ const FREE_VELOCITIES: [(&str, &str); 6] = [
     ("rate.z", "rad/s"),
 ];
 /// Parts of the external force on a body, about its subtree's centre of mass.
-const FORCES: [(&str, &str); 6] = [
+pub const FORCES: [(&str, &str); 6] = [
     ("torque.x", "N m"),
     ("torque.y", "N m"),
     ("torque.z", "N m"),
@@ -33,8 +33,8 @@ const FORCES: [(&str, &str); 6] = [
     ("force.z", "N"),
 ];
 
-/// Every number of a robot's observation, in order.
-pub fn observed(model: &MjModel, robot: &Robot) -> Vec<ObsField> {
+/// Every number of a robot's observation, in order, its velocities bounded by `limit`.
+pub fn observed(model: &MjModel, robot: &Robot, limit: f64) -> Vec<ObsField> {
     let field = |name: String, unit: &str, range| ObsField { name, unit: unit.to_owned(), range };
     let (mut positions, mut velocities) = (Vec::new(), Vec::new());
     for (i, kind) in model.jnt_type().iter().enumerate() {
@@ -55,7 +55,6 @@ pub fn observed(model: &MjModel, robot: &Robot) -> Vec<ObsField> {
             }
         }
     }
-    let limit = robot.velocity_limit;
     let bounded = (limit.is_finite()).then(|| Range::new(-limit as f32, limit as f32));
     let mut fields: Vec<_> =
         positions.into_iter().skip(robot.hidden_positions).map(|(name, unit)| field(name, unit, None)).collect();

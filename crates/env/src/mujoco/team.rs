@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mujoco_rs::prelude::{MjData, MjModel};
-use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
+use omiga_format::{ActionField, ActionSpace, AgentSpec, ObsField, TaskSpec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use super::places::Places;
 use super::robot::{ANT, HALF_CHEETAH, HOPPER, Health, Mover, Noise, Robot, WALKER2D};
-use super::{fields, log};
+use super::{division, fields, log};
 use crate::{Error, JointAction, MultiAgentEnv, Result, Timestep};
 
 /// Steps after which an episode is truncated.
@@ -20,13 +21,16 @@ const TORSO: usize = 1;
 /// Environment variable that names the folder of the models, when the program is built or, stronger, when it runs.
 const FOLDER: &str = "OMIGA_MUJOCO_ASSETS";
 
-/// One of [`super::NAMES`]: a robot whose consecutive actuators are divided among its agents.
+/// A robot whose actuators are divided among its agents, e.g. `hopper-3x1`, or `hopper-3x1-local` with local observations.
 ///
-/// Every agent observes the whole robot (positions without where it is in the world, velocities, for the ant external
-/// forces), and gets the robot's reward. Time limits truncate; only an unhealthy robot terminates.
+/// The robot's whole observation are its positions without where it is in the world, its velocities and, for the ant, the
+/// external forces on its bodies. Every agent observes all of it or, with local observations, the part that gymnasium-robotics'
+/// agents do, where the whole is then the state that each agent has in training. All get the robot's reward. Time limits
+/// truncate; only an unhealthy robot terminates.
 ///
 /// # Shapes
-/// N agents with A actuators each; O as of gymnasium's environment: 11 (hopper), 17 (halfcheetah, walker2d), 105 (ant).
+/// N agents with A actuators each. Whole observations are as wide as gymnasium's: 11 (hopper), 17 (halfcheetah, walker2d), 105
+/// (ant); local ones differ from agent to agent.
 ///
 /// # Determinism
 /// The seed and the actions decide everything, on one version of MuJoCo. Computed in double precision, observations rounded
@@ -35,7 +39,13 @@ pub struct MujocoTeam {
     task: TaskSpec,
     robot: &'static Robot,
     data: MjData<Arc<MjModel>>,
+    places: Places,
+    /// Width of the whole observation where agents have only their own, local ones.
+    state_dim: Option<usize>,
+    /// The robot's whole observation.
     observation: Vec<f64>,
+    /// The same with velocities bounded as the agents see them.
+    unrounded: Vec<f64>,
     steps: u32,
     running: bool,
 }
@@ -47,22 +57,26 @@ impl MujocoTeam {
     /// [`Error::UnknownTask`]; [`Error::Model`] when the robot's model is not where it should be, or damaged.
     pub fn new(name: &str) -> Result<Self> {
         let unknown = || Error::UnknownTask { expected: super::NAMES.to_vec(), found: name.to_owned() };
-        let (robot, n_agents): (&Robot, usize) = match name {
-            "halfcheetah-6x1" => (&HALF_CHEETAH, 6),
-            "halfcheetah-2x3" => (&HALF_CHEETAH, 2),
-            "hopper-3x1" => (&HOPPER, 3),
-            "walker2d-2x3" => (&WALKER2D, 2),
-            "ant-2x4" => (&ANT, 2),
-            "ant-4x2" => (&ANT, 4),
-            _ => return Err(unknown()),
-        };
+        let (whole_name, distance) = super::parse(name).ok_or_else(unknown)?;
+        let division = division(whole_name).ok_or_else(unknown)?;
+        let robot = robot(whole_name).ok_or_else(unknown)?;
         log::silence();
         let path = folder().join(robot.xml);
         let wrong = |reason: String| Error::Model { path: path.clone(), reason };
         let model = MjModel::from_xml(&path).map_err(|e| wrong(e.to_string()))?;
-        let task = task(name, &model, robot, n_agents);
+        let (n_agents, commands) = (division.agents.len(), fields::commands(&model));
+        let width = fields::observed(&model, robot, robot.velocity_limit).len();
+        let places = match distance {
+            None => Some(Places::whole(robot, n_agents, width, commands.len())),
+            Some(distance) => Places::local(&model, robot, division, distance),
+        };
+        let places = places.filter(|p| p.actuators.len() == commands.len());
+        let places = places.ok_or_else(|| wrong("it lacks a joint or an actuator of the robot".to_owned()))?;
+        let task = task(name, &model, robot, &places, &commands);
+        let (observation, unrounded) = (Vec::with_capacity(width), Vec::with_capacity(width));
         let data = MjData::try_new(Arc::new(model)).map_err(|e| wrong(e.to_string()))?;
-        Ok(Self { task, robot, data, observation: Vec::new(), steps: 0, running: false })
+        let state_dim = distance.map(|_| width);
+        Ok(Self { task, robot, data, places, state_dim, observation, unrounded, steps: 0, running: false })
     }
 
     /// Begin an episode with given positions and velocities instead of drawn ones.
@@ -80,27 +94,37 @@ impl MujocoTeam {
         self.data.qvel_mut().copy_from_slice(velocities);
         self.data.forward();
         (self.steps, self.running) = (0, true);
-        out.begin(&self.task, None);
+        out.begin(&self.task, self.state_dim());
         self.observe(out);
         Ok(())
     }
 
-    /// What every agent observes, before it is rounded.
+    /// The robot's whole observation, before it is rounded.
     pub fn observation(&self) -> &[f64] {
         &self.observation
     }
 
+    /// What an agent observes, before it is rounded; nothing if there is no such agent.
+    pub fn agent_observation(&self, agent: usize) -> impl Iterator<Item = f64> {
+        self.places.seen.get(agent).into_iter().flatten().map(|place| self.unrounded[*place])
+    }
+
     fn observe(&mut self, out: &mut Timestep) {
-        let (robot, limit) = (self.robot, self.robot.velocity_limit);
-        self.observation.clear();
-        self.observation.extend(&self.data.qpos()[robot.hidden_positions..]);
-        self.observation.extend(self.data.qvel().iter().map(|v| v.clamp(-limit, limit)));
-        if robot.contact.is_some() {
-            self.observation.extend(self.data.cfrc_ext()[TORSO..].iter().flatten().map(|f| f.clamp(-1.0, 1.0)));
+        let robot = self.robot;
+        let limits = [robot.velocity_limit, self.places.velocity_limit];
+        for (whole, limit) in [&mut self.observation, &mut self.unrounded].into_iter().zip(limits) {
+            whole.clear();
+            whole.extend(&self.data.qpos()[robot.hidden_positions..]);
+            whole.extend(self.data.qvel().iter().map(|v| v.clamp(-limit, limit)));
+            if robot.contact.is_some() {
+                whole.extend(self.data.cfrc_ext()[TORSO..].iter().flatten().map(|f| f.clamp(-1.0, 1.0)));
+            }
         }
-        let width = self.observation.len();
-        for agent in out.obs.chunks_exact_mut(width) {
-            agent.iter_mut().zip(&self.observation).for_each(|(to, x)| *to = *x as f32);
+        for (row, seen) in out.obs.chunks_exact_mut(self.task.obs_dim()).zip(&self.places.seen) {
+            row.iter_mut().zip(seen).for_each(|(to, place)| *to = self.unrounded[*place] as f32);
+        }
+        for row in out.state.chunks_exact_mut(self.observation.len()) {
+            row.iter_mut().zip(&self.observation).for_each(|(to, x)| *to = *x as f32);
         }
     }
 
@@ -131,7 +155,7 @@ impl MultiAgentEnv for MujocoTeam {
     }
 
     fn state_dim(&self) -> Option<usize> {
-        None
+        self.state_dim
     }
 
     fn reset(&mut self, seed: u64, out: &mut Timestep) {
@@ -156,7 +180,8 @@ impl MultiAgentEnv for MujocoTeam {
             return Err(Error::NotRunning { task: self.task.name.clone() });
         }
         let before = self.place();
-        self.data.ctrl_mut().iter_mut().zip(commands).for_each(|(to, x)| *to = f64::from(*x));
+        let controls = self.data.ctrl_mut();
+        self.places.actuators.iter().zip(commands).for_each(|(place, x)| controls[*place] = f64::from(*x));
         (0..self.robot.frame_skip).for_each(|_| self.data.step());
         // External forces are computed only when asked for.
         self.data.rne_post_constraint();
@@ -167,7 +192,7 @@ impl MultiAgentEnv for MujocoTeam {
         let reward = (self.place() - before) / dt + alive - self.robot.control_cost * effort - self.contact_cost();
 
         self.steps += 1;
-        out.begin(&self.task, None);
+        out.begin(&self.task, self.state_dim());
         self.observe(out);
         out.team_reward = reward;
         out.rewards.fill(reward as f32);
@@ -183,13 +208,24 @@ fn folder() -> PathBuf {
     std::env::var_os(FOLDER).map_or_else(built, PathBuf::from)
 }
 
-fn task(name: &str, model: &MjModel, robot: &Robot, n_agents: usize) -> TaskSpec {
-    let (obs, commands) = (fields::observed(model, robot), fields::commands(model));
-    let each = commands.len() / n_agents;
-    let agents = commands.chunks(each).enumerate().map(|(i, block)| AgentSpec {
+fn robot(task: &str) -> Option<&'static Robot> {
+    match task.split('-').next()? {
+        "halfcheetah" => Some(&HALF_CHEETAH),
+        "hopper" => Some(&HOPPER),
+        "walker2d" => Some(&WALKER2D),
+        "ant" => Some(&ANT),
+        _ => None,
+    }
+}
+
+fn task(name: &str, model: &MjModel, robot: &Robot, places: &Places, commands: &[ActionField]) -> TaskSpec {
+    let observed = fields::observed(model, robot, places.velocity_limit);
+    let fields = |seen: &[usize]| -> Vec<ObsField> { seen.iter().map(|place| observed[*place].clone()).collect() };
+    let each = commands.len() / places.seen.len();
+    let agents = places.seen.iter().zip(places.actuators.chunks(each)).enumerate().map(|(i, (seen, own))| AgentSpec {
         name: format!("agent_{i}"),
-        obs: obs.clone(),
-        action: ActionSpace::Continuous(block.to_vec()),
+        obs: fields(seen),
+        action: ActionSpace::Continuous(own.iter().map(|place| commands[*place].clone()).collect()),
     });
     let seconds = model.opt().timestep * f64::from(robot.frame_skip);
     TaskSpec {

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::quality::Quality;
+use crate::mujoco;
 use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
 
 /// Added to variances when observations are normalised, and the bound afterwards (stable-baselines3's `VecNormalize`, with
@@ -58,6 +59,8 @@ fn choice(robot: &str) -> Option<Choice> {
 /// Plays one snapshot an episode, its actions drawn from its Gaussian and clipped to the bounds.
 pub struct Snapshots {
     task: TaskSpec,
+    /// Actuator of each command, agent after agent.
+    actuators: Vec<usize>,
     networks: Vec<Network>,
     /// Places in `networks` of medium and expert ones; for other qualities all are of the first kind.
     kinds: [Vec<usize>; 2],
@@ -79,7 +82,12 @@ struct Network {
 impl Snapshots {
     /// Of a quality, if there are snapshots for the task's robot; `random` has none.
     pub fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
-        let choice = choice(task.name.split('-').next()?)?;
+        let (name, distance) = mujoco::parse(&task.name)?;
+        let choice = choice(name.split('-').next()?)?;
+        let actuators = match distance {
+            Some(_) => mujoco::division(name)?.actuators(),
+            None => (0..task.n_agents() * task.action_dim()).collect(),
+        };
         let (steps, split, share): (Vec<u32>, usize, f64) = match quality {
             Quality::Random => return None,
             Quality::Medium => (choice.medium.to_vec(), choice.medium.len(), 0.0),
@@ -90,9 +98,12 @@ impl Snapshots {
         let file = TensorFile::parse("models/behaviour", choice.file).ok()?;
         let networks = steps.iter().map(|step| Network::read(&file, *step)).collect::<Option<Vec<_>>>()?;
         let kinds = [(0..split).collect(), (split..networks.len()).collect()];
-        let fits = networks.iter().all(|n| n.mean.len() == task.obs_dim());
+        let commands = task.n_agents() * task.action_dim();
+        // How wide the state is, is not in the task: that is looked at when there is one.
+        let fits = |n: &Network| n.sigma.len() == commands && (distance.is_some() || n.mean.len() == task.obs_dim());
+        let fits = actuators.len() == commands && networks.iter().all(fits);
         let rng = ChaCha8Rng::seed_from_u64(0);
-        fits.then(|| Self { task: task.clone(), networks, kinds, share, playing: 0, rng })
+        fits.then(|| Self { task: task.clone(), actuators, networks, kinds, share, playing: 0, rng })
     }
 }
 
@@ -105,15 +116,20 @@ impl TeamPolicy for Snapshots {
 
     fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()> {
         actions.check_shape(&self.task)?;
-        let (JointAction::Continuous(commands), obs) = (actions, t.agent_obs(0)) else { return Ok(()) };
-        if obs.len() != self.task.obs_dim() {
-            let (expected, found) = (self.task.obs_dim(), obs.len());
-            return Err(Error::Buffer { task: self.task.name.clone(), buffer: "obs", expected, found });
-        }
+        let JointAction::Continuous(commands) = actions else { return Ok(()) };
         let network = &self.networks[self.playing];
-        for ((command, mu), sigma) in commands.iter_mut().zip(network.mean_action(obs)).zip(&network.sigma) {
-            *command = (mu + sigma * self.rng.sample::<f32, _>(StandardNormal)).clamp(-1.0, 1.0);
+        // The whole robot, which agents with local observations have as the state.
+        let (buffer, whole) = match t.state.is_empty() {
+            true => ("obs", t.agent_obs(0)),
+            false => ("state", t.agent_state(0)),
+        };
+        let (expected, found) = (network.mean.len(), whole.len());
+        if expected != found {
+            return Err(Error::Buffer { task: self.task.name.clone(), buffer, expected, found });
         }
+        let draw = |(mu, sigma): (f32, &f32)| (mu + sigma * self.rng.sample::<f32, _>(StandardNormal)).clamp(-1.0, 1.0);
+        let controls: Vec<f32> = network.mean_action(whole).into_iter().zip(&network.sigma).map(draw).collect();
+        commands.iter_mut().zip(&self.actuators).for_each(|(command, place)| *command = controls[*place]);
         Ok(())
     }
 }
@@ -164,6 +180,20 @@ mod tests {
             };
             let [medium, expert] = [Quality::Medium, Quality::Expert].map(&mut mean);
             assert!(medium > 400.0 && expert > 1.4 * medium, "{name}: {medium}, {expert}");
+        }
+    }
+
+    /// The same seeds: local observations change what agents see and how they are numbered, not how the robot moves.
+    #[test]
+    fn local_observations_change_nothing_of_the_episode() {
+        for name in ["hopper-3x1", "halfcheetah-2x3", "ant-4x2", "ant-2x4"] {
+            let play = |name: &str| {
+                let mut env = MujocoTeam::new(name).unwrap();
+                let mut policy = Snapshots::new(env.task(), Quality::Medium).unwrap();
+                evaluate(&mut env, &mut policy, 1, 3).unwrap().returns
+            };
+            let (whole, local) = (play(name), play(&format!("{name}-local")));
+            assert!((whole[0] - local[0]).abs() < 1e-9 * whole[0].abs(), "{name}: {whole:?}, {local:?}");
         }
     }
 

@@ -31,11 +31,14 @@ mod onnxruntime;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// A team of random sizes.
+/// A team of random sizes, all but the first agent with narrower observations.
 fn random_team(seed: u64, transform: usize, discrete: bool) -> support::Team {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let sizes = [rng.random_range(4..=40), rng.random_range(1..=3), rng.random_range(1..=6), rng.random_range(1..=70)];
-    support::Team::sized(rng, sizes, transform, discrete)
+    let narrow = [rng.random_range(1..sizes[0]), rng.random_range(1..sizes[0])];
+    let mut team = support::Team::sized(rng, sizes, transform, discrete);
+    team.task.agents.iter_mut().skip(1).zip(narrow).for_each(|(agent, width)| agent.obs.truncate(width));
+    team
 }
 
 /// A small team: 4 observations, 2 agents, 3 actions.

@@ -13,11 +13,11 @@ pub fn check_team(seed: u64, transform: usize, discrete: bool, options: &LoadOpt
     let bundle = team.bundle();
     let loaded = Team::from_bundle(&bundle, options).unwrap();
     let models: Vec<_> = (0..loaded.len()).map(|i| team.model(i)).collect();
-    for (mut policy, model) in loaded.policies().iter().cloned().map(Stream::of).zip(models) {
+    for (agent, (mut policy, model)) in loaded.policies().iter().cloned().map(Stream::of).zip(models).enumerate() {
         let test = policy.self_test().unwrap();
         assert!(test.cases == 5 && test.max_abs_difference < 1e-3, "{test:?}");
         for _ in 0..5 {
-            let (obs, mask) = team.case();
+            let (obs, mask) = team.case_of(agent);
             let expected = reference::run(&model, &obs, &mask);
             if discrete {
                 let choice = policy.choose(&obs, &mask).unwrap();

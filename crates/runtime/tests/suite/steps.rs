@@ -131,6 +131,33 @@ fn a_team_steps_as_its_policies_do_or_not_at_all() {
     assert_eq!(team.choose(&obs, &[true; 6], &mut [0; 2]), Err(StepError::WrongKind));
 }
 
+/// What stands in a row behind a narrower agent's observation is not read, whatever it is.
+#[test]
+fn agents_of_a_team_may_observe_less() {
+    let rows = [1.0, -2.0, f32::NAN, f32::NAN, 0.5, 3.0, -1.0, 2.0];
+    for transform in 0..4 {
+        let mut source = small_team(transform, false);
+        source.task.agents[0].obs.truncate(2);
+        let mut team = Team::from_bundle(&source.bundle(), &LoadOptions::default()).unwrap();
+        let mut actions = [UNTOUCHED; 6];
+        team.step(&rows, &mut actions).unwrap();
+        for (i, obs) in [&rows[..2], &rows[4..]].into_iter().enumerate() {
+            let mut policy = Stream::of(team.policies()[i].clone());
+            assert_eq!((policy.obs_dim(), policy.contract().unwrap().obs.len()), (obs.len(), obs.len()));
+            let mut action = [0.0; 3];
+            policy.step(obs, &mut action).unwrap();
+            assert_eq!(action, actions[i * 3..][..3]);
+        }
+        let mut source = small_team(transform, true);
+        source.task.agents[0].obs.truncate(2);
+        let mut team = Team::from_bundle(&source.bundle(), &LoadOptions::default()).unwrap();
+        let mut choices = [77; 2];
+        team.choose(&rows, &[true; 6], &mut choices).unwrap();
+        let alone = Stream::of(team.policies()[0].clone()).choose(&rows[..2], &[true; 3]).unwrap();
+        assert_eq!(choices[0], alone as u32);
+    }
+}
+
 #[test]
 fn a_team_chooses_as_its_policies_do_or_not_at_all() {
     let mut source = small_team(3, true);

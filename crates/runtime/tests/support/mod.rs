@@ -109,9 +109,14 @@ impl Team {
         Self { task, transform, layers, rng }
     }
 
-    /// A random observation and a mask with at least one available action.
+    /// A random observation of the first agent and a mask with at least one available action.
     pub fn case(&mut self) -> (Vec<f32>, Vec<bool>) {
-        let obs = (0..self.task.obs_dim()).map(|_| self.rng.random_range(-3.0..3.0)).collect();
+        self.case_of(0)
+    }
+
+    /// The same of any agent.
+    pub fn case_of(&mut self, agent: usize) -> (Vec<f32>, Vec<bool>) {
+        let obs = (0..self.task.agents[agent].obs.len()).map(|_| self.rng.random_range(-3.0..3.0)).collect();
         let mut mask: Vec<bool> = (0..self.task.action_dim()).map(|_| self.rng.random_bool(0.6)).collect();
         let sure = self.rng.random_range(0..mask.len());
         mask[sure] = true;
@@ -142,7 +147,7 @@ impl Team {
         } else {
             self.build_head(&mut b, &x, agent);
         }
-        let mut model = b.model(self.task.obs_dim(), self.task.is_discrete().then_some(action_dim));
+        let mut model = b.model(self.task.agents[agent].obs.len(), self.task.is_discrete().then_some(action_dim));
         let contract = PolicyContract::of(&self.task, agent, &self.transform).unwrap();
         model.metadata_props = vec![StringEntry { key: CONTRACT_KEY.to_owned(), value: contract.to_json().unwrap() }];
         model
@@ -151,6 +156,11 @@ impl Team {
     fn build_transform(&self, b: &mut Builder, agent: usize) -> String {
         let (obs_dim, n_agents) = (self.task.obs_dim(), self.task.n_agents());
         let mut x = OBS.to_owned();
+        let missing = obs_dim - self.task.agents[agent].obs.len();
+        if missing > 0 {
+            b.graph.initializer.push(Tensor::i64("missing", &[4], &[0, 0, 0, missing as i64]));
+            x = b.op(Op::Pad, &[&x, "missing"], &[]);
+        }
         match &self.transform {
             ObsTransform::None => return x,
             ObsTransform::Dataset { mean, std } => {
@@ -210,18 +220,18 @@ impl Team {
     /// The whole bundle, its golden vectors from the reference.
     pub fn bundle(&mut self) -> Bundle {
         let names: Vec<_> = self.task.agents.iter().map(|a| a.name.clone()).collect();
-        let (obs_dim, action_dim) = (self.task.obs_dim(), self.task.action_dim());
+        let action_dim = self.task.action_dim();
         let mut golden = TensorFile { name: GOLDEN_FILE.into(), meta: String::new(), tensors: BTreeMap::new() };
         let mut files = BTreeMap::new();
         for (agent, name) in names.iter().enumerate() {
             let model = self.model(agent);
             files.insert(format!("{name}.onnx"), model.to_bytes());
-            let cases: Vec<_> = (0..CASES).map(|_| self.case()).collect();
+            let cases: Vec<_> = (0..CASES).map(|_| self.case_of(agent)).collect();
             let answers: Vec<_> = cases.iter().map(|(obs, mask)| reference::run(&model, obs, mask)).collect();
             let mut put = |part: &str, tensor| golden.tensors.insert(format!("{name}.{part}"), tensor);
             let floats = |key: &str| -> Vec<f32> { answers.iter().flat_map(|a| &a[key]).map(|x| *x as f32).collect() };
             let obs: Vec<f32> = cases.iter().flat_map(|(obs, _)| obs).copied().collect();
-            put("obs", HostTensor::from_f32(&[CASES, obs_dim], &obs));
+            put("obs", HostTensor::from_f32(&[CASES, obs.len() / CASES], &obs));
             if self.task.is_discrete() {
                 let choices: Vec<i64> = answers.iter().map(|a| a[ACTION][0] as i64).collect();
                 let masks: Vec<u8> = cases.iter().flat_map(|(_, mask)| mask).map(|m| u8::from(*m)).collect();
