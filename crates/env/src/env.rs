@@ -24,7 +24,7 @@ pub trait MultiAgentEnv: Send {
     /// Actions are physical: as the bounds in [`MultiAgentEnv::task`].
     ///
     /// # Errors
-    /// An action of the wrong kind, width or value (see [`JointAction::check`]), or no running episode. The world has
+    /// An action of the wrong kind, width or value (see [`JointAction::check`]), or no running episode; the world has
     /// then not moved.
     fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> Result<()>;
 }

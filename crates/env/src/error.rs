@@ -150,6 +150,16 @@ pub enum Error {
         /// What was found.
         found: usize,
     },
+    /// A simulation that went out of all bounds; its episode is over.
+    #[error(
+        "task `{task}`: the simulation diverged in step {step}; can its state be, and were the commands what the robot can do?"
+    )]
+    Diverged {
+        /// The task's name.
+        task: String,
+        /// Steps since the reset.
+        step: u32,
+    },
     /// An environment that returned NaN or infinity.
     #[error("task `{task}`: expected finite `{buffer}` at step {step}, found {found} at {index}; did it diverge?")]
     NotFinite {

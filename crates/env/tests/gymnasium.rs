@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use omiga_env::{JointAction, MujocoTeam, MultiAgentEnv, Timestep, task_names};
+use omiga_env::{Error, JointAction, MujocoTeam, MultiAgentEnv, Timestep, task_names};
 use omiga_format::TensorFile;
 
 /// Largest difference of an observation or reward.
@@ -120,6 +120,20 @@ fn contracts_name_everything() {
         omiga_format::ActionSpace::Discrete(_) => Vec::new(),
     };
     assert_eq!(commands(0), ["hip_4", "ankle_4", "hip_1", "ankle_1"]);
+}
+
+/// MuJoCo would begin again by itself and go on as if nothing had happened.
+#[test]
+fn a_diverged_simulation_is_an_error() {
+    let mut env = MujocoTeam::new("hopper-3x1").unwrap();
+    let mut t = Timestep::for_env(&env);
+    let actions = JointAction::Continuous(vec![0.0; 3]);
+    env.set_state(&[0.0, 1.25, 0.0, 0.0, 0.0, 0.0], &[1e11, 0.0, 0.0, 0.0, 0.0, 0.0], &mut t).unwrap();
+    let message = env.step(&actions, &mut t).unwrap_err().to_string();
+    assert!(message.starts_with("task `hopper-3x1`: the simulation diverged in step 1;"), "{message}");
+    assert!(matches!(env.step(&actions, &mut t), Err(Error::NotRunning { .. })));
+    env.reset(1, &mut t);
+    env.step(&actions, &mut t).unwrap();
 }
 
 /// The same seed gives the same episode, another one another; a reset begins anew.

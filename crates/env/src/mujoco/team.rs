@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mujoco_rs::prelude::{MjData, MjModel};
+use mujoco_rs::prelude::{MjData, MjModel, MjtWarning};
 use omiga_format::{ActionField, ActionSpace, AgentSpec, ObsField, TaskSpec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -128,6 +128,12 @@ impl MujocoTeam {
         }
     }
 
+    /// MuJoCo begins again by itself, from its first state, and only counts that it did.
+    fn has_diverged(&self) -> bool {
+        let bad = [MjtWarning::mjWARN_BADQPOS, MjtWarning::mjWARN_BADQVEL, MjtWarning::mjWARN_BADQACC];
+        bad.iter().any(|kind| self.data.warning()[*kind as usize].number > 0)
+    }
+
     fn place(&self) -> f64 {
         match self.robot.mover {
             Mover::FirstPosition => self.data.qpos()[0],
@@ -183,6 +189,10 @@ impl MultiAgentEnv for MujocoTeam {
         let controls = self.data.ctrl_mut();
         self.places.actuators.iter().zip(commands).for_each(|(place, x)| controls[*place] = f64::from(*x));
         (0..self.robot.frame_skip).for_each(|_| self.data.step());
+        if self.has_diverged() {
+            self.running = false;
+            return Err(Error::Diverged { task: self.task.name.clone(), step: self.steps + 1 });
+        }
         // External forces are computed only when asked for.
         self.data.rne_post_constraint();
         let dt = self.data.model().opt().timestep * f64::from(self.robot.frame_skip);
