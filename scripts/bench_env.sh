@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Steps of the MuJoCo tasks per second, beside gymnasium's; the arguments go to benches/env/compare.py. Printed and written to
-# target/bench/env.json; without arguments also into docs/benchmarks.md.
+# Steps of the MuJoCo tasks per second, beside gymnasium's and the simulator's own; the arguments go to benches/env/compare.py.
+# Without arguments also the time and memory of recording a million transitions. Printed and written to target/bench/env.json
+# and collect.json; without arguments also into docs/benchmarks.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,5 +24,8 @@ fi
 scripts/mujoco.sh steps
 "$venv/bin/python" benches/env/compare.py --steps "${CARGO_TARGET_DIR:-target}/mujoco/release/examples/steps" "$@"
 if (($# == 0)); then
+    scripts/mujoco.sh build
+    "$venv/bin/python" benches/env/collect.py --omiga "${CARGO_TARGET_DIR:-target}/mujoco/release/omiga"
     "$venv/bin/python" benches/report.py env
+    "$venv/bin/python" benches/report.py collect
 fi

@@ -5,7 +5,7 @@
 #   scripts/mujoco.sh test    the tests of omiga-env in that build
 #   scripts/mujoco.sh lint    its lints
 #   scripts/mujoco.sh agents  the example in which a bundle's agents run apart: agents BUNDLE [--fast] [--seed N]
-#   scripts/mujoco.sh steps   the example that counts steps, for scripts/bench_env.sh
+#   scripts/mujoco.sh steps   the examples that count steps, for scripts/bench_env.sh
 #   scripts/mujoco.sh replay  the episodes in the folders OMIGA_GYMNASIUM_DIR and OMIGA_GYMNASIUM_ROBOTICS_DIR, played here
 #
 # Fetches, once, into .deps/mujoco: the library out of PyPI's wheel of MuJoCo (Apache-2.0), the robots' models out of
@@ -86,7 +86,7 @@ case ${1:-build} in
         ;;
     test) run_cargo test -p omiga-env --features mujoco ;;
     lint) run_cargo clippy -p omiga-env --features mujoco --all-targets -- -D warnings ;;
-    steps) run_cargo build --release --quiet -p omiga-env --features mujoco --example steps ;;
+    steps) run_cargo build --release --quiet -p omiga-env --features mujoco --example steps --example physics ;;
     agents) run_cargo run --release --quiet --features mujoco --example mujoco_decentralised -- "${@:2}" ;;
     replay) run_cargo test -p omiga-env --features mujoco --test gymnasium --test gymnasium_robotics ;;
     *) fail "\`$1\` is unknown, expected build, test, lint, agents, steps or replay" ;;

@@ -1,4 +1,4 @@
-"""Environment steps per second: ours on one and on all cores, and gymnasium's on one, in turns.
+"""Environment steps per second: ours on one and on all cores, gymnasium's on one, and the simulator's alone, in turns.
 
 Every measurement is a process of its own, bound to as many CPUs as threads. Writes rows {task, impl, threads, steps_per_s} to
 `--out`, medians of the rounds.
@@ -12,10 +12,29 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TASKS = {"hopper-3x1": "Hopper-v5", "halfcheetah-6x1": "HalfCheetah-v5", "walker2d-2x3": "Walker2d-v5", "ant-2x4": "Ant-v5"}
+
+@dataclass(frozen=True)
+class Robot:
+    """What others need to step the same robot."""
+
+    gymnasium: str
+    model: str
+    frames: int
+    """Steps of the simulator in a step."""
+    episode: int
+    """Steps of an episode with random actions, about."""
+
+
+TASKS = {
+    "hopper-3x1": Robot("Hopper-v5", "hopper.xml", 4, 20),
+    "halfcheetah-6x1": Robot("HalfCheetah-v5", "half_cheetah.xml", 5, 1000),
+    "walker2d-2x3": Robot("Walker2d-v5", "walker2d_v5.xml", 4, 20),
+    "ant-2x4": Robot("Ant-v5", "ant.xml", 5, 100),
+}
 
 
 def run(command: list[str], threads: int) -> float:
@@ -28,7 +47,8 @@ def run(command: list[str], threads: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=Path, required=True, help="the example `steps`, a release build with mujoco")
+    parser.add_argument("--steps", type=Path, required=True, help="the example `steps`, a release build with mujoco, beside `physics`")
+    parser.add_argument("--assets", type=Path, default=Path(".deps/mujoco/assets"), help="the robots' models")
     parser.add_argument("--out", type=Path, default=Path("target/bench/env.json"))
     parser.add_argument("--task", action="append", choices=TASKS, help="default: all")
     parser.add_argument("--count", type=int, default=40_000, help="steps of a measurement")
@@ -41,7 +61,10 @@ def main() -> None:
     for task in args.task or TASKS:
         ours = lambda threads, task=task: [str(args.steps), task, str(args.count), str(threads)]  # noqa: E731
         contenders = {("ours", n): ours(n) for n in dict.fromkeys((1, cores))}
-        contenders["gymnasium", 1] = [sys.executable, str(HERE / "gymnasium_steps.py"), TASKS[task], str(args.count)]
+        robot = TASKS[task]
+        contenders["gymnasium", 1] = [sys.executable, str(HERE / "gymnasium_steps.py"), robot.gymnasium, str(args.count)]
+        physics = [args.steps.with_name("physics"), args.assets / robot.model, robot.frames, robot.episode, args.count]
+        contenders["simulator", 1] = [str(word) for word in physics]
         found: dict[tuple[str, int], list[float]] = {key: [] for key in contenders}
         for _ in range(args.rounds):
             for (impl, threads), command in contenders.items():

@@ -193,8 +193,10 @@ impl MultiAgentEnv for MujocoTeam {
             self.running = false;
             return Err(Error::Diverged { task: self.task.name.clone(), step: self.steps + 1 });
         }
-        // External forces are computed only when asked for.
-        self.data.rne_post_constraint();
+        if self.robot.contact.is_some() {
+            // External forces are computed only when asked for.
+            self.data.rne_post_constraint();
+        }
         let dt = self.data.model().opt().timestep * f64::from(self.robot.frame_skip);
         let effort: f64 = commands.iter().map(|x| f64::from(*x).powi(2)).sum();
         let healthy = self.robot.health.as_ref().is_none_or(|health| self.is_healthy(health));
