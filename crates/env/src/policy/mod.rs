@@ -39,13 +39,25 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if let Some(follower) = spread::Follower::new(task, quality) {
         return Ok(Box::new(follower));
     }
-    let (name, expected) = (quality.name(), PARTICLE.to_vec());
-    recorded(task, quality).ok_or_else(|| Error::NoBehaviour { task: task.name.clone(), quality: name, expected })
+    let expected = || PARTICLE.into_iter().chain(recorded_tasks()).collect();
+    let missing = || Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected: expected() };
+    recorded(task, quality).ok_or_else(missing)
 }
 
 #[cfg(feature = "mujoco")]
 fn recorded(task: &TaskSpec, quality: Quality) -> Option<Box<dyn TeamPolicy>> {
     Some(Box::new(snapshots::Snapshots::new(task, quality)?))
+}
+
+/// The tasks for which there are recorded policies.
+#[cfg(feature = "mujoco")]
+fn recorded_tasks() -> impl Iterator<Item = &'static str> {
+    crate::mujoco::NAMES.into_iter().filter(|name| snapshots::are_there(name))
+}
+
+#[cfg(not(feature = "mujoco"))]
+fn recorded_tasks() -> impl Iterator<Item = &'static str> {
+    std::iter::empty()
 }
 
 #[cfg(not(feature = "mujoco"))]
@@ -63,9 +75,12 @@ mod tests {
     fn other_tasks_have_only_the_random_one() {
         let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&task, Quality::Random).is_ok());
-        let message = "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
-                       \"spread-discrete\"]; use `random`";
-        assert_eq!(behaviour_policy(&task, Quality::Medium).err().unwrap().to_string(), message);
+        let message = behaviour_policy(&task, Quality::Medium).err().unwrap().to_string();
+        let start = "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
+                     \"spread-discrete\"";
+        assert!(message.starts_with(start) && message.ends_with("]; use `random`"), "{message}");
+        assert_eq!(message.contains("hopper-3x1"), cfg!(feature = "mujoco"));
+        assert!(!message.contains("walker2d"), "{message}");
         let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&impostor, Quality::Medium).is_err());
     }

@@ -56,6 +56,11 @@ fn choice(robot: &str) -> Option<Choice> {
     }
 }
 
+/// Are there snapshots for this task's robot?
+pub fn are_there(task: &str) -> bool {
+    task.split('-').next().and_then(choice).is_some()
+}
+
 /// Plays one snapshot an episode, its actions drawn from its Gaussian and clipped to the bounds.
 pub struct Snapshots {
     task: TaskSpec,
