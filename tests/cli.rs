@@ -145,6 +145,17 @@ fn behaviour_cloning_with_discrete_actions() {
 }
 
 #[test]
+fn shipped_bundles_verify() {
+    let program = Program::new();
+    let folders = fs::read_dir(root().join("models")).unwrap().map(|entry| entry.unwrap().path());
+    let bundles: Vec<_> = folders.filter(|path| path.join("bundle.json").is_file()).collect();
+    assert!(bundles.iter().any(|path| path.ends_with("spread")), "{bundles:?}");
+    for bundle in bundles {
+        program.done(&format!("verify {} --engine native", bundle.display())).shows(": verified");
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_files() {
     let program = Program::new();
     let collect = |seed: u32, out: &str| {
