@@ -56,6 +56,7 @@ fn a_page_with_tables_and_curves() {
         "| expert | -5 ± 3 |  | **-6** |  | **-6** |  |  |  |",
         "| medium | omiga | seed-0 | 200 | -10 | [-11, -9] | 25 | -9 | [-10, -8] | 25 |",
         "![Returns in training: spread](page-spread.svg)",
+        "Episodes that each policy plays: 8; of each dataset: 8.",
         "A paper.",
     ] {
         assert!(page.lines().any(|l| l == line), "no line\n{line}\nin\n{page}");

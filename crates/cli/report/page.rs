@@ -12,7 +12,7 @@ pub fn page(cells: &[Cell], reference: Option<&Reference>, figure: impl Fn(&str)
     let mut text = String::from(HEAD);
     for task in tasks(cells) {
         let cells = of_task(cells, task);
-        text += &format!("\n## {task}\n\n{}", summary(&cells, reference));
+        text += &format!("\n## {task}\n\n{}\n{}", episodes(&cells), summary(&cells, reference));
         text += &format!("\n![Returns in training: {task}]({})\n", figure(task));
         text += &format!("\n{}", every_run(&cells));
     }
@@ -85,6 +85,22 @@ fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
         row
     });
     markdown(&head, rows.collect())
+}
+
+/// How many episodes stand behind the numbers.
+fn episodes(cells: &[&Cell]) -> String {
+    let runs = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs);
+    let played = counts(runs.map(|run| run.played.episodes));
+    let recorded = counts(cells.iter().filter_map(|cell| cell.dataset.as_ref()).map(|row| row.episodes));
+    format!("Episodes that each policy plays: {played}; of each dataset: {recorded}.\n")
+}
+
+/// One number if all are equal, else from the smallest to the largest.
+fn counts(numbers: impl Iterator<Item = usize> + Clone) -> String {
+    match (numbers.clone().min(), numbers.max()) {
+        (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
+        (low, _) => low.unwrap_or(0).to_string(),
+    }
 }
 
 fn every_run(cells: &[&Cell]) -> String {
