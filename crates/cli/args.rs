@@ -219,7 +219,7 @@ pub struct VerifyArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
-    /// Folder of <task>/<quality>/: the runs as <algorithm>/<seed>, and as eval.json what `omiga eval --json` says of
+    /// Folder of `<task>/<quality>/`: the runs as `<algorithm>/<seed>`, and as eval.json what `omiga eval --json` says of
     /// bundles named `<algorithm>/<seed>` (the last checkpoint) and `<algorithm>/<seed>/best`
     pub runs: PathBuf,
     /// Published results to put beside them
