@@ -20,7 +20,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write`], of what `fill` puts into the file.
+/// As [`write()`], of what `fill` puts into the file.
 ///
 /// # Errors
 /// [`Error::Io`], also for those of `fill`; the temporary file is removed.
