@@ -48,7 +48,7 @@ fn every_policy_has_its_own_width() {
     record(&program);
     let card = program.done("inspect data.hdf5 --json").json();
     // Not all agents call the second field the same.
-    assert_eq!([&card["fields"][0]["name"], &card["fields"][1]["name"]], ["obs.0", "1"]);
+    assert_eq!([&card["fields"][0]["name"], &card["fields"][1]["name"]], ["obs.0", "level|obs.1"]);
     for transform in ["none", "standardise", "standardise-with-id", "dataset"] {
         let run = format!("run-{transform}");
         program

@@ -7,6 +7,7 @@ row after it.
 
 import argparse
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def check_columns(name: str, columns: dict[str, np.ndarray], header: dict) -> No
         check(bool((taken == 1).all()), f"{name}: every action taken was available")
 
 
+def field_names(task: dict) -> list[str]:
+    """What the agents call each field: all names if there are at most three, else the first."""
+    columns = itertools.zip_longest(*([field["name"] for field in agent["obs"]] for agent in task["agents"]))
+    names = [list(dict.fromkeys(name for name in column if name)) for column in columns]
+    return ["|".join(few) if len(few) <= 3 else f"{few[0]}|.." for few in names]
+
+
 def check_card(name: str, columns: dict[str, np.ndarray], header: dict, card: dict) -> None:
     """`omiga inspect` counts what the plain loader counts."""
     plain = transitions(columns)
@@ -100,8 +108,7 @@ def check_card(name: str, columns: dict[str, np.ndarray], header: dict, card: di
     rewards = columns["r"].reshape(-1).astype(np.float64)
     check_distribution(card["returns"], np.array([rewards[a:b].sum() for a, b in zip(starts, ends)]), f"{name}: returns")
     check_distribution(card["lengths"], ends - starts, f"{name}: lengths")
-    names = [field["name"] for field in header["task"]["agents"][0]["obs"]]
-    check_equal([field["name"] for field in card["fields"]], names, f"{name}: fields")
+    check_equal([field["name"] for field in card["fields"]], field_names(header["task"]), f"{name}: fields")
     for i, field in enumerate(card["fields"]):
         check_distribution(field["values"], plain["obs"][:, :, i], f"{name}: field {field['name']}")
 

@@ -61,9 +61,9 @@ pub struct Repair {
 /// One field of the observations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FieldCard {
-    /// Its name if the observations are raw and all agents that have it call it so, else its index.
+    /// What the agents call it if the observations are raw: `a`, `a|b|c`, or `a|..` for more than three names. Else its index.
     pub name: String,
-    /// Its unit, if known.
+    /// Its unit, if known and the same for all agents.
     pub unit: String,
     /// Its values over all transitions and agents.
     pub values: Distribution,
@@ -153,6 +153,24 @@ impl Facts {
     }
 }
 
+/// Names of agents that are shown one by one.
+const SHOWN_NAMES: usize = 3;
+
+/// What several agents call one field; `None` without any name.
+fn shared_name<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut different: Vec<&str> = Vec::new();
+    for name in names.filter(|name| !name.is_empty()) {
+        if !different.contains(&name) {
+            different.push(name);
+        }
+    }
+    match different.as_slice() {
+        [] => None,
+        [first, ..] if different.len() > SHOWN_NAMES => Some(format!("{first}|..")),
+        few => Some(few.join("|")),
+    }
+}
+
 impl Card {
     /// The card of a file. Its rows are gone through twice and not kept: how large it is does not matter.
     ///
@@ -164,18 +182,16 @@ impl Card {
 
     pub(crate) fn of(about: &About, sha256: &str, field_stats: &[Distribution]) -> Self {
         let About { task, facts, widths, .. } = about;
-        let named = about.obs.transform == ObsTransform::None;
-        // A name that not all agents with such a field share would be wrong for some.
-        let spec = |i: usize| {
-            let mut fields = task.agents.iter().filter_map(|a| a.obs.get(i).filter(|_| named));
-            let first = fields.next()?;
-            fields.all(|f| (&f.name, &f.unit) == (&first.name, &first.unit)).then_some(first)
-        };
-        let field = |(i, values): (usize, &Distribution)| FieldCard {
-            name: spec(i).map_or_else(|| i.to_string(), |f| f.name.clone()),
-            unit: spec(i).map(|f| f.unit.clone()).unwrap_or_default(),
-            values: *values,
-        };
+        let fields = field_stats.iter().enumerate().map(|(i, values)| {
+            // Transformed observations have no fields of the task's.
+            let raw = about.obs.transform == ObsTransform::None;
+            let fields: Vec<_> = task.agents.iter().filter(|_| raw).filter_map(|agent| agent.obs.get(i)).collect();
+            let name = shared_name(fields.iter().map(|field| &*field.name)).unwrap_or_else(|| i.to_string());
+            let unit = fields.first().map(|first| &first.unit);
+            let unit = unit.filter(|unit| fields.iter().all(|field| field.unit == **unit)).cloned();
+            FieldCard { name, unit: unit.unwrap_or_default(), values: *values }
+        });
+        let fields = fields.collect();
         Self {
             file: about.file_name(),
             sha256: sha256.to_owned(),
@@ -200,7 +216,7 @@ impl Card {
             lengths: Distribution::of(&facts.lengths),
             terminations: facts.returns.len() as u64 - facts.timeouts,
             timeouts: facts.timeouts,
-            fields: field_stats.iter().enumerate().map(field).collect(),
+            fields,
             repaired: facts.repaired.clone(),
         }
     }
