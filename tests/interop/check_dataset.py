@@ -59,10 +59,8 @@ def check_columns(name: str, columns: dict[str, np.ndarray], header: dict) -> No
     rows = len(columns["d"])
     choices = len(first["action"]["discrete" if discrete else "continuous"])
     shapes = {"o": (rows, n, width), "a": (rows, n, 1 if discrete else choices), "r": (rows, 1), "d": (rows, 1)}
-    for key, shape in (shapes | {"timeout": (rows, 1)}).items():
+    for key, shape in (shapes | {"s": shapes["o"], "timeout": (rows, 1)}).items():
         check_equal(columns[key].shape, shape, f"{name}: shape of `{key}`")
-    # A state may be wider or narrower than an observation; the card's width is compared below.
-    check_equal(columns["s"].shape[:2], (rows, n), f"{name}: rows and agents of `s`")
     for key in ("o", "s", "r"):
         check_equal(columns[key].dtype.kind, "f", f"{name}: kind of `{key}`")
     check_equal(columns["a"].dtype.kind, "i" if discrete else "f", f"{name}: kind of `a`")
