@@ -170,6 +170,12 @@ pub(crate) fn first_not_finite(values: &[f32], width: usize) -> Option<(usize, u
     Some((i / width, i % width))
 }
 
+/// Number and value of the first vector of `width` that has something other than zeros behind its agent's `own` fields.
+pub(crate) fn first_not_filled_up(obs: &[f32], width: usize, own: impl Iterator<Item = usize>) -> Option<(usize, f32)> {
+    let behind = |(x, own): (&[f32], usize)| x.iter().skip(own).copied().find(|x| *x != 0.0);
+    obs.chunks_exact(width).zip(own).map(behind).enumerate().find_map(|(i, found)| Some((i, found?)))
+}
+
 /// The larger entry at `agent`'s place and the `n` - 1 equal smaller ones, if `x` ends with such.
 fn id_of(x: &[f32], agent: usize, n: usize) -> Option<(f32, f32)> {
     let id = x.len().checked_sub(n).map(|start| &x[start..])?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::actions::{Place, check_available, check_commands, check_indices};
 use crate::columns::{Block, Columns, Widths};
 use crate::hdf5::Source;
-use crate::obs::{Scan, first_not_finite};
+use crate::obs::{Scan, first_not_filled_up, first_not_finite};
 use crate::scratch::Scratch;
 use crate::stream::{Flags, Stream, window_rows};
 use crate::{Actions, Error, Result, StoredObs, parallel};
@@ -239,8 +239,8 @@ impl Pass<'_> {
 
     /// Training must see behind a narrower observation what the exported policy will.
     fn check_filling(&self, row: usize, obs: &[f32]) -> Result<()> {
-        let vectors = obs.chunks_exact(self.widths.obs / self.n_agents).zip(self.own.iter().cycle());
-        match vectors.enumerate().find(|(_, (x, own))| x.iter().skip(**own).any(|x| *x != 0.0)) {
+        let own = self.own.iter().copied().cycle();
+        match first_not_filled_up(obs, self.widths.obs / self.n_agents, own) {
             Some((i, _)) => {
                 let (row, agent) = (row + i / self.n_agents, i % self.n_agents);
                 Err(Error::NotFilledUp { path: self.source.path().to_owned(), row, agent })

@@ -9,6 +9,7 @@ use hdf5_pure::{AttrValue, FileBuilder};
 use omiga_format::{Range, TaskSpec, atomic};
 
 use crate::header::HEADER_KEY;
+use crate::obs::first_not_filled_up;
 use crate::{Error, Header, Result, StoredObs};
 
 /// A recorded action may be outside its bounds by this much (of [-1, 1]) before it is refused: rounding.
@@ -332,9 +333,8 @@ fn check_values(what: &'static str, values: &[f32], width: usize) -> Result<()> 
 
 /// Behind the observation of an agent that observes less than others come zeros.
 fn check_filling(obs: &[f32], task: &TaskSpec) -> Result<()> {
-    let rows = obs.chunks_exact(task.obs_dim()).zip(&task.agents);
-    let found = rows.flat_map(|(row, agent)| row.iter().skip(agent.obs.len())).find(|x| **x != 0.0);
-    check("value behind a narrower agent's observation", &0.0, found.copied().unwrap_or(0.0), found.is_none())
+    let found = first_not_filled_up(obs, task.obs_dim(), task.agents.iter().map(|agent| agent.obs.len()));
+    check("value behind a narrower agent's observation", &0.0, found.map_or(0.0, |(_, x)| x), found.is_none())
 }
 
 fn check_mask(mask: Option<&[u8]>, width: usize) -> Result<()> {

@@ -44,8 +44,8 @@ pub struct MujocoTeam {
     state_dim: Option<usize>,
     /// The robot's whole observation.
     observation: Vec<f64>,
-    /// The same with velocities bounded as the agents see them.
-    unrounded: Vec<f64>,
+    /// The same with velocities bounded as the agents see them, if they are not bounded the same.
+    seen_otherwise: Option<Vec<f64>>,
     steps: u32,
     running: bool,
 }
@@ -73,10 +73,11 @@ impl MujocoTeam {
         let places = places.filter(|p| p.actuators.len() == commands.len());
         let places = places.ok_or_else(|| wrong("it lacks a joint or an actuator of the robot".to_owned()))?;
         let task = task(name, &model, robot, &places, &commands);
-        let (observation, unrounded) = (Vec::with_capacity(width), Vec::with_capacity(width));
+        let observation = Vec::with_capacity(width);
+        let seen_otherwise = (places.velocity_limit != robot.velocity_limit).then(|| observation.clone());
         let data = MjData::try_new(Arc::new(model)).map_err(|e| wrong(e.to_string()))?;
         let state_dim = distance.map(|_| width);
-        Ok(Self { task, robot, data, places, state_dim, observation, unrounded, steps: 0, running: false })
+        Ok(Self { task, robot, data, places, state_dim, observation, seen_otherwise, steps: 0, running: false })
     }
 
     /// Begin an episode with given positions and velocities instead of drawn ones.
@@ -106,22 +107,23 @@ impl MujocoTeam {
 
     /// What an agent observes, before it is rounded; nothing if there is no such agent.
     pub fn agent_observation(&self, agent: usize) -> impl Iterator<Item = f64> {
-        self.places.seen.get(agent).into_iter().flatten().map(|place| self.unrounded[*place])
+        let whole = self.seen();
+        self.places.seen.get(agent).into_iter().flatten().map(|place| whole[*place])
+    }
+
+    /// The whole robot as agents see parts of it.
+    fn seen(&self) -> &[f64] {
+        self.seen_otherwise.as_ref().unwrap_or(&self.observation)
     }
 
     fn observe(&mut self, out: &mut Timestep) {
-        let robot = self.robot;
-        let limits = [robot.velocity_limit, self.places.velocity_limit];
-        for (whole, limit) in [&mut self.observation, &mut self.unrounded].into_iter().zip(limits) {
-            whole.clear();
-            whole.extend(&self.data.qpos()[robot.hidden_positions..]);
-            whole.extend(self.data.qvel().iter().map(|v| v.clamp(-limit, limit)));
-            if robot.contact.is_some() {
-                whole.extend(self.data.cfrc_ext()[TORSO..].iter().flatten().map(|f| f.clamp(-1.0, 1.0)));
-            }
+        look(&self.data, self.robot, self.robot.velocity_limit, &mut self.observation);
+        if let Some(whole) = &mut self.seen_otherwise {
+            look(&self.data, self.robot, self.places.velocity_limit, whole);
         }
+        let whole = self.seen();
         for (row, seen) in out.obs.chunks_exact_mut(self.task.obs_dim()).zip(&self.places.seen) {
-            row.iter_mut().zip(seen).for_each(|(to, place)| *to = self.unrounded[*place] as f32);
+            row.iter_mut().zip(seen).for_each(|(to, place)| *to = whole[*place] as f32);
         }
         for row in out.state.chunks_exact_mut(self.observation.len()) {
             row.iter_mut().zip(&self.observation).for_each(|(to, x)| *to = *x as f32);
@@ -212,6 +214,16 @@ impl MultiAgentEnv for MujocoTeam {
         out.truncated = healthy && self.steps >= EPISODE_LIMIT;
         self.running = !out.is_last();
         Ok(())
+    }
+}
+
+/// The robot's whole observation, velocities within `limit`.
+fn look(data: &MjData<Arc<MjModel>>, robot: &Robot, limit: f64, whole: &mut Vec<f64>) {
+    whole.clear();
+    whole.extend(&data.qpos()[robot.hidden_positions..]);
+    whole.extend(data.qvel().iter().map(|v| v.clamp(-limit, limit)));
+    if robot.contact.is_some() {
+        whole.extend(data.cfrc_ext()[TORSO..].iter().flatten().map(|f| f.clamp(-1.0, 1.0)));
     }
 }
 

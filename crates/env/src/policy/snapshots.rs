@@ -29,8 +29,8 @@ struct Choice {
 }
 
 /// Chosen such that mean and deviation of the returns come near the cards of OMIGA's own datasets, see models/behaviour.
-fn choice(robot: &str) -> Option<Choice> {
-    match robot {
+fn choice(task: &str) -> Option<Choice> {
+    match task.split('-').next()? {
         "hopper" => Some(Choice {
             file: HOPPER,
             medium: &[200_704, 303_104, 303_104, 401_408],
@@ -58,7 +58,7 @@ fn choice(robot: &str) -> Option<Choice> {
 
 /// Are there snapshots for this task's robot?
 pub fn are_there(task: &str) -> bool {
-    task.split('-').next().and_then(choice).is_some()
+    choice(task).is_some()
 }
 
 /// Plays one snapshot an episode, its actions drawn from its Gaussian and clipped to the bounds.
@@ -88,7 +88,7 @@ impl Snapshots {
     /// Of a quality, if there are snapshots for the task's robot; `random` has none.
     pub fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
         let (name, distance) = mujoco::parse(&task.name)?;
-        let choice = choice(name.split('-').next()?)?;
+        let choice = choice(name)?;
         let actuators = match distance {
             Some(_) => mujoco::division(name)?.actuators(),
             None => (0..task.n_agents() * task.action_dim()).collect(),
