@@ -1,4 +1,4 @@
-//! What `omiga eval --json` prints, and `omiga report` reads.
+//! What `omiga eval --json` prints and `omiga report` reads, and how returns are summed up.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,4 +25,12 @@ pub struct Row {
     /// Steps of an episode.
     pub length_mean: f64,
     pub episodes: usize,
+}
+
+/// Mean of at least one value, and standard deviation of a sample if there are several.
+pub fn mean_std(values: &[f64]) -> (f64, Option<f64>) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()))
 }

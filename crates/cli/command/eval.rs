@@ -47,14 +47,15 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     for quality in args.random.then_some(Quality::Random).iter().chain(&args.behaviour) {
         play(quality.name(), &mut *behaviour_policy(&spec, *quality)?)?;
     }
+    let mut last = None;
     for (name, bundle) in &bundles {
         require_same_task(name, &bundle.manifest().task, &spec)?;
-        let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?;
-        play(name, &mut Deployed::new(team))?;
+        let mut team = Deployed::new(Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?);
+        play(name, &mut team)?;
+        last = Some((name, team));
     }
-    if let (Some(path), Some((name, bundle))) = (&args.plot, bundles.last()) {
-        let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(args.engine))?;
-        plot(path, &format!("{task}, {name}"), &mut *env, &mut Deployed::new(team), args.seed)?;
+    if let (Some(path), Some((name, mut team))) = (&args.plot, last) {
+        plot(path, &format!("{task}, {name}"), &mut *env, &mut team, args.seed)?;
     }
     let engine = Some(args.engine.to_string()).filter(|_| !bundles.is_empty());
     show(&Scores { task, engine, seed: args.seed, rows }, args.json)?;

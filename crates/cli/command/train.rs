@@ -23,6 +23,7 @@ use crate::output::{note, say, say_json};
 use crate::preset;
 use crate::profile::{self, Profile};
 use crate::progress::Progress;
+use crate::scores::mean_std;
 
 /// Seed of the episodes of evaluations during training; other than `omiga eval`'s, so that the best checkpoint is not
 /// chosen on the episodes it is reported on.
@@ -134,10 +135,7 @@ fn show(args: &TrainArgs, mut runs: Vec<Report>) -> Result<()> {
         return if args.json { say_json(&run) } else { line(&run) };
     }
     let best: Vec<f64> = runs.iter().filter_map(|run| run.best_return).collect();
-    let n = best.len() as f64;
-    let mean = (!best.is_empty()).then(|| best.iter().sum::<f64>() / n);
-    let square = |mean: f64| best.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
-    let std = mean.filter(|_| best.len() > 1).map(|mean| (square(mean) / (n - 1.0)).sqrt());
+    let (mean, std) = (!best.is_empty()).then(|| mean_std(&best)).map_or((None, None), |(mean, std)| (Some(mean), std));
     if args.json {
         return say_json(&Reports { runs, best_return_mean: mean, best_return_std: std });
     }

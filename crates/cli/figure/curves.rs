@@ -3,18 +3,18 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::{Area, COLOURS, FONT, refused, span};
-use crate::report::{Algorithm, Cell, algorithms, mean_std};
+use super::{Area, COLOURS, Chart, FONT, legend, line, mesh, refused, series, span, svg};
+use crate::report::{Algorithm, Cell, algorithms};
+use crate::scores::mean_std;
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (460, 320);
+/// Size of the letters at the axes and in the legend.
+const LABELS: u32 = 12;
 /// Panels beside each other, at most.
 const COLUMNS: usize = 2;
-
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The curves of a task's cells: mean over seeds, from the worst seed to the best shaded, the dataset's mean dashed.
 ///
@@ -24,17 +24,10 @@ pub fn curves(cells: &[&Cell]) -> Result<String> {
     let columns = cells.len().clamp(1, COLUMNS);
     let rows = cells.len().div_ceil(columns).max(1);
     let names = algorithms(cells);
-    let mut svg = String::new();
-    {
-        let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32);
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        area.fill(&WHITE).map_err(refused)?;
-        for (cell, panel) in cells.iter().zip(area.split_evenly((rows, columns))) {
-            draw(cell, &names, &panel)?;
-        }
-        area.present().map_err(refused)?;
-    }
-    Ok(svg)
+    svg((PANEL.0 * columns as u32, PANEL.1 * rows as u32), |area| {
+        let mut panels = cells.iter().zip(area.split_evenly((rows, columns)));
+        panels.try_for_each(|(cell, panel)| draw(cell, &names, &panel))
+    })
 }
 
 fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
@@ -46,12 +39,7 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
         .y_label_area_size(64)
         .build_cartesian_2d(x.clone(), y)
         .map_err(refused)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.1))
-        .axis_style(BLACK.mix(0.5))
-        .label_style((FONT, 12))
+    mesh(&mut chart, LABELS)
         .x_labels(6)
         .x_label_formatter(&|x| format!("{:.0}k", x / 1000.0))
         .y_label_formatter(&|y| format!("{y:.0}"))
@@ -62,21 +50,13 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
     if let Some(dataset) = &cell.dataset {
         let ends = [(x.start, dataset.return_mean), (x.end, dataset.return_mean)];
         let style = BLACK.stroke_width(1);
-        let dashes = DashedLineSeries::new(ends, 6, 4, style);
-        let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
-        chart.draw_series(dashes).map_err(refused)?.label("dataset").legend(legend);
+        series(&mut chart, "dataset", style, DashedLineSeries::new(ends, 6, 4, style))?;
     }
     for algorithm in &cell.algorithms {
         let place = names.iter().position(|name| *name == algorithm.name).unwrap_or_default();
         curve(&mut chart, algorithm, COLOURS[place % COLOURS.len()])?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .label_font((FONT, 12))
-        .background_style(WHITE.mix(0.8))
-        .draw()
-        .map_err(refused)
+    legend(&mut chart, SeriesLabelPosition::LowerRight, LABELS)
 }
 
 fn curve(chart: &mut Chart<'_, '_>, algorithm: &Algorithm, colour: RGBColor) -> Result<()> {
@@ -85,11 +65,8 @@ fn curve(chart: &mut Chart<'_, '_>, algorithm: &Algorithm, colour: RGBColor) -> 
     let back = points.iter().rev().map(|(x, _, _, high)| (*x, *high));
     let band = Polygon::new(up.chain(back).collect::<Vec<_>>(), colour.mix(0.15).filled());
     chart.draw_series([band]).map_err(refused)?;
-    let style = colour.stroke_width(2);
-    let line = LineSeries::new(points.iter().map(|(x, _, mean, _)| (*x, *mean)), style);
-    let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
-    chart.draw_series(line).map_err(refused)?.label(&algorithm.name).legend(legend);
-    Ok(())
+    let means = points.iter().map(|(x, _, mean, _)| (*x, *mean));
+    line(chart, &algorithm.name, colour.stroke_width(2), means)
 }
 
 /// Updates, and the lowest, mean and highest return of the seeds that got that far.

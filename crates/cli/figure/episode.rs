@@ -4,11 +4,13 @@ use anyhow::Result;
 use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
 use plotters::prelude::*;
 
-use super::{Area, COLOURS, FONT, refused, span};
+use super::{Area, COLOURS, FONT, legend, line, mesh, refused, span, svg};
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (900, 170);
 
+/// Size of the letters at the axes and in the legend.
+const LABELS: u32 = 11;
 /// The axis of time is longer than the episode by this factor, for the names of the lines.
 const LEGEND_ROOM: f64 = 1.15;
 
@@ -29,12 +31,8 @@ pub fn episode(title: &str, task: &TaskSpec, episode: &Episode) -> Result<String
         Some(nanoseconds) => (nanoseconds as f64 * 1e-9, "s"),
         None => (1.0, "steps"),
     };
-    let mut svg = String::new();
-    {
-        let panels = task.n_agents() + 1;
-        let size = (PANEL.0, PANEL.1 * panels as u32);
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        area.fill(&WHITE).map_err(refused)?;
+    let panels = task.n_agents() + 1;
+    svg((PANEL.0, PANEL.1 * panels as u32), |area| {
         let panels = area.split_evenly((panels, 1));
         let total: f64 = episode.rewards.iter().sum();
         let reward = ("reward".to_owned(), episode.rewards.clone());
@@ -46,9 +44,8 @@ pub fn episode(title: &str, task: &TaskSpec, episode: &Episode) -> Result<String
             draw(panel, &agent.name, (period, unit), &lines)?;
             first += width;
         }
-        area.present().map_err(refused)?;
-    }
-    Ok(svg)
+        Ok(())
+    })
 }
 
 /// An agent's lines by name, and how many columns of the actions are its own.
@@ -75,27 +72,11 @@ fn draw(panel: &Area<'_>, title: &str, (period, unit): (f64, &str), lines: &[(St
         .y_label_area_size(48)
         .build_cartesian_2d(0.0..steps as f64 * period * LEGEND_ROOM, y)
         .map_err(refused)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.1))
-        .axis_style(BLACK.mix(0.5))
-        .label_style((FONT, 11))
-        .y_labels(4)
-        .x_desc(unit)
-        .draw()
-        .map_err(refused)?;
+    mesh(&mut chart, LABELS).y_labels(4).x_desc(unit).draw().map_err(refused)?;
     for (i, (name, values)) in lines.iter().enumerate() {
         let style = COLOURS[i % COLOURS.len()].stroke_width(1);
         let points = values.iter().enumerate().map(|(t, x)| (t as f64 * period, *x));
-        let legend = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
-        chart.draw_series(LineSeries::new(points, style)).map_err(refused)?.label(name).legend(legend);
+        line(&mut chart, name, style, points)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .label_font((FONT, 11))
-        .background_style(WHITE.mix(0.8))
-        .draw()
-        .map_err(refused)
+    legend(&mut chart, SeriesLabelPosition::UpperRight, LABELS)
 }

@@ -6,7 +6,11 @@ mod episode;
 pub use curves::curves;
 pub use episode::{Episode, episode};
 
+use anyhow::Result;
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::{Drawable, PointCollection};
 use plotters::prelude::*;
 
 /// Colours of Okabe and Ito, which people with any colour vision tell apart.
@@ -21,6 +25,59 @@ const COLOURS: [RGBColor; 6] = [
 const FONT: &str = "sans-serif";
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Mesh<'a, 'b, 'c> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'c>>;
+
+/// What `draw` puts onto a white area of this many pixels.
+fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+    area.fill(&WHITE).map_err(refused)?;
+    draw(&area)?;
+    area.present().map_err(refused)?;
+    drop(area);
+    Ok(svg)
+}
+
+/// Axes and a light grid, to be labelled and drawn.
+fn mesh<'a, 'b, 'c>(chart: &'b mut Chart<'a, 'c>, font: u32) -> Mesh<'a, 'b, 'c> {
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(TRANSPARENT).bold_line_style(BLACK.mix(0.1)).axis_style(BLACK.mix(0.5));
+    mesh.label_style((FONT, font));
+    mesh
+}
+
+/// A line, by its name in the legend.
+fn line(
+    chart: &mut Chart<'_, '_>,
+    name: &str,
+    style: ShapeStyle,
+    points: impl Iterator<Item = (f64, f64)>,
+) -> Result<()> {
+    series(chart, name, style, LineSeries::new(points, style))
+}
+
+/// Anything that is drawn with the pen of a line, by its name in the legend.
+fn series<'b, E>(
+    chart: &mut Chart<'_, 'b>,
+    name: &str,
+    style: ShapeStyle,
+    drawn: impl IntoIterator<Item = E>,
+) -> Result<()>
+where
+    for<'p> &'p E: PointCollection<'p, (f64, f64)>,
+    E: Drawable<SVGBackend<'b>>,
+{
+    let pen = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
+    chart.draw_series(drawn).map_err(refused)?.label(name).legend(pen);
+    Ok(())
+}
+
+/// The names of what was drawn.
+fn legend<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>, position: SeriesLabelPosition, font: u32) -> Result<()> {
+    let mut labels = chart.configure_series_labels();
+    labels.position(position).label_font((FONT, font)).background_style(WHITE.mix(0.8)).draw().map_err(refused)
+}
 
 /// Smallest and largest of finite values with some room around them; a flat line lies in the middle.
 fn span(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {

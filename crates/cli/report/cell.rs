@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use omiga_train::{EVAL_RETURN, RunFolder};
 
-use crate::scores::{Row, Scores};
+use crate::scores::{Row, Scores, mean_std};
 
 /// What `omiga eval --json` said of a cell's runs.
-pub const SCORES_FILE: &str = "eval.json";
+const SCORES_FILE: &str = "eval.json";
 /// The row of the data, which is no run.
 const DATASET: &str = "dataset";
 
@@ -113,14 +113,6 @@ impl Run {
         let late: Vec<f64> = late.collect();
         (!late.is_empty()).then(|| mean_std(&late).0)
     }
-}
-
-/// Mean, and standard deviation of a sample if there are several.
-pub fn mean_std(values: &[f64]) -> (f64, Option<f64>) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()))
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {

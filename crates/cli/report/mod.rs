@@ -4,6 +4,6 @@ mod cell;
 mod page;
 mod reference;
 
-pub use cell::{Algorithm, Cell, mean_std};
+pub use cell::{Algorithm, Cell};
 pub use page::{algorithms, of_task, page, tasks};
 pub use reference::Reference;

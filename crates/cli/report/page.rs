@@ -1,8 +1,10 @@
 //! The tables as Markdown.
 
-use super::cell::{Algorithm, Cell, Run, mean_std};
+use std::collections::BTreeSet;
+
+use super::cell::{Algorithm, Cell, Run};
 use super::reference::Reference;
-use crate::scores::Row;
+use crate::scores::{Row, mean_std};
 
 /// From worst to best.
 const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
@@ -49,22 +51,20 @@ pub fn of_task<'a>(cells: &'a [Cell], task: &str) -> Vec<&'a Cell> {
 
 /// Every algorithm that some cell has, in the alphabet's order.
 pub fn algorithms<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = cells.iter().flat_map(|cell| &cell.algorithms).map(|a| a.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    sorted(cells.iter().flat_map(|cell| &cell.algorithms).map(|a| a.name.as_str()))
+}
+
+/// Each name once, in the alphabet's order.
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
     let algorithms = algorithms(cells);
-    let mut others: Vec<&str> = cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()).collect();
-    others.sort_unstable();
-    others.dedup();
+    let others = sorted(cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()));
     let published = |cell: &Cell| reference.and_then(|reference| reference.of(&cell.task, &cell.quality));
-    let mut theirs: Vec<&str> =
-        cells.iter().filter_map(|c| published(c)).flat_map(|p| p.returns.keys()).map(String::as_str).collect();
-    theirs.sort_unstable();
-    theirs.dedup();
+    let theirs = cells.iter().filter_map(|cell| published(cell)).flat_map(|p| p.returns.keys());
+    let mut theirs = sorted(theirs.map(String::as_str));
     // Theirs in the order of ours: the data first.
     theirs.sort_by_key(|name| *name != "dataset");
 
