@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benches" / "opponents"))
+import whole_files  # noqa: E402
 from targets import TARGETS, verdict  # noqa: E402
 
 HEAD = """# Benchmarks
@@ -319,9 +320,7 @@ def main() -> None:
         body = measured(args.section, path, args.command, args.note)
     old = args.page.read_text() if args.page.exists() else None
     text = page(old, args.section, body)
-    partial = args.page.with_suffix(".tmp")
-    partial.write_text(text)
-    partial.replace(args.page)
+    whole_files.write(args.page, text)
     print(f"report: {args.page}")
 
 

@@ -15,6 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from whole_files import write_rows  # noqa: E402
+
 TASK, EPISODES = "halfcheetah-6x1", 1000
 MB = 1e6
 
@@ -51,10 +54,7 @@ def main() -> None:
             print(f"{TASK}: {found[0][2]} transitions, {threads} threads: {seconds:.1f} s, {peak:.0f} MB", flush=True)
             rows.append({"task": TASK, "threads": threads, "transitions": found[0][2], "seconds": round(seconds, 1),
                          "peak_mb": round(peak), "file_mb": round(data.stat().st_size / MB)})
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = args.out.with_suffix(".tmp")
-    partial.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    partial.replace(args.out)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

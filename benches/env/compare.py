@@ -15,6 +15,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from whole_files import write_rows  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
@@ -74,10 +77,7 @@ def main() -> None:
             print(f"{task:16} {impl:10} {threads} thread{'s' if threads > 1 else ' '} {rate:10.0f} steps/s, "
                   f"{rate / medians['gymnasium', 1]:5.2f}x gymnasium", flush=True)
             rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1)})
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = args.out.with_suffix(".tmp")
-    partial.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    partial.replace(args.out)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from data import AGENTS, LAYOUTS, RAW, STEPS, write
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from whole_files import write_rows  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 ROW = AGENTS * (RAW + AGENTS) + AGENTS + 2  # f32 values of a row that are not repeated: o, a, r, d
 
@@ -77,9 +80,7 @@ def main() -> None:
             rows.append({"layout": layout, "impl": impl, "seconds": m["seconds"],
                          "hash_seconds": m.get("hash_seconds"), "peak_bytes": m["peak_bytes"],
                          "unique_f32_bytes": unique, "batch_us": m.get("batch_us")})
-    partial = args.out.with_suffix(".tmp")
-    partial.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    partial.replace(args.out)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

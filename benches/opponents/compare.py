@@ -22,6 +22,9 @@ from dataset import write
 from targets import target_of, verdict
 from tasks import IMPLEMENTATIONS, TASKS
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import whole_files  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 # Updates of our two runs: 1,000 updates of 2 ms, or 30,000 of 0.1 ms, are seconds.
 LENGTHS = {"cpu": (100, 1_100), "cuda": (1_000, 31_000)}
@@ -63,19 +66,12 @@ def measure(impl: str, task: str, threads: int, device: str, omiga: Path, data: 
 def peak_of_a_core(program: Path, threads: int, out: Path) -> float:
     """Operations a second; what several cores do at once is compared with it, and all of it written to `out`."""
     peak = json.loads(run([str(program), str(threads)], threads))
-    write_json(out, json.dumps(peak))
+    whole_files.write(out, json.dumps(peak) + "\n")
     one = peak["gflops"][0]
     print(f"f32 peak of a core: {one:.0f} GFLOP/s")
     for n, together in enumerate(peak["gflops"][1:], start=2):
         print(f"f32 peak of {n} cores at once: {together:.0f} GFLOP/s, {together / one:.2f} times one core's")
     return one * 1e9
-
-
-def write_json(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    partial.write_text(text + "\n")
-    partial.replace(path)
 
 
 def show(row: dict, times: list[float], ours_ms: float) -> None:
@@ -146,7 +142,7 @@ def main() -> None:
                        "ms_per_update": round(statistics.median(times[impl]), 4), "floor_ms": floor}
                 rows.append(row)
                 show(row, times[impl], ours_ms)
-            write_json(args.out, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]")
+            whole_files.write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -56,21 +56,32 @@ def episode(env, act, seed: int, limit: int) -> dict[str, np.ndarray]:
                    "obs": np.array(seen), "terminated": np.array([terminated], dtype=np.int64)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE)
+def arguments(doc: str, folder: Path) -> argparse.Namespace:
+    """`--out`, which is made, and `--seed`."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=folder)
     parser.add_argument("--seed", type=int, default=0, help="of the random episode; the trained one has the next")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    return args
+
+
+def save(cases: dict[str, dict[str, np.ndarray]], path: Path) -> dict[str, tuple[int, float]]:
+    """Write the cases; steps and return of each."""
+    tensors = {f"{case}.{part}": np.ascontiguousarray(x) for case, of in cases.items() for part, x in of.items()}
+    save_file(tensors, path)
+    return {case: (len(of["rewards"]), round(of["rewards"].sum(), 2)) for case, of in cases.items()}
+
+
+def main() -> None:
+    args = arguments(__doc__, HERE)
     for robot, name in ROBOTS.items():
         env = gymnasium.make(name)
         env.action_space.seed(args.seed)
         cases = {"random": episode(env, lambda _obs, env=env: env.action_space.sample(), args.seed, 300)}
         if (BEHAVIOUR / f"{name}.safetensors").exists():
             cases["trained"] = episode(env, trained(name), args.seed + 1, 1000)
-        tensors = {f"{case}.{part}": np.ascontiguousarray(x) for case, of in cases.items() for part, x in of.items()}
-        save_file(tensors, args.out / f"{robot}.safetensors")
-        print(robot, {case: (len(of["rewards"]), round(of["rewards"].sum(), 2)) for case, of in cases.items()})
+        print(robot, save(cases, args.out / f"{robot}.safetensors"))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,11 @@ of the last one, from the whole state). Tensors of a case: `<case>.qpos`,
 steps (0 is the reset) with `.state` [K, S] and, for distance k and agent i, `.obs<k>.<i>` [K, O].
 """
 
-import argparse
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 from gymnasium_robotics import mamujoco_v1
-from safetensors.numpy import save_file
 
 HERE = Path(__file__).resolve().parent
 TASKS = {
@@ -32,7 +30,7 @@ DISTANCES = (0, 1, 2)
 
 
 def whole_robots():
-    """What makes the episodes of the robots with one agent: the snapshots' actions are there."""
+    """What makes the episodes of the robots with one agent: the snapshots' actions, the options and the way to save are there."""
     spec = importlib.util.spec_from_file_location("whole", HERE.parent / "gymnasium" / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -77,12 +75,8 @@ def episode(envs: dict, act, seed: int, limit: int, fastest: float = 0.0) -> dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE)
-    parser.add_argument("--seed", type=int, default=0, help="of the random episode; the trained one has the next")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     whole = whole_robots()
+    args = whole.arguments(__doc__, HERE)
     for task, (robot, division) in TASKS.items():
         envs = {k: mamujoco_v1.parallel_env(robot, division, agent_obsk=k) for k in DISTANCES}
         space = envs[DISTANCES[0]].single_agent_env.action_space
@@ -93,10 +87,8 @@ def main() -> None:
             # An ant alone is long; it is played in one division.
             limit = 1000 if task in ("hopper-3x1", "halfcheetah-6x1", "ant-4x2") else 100
             cases["trained"] = episode(envs, whole.trained(f"{robot}-v5"), args.seed + 1, limit)
-        tensors = {f"{case}.{part}": np.ascontiguousarray(x) for case, of in cases.items() for part, x in of.items()}
-        save_file(tensors, args.out / f"{task}.safetensors")
         widths = [[env.observation_space(agent).shape[0] for agent in env.possible_agents] for env in envs.values()]
-        print(task, widths, {case: (len(of["rewards"]), round(of["rewards"].sum(), 2)) for case, of in cases.items()})
+        print(task, widths, whole.save(cases, args.out / f"{task}.safetensors"))
 
 
 if __name__ == "__main__":
