@@ -50,7 +50,7 @@ train() {
         arguments+=(--algo "${algorithm%-official}")
         [[ $algorithm != *-official ]] || arguments+=(--official)
     fi
-    "$OMIGA" train "${arguments[@]}" 2> >(grep --line-buffered -E '^(seed [0-9]+: step [0-9]+: return|omiga:|stopping|go on)' >&2) ||
+    "$OMIGA" train "${arguments[@]}" 2> >(grep --line-buffered -E '^(seed [0-9]+: step [0-9]+: return|omiga:|error:|stopping|go on)' >&2) ||
         fail "$out was stopped; the same command goes on from its last checkpoints"
 }
 

@@ -65,7 +65,7 @@ train() {
         arguments+=(--algo "$1" --seed "$SEED" --device "$DEVICE")
     fi
     [[ -z $STEPS ]] || arguments+=(--steps "$STEPS")
-    "$omiga" train "${arguments[@]}" 2> >(grep -E '^(step [0-9]|omiga:|stopping|go on|task)' | sed "s/^/$1: /" >&2)
+    "$omiga" train "${arguments[@]}" 2> >(grep -E '^(step [0-9]|omiga:|error:|stopping|go on|task)' | sed "s/^/$1: /" >&2)
 }
 processes=()
 for algorithm in "${algorithms[@]}"; do

@@ -144,6 +144,19 @@ fn behaviour_cloning_with_discrete_actions() {
     check("spread-discrete", "bc", "discrete");
 }
 
+/// A picture cannot be left out with a remark, as rows can.
+#[test]
+fn a_plot_without_an_environment_is_refused() {
+    let program = Program::new();
+    let hopper = root().join("models/hopper-3x1");
+    program.done(&format!("eval --bundle {} --episodes 2", hopper.display()));
+    let plot = format!("eval --bundle {} --episodes 2 --plot x.svg", hopper.display());
+    if !cfg!(feature = "mujoco") {
+        program.refused(&plot, "build with `make mujoco`");
+        assert!(!program.path("x.svg").exists());
+    }
+}
+
 #[test]
 fn shipped_bundles_verify() {
     let program = Program::new();

@@ -33,7 +33,8 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     if let Some(path) = &args.data {
         rows.push(dataset_row(path)?);
     }
-    if args.task.is_none() && !has_task(&task) {
+    // Who asks for a picture is told what it needs.
+    if args.task.is_none() && args.plot.is_none() && !has_task(&task) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
         show(&Scores { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);
