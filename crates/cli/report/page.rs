@@ -18,7 +18,8 @@ pub fn page(cells: &[Cell], reference: Option<&Reference>, figure: impl Fn(&str)
         text += &format!("\n![Returns in training: {task}]({})\n", figure(task));
         text += &format!("\n{}", every_run(&cells));
     }
-    if let Some(reference) = reference {
+    let shown = |reference: &&Reference| cells.iter().any(|cell| reference.of(&cell.task, &cell.quality).is_some());
+    if let Some(reference) = reference.filter(shown) {
         text += &format!("\n## Source of the columns \"{}\"\n\n{}\n", reference.name, reference.source.trim());
     }
     text
@@ -72,12 +73,14 @@ fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
     head.extend(others.iter().chain(&algorithms).map(|name| (*name).to_owned()));
     head.extend(algorithms.iter().map(|name| format!("{name}, second half")));
     head.extend(theirs.iter().map(|name| format!("{}: {name}", reference.map_or("", |r| &r.name))));
+    let places = decimals(cells);
+    let over_episodes = |row: &Row| format!("{:.places$} ± {:.places$}", row.return_mean, row.return_std);
     let rows = cells.iter().map(|cell| {
         let mut row = vec![cell.quality.clone(), cell.dataset.as_ref().map_or(String::new(), over_episodes)];
         let other = |name: &&str| cell.others.iter().find(|row| row.name == *name).map_or(String::new(), over_episodes);
         row.extend(others.iter().map(other));
-        let ours = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::last));
-        let late = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::second_half));
+        let ours = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::last, places));
+        let late = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::second_half, places));
         row.extend(algorithms.iter().map(ours));
         row.extend(algorithms.iter().map(late));
         let their = |name: &&str| published(cell).and_then(|p| p.returns.get(*name).cloned()).unwrap_or_default();
@@ -85,6 +88,13 @@ fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
         row
     });
     markdown(&head, rows.collect())
+}
+
+/// Decimals of a task's returns: none where they go into the hundreds.
+fn decimals(cells: &[&Cell]) -> usize {
+    let played = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
+    let mut rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
+    if rows.any(|row| row.return_mean.abs() >= 100.0) { 0 } else { 2 }
 }
 
 /// How many episodes stand behind the numbers.
@@ -106,40 +116,40 @@ fn counts(numbers: impl Iterator<Item = usize> + Clone) -> String {
 fn every_run(cells: &[&Cell]) -> String {
     let head =
         ["data", "algorithm", "run", "updates", "last", "95 % interval", "steps", "best", "95 % interval", "steps"];
-    let mut rows = Vec::new();
+    let (mut rows, places) = (Vec::new(), decimals(cells));
     for cell in cells {
         for algorithm in &cell.algorithms {
-            rows.extend(algorithm.runs.iter().map(|run| run_row(cell, algorithm, run)));
+            rows.extend(algorithm.runs.iter().map(|run| run_row(cell, algorithm, run, places)));
         }
     }
     markdown(&head.map(str::to_owned), rows)
 }
 
-fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run) -> Vec<String> {
+fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, places: usize) -> Vec<String> {
     let mut row = vec![cell.quality.clone(), algorithm.name.clone(), run.name.clone(), run.updates.to_string()];
     for played in [Some(&run.played), run.best.as_ref()] {
         row.extend(played.map_or([const { String::new() }; 3], |row| {
             let (low, high) = row.ci95;
-            [format!("{:.0}", row.return_mean), format!("[{low:.0}, {high:.0}]"), format!("{:.0}", row.length_mean)]
+            [
+                format!("{:.places$}", row.return_mean),
+                format!("[{low:.places$}, {high:.places$}]"),
+                format!("{:.0}", row.length_mean),
+            ]
         }));
     }
     row
-}
-
-fn over_episodes(row: &Row) -> String {
-    format!("{:.0} ± {:.0}", row.return_mean, row.return_std)
 }
 
 fn of<'a>(cell: &'a Cell, algorithm: &str) -> Option<&'a Algorithm> {
     cell.algorithms.iter().find(|a| a.name == algorithm)
 }
 
-fn over_seeds(algorithm: &Algorithm, measure: fn(&Run) -> Option<f64>) -> String {
+fn over_seeds(algorithm: &Algorithm, measure: fn(&Run) -> Option<f64>, places: usize) -> String {
     let values: Option<Vec<f64>> = algorithm.runs.iter().map(measure).collect();
     let Some(values) = values else { return String::new() };
     match mean_std(&values) {
-        (mean, Some(std)) => format!("**{mean:.0}** ± {std:.0}"),
-        (mean, None) => format!("**{mean:.0}**"),
+        (mean, Some(std)) => format!("**{mean:.places$}** ± {std:.places$}"),
+        (mean, None) => format!("**{mean:.places$}**"),
     }
 }
 
