@@ -2,6 +2,7 @@
 # MuJoCo for the tasks halfcheetah-*, hopper-*, walker2d-*, ant-*:
 #
 #   scripts/mujoco.sh build   `omiga` with the simulator, in target/mujoco/release
+#   scripts/mujoco.sh fetch   nothing but what such a build needs, for `cargo --features mujoco`
 #   scripts/mujoco.sh test    the tests of omiga-env in that build
 #   scripts/mujoco.sh lint    its lints
 #   scripts/mujoco.sh agents  the example in which a bundle's agents run apart: agents BUNDLE [--fast] [--seed N]
@@ -67,19 +68,19 @@ PYTHON
     mv "$temporary/out" "$folder"
 }
 
-# cargo with the library, into a target folder of its own, as the flags differ.
+# A target folder of its own, so that no build without the simulator takes this one's place. Cargo knows the folder of the
+# library from .cargo/config.toml.
 run_cargo() {
-    local flags="-C"$'\x1f'"link-arg=-Wl,-rpath,$folder/lib"
-    OMIGA_MUJOCO_ASSETS=$folder/assets MUJOCO_DYNAMIC_LINK_DIR=$folder/lib CARGO_TARGET_DIR=$target \
-        CARGO_ENCODED_RUSTFLAGS="$flags" CARGO_ENCODED_RUSTDOCFLAGS="$flags" cargo "$@"
+    CARGO_TARGET_DIR=$target cargo "$@"
 }
 
-if [[ $(uname -s) != Linux && ${1:-build} != build ]]; then
+if [[ $(uname -s) != Linux && ! ${1:-build} =~ ^(build|fetch)$ ]]; then
     echo "mujoco: SKIPPED: no set-up for $(uname -s)"
     exit 0
 fi
 fetch
 case ${1:-build} in
+    fetch) ;;
     build)
         run_cargo build --release --features mujoco --bin omiga
         echo "mujoco: $(realpath --relative-to="$PWD" "$target")/release/omiga; it finds the simulator and the models in $folder"
@@ -89,5 +90,5 @@ case ${1:-build} in
     steps) run_cargo build --release --quiet -p omiga-env --features mujoco --example steps --example physics ;;
     agents) run_cargo run --release --quiet --features mujoco --example mujoco_decentralised -- "${@:2}" ;;
     replay) run_cargo test -p omiga-env --features mujoco --test gymnasium --test gymnasium_robotics ;;
-    *) fail "\`$1\` is unknown, expected build, test, lint, agents, steps or replay" ;;
+    *) fail "\`$1\` is unknown, expected build, fetch, test, lint, agents, steps or replay" ;;
 esac

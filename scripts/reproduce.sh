@@ -9,6 +9,7 @@
 #   ALGOS      of bc, omiga, omiga-official (all that the official code does otherwise) (default all three)
 #   EPISODES   of each dataset                              (default 1000)
 #   EVAL       episodes that each checkpoint plays          (default 32)
+#   DEVICE     cpu | cuda:N                                 (default cpu)
 #   OUT        data and runs, as <task>/<quality>/<algorithm>/seed-N (default runs/reproduce)
 #   PAGE       (default models/RESULTS.md)
 #
@@ -18,7 +19,7 @@ cd "$(dirname "$0")/.."
 
 TASKS=${TASKS:-hopper-3x1 halfcheetah-6x1} QUALITIES=${QUALITIES:-medium-replay medium medium-expert expert}
 SEEDS=${SEEDS:-0..2} STEPS=${STEPS:-100000} ALGOS=${ALGOS:-bc omiga omiga-official}
-EPISODES=${EPISODES:-1000} EVAL=${EVAL:-32} OUT=${OUT:-runs/reproduce} PAGE=${PAGE:-models/RESULTS.md}
+EPISODES=${EPISODES:-1000} EVAL=${EVAL:-32} DEVICE=${DEVICE:-cpu} OUT=${OUT:-runs/reproduce} PAGE=${PAGE:-models/RESULTS.md}
 
 fail() {
     echo "reproduce: $*" >&2
@@ -30,15 +31,8 @@ for algorithm in $ALGOS; do
         fail "ALGOS has \`$algorithm\`, expected bc, omiga, omiga-official"
 done
 
-if [[ -z ${OMIGA:-} ]]; then
-    if [[ $TASKS =~ (halfcheetah|hopper|walker2d|ant)- ]]; then
-        scripts/mujoco.sh build
-        OMIGA=${CARGO_TARGET_DIR:-target}/mujoco/release/omiga
-    else
-        cargo build --release
-        OMIGA=${CARGO_TARGET_DIR:-target}/release/omiga
-    fi
-fi
+source scripts/program.sh
+build_program "$TASKS" "$DEVICE"
 
 # A run that was stopped goes on; a finished one is kept.
 train() {
@@ -47,10 +41,10 @@ train() {
     if compgen -G "$out/seed-*/config.toml" >/dev/null; then
         arguments+=(--resume)
     else
-        arguments+=(--algo "${algorithm%-official}")
+        arguments+=(--algo "${algorithm%-official}" --device "$DEVICE")
         [[ $algorithm != *-official ]] || arguments+=(--official)
     fi
-    "$OMIGA" train "${arguments[@]}" 2> >(grep --line-buffered -E '^(seed [0-9]+: step [0-9]+: return|omiga:|error:|stopping|go on)' >&2) ||
+    "$omiga" train "${arguments[@]}" 2> >(grep --line-buffered -E '^(seed [0-9]+: step [0-9]+: return|omiga:|error:|stopping|go on)' >&2) ||
         fail "$out was stopped; the same command goes on from its last checkpoints"
 }
 
@@ -62,7 +56,7 @@ evaluate() {
             [[ -f $run$checkpoint.safetensors ]] || continue
             bundle=$run$checkpoint-bundle
             if [[ ! -d $bundle || $run$checkpoint.safetensors -nt $bundle ]]; then
-                "$OMIGA" export --checkpoint "$run$checkpoint.safetensors" --out "$bundle" >/dev/null
+                "$omiga" export --checkpoint "$run$checkpoint.safetensors" --out "$bundle" >/dev/null
             fi
             name=$(basename "$(dirname "$run")")/$(basename "$run")
             [[ $checkpoint == last ]] || name+=/best
@@ -71,7 +65,7 @@ evaluate() {
         done
     done
     [[ -n $newer ]] || return 0
-    "$OMIGA" eval --data "$cell/data.hdf5" --random "${bundles[@]}" --episodes "$EVAL" --json >"$cell/eval.json.part"
+    "$omiga" eval --data "$cell/data.hdf5" --random "${bundles[@]}" --episodes "$EVAL" --json >"$cell/eval.json.part"
     mv "$cell/eval.json.part" "$cell/eval.json"
 }
 
@@ -81,11 +75,11 @@ for task in $TASKS; do
         echo "== $cell"
         mkdir -p "$cell"
         [[ -f $cell/data.hdf5 ]] ||
-            "$OMIGA" collect --task "$task" --quality "$quality" --episodes "$EPISODES" --seed 0 --out "$cell/data.hdf5"
+            "$omiga" collect --task "$task" --quality "$quality" --episodes "$EPISODES" --seed 0 --out "$cell/data.hdf5"
         for algorithm in $ALGOS; do
             train "$cell" "$algorithm"
         done
         evaluate "$cell"
-        "$OMIGA" report "$OUT" --reference models/paper.toml --out "$PAGE"
+        "$omiga" report "$OUT" --reference models/paper.toml --out "$PAGE"
     done
 done

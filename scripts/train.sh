@@ -18,8 +18,8 @@ cd "$(dirname "$0")/.."
 
 TASK=${TASK:-spread} QUALITY=${QUALITY:-medium-replay} ALGO=${ALGO:-omiga}
 case $TASK in
-    halfcheetah-* | hopper-* | walker2d-* | ant-*) robot=yes EPISODES=${EPISODES:-200} EVAL=${EVAL:-32} ;;
-    *) robot='' EPISODES=${EPISODES:-2000} EVAL=${EVAL:-1000} ;;
+    spread*) EPISODES=${EPISODES:-2000} EVAL=${EVAL:-1000} ;;
+    *) EPISODES=${EPISODES:-200} EVAL=${EVAL:-32} ;;
 esac
 SEED=${SEED:-0} DEVICE=${DEVICE:-cpu} STEPS=${STEPS:-} DATA=${DATA:-}
 name=$TASK-$QUALITY
@@ -38,17 +38,8 @@ case $ALGO in
 esac
 [[ -z $DATA || -f $DATA ]] || fail "no file \`$DATA\`"
 
-if [[ -n $robot ]]; then
-    [[ $DEVICE == cpu ]] || fail "MuJoCo tasks train on the CPU here; collect a dataset and give it as DATA to train on $DEVICE"
-    scripts/mujoco.sh build
-    omiga=${CARGO_TARGET_DIR:-target}/mujoco/release/omiga
-elif [[ $DEVICE == cpu ]]; then
-    cargo build --release
-    omiga=${CARGO_TARGET_DIR:-target}/release/omiga
-else
-    scripts/cuda.sh build
-    omiga=${CARGO_TARGET_DIR:-target}/cuda/release/omiga
-fi
+source scripts/program.sh
+build_program "$TASK" "$DEVICE"
 
 mkdir -p "$OUT"
 if [[ -z $DATA ]]; then
