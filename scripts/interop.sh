@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Others read what we write and play what we play: see tests/interop/README.md. The program under test is $OMIGA if
-# set, else a release build.
+# set, which must have the simulator, else a release build.
 set -euo pipefail
 [[ -z ${OMIGA:-} ]] || OMIGA=$(realpath "$OMIGA")
 cd "$(dirname "$0")/.."
 
-readonly target=${CARGO_TARGET_DIR:-target}
 readonly venv=target/interop-venv work=target/interop wanted=tests/interop/requirements.txt
 
 fail() {
@@ -23,28 +22,29 @@ if ! cmp -s "$wanted" "$venv/installed.txt"; then
 fi
 readonly python=$venv/bin/python
 
-if [[ -z ${OMIGA:-} ]]; then
-    cargo build --release --quiet
-    OMIGA=$target/release/omiga
-fi
-[[ -x $OMIGA ]] || fail "no program at $OMIGA; build it or set OMIGA to it"
+tasks=(spread spread-discrete)
+# Agents with observations of different widths; its simulator has a set-up on Linux alone.
+[[ $(uname -s) != Linux ]] || tasks+=(hopper-3x1-local)
+source scripts/program.sh
+build_program "${tasks[*]}" cpu
+[[ -x $omiga ]] || fail "no program at $omiga; build it or set OMIGA to it"
 
 rm -rf "$work"
 mkdir -p "$work"
-for task in spread spread-discrete; do
+for task in "${tasks[@]}"; do
     data=$work/$task.hdf5 run=$work/$task bundle=$work/$task-bundle
     echo "== $task"
-    "$OMIGA" collect --task "$task" --quality medium --episodes 20 --seed 0 --out "$data"
-    "$OMIGA" train --data "$data" --out "$run" --set run.steps=50
-    "$OMIGA" export --checkpoint "$run/last.safetensors" --out "$bundle"
-    "$OMIGA" inspect "$data" --json >"$work/$task.json"
+    "$omiga" collect --task "$task" --quality medium --episodes 20 --seed 0 --out "$data"
+    "$omiga" train --data "$data" --out "$run" --set run.steps=50
+    "$omiga" export --checkpoint "$run/last.safetensors" --out "$bundle"
+    "$omiga" inspect "$data" --json >"$work/$task.json"
     "$python" tests/interop/check_dataset.py "$data" --card "$work/$task.json"
     "$python" tests/interop/check_policies.py "$bundle"
-    "$python" tests/interop/check_env.py "$data"
+    [[ $task != spread* ]] || "$python" tests/interop/check_env.py "$data"
 done
 echo "== a long dataset"
-"$OMIGA" collect --task spread --quality random --episodes 3000 --seed 0 --out "$work/long.hdf5"
-"$OMIGA" inspect "$work/long.hdf5" --json >"$work/long.json"
+"$omiga" collect --task spread --quality random --episodes 3000 --seed 0 --out "$work/long.hdf5"
+"$omiga" inspect "$work/long.hdf5" --json >"$work/long.json"
 "$python" tests/interop/check_dataset.py "$work/long.hdf5" --card "$work/long.json"
 echo "== robots"
 "$python" tests/golden/gymnasium/generate.py --out "$work/gymnasium" --seed 7

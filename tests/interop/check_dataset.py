@@ -59,8 +59,11 @@ def check_columns(name: str, columns: dict[str, np.ndarray], header: dict) -> No
     rows = len(columns["d"])
     choices = len(first["action"]["discrete" if discrete else "continuous"])
     shapes = {"o": (rows, n, width), "a": (rows, n, 1 if discrete else choices), "r": (rows, 1), "d": (rows, 1)}
-    for key, shape in (shapes | {"s": shapes["o"], "timeout": (rows, 1)}).items():
+    for key, shape in (shapes | {"timeout": (rows, 1)}).items():
         check_equal(columns[key].shape, shape, f"{name}: shape of `{key}`")
+    local = "-local" in task["name"]  # there the state is the whole robot, for each agent
+    check_equal(columns["s"].shape, (rows, n, columns["s"].shape[2] if local else width), f"{name}: shape of `s`")
+    check(columns["s"].shape[2] > width or not local, f"{name}: the state is wider than observations, if they are local")
     for key in ("o", "s", "r"):
         check_equal(columns[key].dtype.kind, "f", f"{name}: kind of `{key}`")
     check_equal(columns["a"].dtype.kind, "i" if discrete else "f", f"{name}: kind of `a`")
