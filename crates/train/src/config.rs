@@ -9,6 +9,7 @@ use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 use serde::{Deserialize, Serialize};
 
 pub use self::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
+use crate::dist::OFFICIAL_ACTION_MARGIN;
 use crate::{Error, Result};
 
 /// A whole run.
@@ -23,6 +24,8 @@ pub struct Config {
     pub data: DataConfig,
     /// Sizes of the networks.
     pub network: NetworkConfig,
+    /// The policies' distribution.
+    pub policy: PolicyConfig,
     /// The optimisers.
     pub optim: OptimConfig,
     /// OMIGA's own settings; unused by behaviour cloning.
@@ -158,6 +161,22 @@ impl Default for NetworkConfig {
     }
 }
 
+/// The policies' distribution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// Distance that continuous actions keep from -1 and 1 when their likelihood is computed. Official: 1e-7, with which an
+    /// actuator at its bound (u = atanh(1 - 1e-7) = 8.4, others within 2) moves the mean of u so far that the policy pushes much
+    /// harder than the data did (docs/mujoco.md).
+    pub action_margin: f64,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self { action_margin: 0.02 }
+    }
+}
+
 /// Adam (Kingma and Ba 2015) on each of actor, critic with mixer, and value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -243,13 +262,14 @@ impl Config {
         Ok(config)
     }
 
-    /// The configuration as it is run: with `official`, the five settings in which the official code differs are set
+    /// The configuration as it is run: with `official`, the six settings in which the official code differs are set
     /// to its behaviour, whatever they were (`rewards` on discrete tasks only, where its SMAC branch does so).
     #[must_use]
     pub fn resolve(mut self, discrete: bool) -> Self {
         if self.official {
             self.data.timeouts = Timeouts::Terminal;
             self.data.actions = Actions::Raw;
+            self.policy.action_margin = OFFICIAL_ACTION_MARGIN;
             if discrete {
                 self.data.rewards = Rewards::ReturnToGo;
             }
@@ -298,6 +318,8 @@ impl Config {
         count("data.batch_size", self.data.batch_size as u64, 1 << 20)?;
         count("network.hidden", self.network.hidden as u64, 1 << 14)?;
         count("network.mixer_hidden", self.network.mixer_hidden as u64, 1 << 14)?;
+        let margin = self.policy.action_margin;
+        require("policy.action_margin", "1e-7 to 0.5", margin, (OFFICIAL_ACTION_MARGIN..=0.5).contains(&margin))?;
         positive("optim.lr", self.optim.lr)?;
         fraction("optim.beta1", self.optim.beta1)?;
         fraction("optim.beta2", self.optim.beta2)?;
@@ -349,6 +371,7 @@ mod tests {
         check("", &["omiga.alpha"], "expected `section.key=value`");
         check("", &["run.algorithm=cql"], "unknown variant `cql`");
         check("", &["optim.lr=nan"], "`optim.lr` is NaN");
+        check("", &["policy.action_margin=0"], "`policy.action_margin` is 0, expected 1e-7 to 0.5");
         check("[omiga", &[], "x.toml");
     }
 
@@ -364,6 +387,7 @@ mod tests {
         let config = Config { official: true, ..Config::default() };
         let discrete = config.clone().resolve(true);
         assert_eq!((discrete.data.timeouts, discrete.data.actions), (Timeouts::Terminal, Actions::Raw));
+        assert_eq!(discrete.policy.action_margin, 1e-7);
         assert_eq!(discrete.data.rewards, Rewards::ReturnToGo);
         assert!(!discrete.omiga.mask_dead && !discrete.omiga.mask_unavailable);
         assert_eq!(config.resolve(false).data.rewards, Rewards::True);

@@ -124,6 +124,12 @@ fn behaviour_cloning() {
 }
 
 #[test]
+fn actions_keep_their_margin() {
+    check(false, false, &["policy.action_margin=0.3"]);
+    check(false, false, &["policy.action_margin=0.3", "run.algorithm=bc"]);
+}
+
+#[test]
 fn rows_may_travel() {
     check(false, true, &[]);
     check(true, true, &[]);

@@ -21,6 +21,8 @@ pub struct Plan {
     pub targets: Vec<(NetworkId, NetworkId)>,
     /// target <- tau online + (1 - tau) target.
     pub tau: f64,
+    /// Distance that continuous actions keep from -1 and 1 in the policies' likelihood.
+    pub action_margin: f64,
     /// Leave out actions that are not available, where the data says which.
     pub mask_unavailable: bool,
     /// Leave out dead agents, where the data says which.

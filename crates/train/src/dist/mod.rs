@@ -4,4 +4,4 @@ mod categorical;
 mod squashed_gaussian;
 
 pub use categorical::Categorical;
-pub use squashed_gaussian::{LOG_SIGMA_MAX, LOG_SIGMA_MIN, SquashedGaussian};
+pub use squashed_gaussian::{LOG_SIGMA_MAX, LOG_SIGMA_MIN, OFFICIAL_ACTION_MARGIN, SquashedGaussian};

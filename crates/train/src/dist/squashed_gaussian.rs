@@ -11,8 +11,8 @@ use crate::Result;
 pub const LOG_SIGMA_MIN: f64 = -5.0;
 /// Largest log standard deviation (official OMIGA).
 pub const LOG_SIGMA_MAX: f64 = 2.0;
-/// Distance that actions keep from -1 and 1, where the density is infinite (official OMIGA).
-const ACTION_MARGIN: f64 = 1e-7;
+/// Distance that actions keep from -1 and 1, where the density is infinite, in the official OMIGA code.
+pub const OFFICIAL_ACTION_MARGIN: f64 = 1e-7;
 
 /// a = tanh(u), u ~ N(mu, sigma^2), per dimension; parameters before their clamps, [M, A].
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct SquashedGaussian {
     pub mu: Tensor,
     /// Log standard deviation before the squashing.
     pub log_sigma: Tensor,
+    /// Distance that actions keep from -1 and 1 in [`Self::log_prob`].
+    pub action_margin: f64,
 }
 
 impl SquashedGaussian {
@@ -30,7 +32,7 @@ impl SquashedGaussian {
     }
 
     /// log pi(a) = sum_d [ log N(u_d; mu_d, sigma_d) - 2 (log 2 - u_d - softplus(-2 u_d)) ] with u = atanh(a), a kept
-    /// 1e-7 away from the bounds.
+    /// `action_margin` away from the bounds.
     ///
     /// # Shapes
     /// `actions` [M, A] in [-1, 1] -> `[M]`.
@@ -38,7 +40,8 @@ impl SquashedGaussian {
     /// # Gradients
     /// Into mu and log_sigma where their clamps are not active.
     pub fn log_prob(&self, actions: &Tensor) -> Result<Tensor> {
-        let u = atanh(&actions.clamp(ACTION_MARGIN - 1.0, 1.0 - ACTION_MARGIN)?)?; // [M, A]
+        let limit = 1.0 - self.action_margin;
+        let u = atanh(&actions.clamp(-limit, limit)?)?; // [M, A]
         let log_sigma = self.log_sigma.clamp(LOG_SIGMA_MIN, LOG_SIGMA_MAX)?; // [M, A]
         let z = ((&u - self.clamped_mu()?)? / log_sigma.exp()?)?; // [M, A]
         let log_normal = ((z.sqr()? * -0.5)? - log_sigma)?.affine(1.0, -0.5 * (2.0 * PI).ln())?; // [M, A]
@@ -72,8 +75,12 @@ mod tests {
 
     /// Values from SciPy: `norm.logpdf(arctanh(a), mu, exp(log_sigma)) - log(1 - a**2)`.
     fn check(a: f64, mu: f64, log_sigma: f64, expected: f64) {
+        check_within(OFFICIAL_ACTION_MARGIN, a, mu, log_sigma, expected);
+    }
+
+    fn check_within(action_margin: f64, a: f64, mu: f64, log_sigma: f64, expected: f64) {
         let tensor = |x: f64| Tensor::from_vec(vec![x], (1, 1), &Device::Cpu).unwrap();
-        let policy = SquashedGaussian { mu: tensor(mu), log_sigma: tensor(log_sigma) };
+        let policy = SquashedGaussian { mu: tensor(mu), log_sigma: tensor(log_sigma), action_margin };
         let found = policy.log_prob(&tensor(a)).unwrap().to_vec1::<f64>().unwrap()[0];
         assert!((found - expected).abs() < 1e-9 * expected.abs().max(1.0), "{found} != {expected}");
     }
@@ -89,9 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn actions_at_the_bounds_keep_the_margin() {
+        for a in [0.95, 0.97, 1.0] {
+            check_within(0.05, a, 0.2, -0.5, -1.7100319072603805);
+        }
+        check_within(0.05, -0.9, 1.0, 0.3, -1.2353397952882452);
+    }
+
+    #[test]
     fn the_bounds_are_finite() {
         let tensor = |x: f32| Tensor::from_vec(vec![x], (1, 1), &Device::Cpu).unwrap();
-        let policy = SquashedGaussian { mu: tensor(0.0), log_sigma: tensor(0.0) };
+        let policy =
+            SquashedGaussian { mu: tensor(0.0), log_sigma: tensor(0.0), action_margin: OFFICIAL_ACTION_MARGIN };
         for a in [-1.0, 1.0] {
             assert!(policy.log_prob(&tensor(a)).unwrap().to_vec1::<f32>().unwrap()[0].is_finite());
         }

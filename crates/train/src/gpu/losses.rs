@@ -7,7 +7,7 @@ use crate::algo::Losses;
 /// Append the losses of the plan.
 pub fn losses(builder: &mut Builder<'_>) {
     match builder.plan.losses {
-        Losses::Omiga { alpha, gamma } => omiga(builder, alpha, gamma),
+        Losses::Omiga { alpha, gamma } => omiga(builder, &[alpha, gamma]),
         Losses::Bc => bc(builder),
     }
 }
@@ -15,23 +15,20 @@ pub fn losses(builder: &mut Builder<'_>) {
 /// The pass: policy.
 fn bc(builder: &mut Builder<'_>) {
     let layout: &Layout = builder.layout;
-    let mut arguments = start(builder, &layout.passes[0]);
-    // What it has not: settings, values, mixers, z.
-    arguments.extend([-1; 15]);
+    let mut arguments = start(builder, &layout.passes[0], &[]);
+    // What it has not: values, mixers, z.
+    arguments.extend([-1; 14]);
     arguments.push(locals(builder));
     builder.losses("bc_log_probs", arguments.clone());
     builder.losses("bc_loss", arguments);
 }
 
 /// The passes, in the order of `algo/omiga.rs`.
-fn omiga(builder: &mut Builder<'_>, alpha: f64, gamma: f64) {
+fn omiga(builder: &mut Builder<'_>, settings: &[f64]) {
     let layout: &Layout = builder.layout;
     let [next_v, next_mixing, q, mixing, target_mixing, target_q, v, policy] =
         std::array::from_fn(|k| &layout.passes[k]);
-    let mut arguments = start(builder, policy);
-    let settings = builder.arena.take(2);
-    builder.constants.push((settings, vec![alpha, gamma]));
-    arguments.push(int(settings));
+    let mut arguments = start(builder, policy, settings);
     arguments.extend([next_v, q, target_q, v].map(|pass| head(pass, 0)));
     arguments.extend([slope(q, 0), slope(v, 0), slope(mixing, 0), slope(mixing, 1)]);
     arguments.extend([head(next_mixing, 0), head(next_mixing, 1), head(mixing, 0), head(mixing, 1)]);
@@ -46,8 +43,8 @@ fn locals(builder: &mut Builder<'_>) -> i32 {
     int(builder.arena.take(builder.settings.batch * builder.settings.problem.actor.n_agents))
 }
 
-/// What `Losses` of the kernels begins with: sizes, log, policy, masks.
-fn start(builder: &Builder<'_>, policy: &Pass) -> Vec<i32> {
+/// What `Losses` of the kernels begins with: sizes, log, policy, masks, settings (the policy's, then the losses').
+fn start(builder: &mut Builder<'_>, policy: &Pass, settings: &[f64]) -> Vec<i32> {
     let record = &builder.settings.record;
     let mut arguments = builder.sizes();
     arguments.extend(builder.log());
@@ -55,6 +52,10 @@ fn start(builder: &Builder<'_>, policy: &Pass) -> Vec<i32> {
     let masks =
         [builder.plan.mask_unavailable && record.mask.is_some(), builder.plan.mask_dead && record.alive.is_some()];
     arguments.extend(masks.map(i32::from));
+    let constants = [&[1.0 - builder.plan.action_margin], settings].concat();
+    let place = builder.arena.take(constants.len());
+    builder.constants.push((place, constants));
+    arguments.push(int(place));
     arguments
 }
 

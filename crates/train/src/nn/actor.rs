@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use omiga_format::{ActorHead, ActorSpec};
 
 use super::{NetworkId, Stack};
+use crate::config::PolicyConfig;
 use crate::dist::{Categorical, SquashedGaussian};
 use crate::{Result, batch::Batch};
 
@@ -13,6 +14,7 @@ pub struct Actor {
     /// The network.
     pub id: NetworkId,
     head: ActorHead,
+    action_margin: f64,
 }
 
 /// A distribution over each agent's actions.
@@ -25,9 +27,9 @@ pub enum Policy {
 }
 
 impl Actor {
-    /// The network as a policy of this kind.
-    pub fn new(id: NetworkId, spec: &ActorSpec) -> Self {
-        Self { id, head: spec.head }
+    /// The network as a policy of this kind; see [`PolicyConfig::action_margin`].
+    pub fn new(id: NetworkId, spec: &ActorSpec, config: &PolicyConfig) -> Self {
+        Self { id, head: spec.head, action_margin: config.action_margin }
     }
 
     /// Its layers, with the names of [`ActorSpec::parameters`].
@@ -43,9 +45,11 @@ impl Actor {
     /// Its heads as a distribution over M actions.
     pub fn policy(&self, heads: &[Tensor]) -> Policy {
         match self.head {
-            ActorHead::SquashedGaussian => {
-                Policy::SquashedGaussian(SquashedGaussian { mu: heads[0].clone(), log_sigma: heads[1].clone() })
-            }
+            ActorHead::SquashedGaussian => Policy::SquashedGaussian(SquashedGaussian {
+                mu: heads[0].clone(),
+                log_sigma: heads[1].clone(),
+                action_margin: self.action_margin,
+            }),
             ActorHead::Categorical => Policy::Categorical(Categorical { logits: heads[0].clone() }),
         }
     }

@@ -4,7 +4,6 @@
 #define MU_LIMIT 9
 #define LOG_SIGMA_MIN -5
 #define LOG_SIGMA_MAX 2
-#define ACTION_MARGIN 1e-7
 #define MASKED_LOGIT -1e8
 #define LN_2 0.69314718055994530942
 #define HALF_LN_2_PI 0.91893853320467274178
@@ -18,12 +17,11 @@ struct PolicyHeads {
 
 // log pi(a | o) of agent j = b N + i as in dist/squashed_gaussian.rs, and its gradients by mu and log_sigma, which are
 // stored to be scaled.
-__device__ real squashed_gaussian(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j) {
+__device__ real squashed_gaussian(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, real limit) {
     real sum = 0;
     for (int d = 0; d < s.actions; d++) {
         int e = j * s.actions + d;
-        real a = row[s.record.actions + j % s.agents * s.actions + d];
-        a = clamp(a, real(ACTION_MARGIN - 1), real(1 - ACTION_MARGIN));
+        real a = clamp(row[s.record.actions + j % s.agents * s.actions + d], -limit, limit);
         real u = real((log(1.0 + (double)a) - log(1.0 - (double)a)) * 0.5);
         real raw_mu = arena[p.heads + e], raw_log_sigma = arena[p.log_sigma + e];
         real mu = clamp(raw_mu, -MU_LIMIT, MU_LIMIT);
@@ -58,11 +56,6 @@ __device__ real categorical(real* arena, const Sizes& s, const PolicyHeads& p, c
         arena[p.slopes + j * s.actions + d] = open ? real(d == action) - exp(logit - high) / total : real(0);
     }
     return log_prob;
-}
-
-// The policy's log probability of agent j's action.
-__device__ real log_prob(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, int masked) {
-    return s.discrete ? categorical(arena, s, p, row, j, masked) : squashed_gaussian(arena, s, p, row, j);
 }
 
 // The stored gradients of agent j's log probability, times `factor`.
@@ -102,11 +95,19 @@ struct Losses {
     Log log;
     PolicyHeads policy;
     int mask_unavailable, mask_dead;
-    int settings;  // alpha, gamma
+    int settings;  // numbers, in the order of the enumeration below
     int next_v, q, target_q, v, q_slopes, v_slopes, weight_slopes, bias_slopes;
     int next_mixer_weight, next_mixer_bias, mixer_weight, mixer_bias, target_mixer_weight;  // -1 for a plain sum
     int z, log_probs;                                                                       // [B N] each
 };
+
+enum { ACTION_LIMIT, ALPHA, GAMMA };
+
+// The policy's log probability of agent j's action.
+__device__ real log_prob(real* arena, const Losses& l, const real* row, int j) {
+    if (l.sizes.discrete) return categorical(arena, l.sizes, l.policy, row, j, l.mask_unavailable);
+    return squashed_gaussian(arena, l.sizes, l.policy, row, j, arena[l.settings + ACTION_LIMIT]);
+}
 
 // Numbers of the log, in the algorithms' order, and what is kept beside them.
 enum { BC_LOSS, BC_COUNT = 2 };
@@ -122,7 +123,7 @@ KERNEL(bc_log_probs) {
     if (b < s.batch) {
         const real* row = row_of(rows, feed, s, feed[0], 0, b);
         alive = alive_in(row, s, l.mask_dead, j % s.agents);
-        arena[l.log_probs + j] = log_prob(arena, s, l.policy, row, j, l.mask_unavailable);
+        arena[l.log_probs + j] = log_prob(arena, l, row, j);
     }
     add_to_log(arena, l.log, room, BC_COUNT, alive);
 }
@@ -156,7 +157,7 @@ KERNEL(omiga_values) {
     double sums[MOST] = {};
     real most = -1;
     if (b < s.batch) {
-        real alpha = arena[l.settings], gamma = arena[l.settings + 1];
+        real alpha = arena[l.settings + ALPHA], gamma = arena[l.settings + GAMMA];
         const real* row = row_of(rows, feed, s, feed[0], 0, b);
         const real* next = row_of(rows, feed, s, feed[0], 1, b);
 
@@ -207,7 +208,7 @@ KERNEL(omiga_values) {
         sums[COUNT] = alive;
 
         // 3. The policies.
-        arena[l.log_probs + j] = log_prob(arena, s, l.policy, row, j, l.mask_unavailable);
+        arena[l.log_probs + j] = log_prob(arena, l, row, j);
     }
 #pragma unroll
     for (int k = 0; k < MOST; k++)
@@ -240,7 +241,7 @@ KERNEL(omiga_locals) {
     if (b < s.batch) {
         real alive = alive_in(row_of(rows, feed, s, feed[0], 0, b), s, l.mask_dead, j % s.agents);
         real part = alive * real(1 / count), scale = exp(-m), z = arena[l.z + j], first = exp(z - m), advantage = exp(z);
-        real slope = weight_of(arena, l.target_mixer_weight, j) * (1 / arena[l.settings]);
+        real slope = weight_of(arena, l.target_mixer_weight, j) * (1 / arena[l.settings + ALPHA]);
         v_loss = (double)((first + slope * arena[l.v + j] * scale) * alive) / count;
         policy_loss = -(double)(advantage * arena[l.log_probs + j] * alive) / count;
         arena[l.v_slopes + j] = part * slope * (scale - (z > -Z_LIMIT && z < Z_LIMIT ? first : real(0)));
