@@ -105,6 +105,9 @@ def check_card(name: str, columns: dict[str, np.ndarray], header: dict, card: di
     check_equal(int((plain["mask"] == 0).sum()), len(ends), f"{name}: transitions into a last state")
     check_equal(card["repaired"], [], f"{name}: repaired on loading")
 
+    if card["action_kind"] == "continuous":
+        at_bounds = float((np.abs(columns["a"][plain["rows"]]) >= 1).mean())
+        check(abs(card["actions_at_bounds"] - at_bounds) < 1e-12, f"{name}: actions at their bounds: {at_bounds:.4f}")
     starts = np.concatenate([[0], ends[:-1] + 1])
     rewards = columns["r"].reshape(-1).astype(np.float64)
     check_distribution(card["returns"], np.array([rewards[a:b].sum() for a, b in zip(starts, ends)]), f"{name}: returns")

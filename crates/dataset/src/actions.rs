@@ -1,5 +1,6 @@
 //! Checks of the actions of some rows. Those of last states mean nothing and are left as they are.
 
+use std::ops::AddAssign;
 use std::path::Path;
 
 use crate::{Actions, Error, Result};
@@ -27,24 +28,43 @@ impl Place<'_> {
     }
 }
 
+/// How many continuous actions there are, and which of them are special.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CommandCounts {
+    pub all: u64,
+    /// -1, 1 or outside.
+    pub at_bounds: u64,
+    pub outside: u64,
+}
+
+impl AddAssign for CommandCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.all += other.all;
+        self.at_bounds += other.at_bounds;
+        self.outside += other.outside;
+    }
+}
+
 /// Continuous actions must be finite; those outside [-1, 1] are counted and clamped if asked to.
-pub(crate) fn check_commands(place: Place, values: &mut [f32], width: usize, kind: Actions) -> Result<u64> {
-    let mut outside = 0;
+pub(crate) fn check_commands(place: Place, values: &mut [f32], width: usize, kind: Actions) -> Result<CommandCounts> {
+    let mut counts = CommandCounts::default();
     for (row, range) in place.rows(width) {
         for (i, a) in values[range].iter_mut().enumerate() {
             if !a.is_finite() {
                 let agent = Some(i / (width / place.n_agents));
                 return Err(Error::NotFinite { path: place.path.to_owned(), key: "a".into(), row, agent });
             }
+            counts.all += 1;
+            counts.at_bounds += u64::from(a.abs() >= 1.0);
             if !(-1.0..=1.0).contains(a) {
-                outside += 1;
+                counts.outside += 1;
                 if kind == Actions::Clamp {
                     *a = a.clamp(-1.0, 1.0);
                 }
             }
         }
     }
-    Ok(outside)
+    Ok(counts)
 }
 
 /// Indices must be below `limit`. The largest is returned.

@@ -99,6 +99,8 @@ pub struct Card {
     pub action_dim: usize,
     /// What actions are.
     pub action_kind: ActionKind,
+    /// Share of continuous actions that are -1, 1 or outside.
+    pub actions_at_bounds: Option<f64>,
     /// Does it say which actions were available?
     pub has_action_mask: bool,
     /// Does it say which agents were alive?
@@ -132,6 +134,7 @@ pub(crate) struct Facts {
     pub returns: Vec<f64>,
     pub lengths: Vec<f64>,
     pub timeouts: u64,
+    pub at_bounds: Option<f64>,
     pub dtypes: BTreeMap<String, String>,
     pub origin: Origin,
     pub state_kind: StateKind,
@@ -145,6 +148,7 @@ impl Facts {
             returns: Vec::new(),
             lengths: Vec::new(),
             timeouts: 0,
+            at_bounds: None,
             dtypes: BTreeMap::new(),
             origin: Origin::Declared,
             state_kind: StateKind::Shared,
@@ -206,6 +210,7 @@ impl Card {
             state_kind: facts.state_kind,
             action_dim: about.action_dim,
             action_kind: if widths.indices > 0 { ActionKind::Discrete } else { ActionKind::Continuous },
+            actions_at_bounds: facts.at_bounds,
             has_action_mask: widths.action_mask > 0,
             has_alive: widths.alive > 0,
             dtypes: facts.dtypes.clone(),
@@ -279,7 +284,9 @@ impl Card {
         };
         let mask = if self.has_action_mask { ", with availability" } else { "" };
         let alive = if self.has_alive { ", with dead agents marked" } else { "" };
-        format!("{kind}: {}{mask}{alive}", self.action_dim)
+        let bounds =
+            self.actions_at_bounds.map_or(String::new(), |share| format!(", {:.1} % at a bound", 100.0 * share));
+        format!("{kind}: {}{bounds}{mask}{alive}", self.action_dim)
     }
 
     fn fmt_histogram(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

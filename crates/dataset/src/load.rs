@@ -306,7 +306,8 @@ impl<'a> Reading<'a> {
             Actions::Clamp => "action values outside [-1, 1], clamped",
             Actions::Raw => "action values outside [-1, 1], kept",
         };
-        self.repaired(what.into(), found.outside);
+        self.repaired(what.into(), found.commands.outside);
+        self.facts.at_bounds = (!discrete).then(|| found.commands.at_bounds as f64 / found.commands.all.max(1) as f64);
         let ignored = u64::from(!discrete && self.source.has("avail"));
         self.repaired("`avail` ignored: actions are continuous".into(), ignored);
         // A column in which nobody is ever dead says nothing.

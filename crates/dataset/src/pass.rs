@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::actions::{Place, check_available, check_commands, check_indices};
+use crate::actions::{CommandCounts, Place, check_available, check_commands, check_indices};
 use crate::columns::{Block, Columns, Widths};
 use crate::hdf5::Source;
 use crate::obs::{Scan, first_not_filled_up, first_not_finite};
@@ -40,8 +40,8 @@ pub(crate) struct Pass<'a> {
 
 /// What a pass learns.
 pub(crate) struct Found {
-    /// Actions outside [-1, 1].
-    pub outside: u64,
+    /// Continuous actions.
+    pub commands: CommandCounts,
     /// The largest index.
     pub most: u32,
     /// Is some agent dead in some row?
@@ -138,7 +138,7 @@ impl Pass<'_> {
         let mut all = self.nothing();
         for part in parts {
             let part = part?;
-            all.outside += part.outside;
+            all.commands += part.commands;
             all.most = all.most.max(part.most);
             all.dead |= part.dead;
             all.differs |= part.differs;
@@ -150,7 +150,7 @@ impl Pass<'_> {
     fn nothing(&self) -> Found {
         let dim = self.widths.obs / self.n_agents;
         let scan = Scan::new(self.n_agents, dim, self.rows, self.declared);
-        Found { outside: 0, most: 0, dead: false, differs: false, scan }
+        Found { commands: CommandCounts::default(), most: 0, dead: false, differs: false, scan }
     }
 
     /// Read `rows` into `target`, or into a buffer; `done` sees them block by block.
@@ -210,7 +210,7 @@ impl Pass<'_> {
         }
         if let Some(commands) = &mut streams.commands {
             commands.fill(block.actions)?;
-            found.outside += check_commands(place, block.actions, self.widths.actions, self.actions)?;
+            found.commands += check_commands(place, block.actions, self.widths.actions, self.actions)?;
         }
         if let Some((indices, values)) = &mut streams.indices {
             values.resize(block.indices.len(), 0);

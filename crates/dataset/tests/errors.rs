@@ -302,6 +302,18 @@ fn constant_fields_are_safe_to_divide_by() {
 }
 
 #[test]
+fn actions_at_their_bounds_are_counted() {
+    let mut c = columns();
+    // Two of the six actions of steps; the last states' 9s are none.
+    set(2, 1.0)(c.get_mut("a").unwrap());
+    set(7, -1.0)(c.get_mut("a").unwrap());
+    let card = load(&c).card().unwrap();
+    assert_eq!((card.actions_at_bounds, card.repaired.len()), (Some(1.0 / 3.0), 0));
+    assert!(card.to_string().contains("commands an agent: 1, 33.3 % at a bound"), "{card}");
+    assert_eq!(load(&discrete()).card().unwrap().actions_at_bounds, None);
+}
+
+#[test]
 fn samples_are_distinct_steps() {
     let dataset = load(&columns());
     assert_eq!(dataset.raw_obs_sample(10, 0), [0, 1, 3]);
@@ -333,7 +345,7 @@ fn the_text_form_is_for_people() {
         "1 terminations, 1 time-outs",
         "3 wide (3 raw), stored raw (detected)",
         "6 wide, the observations of all agents",
-        "continuous, commands an agent: 1",
+        "continuous, commands an agent: 1, 0.0 % at a bound",
         "return       mean 3.500, std 0.500, min 3.000, max 4.000",
         "3.000 |######################################## 1",
         "obs.0",
