@@ -1,5 +1,5 @@
 # Every target does its own set-up; nothing but Rust, a C compiler and Python 3 with pip is needed.
-# Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED DEVICE OUT (see scripts/train.sh); of
+# Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED SET DEVICE OUT (see scripts/train.sh); of
 # `make reproduce`: see scripts/reproduce.sh; of
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).

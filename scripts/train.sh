@@ -11,6 +11,7 @@
 #   ALGO     omiga: OMIGA and its baseline BC; bc: BC alone             (default omiga)
 #   STEPS    updates                                                    (default: the task's preset)
 #   SEED     seed of data and training                                  (default 0)
+#   SET      settings, e.g. "omiga.alpha=1 policy.action_margin=0.02"   (default: the task's preset)
 #   DEVICE   cpu | cuda:N                                               (default cpu)
 #   OUT      where everything is written                                (default runs/<task>-<quality>-seed<seed>)
 set -euo pipefail
@@ -21,7 +22,7 @@ case $TASK in
     spread*) EPISODES=${EPISODES:-2000} EVAL=${EVAL:-1000} ;;
     *) EPISODES=${EPISODES:-200} EVAL=${EVAL:-32} ;;
 esac
-SEED=${SEED:-0} DEVICE=${DEVICE:-cpu} STEPS=${STEPS:-} DATA=${DATA:-}
+SEED=${SEED:-0} DEVICE=${DEVICE:-cpu} STEPS=${STEPS:-} SET=${SET:-} DATA=${DATA:-}
 name=$TASK-$QUALITY
 [[ -z $DATA ]] || name=$(basename "${DATA%.*}")
 OUT=${OUT:-runs/$name-seed$SEED}
@@ -49,11 +50,14 @@ fi
 
 # Side by side: the smaller one ends first and leaves all cores to the other. A run that was stopped goes on; a finished one is kept.
 train() {
-    local run=$OUT/$1 arguments=(--data "$DATA" --out "$OUT/$1")
+    local run=$OUT/$1 setting arguments=(--data "$DATA" --out "$OUT/$1")
     if [[ -f $run/config.toml ]]; then
         arguments+=(--resume)
     else
         arguments+=(--algo "$1" --seed "$SEED" --device "$DEVICE")
+        for setting in $SET; do
+            arguments+=(--set "$setting")
+        done
     fi
     [[ -z $STEPS ]] || arguments+=(--steps "$STEPS")
     "$omiga" train "${arguments[@]}" 2> >(grep -E '^(step [0-9]|omiga:|error:|stopping|go on|task)' | sed "s/^/$1: /" >&2)
