@@ -2,7 +2,6 @@
 //! binary is such a program.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=MUJOCO_DYNAMIC_LINK_DIR");
     let linked = ["CARGO_FEATURE_MUJOCO", "CARGO_CFG_UNIX"].iter().all(|name| std::env::var_os(name).is_some());
     if let (true, Ok(folder)) = (linked, std::env::var("MUJOCO_DYNAMIC_LINK_DIR")) {
