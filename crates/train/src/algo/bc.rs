@@ -5,7 +5,7 @@
 use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
 use crate::batch::Batch;
-use crate::config::{Config, OptimConfig, PolicyConfig};
+use crate::config::{Config, OptimConfig};
 use crate::loss::behaviour_cloning_loss;
 use crate::nn::{Actor, NetworkId, Networks};
 use crate::{Problem, Result};
@@ -18,7 +18,6 @@ const METRICS: &[&str] = &["policy_loss", "grad_norm_actor"];
 pub struct Bc {
     networks: Networks,
     actor: Actor,
-    policy: PolicyConfig,
     optim: OptimConfig,
     mask_unavailable: bool,
     mask_dead: bool,
@@ -26,11 +25,10 @@ pub struct Bc {
 
 impl Bc {
     pub(crate) fn make(config: &Config, problem: &Problem, mut maker: Maker<'_>) -> Result<Self> {
-        let policy = config.policy.clone();
-        let actor = Actor::new(maker.online("actor", &Actor::stack(&problem.actor))?, &problem.actor, &policy);
+        let actor = maker.online("actor", &Actor::stack(&problem.actor))?;
+        let actor = Actor::new(actor, &problem.actor, &config.policy);
         let (mask_unavailable, mask_dead) = (config.omiga.mask_unavailable, config.omiga.mask_dead);
-        let (networks, optim) = (maker.networks, config.optim.clone());
-        Ok(Self { networks, actor, policy, optim, mask_unavailable, mask_dead })
+        Ok(Self { networks: maker.networks, actor, optim: config.optim.clone(), mask_unavailable, mask_dead })
     }
 
     fn passes(&self) -> [(NetworkId, Input); 1] {
@@ -50,7 +48,7 @@ impl Bc {
             groups: self.groups().to_vec(),
             targets: Vec::new(),
             tau: 0.0,
-            action_margin: self.policy.action_margin,
+            action_margin: self.actor.action_margin,
             mask_unavailable: self.mask_unavailable,
             mask_dead: self.mask_dead,
         }

@@ -14,7 +14,7 @@ use tracing::trace_span;
 use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
 use crate::batch::Batch;
-use crate::config::{Config, OmigaConfig, OptimConfig, PolicyConfig};
+use crate::config::{Config, OmigaConfig, OptimConfig};
 use crate::loss::{local_advantage, policy_loss, td_loss, td_target, value_loss};
 use crate::nn::{Actor, Critic, Mixer, NetworkId, Networks, Value};
 use crate::{Problem, Result, scalar};
@@ -49,7 +49,6 @@ pub struct Omiga {
     target_value: Value,
     target_mixer: Mixer,
     config: OmigaConfig,
-    policy: PolicyConfig,
     optim: OptimConfig,
 }
 
@@ -72,7 +71,6 @@ impl Omiga {
             target_value: Value { id: target_value },
             target_mixer: Mixer { id: target_mixer },
             config: omiga,
-            policy: config.policy.clone(),
             optim: config.optim.clone(),
         })
     }
@@ -119,7 +117,7 @@ impl Omiga {
             groups: self.groups().to_vec(),
             targets: self.targets().to_vec(),
             tau,
-            action_margin: self.policy.action_margin,
+            action_margin: self.actor.action_margin,
             mask_unavailable,
             mask_dead,
         }

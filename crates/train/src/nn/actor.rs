@@ -14,7 +14,8 @@ pub struct Actor {
     /// The network.
     pub id: NetworkId,
     head: ActorHead,
-    action_margin: f64,
+    /// See [`PolicyConfig::action_margin`].
+    pub action_margin: f64,
 }
 
 /// A distribution over each agent's actions.
@@ -27,7 +28,7 @@ pub enum Policy {
 }
 
 impl Actor {
-    /// The network as a policy of this kind; see [`PolicyConfig::action_margin`].
+    /// The network as a policy of this kind.
     pub fn new(id: NetworkId, spec: &ActorSpec, config: &PolicyConfig) -> Self {
         Self { id, head: spec.head, action_margin: config.action_margin }
     }
