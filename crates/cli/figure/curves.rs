@@ -3,18 +3,28 @@
 use std::ops::Range;
 
 use anyhow::Result;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{Area, COLOURS, Chart, FONT, legend, line, mesh, refused, series, span, svg};
+use super::{Area, COLOURS, Chart, FONT, mesh, refused, span, svg};
 use crate::report::{Algorithm, Cell, algorithms};
 use crate::scores::mean_std;
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (460, 320);
-/// Size of the letters at the axes and in the legend.
+/// Size of the letters at the axes and in the strip.
 const LABELS: u32 = 12;
 /// Panels beside each other, at most.
 const COLUMNS: usize = 2;
+
+/// Pixels of the strip above the panels that names the lines.
+const KEY: u32 = 32;
+/// Pixels of a line in that strip, and of the room before its name.
+const PEN: i32 = 22;
+const GAP: i32 = 6;
+/// Pixels of a dash and of the room behind it.
+const DASH: (i32, i32) = (6, 4);
 
 /// The curves of a task's cells: mean over seeds, from the worst seed to the best shaded, the dataset's mean dashed.
 ///
@@ -24,7 +34,9 @@ pub fn curves(cells: &[&Cell]) -> Result<String> {
     let columns = cells.len().clamp(1, COLUMNS);
     let rows = cells.len().div_ceil(columns).max(1);
     let names = algorithms(cells);
-    svg((PANEL.0 * columns as u32, PANEL.1 * rows as u32), |area| {
+    svg((PANEL.0 * columns as u32, KEY + PANEL.1 * rows as u32), |area| {
+        let (strip, area) = area.split_vertically(KEY as i32);
+        key(&strip, &names)?;
         let mut panels = cells.iter().zip(area.split_evenly((rows, columns)));
         panels.try_for_each(|(cell, panel)| draw(cell, &names, &panel))
     })
@@ -49,14 +61,35 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
         .map_err(refused)?;
     if let Some(dataset) = &cell.dataset {
         let ends = [(x.start, dataset.return_mean), (x.end, dataset.return_mean)];
-        let style = BLACK.stroke_width(1);
-        series(&mut chart, "dataset", style, DashedLineSeries::new(ends, 6, 4, style))?;
+        chart.draw_series(DashedLineSeries::new(ends, DASH.0, DASH.1, BLACK.into())).map_err(refused)?;
     }
     for algorithm in &cell.algorithms {
         let place = names.iter().position(|name| *name == algorithm.name).unwrap_or_default();
-        curve(&mut chart, algorithm, COLOURS[place % COLOURS.len()])?;
+        curve(&mut chart, algorithm, colour(place))?;
     }
-    legend(&mut chart, SeriesLabelPosition::LowerRight, LABELS)
+    Ok(())
+}
+
+/// The dataset's dashes and each algorithm's colour, by name.
+fn key(strip: &Area<'_>, names: &[&str]) -> Result<()> {
+    let (middle, mut x) = (KEY as i32 / 2, 2 * GAP);
+    let text = (FONT, LABELS).into_font().into_text_style(strip).pos(Pos::new(HPos::Left, VPos::Center));
+    for (name, place) in [("dataset", None)].into_iter().chain(names.iter().copied().zip((0..).map(Some))) {
+        let pen = [(x, middle), (x + PEN, middle)];
+        match place {
+            None => strip.draw(&DashedPathElement::new(pen, DASH.0, DASH.1, BLACK)),
+            Some(place) => strip.draw(&PathElement::new(pen, colour(place).stroke_width(2))),
+        }
+        .map_err(refused)?;
+        let (width, _) = strip.estimate_text_size(name, &text).map_err(refused)?;
+        strip.draw(&Text::new(name, (x + PEN + GAP, middle), text.clone())).map_err(refused)?;
+        x += PEN + width as i32 + 4 * GAP;
+    }
+    Ok(())
+}
+
+fn colour(place: usize) -> RGBColor {
+    COLOURS[place % COLOURS.len()]
 }
 
 fn curve(chart: &mut Chart<'_, '_>, algorithm: &Algorithm, colour: RGBColor) -> Result<()> {
@@ -66,7 +99,8 @@ fn curve(chart: &mut Chart<'_, '_>, algorithm: &Algorithm, colour: RGBColor) -> 
     let band = Polygon::new(up.chain(back).collect::<Vec<_>>(), colour.mix(0.15).filled());
     chart.draw_series([band]).map_err(refused)?;
     let means = points.iter().map(|(x, _, mean, _)| (*x, *mean));
-    line(chart, &algorithm.name, colour.stroke_width(2), means)
+    chart.draw_series(LineSeries::new(means, colour.stroke_width(2))).map_err(refused)?;
+    Ok(())
 }
 
 /// Updates, and the lowest, mean and highest return of the seeds that got that far.

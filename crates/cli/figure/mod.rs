@@ -10,7 +10,6 @@ use anyhow::Result;
 use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
-use plotters::element::{Drawable, PointCollection};
 use plotters::prelude::*;
 
 /// Colours of Okabe and Ito, which people with any colour vision tell apart.
@@ -54,22 +53,8 @@ fn line(
     style: ShapeStyle,
     points: impl Iterator<Item = (f64, f64)>,
 ) -> Result<()> {
-    series(chart, name, style, LineSeries::new(points, style))
-}
-
-/// Anything that is drawn with the pen of a line, by its name in the legend.
-fn series<'b, E>(
-    chart: &mut Chart<'_, 'b>,
-    name: &str,
-    style: ShapeStyle,
-    drawn: impl IntoIterator<Item = E>,
-) -> Result<()>
-where
-    for<'p> &'p E: PointCollection<'p, (f64, f64)>,
-    E: Drawable<SVGBackend<'b>>,
-{
     let pen = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style);
-    chart.draw_series(drawn).map_err(refused)?.label(name).legend(pen);
+    chart.draw_series(LineSeries::new(points, style)).map_err(refused)?.label(name).legend(pen);
     Ok(())
 }
 

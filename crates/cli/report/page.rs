@@ -14,9 +14,11 @@ pub fn page(cells: &[Cell], reference: Option<&Reference>, figure: impl Fn(&str)
     let mut text = String::from(HEAD);
     for task in tasks(cells) {
         let cells = of_task(cells, task);
-        text += &format!("\n## {task}\n\n{}\n{}", episodes(&cells), summary(&cells, reference));
+        text += &format!("\n## {task}\n\n{}", episodes(&cells));
+        text += &format!("\n**Last checkpoint**\n\n{}", last_checkpoints(&cells, reference));
+        text += &format!("\n**Second half of the training**\n\n{}", second_halves(&cells));
         text += &format!("\n![Returns in training: {task}]({})\n", figure(task));
-        text += &format!("\n{}", every_run(&cells));
+        text += &format!("\n**Every run**\n\n{}", every_run(&cells));
     }
     let shown = |reference: &&Reference| cells.iter().any(|cell| reference.of(&cell.task, &cell.quality).is_some());
     if let Some(reference) = reference.filter(shown) {
@@ -30,10 +32,10 @@ const HEAD: &str = "# Results
 Made by `omiga report`, the last step of `make reproduce`. Do not edit.
 
 Returns are undiscounted sums of the team's reward, played by the exported policies in the native engine; every policy of a row
-plays the same episodes. A summary's entry is the mean over seeds, and the standard deviation over seeds: first of the last
-checkpoint, where nothing was selected, then of the mean of all evaluations in the second half of the training, which depends less
-on the moment at which a run ends. The best checkpoint, in the table of all runs, is the one that did best in an evaluation during
-training, which played other episodes; its return here is that of a new evaluation.
+plays the same episodes. Behind the data's mean and that of a policy that did not learn stands the standard deviation over episodes,
+behind an algorithm's mean that over its seeds. Nothing was selected for a last checkpoint. The mean of all evaluations in the second
+half of the training depends less on the moment at which a run ends. The best checkpoint, in the table of every run, is the one that
+did best in an evaluation during training, which played other episodes; its return here is that of a new evaluation.
 ";
 
 /// Names of the tasks, each once, in the order of the cells.
@@ -60,7 +62,8 @@ fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
+/// Returns of what was kept last, beside the data's, those of policies that did not learn, and what others published.
+fn last_checkpoints(cells: &[&Cell], reference: Option<&Reference>) -> String {
     let algorithms = algorithms(cells);
     let others = sorted(cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()));
     let published = |cell: &Cell| reference.and_then(|reference| reference.of(&cell.task, &cell.quality));
@@ -71,7 +74,6 @@ fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
 
     let mut head = vec!["data".to_owned(), "dataset".to_owned()];
     head.extend(others.iter().chain(&algorithms).map(|name| (*name).to_owned()));
-    head.extend(algorithms.iter().map(|name| format!("{name}, second half")));
     head.extend(theirs.iter().map(|name| format!("{}: {name}", reference.map_or("", |r| &r.name))));
     let places = decimals(cells);
     let over_episodes = |row: &Row| format!("{:.places$} ± {:.places$}", row.return_mean, row.return_std);
@@ -79,13 +81,22 @@ fn summary(cells: &[&Cell], reference: Option<&Reference>) -> String {
         let mut row = vec![cell.quality.clone(), cell.dataset.as_ref().map_or(String::new(), over_episodes)];
         let other = |name: &&str| cell.others.iter().find(|row| row.name == *name).map_or(String::new(), over_episodes);
         row.extend(others.iter().map(other));
-        let ours = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::last, places));
-        let late = |name: &&str| of(cell, name).map_or(String::new(), |a| over_seeds(a, Run::second_half, places));
-        row.extend(algorithms.iter().map(ours));
-        row.extend(algorithms.iter().map(late));
+        row.extend(algorithms.iter().map(|name| over_seeds(cell, name, Run::last, places)));
         let their = |name: &&str| published(cell).and_then(|p| p.returns.get(*name).cloned()).unwrap_or_default();
         row.extend(theirs.iter().map(their));
         row
+    });
+    markdown(&head, rows.collect())
+}
+
+/// Mean returns of the evaluations in the second half of the training.
+fn second_halves(cells: &[&Cell]) -> String {
+    let (algorithms, places) = (algorithms(cells), decimals(cells));
+    let head: Vec<_> = ["data", "dataset"].iter().chain(&algorithms).map(|name| (*name).to_owned()).collect();
+    let rows = cells.iter().map(|cell| {
+        let dataset = cell.dataset.as_ref().map_or(String::new(), |row| format!("{:.places$}", row.return_mean));
+        let late = algorithms.iter().map(|name| over_seeds(cell, name, Run::second_half, places));
+        [cell.quality.clone(), dataset].into_iter().chain(late).collect()
     });
     markdown(&head, rows.collect())
 }
@@ -140,16 +151,14 @@ fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, places: usize) -> Vec<
     row
 }
 
-fn of<'a>(cell: &'a Cell, algorithm: &str) -> Option<&'a Algorithm> {
-    cell.algorithms.iter().find(|a| a.name == algorithm)
-}
-
-fn over_seeds(algorithm: &Algorithm, measure: fn(&Run) -> Option<f64>, places: usize) -> String {
-    let values: Option<Vec<f64>> = algorithm.runs.iter().map(measure).collect();
-    let Some(values) = values else { return String::new() };
-    match mean_std(&values) {
-        (mean, Some(std)) => format!("**{mean:.places$}** ± {std:.places$}"),
-        (mean, None) => format!("**{mean:.places$}**"),
+/// Nothing where the cell lacks the algorithm, or one of its runs the measure.
+fn over_seeds(cell: &Cell, algorithm: &str, measure: fn(&Run) -> Option<f64>, places: usize) -> String {
+    let algorithm = cell.algorithms.iter().find(|a| a.name == algorithm);
+    let values: Option<Vec<f64>> = algorithm.and_then(|a| a.runs.iter().map(measure).collect());
+    match values.as_deref().map(mean_std) {
+        Some((mean, Some(std))) => format!("{mean:.places$} ± {std:.places$}"),
+        Some((mean, None)) => format!("{mean:.places$}"),
+        None => String::new(),
     }
 }
 
