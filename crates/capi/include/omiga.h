@@ -227,7 +227,7 @@
 #define OMIGA_FLAG_SKIPPED (1 << 21)
 
 /**
- * Report: no tick for so long that the policy was started anew.
+ * Report: the policy was started anew, as there was no tick for long or the clock had been wrong.
  */
 #define OMIGA_FLAG_GAP (1 << 22)
 
@@ -438,7 +438,7 @@ typedef struct omiga_stats {
      */
     uint64_t skipped_periods;
     /**
-     * Pauses longer than `max_gap_ns`.
+     * Fresh starts: after a pause longer than `max_gap_ns`, or a wrong clock.
      */
     uint64_t gaps;
     /**

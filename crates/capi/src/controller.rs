@@ -42,7 +42,7 @@ pub struct omiga_stats {
     pub jitter_ticks: u64,
     /// Whole periods without a tick.
     pub skipped_periods: u64,
-    /// Pauses longer than `max_gap_ns`.
+    /// Fresh starts: after a pause longer than `max_gap_ns`, or a wrong clock.
     pub gaps: u64,
     /// Ticks with a fault.
     pub faults: u64,

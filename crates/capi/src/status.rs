@@ -51,7 +51,7 @@ pub const OMIGA_FLAG_LATE: u32 = 1 << 19;
 pub const OMIGA_FLAG_JITTER: u32 = 1 << 20;
 /// Report: whole periods passed without a tick.
 pub const OMIGA_FLAG_SKIPPED: u32 = 1 << 21;
-/// Report: no tick for so long that the policy was started anew.
+/// Report: the policy was started anew, as there was no tick for long or the clock had been wrong.
 pub const OMIGA_FLAG_GAP: u32 = 1 << 22;
 /// Report: the time is that of the last tick.
 pub const OMIGA_FLAG_TIME_STANDS_STILL: u32 = 1 << 23;

@@ -36,7 +36,7 @@ bitflags::bitflags! {
         const WRONG_KIND = 1 << 11;
         /// Bit 12, fault: the engine failed.
         const ENGINE = 1 << 12;
-        /// Bit 13, fault: now is before the last now. It lasts until time has caught up, or a reset.
+        /// Bit 13, fault: now is before the last now. It lasts until time has caught up (a controller: is past it), or a reset.
         const TIME_BACKWARDS = 1 << 13;
         /// Bit 14, fault: the time is the same in too many ticks in a row.
         const CLOCK_STALLED = 1 << 14;
@@ -53,7 +53,7 @@ bitflags::bitflags! {
         const JITTER = 1 << 20;
         /// Bit 21, report: whole periods passed without a tick.
         const SKIPPED = 1 << 21;
-        /// Bit 22, report: no tick for so long that the policy was started anew.
+        /// Bit 22, report: the policy was started anew, as there was no tick for long or the clock had been wrong.
         const GAP = 1 << 22;
         /// Bit 23, report: the time is that of the last tick.
         const TIME_STANDS_STILL = 1 << 23;

@@ -35,7 +35,9 @@ pub use self::stats::Stats;
 /// - The time of the tick before: [`Flags::TIME_STANDS_STILL`], and an intermediate tick. More than
 ///   [`ControllerOptions::max_stalled_ticks`] in a row: [`Flags::CLOCK_STALLED`], a fault after which nothing is held.
 /// - A time before that of the tick before: [`Flags::TIME_BACKWARDS`], a fault after which nothing is held, until time
-///   has caught up or a reset. The grid stays.
+///   is past it or a reset.
+/// - The first tick with a right time after either fault is as one after a gap, [`Flags::GAP`]: native, with the present
+///   observation. How old the last action really is then, no clock has measured, so it is not commanded again.
 /// - A call for the other kind of action or with a buffer of another width is no tick: it changes nothing but
 ///   [`Stats::faults`] and [`Stats::none`].
 ///

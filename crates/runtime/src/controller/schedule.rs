@@ -24,6 +24,8 @@ pub(super) struct At {
     pub(super) due_ns: u64,
     /// So many ticks had `last_ns` before.
     stalled: u32,
+    /// A tick since then had an earlier time.
+    went_back: bool,
 }
 
 /// What a tick is.
@@ -53,10 +55,13 @@ impl Schedule {
     /// Take notice of a tick. Any times will do: nothing overflows.
     pub(super) fn tick(&mut self, now_ns: u64) -> Tick {
         let Some(at) = self.at else { return self.start(now_ns, Flags::empty()) };
-        if now_ns < at.last_ns {
+        if now_ns < at.last_ns || at.went_back && now_ns == at.last_ns {
+            self.at = Some(At { went_back: true, ..at });
             return Tick::new(Kind::Fault, Flags::TIME_BACKWARDS);
         }
-        if now_ns - at.last_ns > self.max_gap_ns {
+        // Nobody knows how much time has really passed while the clock was wrong.
+        let was_wrong = now_ns > at.last_ns && (at.went_back || at.stalled > self.max_stalled_ticks);
+        if was_wrong || now_ns - at.last_ns > self.max_gap_ns {
             return self.start(now_ns, Flags::GAP);
         }
         let stalled = if now_ns == at.last_ns { at.stalled.saturating_add(1) } else { 0 };
@@ -77,7 +82,7 @@ impl Schedule {
     /// The first tick of a new phase.
     fn start(&mut self, now_ns: u64, flags: Flags) -> Tick {
         let due_ns = now_ns.saturating_add(self.period_ns);
-        self.at = Some(At { last_ns: now_ns, native_ns: now_ns, due_ns, stalled: 0 });
+        self.at = Some(At { last_ns: now_ns, native_ns: now_ns, due_ns, stalled: 0, went_back: false });
         Tick::new(Kind::Native, flags)
     }
 
@@ -88,7 +93,7 @@ impl Schedule {
         let jitter_ns = (now_ns - at.native_ns).abs_diff(self.period_ns);
         let to_next_ns = self.period_ns.saturating_mul(skipped_periods.saturating_add(1));
         let due_ns = at.due_ns.saturating_add(to_next_ns);
-        self.at = Some(At { last_ns: now_ns, native_ns: now_ns, due_ns, stalled: 0 });
+        self.at = Some(At { last_ns: now_ns, native_ns: now_ns, due_ns, stalled: 0, went_back: false });
         let mut flags = Flags::empty();
         flags.set(Flags::LATE, lateness_ns > self.max_lateness_ns);
         flags.set(Flags::JITTER, jitter_ns > self.max_jitter_ns);
@@ -168,7 +173,19 @@ mod tests {
         let back = Flags::TIME_BACKWARDS;
         check(&[(7, 'n', OK, 0), (7, 'i', still, 0), (7, 'i', still, 0), (7, 'f', stalled, 0), (7, 'f', stalled, 0)]);
         check(&[(7, 'n', OK, 0), (7, 'i', still, 0), (8, 'i', OK, 0), (8, 'i', still, 0), (107, 'n', OK, 0)]);
-        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (0, 'f', back, 0), (50, 'i', still, 0), (150, 'n', OK, 0)]);
+        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (0, 'f', back, 0), (50, 'f', back, 0), (49, 'f', back, 0)]);
+    }
+
+    /// However little the clock moved: what was decided before may be an hour old.
+    #[test]
+    fn a_clock_that_was_wrong_starts_anew() {
+        let (still, stalled) = (Flags::TIME_STANDS_STILL, Flags::TIME_STANDS_STILL | Flags::CLOCK_STALLED);
+        let (back, gap) = (Flags::TIME_BACKWARDS, Flags::GAP);
+        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (51, 'n', gap, 0), (150, 'i', OK, 0), (151, 'n', OK, 0)]);
+        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (50, 'f', back, 0), (60, 'n', gap, 0), (60, 'i', still, 0)]);
+        let standing = [(7, 'n', OK, 0), (7, 'i', still, 0), (7, 'i', still, 0), (7, 'f', stalled, 0)];
+        check(&[&standing[..], &[(8, 'n', gap, 0), (107, 'i', OK, 0), (108, 'n', OK, 0)]].concat());
+        check(&[&standing[..], &[(6, 'f', back, 0), (7, 'f', back, 0), (9, 'n', gap, 0)]].concat());
     }
 
     #[test]

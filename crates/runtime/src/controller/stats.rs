@@ -16,7 +16,7 @@ pub struct Stats {
     pub jitter_ticks: u64,
     /// Whole periods without a tick.
     pub skipped_periods: u64,
-    /// Fresh starts after a gap.
+    /// Fresh starts, after a gap or a wrong clock.
     pub gaps: u64,
     /// Calls of all kinds with a fault.
     pub faults: u64,

@@ -35,14 +35,17 @@ pub struct Observation<'a> {
 ///
 /// # Rate limits
 /// A limited command moves from the last one commanded towards the one wanted, at most the rate times the time since
-/// then. The first step after a reset is free; after [`Self::reset_to`] it commands just what the actuators have. What is
+/// then; where it has come to is kept in f64, so that rounding a command to f32 does not slow it, however short the time
+/// between two steps. The first step after a reset is free; after [`Self::reset_to`] it commands just what the actuators have. What is
 /// held is the last command, as far as it came. The safe action is not limited: how fast to get safe is for who chose it
 /// to know, and a limit made for smoothness must not be in the way. Coming back from it is.
 ///
 /// # Fallback
 /// If there is a fault, [`GuardOptions::fallback`] says what is commanded. With the default nothing is: the buffer is
 /// as it was. After a fault of time ([`Flags::TIME_BACKWARDS`], [`Flags::CLOCK_STALLED`]) nothing can be timed, so nothing
-/// is held: the safe action follows at once. Once it was commanded, nothing is held until the policy has acted again. A
+/// is held: the safe action follows at once. After it nothing is held until the policy has acted again. A guard alone cannot
+/// tell a clock that stands still from steps at the same time: nothing grows old then, and [`Fallback::HoldThenSafe`] holds
+/// on. A [`crate::Controller`] sees it. A
 /// choice that the present mask forbids (or a mask of another width does not allow) is neither held nor commanded as the
 /// safe one: the mask says what the machine can do now, so the result is [`Source::None`] with
 /// [`Flags::ACTION_NOT_AVAILABLE`]; pick a safe choice that is always available.
@@ -308,10 +311,10 @@ impl Guard {
         status.held_ns = if again { self.commanded.age(at_ns).unwrap_or(0) } else { 0 };
         match (output, again) {
             (Output::Commands(action), true) => {
-                copy(self.commanded.repeat(at_ns, &self.limits.commands, status), action);
+                self.commanded.repeat(at_ns, &self.limits.commands, status, action);
             }
             (Output::Commands(action), false) => {
-                copy(self.commanded.policy(at_ns, &self.wanted, &self.limits.commands, status), action);
+                self.commanded.policy(at_ns, &self.wanted, &self.limits.commands, status, action);
             }
             (Output::Choice(action), true) => {
                 self.commanded.repeat_choice();
@@ -326,16 +329,17 @@ impl Guard {
 
     /// Command what the options say for when there is no action of the policy.
     fn fall_back(&mut self, at_ns: u64, mask: &[bool], output: Output<'_>, status: &mut Status) {
-        let hold_ns = match self.limits.fallback {
-            Fallback::HoldThenSafe { hold_ns, .. } => Some(hold_ns),
+        if status.flags.intersects(Flags::TIME_BACKWARDS.union(Flags::CLOCK_STALLED)) {
+            self.commanded.release();
+        }
+        let held = match self.limits.fallback {
+            Fallback::HoldThenSafe { hold_ns, .. } => self.commanded.held(at_ns, hold_ns),
             _ => None,
         };
-        let timeless = status.flags.intersects(Flags::TIME_BACKWARDS.union(Flags::CLOCK_STALLED));
-        let held = hold_ns.filter(|_| !timeless).and_then(|hold_ns| self.commanded.held(at_ns, hold_ns));
         match (output, held) {
             (Output::Commands(action), Some(age_ns)) => {
                 (status.source, status.held_ns) = (Source::Held, age_ns);
-                copy(self.commanded.hold(at_ns), action);
+                self.commanded.hold(at_ns, action);
             }
             (Output::Choice(action), Some(age_ns)) if self.allows(mask, self.commanded.choice()) => {
                 (status.source, status.held_ns) = (Source::Held, age_ns);
@@ -348,7 +352,7 @@ impl Guard {
     fn be_safe(&mut self, at_ns: u64, mask: &[bool], output: Output<'_>, status: &mut Status) {
         match (self.limits.fallback.safe(), output) {
             (Some(SafeAction::Commands(safe)), Output::Commands(action)) => {
-                copy(safe, action);
+                action.iter_mut().zip(safe).for_each(|(command, x)| *command = *x);
                 self.commanded.safe(at_ns, safe);
                 status.source = Source::Safe;
             }
@@ -375,8 +379,4 @@ impl Guard {
             status.flags |= Flags::MASK_WIDTH;
         }
     }
-}
-
-fn copy(from: &[f32], to: &mut [f32]) {
-    to.iter_mut().zip(from).for_each(|(to, x)| *to = *x);
 }

@@ -196,12 +196,13 @@ fn a_clock_that_stands_is_a_fault_after_some_ticks() {
             // Nothing is held.
             (100, 0.5, stalled, Source::Safe, -1.0),
             (100, 0.5, stalled, Source::Safe, -1.0),
-            // It goes on, and back to the period's action as fast as allowed.
-            (104, 0.5, BETWEEN | Flags::RATE_LIMITED, Source::Policy, -0.5),
-            (110, 0.5, Flags::RATE_LIMITED, Source::Policy, 0.25),
+            // It goes on with what the policy says now, as fast as allowed.
+            (104, 0.5, Flags::GAP | Flags::RATE_LIMITED, Source::Policy, -0.5),
+            (110, -0.25, BETWEEN | Flags::RATE_LIMITED, Source::Policy, 0.25),
+            (114, 0.25, OK, Source::Policy, 0.25),
         ],
     );
-    assert_eq!((stats.native_ticks, stats.intermediate_ticks), (2, 5));
+    assert_eq!((stats.native_ticks, stats.intermediate_ticks, stats.gaps), (3, 5, 1));
     let ticks: Vec<Tick> = (0..18)
         .map(|i| match i {
             0 => (7, 0.5, OK, Source::Policy, 0.5),
@@ -213,7 +214,7 @@ fn a_clock_that_stands_is_a_fault_after_some_ticks() {
 }
 
 #[test]
-fn a_time_that_goes_back_is_a_fault_and_the_grid_stays() {
+fn a_time_that_goes_back_is_a_fault_until_it_is_past_what_it_was() {
     let back = Flags::TIME_BACKWARDS;
     for intermediate in [Intermediate::Hold, Intermediate::Evaluate] {
         let Outcome { stats, .. } = check(
@@ -223,11 +224,14 @@ fn a_time_that_goes_back_is_a_fault_and_the_grid_stays() {
                 (105, -1.0, BETWEEN, Source::Policy, -1.0),
                 (104, -1.0, back, Source::Safe, -1.0),
                 (0, f32::NAN, back, Source::Safe, -1.0),
-                (105, -1.0, BETWEEN | Flags::TIME_STANDS_STILL, Source::Policy, -1.0),
-                (110, -1.0, OK, Source::Policy, -1.0),
+                (105, -1.0, back, Source::Safe, -1.0),
+                // Perhaps an hour later: not the old action, which was -1.
+                (106, -0.875, Flags::GAP, Source::Policy, -0.875),
+                (110, -0.75, BETWEEN, Source::Policy, if intermediate == Intermediate::Hold { -0.875 } else { -0.75 }),
+                (116, -0.75, OK, Source::Policy, -0.75),
             ],
         );
-        assert_eq!((stats.native_ticks, stats.intermediate_ticks, stats.safe), (2, 2, 2));
+        assert_eq!((stats.native_ticks, stats.intermediate_ticks, stats.safe, stats.gaps), (3, 2, 3, 1));
     }
 }
 
@@ -240,8 +244,9 @@ fn once_safe_only_the_policy_leads_away_from_it() {
             (100, -0.5, OK, Source::Policy, -0.5),
             (110, f32::NAN, NAN, Source::Held, -0.5),
             (109, -0.5, Flags::TIME_BACKWARDS, Source::Safe, -1.0),
-            (112, -0.5, BETWEEN | NAN, Source::Safe, -1.0),
-            (120, -0.5, OK, Source::Policy, -0.5),
+            (112, f32::NAN, Flags::GAP | NAN, Source::Safe, -1.0),
+            (120, -0.5, BETWEEN | NAN, Source::Safe, -1.0),
+            (122, -0.5, Flags::RATE_LIMITED, Source::Policy, -0.75),
         ],
     );
 }
