@@ -97,7 +97,9 @@ fn refused(source: Refusal) -> Error {
         | Refusal::AgentNeeded { .. }
         | Refusal::UnknownAgent { .. }
         | Refusal::EngineNotBuilt { .. } => OMIGA_ARGUMENT,
-        Refusal::SelfTest { .. } | Refusal::NoSelfTest { .. } => OMIGA_SELFTEST,
+        Refusal::SelfTest { .. } | Refusal::NoSelfTest { .. } | Refusal::NoAction { case: Some(_), .. } => {
+            OMIGA_SELFTEST
+        }
         _ => OMIGA_LOAD,
     };
     Error::Runtime { code, source }

@@ -132,12 +132,17 @@ impl TensorFile {
     pub fn take_f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let tensor = self.take(name, shape)?;
         let rounded = || tensor.to_f64().map(|v| v.iter().map(|x| *x as f32).collect());
-        tensor.to_f32().or_else(rounded).ok_or_else(|| Error::ElementType {
+        let elements: Vec<f32> = tensor.to_f32().or_else(rounded).ok_or_else(|| Error::ElementType {
             file: self.name.clone(),
             tensor: name.to_owned(),
             expected: "f32",
             found: tensor.dtype().to_string(),
-        })
+        })?;
+        // Too large an f64 is no f32.
+        match elements.iter().position(|x| !x.is_finite()) {
+            Some(index) => Err(Error::NotFinite { file: self.name.clone(), tensor: name.to_owned(), index }),
+            None => Ok(elements),
+        }
     }
 
     /// Refuse tensors that were not taken.
@@ -197,6 +202,8 @@ mod tests {
         let mut nan = file();
         nan.tensors.insert("a".into(), HostTensor::from_f32(&[2], &[0.0, f32::NAN]));
         assert!(matches!(nan.take("a", &[2]), Err(Error::NotFinite { index: 1, .. })));
+        nan.tensors.insert("a".into(), HostTensor::from_f64(&[2], &[0.0, 1e300]));
+        assert!(matches!(nan.take_f32("a", &[2]), Err(Error::NotFinite { index: 1, .. })));
     }
 
     #[test]

@@ -161,12 +161,12 @@ pub enum Error {
         found: String,
     },
     /// A policy that gives no action at load.
-    #[error("{policy}: no action in {during}: {source}; export it again")]
+    #[error("{policy}: no action in {}: {source}; export it again", during(*.case))]
     NoAction {
         /// Which policy.
         policy: String,
-        /// `the warm-up` or which case of the self-test.
-        during: String,
+        /// Row of the golden vectors; `None` in the warm-up.
+        case: Option<usize>,
         /// Why.
         source: StepError,
     },
@@ -255,6 +255,10 @@ pub enum Error {
         /// What ONNX Runtime says.
         reason: String,
     },
+}
+
+fn during(case: Option<usize>) -> String {
+    case.map_or("the warm-up".to_owned(), |case| format!("self-test case {case}"))
 }
 
 fn operators() -> String {

@@ -160,7 +160,7 @@ impl Policy {
 
     fn warm(name: &str, loaded: Loaded) -> Result<Self> {
         let policy = Self { loaded: Arc::new(loaded), tested: None };
-        let no_action = |source| Error::NoAction { policy: name.to_owned(), during: "the warm-up".to_owned(), source };
+        let no_action = |source| Error::NoAction { policy: name.to_owned(), case: None, source };
         policy.warm_up().map_err(no_action)?;
         Ok(policy)
     }

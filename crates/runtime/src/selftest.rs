@@ -115,7 +115,7 @@ impl Golden {
     }
 
     fn no_action(&self, case: usize, source: StepError) -> Error {
-        Error::NoAction { policy: self.name.clone(), during: format!("self-test case {case}"), source }
+        Error::NoAction { policy: self.name.clone(), case: Some(case), source }
     }
 }
 

@@ -194,7 +194,7 @@ fn ticks_follow_the_schedule() {
     }
     assert_eq!(tick(&controller, 120, &bad, OMIGA_FAULT, OMIGA_FLAG_OBS_NOT_FINITE, OMIGA_SOURCE_SAFE), SAFE);
     tick(&controller, 119, &good, OMIGA_FAULT, OMIGA_FLAG_TIME_BACKWARDS, OMIGA_SOURCE_SAFE);
-    tick(&controller, 130, &good, OMIGA_OK, 0, OMIGA_SOURCE_POLICY);
+    tick(&controller, 130, &good, OMIGA_OK, OMIGA_FLAG_GAP, OMIGA_SOURCE_POLICY);
     tick(&controller, 140, &good[1..], OMIGA_FAULT, OMIGA_FLAG_OBS_WIDTH, OMIGA_SOURCE_HELD);
     let mut short = [UNTOUCHED; ACTIONS - 1];
     let status = controller.tick(150 * MS, &good, &mut short);

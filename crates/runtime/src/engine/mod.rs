@@ -12,6 +12,9 @@ use crate::{EngineKind, LoadOptions, Result, StepError};
 
 pub(crate) use native::Pool;
 
+/// Most numbers in all buffers of a policy.
+const MAX_BUFFER: usize = 1 << 24;
+
 /// The widths and the kind of a policy, batch of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {

@@ -9,7 +9,7 @@ use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef};
 
-use super::{Signature, library};
+use super::{MAX_BUFFER, Signature, library};
 use crate::{Error, Result, StepError};
 
 /// A session. It is one at a time's: streams that share it wait for each other.
@@ -55,11 +55,16 @@ impl OnnxRuntime {
         let named = |wanted: &str| session.outputs().iter().position(|o| o.name() == wanted);
         let action_at = named(ACTION).unwrap_or(0);
         let logits_at = named(LOGITS).unwrap_or(usize::from(action_at == 0));
-        let obs_dim = width(&obs.1);
+        let (obs_dim, mask_dim) = (width(&obs.1), mask.as_ref().map_or(0, |mask| width(&mask.1)));
+        for (what, found) in [("width of the observation", obs_dim), ("width of the mask", mask_dim)] {
+            if found > MAX_BUFFER {
+                return Err(Error::TooLarge { policy: name.to_owned(), what, found, limit: MAX_BUFFER });
+            }
+        }
         let signature = Signature { obs_dim, action_dim: 0, discrete: mask.is_some() };
         let mut engine = Self { session: Mutex::new(session), signature, obs, mask, action_at, logits_at };
         // The sizes of the outputs are known for certain only when there are some.
-        let available = vec![true; engine.mask.as_ref().map_or(0, |m| width(&m.1))];
+        let available = vec![true; mask_dim];
         let probe: Vec<f32> = super::probe(obs_dim).collect();
         let mut memory = Memory::default();
         engine.try_run(&mut memory, &probe, &available).map_err(refuse)?;

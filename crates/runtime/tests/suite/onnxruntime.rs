@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use omiga_format::onnx::{Op, element_type};
+use omiga_format::onnx::{Attribute, Op, element_type};
 use omiga_runtime::{EngineKind, Error, LoadOptions, Policy, StepError, Team};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest::{prop_assert, prop_assert_eq};
@@ -129,6 +129,17 @@ fn a_damaged_model_is_an_error() {
     model.graph.as_mut().unwrap().node[0].op_type = "Nonsense".into();
     let error = Policy::from_onnx("x.onnx", &model.to_bytes(), &options).unwrap_err();
     assert!(matches!(error, Error::OnnxRuntime { .. }), "{error}");
+}
+
+/// Nothing is allocated for a width that a file of a hundred bytes declares.
+#[test]
+fn a_width_that_no_policy_has_is_refused() {
+    let Some(options) = options() else { return };
+    let mut b = Builder::default();
+    b.op(Op::ReduceMean, &["obs"], &[Attribute::ints("axes", &[1])]);
+    b.output("action", element_type::FLOAT, Some(1));
+    let error = Policy::from_onnx("x.onnx", &b.model(1 << 40, None).to_bytes(), &options).unwrap_err();
+    assert!(error.to_string().contains("width of the observation is 1099511627776, expected at most"), "{error}");
 }
 
 #[test]

@@ -50,6 +50,11 @@ fn operators_and_forms_are_named() {
     check_model(false, axes, "(ReduceMean): attribute `axes` is [0], expected [1]");
     let axis = |m: &mut Model| node(m, "ArgMax").attribute[0].i = Some(0);
     check_model(true, axis, "(ArgMax): attribute `axis` is 0, expected [1, -1]");
+    let second = |m: &mut Model| {
+        let again = Node { name: "again".into(), output: vec!["again".into()], ..node(m, "ArgMax").clone() };
+        m.graph.as_mut().unwrap().node.push(again);
+    };
+    check_model(true, second, "node `again` (ArgMax): number of choices is 2, expected 1");
     check_model(true, |m| node(m, "Where").input[0] = "obs".into(), "condition is another value, expected the action");
     check_model(true, |m| node(m, "Gemm").input[0] = "action_mask".into(), "input 0 is the action mask, expected num");
     check_model(false, |m| node(m, "Gemm").input[1] = "obs".into(), "input 1 is computed, expected a constant");
@@ -83,6 +88,18 @@ fn names_shapes_and_sizes_are_checked() {
         m.graph.as_mut().unwrap().input[0] = ValueInfo::batched("obs", element_type::FLOAT, Some(1 << 40));
     };
     check_model(false, huge, "number of buffered values is 1099511627776, expected at most 16777216");
+    let elsewhere = |m: &mut Model| tensors(m)[0].data_location = 1;
+    check_model(false, elsewhere, "the elements of a tensor are in another file; save it as one file");
+    // 2^23 numbers are room enough, reading them 200 times is too much.
+    let means = |m: &mut Model| {
+        let graph = m.graph.as_mut().unwrap();
+        graph.input[0] = ValueInfo::batched("obs", element_type::FLOAT, Some(1 << 23));
+        let mean = graph.node.iter().find(|n| n.op_type == "ReduceMean").unwrap().clone();
+        let copy = |i| Node { input: vec!["obs".into()], output: vec![format!("mean{i}")], ..mean.clone() };
+        graph.node = (0..200).map(copy).collect();
+        graph.node[199].output[0] = "action".into();
+    };
+    check_model(false, means, "number of multiply-adds is 1082130432, expected at most 1073741824");
     let batch = |m: &mut Model| m.graph.as_mut().unwrap().input[0].r#type = None;
     check_model(false, batch, "value `obs` is another input");
     let two = |m: &mut Model| {

@@ -11,11 +11,9 @@ use super::graph::{Graph, Node, Source};
 use super::kernel::{Binary, Unary};
 use super::plan::{Output, Plan, Span, Step};
 use super::simd::Isa;
-use crate::engine::Signature;
+use crate::engine::{MAX_BUFFER, Signature};
 use crate::{Error, Result};
 
-/// Most numbers in all buffers of a policy.
-const MAX_BUFFER: usize = 1 << 24;
 /// Most multiply-adds of a step: far more than any control loop has time for.
 const MAX_WORK: usize = 1 << 30;
 
@@ -107,6 +105,12 @@ impl<'m> Lowering<'_, 'm> {
         }
     }
 
+    /// So many multiply-adds more. (What has as many results as operands is bounded by its buffers.)
+    fn work(&mut self, more: usize) -> Result<()> {
+        self.work = self.work.saturating_add(more);
+        self.bounded("number of multiply-adds", self.work, MAX_WORK)
+    }
+
     fn count_uses(&mut self) {
         let by_nodes = self.graph.nodes.iter().flat_map(|n| n.inputs.iter().flatten());
         for source in by_nodes.chain(self.graph.outputs.iter().map(|(_, s)| s)) {
@@ -139,11 +143,15 @@ impl<'m> Lowering<'_, 'm> {
             Op::Pad => self.pad(node),
             Op::ReduceMean => {
                 let x = self.batched(node, 0)?;
+                self.work(x.len)?;
                 let out = self.allocate(1)?;
                 self.push(Step::Mean { x, out }, 2, out)
             }
             Op::Where => self.select(node),
             Op::ArgMax => {
+                if self.steps.iter().any(|step| matches!(step, Step::Choose { .. })) {
+                    return node.place.unsupported("number of choices", 1, 2);
+                }
                 let x = self.batched(node, 0)?;
                 self.steps.push(Step::Choose { x });
                 Ok(Value::Choice)
@@ -194,8 +202,7 @@ impl<'m> Lowering<'_, 'm> {
         if let Some(bias) = bias.filter(|b| b.len != outputs && b.len != 1) {
             return node.place.unsupported("width of the bias", outputs, bias.len);
         }
-        self.work = self.work.saturating_add(self.weights[weights].work());
-        self.bounded("number of multiply-adds", self.work, MAX_WORK)?;
+        self.work(self.weights[weights].work())?;
         let out = self.allocate(outputs)?;
         self.push(Step::Layer { weights, x, bias, relu: false, out }, 2, out)
     }
