@@ -1,4 +1,4 @@
-# Every target does its own set-up; nothing but Rust, a C compiler and Python 3 with pip is needed.
+# Every target does its own set-up; nothing but Rust, a C and C++ compiler and Python 3 with pip and venv is needed.
 # Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED SET DEVICE OUT (see scripts/train.sh); of
 # `make reproduce`: see scripts/reproduce.sh; of
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:

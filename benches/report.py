@@ -4,7 +4,7 @@ Takes the numbers from `target/bench/*.json` and the facts from the machine it r
 measurement, on the same machine; the scripts call it themselves. Without a section it only adds those that are missing.
 Standard library only; the versions of Python packages are those of the Python that runs it.
 
-    python3 benches/report.py [train-cpu | train-cuda | load | runtime]
+    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | collect]
 """
 
 import argparse

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 PREFIX=$PWD/target/bench/prefix scripts/install.sh
 cargo build --release --features bench
-target/release/omiga bench --load --out target/bench/runtime.json \
+"${CARGO_TARGET_DIR:-target}/release/omiga" bench --load --out target/bench/runtime.json \
     --library native=target/bench/prefix/lib/libomiga.so --library "onnxruntime=$ORT_DYLIB_PATH" "$@"
 if (($# == 0)); then
     python3 benches/report.py runtime

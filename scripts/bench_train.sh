@@ -22,7 +22,7 @@ case $device in
     cuda:*)
         section=train-cuda venv=target/opponents-venv-cuda
         requirements+=(benches/opponents/requirements-cuda.txt)
-        OMIGA=${OMIGA:-$PWD/target/cuda/release/omiga}
+        OMIGA=${OMIGA:-$(realpath -m "$target/cuda/release/omiga")}
         [[ -x $OMIGA ]] || fail "no program for $device at $OMIGA; run \`make cuda\`, or set OMIGA to one that was built with the feature cuda"
         ;;
     *) fail "DEVICE is cpu or cuda:N, not $device" ;;

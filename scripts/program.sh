@@ -1,4 +1,6 @@
-# Sourced by scripts that play tasks: builds the program that they need.
+# Sourced by scripts that play tasks: builds the program that they need, and says where ONNX Runtime is.
+
+export ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$PWD/.deps/onnxruntime/libonnxruntime.so}
 
 # build_program TASKS DEVICE sets `omiga` to it; to $OMIGA, if that names one that is there already.
 build_program() {

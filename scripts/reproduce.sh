@@ -3,7 +3,7 @@
 # with tables and learning curves. The same command goes on where it stopped, and does only what is missing.
 #
 #   TASKS      of those that `omiga collect --help` lists    (default "hopper-3x1 halfcheetah-6x1")
-#   QUALITIES  (default "medium-replay medium medium-expert expert")
+#   QUALITIES  (default "medium-replay medium medium-expert expert"; of walker2d there is random alone)
 #   SEEDS      A..B, B is not trained                       (default 0..2)
 #   STEPS      updates                                      (default 100000)
 #   ALGOS      of bc, omiga, omiga-official (all that the official code does otherwise) (default all three)

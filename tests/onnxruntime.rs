@@ -107,7 +107,7 @@ fn a_missing_library_is_said_at_once() {
         command.env("ORT_DYLIB_PATH", "/nonexistent");
         let run = Run::of(&words, command).expect(2);
         let line = run.complaint().unwrap();
-        assert!(line.contains("run `make setup`") && line.contains("/nonexistent"), "{run:?}");
+        assert!(line.contains("`make setup` fetches one") && line.contains("/nonexistent"), "{run:?}");
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 }

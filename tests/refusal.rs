@@ -1,5 +1,7 @@
 //! What the program will not do: the verdict "no" is exit code 1, "could not" is 2 and says what there is instead.
 
+use std::process::Stdio;
+
 use crate::program::Program;
 
 /// Each command line with what must be said.
@@ -80,6 +82,10 @@ fn what_is_missing_is_named() {
     program.refused("inspect bundle", "bundle: `agent_1.onnx` is missing");
     // That is no failure to look, but an answer.
     let run = program.run("verify bundle").expect(1).shows("bundle: NOT verified");
+    // Nobody reads it: the verdict stays.
+    let mut unread = program.command("verify bundle").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().unwrap().code(), Some(1));
     assert!(run.complaint().is_some_and(|line| line.contains("`agent_1.onnx` is missing")), "{run:?}");
 }
 

@@ -15,6 +15,10 @@ const STOP_AT: u64 = 100;
 const RUN: &str = "--data data.hdf5 --steps 200 --set run.checkpoint_every=50 --set run.eval_every=50 \
                    --set run.eval_episodes=2 --set run.log_every=10";
 
+/// The same for other numbers of updates, and small.
+const SMALL_RUN: &str = "--data data.hdf5 --out run --set run.checkpoint_every=50 --set run.eval_every=50 \
+                         --set run.eval_episodes=2 --set run.log_every=10 --set network.hidden=16";
+
 /// Start a run in `folder` and come back when its checkpoint of [`STOP_AT`] is there.
 fn start(program: &Program, folder: &str, more: &str) -> Child {
     let mut command = program.command(&format!("train --out {folder} {RUN} {more}"));
@@ -79,7 +83,7 @@ fn killed_behaviour_cloning_goes_on() {
 #[test]
 fn control_c_stores_the_state() {
     let program = Program::with_data("spread");
-    let more = "--set network.hidden=64";
+    let more = "--set network.hidden=64 --task spread";
     program.done(&format!("train --out one-go {RUN} {more}"));
     let child = start(&program, "stopped", more);
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
@@ -93,6 +97,7 @@ fn control_c_stores_the_state() {
 
     // The program says itself how to go on.
     let advice = stderr.lines().find_map(|line| line.strip_prefix("go on with: omiga ")).unwrap();
+    assert_eq!(advice, "train --data data.hdf5 --out stopped --task spread --resume");
     program.done(advice).shows("finished after 200 updates");
     for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "config.toml"] {
         assert!(program.read(&format!("stopped/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
@@ -150,4 +155,51 @@ fn a_run_can_be_made_longer_but_not_another() {
     for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "config.toml"] {
         assert!(program.read(&format!("run/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
     }
+}
+
+/// What a run goes on with is in its folder, and nothing goes on with a setting that was not there when it began.
+#[test]
+fn a_run_goes_on_with_its_own_settings() {
+    let program = Program::with_data("spread");
+    program.done(&format!("train {SMALL_RUN} --steps 50"));
+    let stored = program.read_text("run/config.toml");
+
+    // Stopped before its first checkpoint: what it begins again with is stored.
+    for file in ["step_000000050.safetensors", "last.safetensors", "best.safetensors"] {
+        fs::remove_file(program.path(&format!("run/{file}"))).unwrap();
+    }
+    program.done("train --data data.hdf5 --out run --resume --set omiga.alpha=2");
+    assert_eq!(program.read_text("run/config.toml"), stored.replace("alpha = 0.2\n", "alpha = 2.0\n"));
+    program.done("train --data data.hdf5 --out run --resume").shows("finished after 50 updates");
+
+    let older = stored.replace("action_margin = 0.001\n", "");
+    assert!(older != stored);
+    program.write("run/config.toml", older.as_bytes());
+    program.refused("train --data data.hdf5 --out run --resume", "no `policy.action_margin`: another version wrote it");
+}
+
+#[test]
+fn a_best_of_updates_that_are_gone_is_gone() {
+    let program = Program::with_data("spread");
+    program.done(&format!("train {SMALL_RUN} --steps 150"));
+    for step in [100, 150] {
+        fs::remove_file(program.path(&format!("run/step_{step:09}.safetensors"))).unwrap();
+    }
+    program.write("run/best.safetensors", &program.read("run/last.safetensors"));
+    program.done("train --data data.hdf5 --out run --resume --steps 50").shows("finished after 50 updates");
+    assert!(!program.path("run/best.safetensors").exists());
+    program.done("train --data data.hdf5 --out run --resume --steps 100").shows("finished after 100 updates");
+    assert!(program.path("run/best.safetensors").exists());
+}
+
+/// Who made something of the last checkpoint sees that it is the same.
+#[test]
+fn a_finished_run_is_not_written_again() {
+    let program = Program::with_data("spread");
+    program.done(&format!("train {SMALL_RUN} --steps 50"));
+    let time = || fs::metadata(program.path("run/last.safetensors")).unwrap().modified().unwrap();
+    let before = time();
+    thread::sleep(Duration::from_millis(20));
+    program.done("train --data data.hdf5 --out run --resume").shows("finished after 50 updates");
+    assert_eq!(time(), before);
 }

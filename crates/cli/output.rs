@@ -2,15 +2,20 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-/// One line on standard output.
+/// One line on standard output. If its reader went away (`omiga inspect x | head`) the text is lost, and nothing else: what
+/// was found still decides how the program ends.
 pub fn say(text: impl Display) -> Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{text}")?)
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// A value as JSON on standard output.
@@ -35,10 +40,11 @@ pub fn complain(error: &anyhow::Error) {
     note(text);
 }
 
-/// The reader went away (`omiga inspect x | head`).
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let is = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is))
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// A table whose columns after the first `left` ones are aligned to the right.

@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     compare(&mut Team::load(&bundle, &omiga_runtime::LoadOptions::default())?, &unseen)
 }
 
-/// What the columns mean. Equal widths are needed, since all agents share one network that is told which one it is.
+/// What the columns mean. Agents may observe different numbers of fields, but command equally many.
 fn task() -> TaskSpec {
     let obs = |name: &str, unit: &str, low, high| ObsField {
         name: name.into(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use omiga_dataset::Card;
 use omiga_env::{
-    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, has_task, make_env,
+    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, is_task, make_env,
     rollout,
 };
 use omiga_format::{Bundle, TaskSpec, atomic};
@@ -33,8 +33,8 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     if let Some(path) = &args.data {
         rows.push(dataset_row(path)?);
     }
-    // Who asks for a picture is told what it needs.
-    if args.task.is_none() && args.plot.is_none() && !has_task(&task) {
+    // Who asks for a picture, or has a task that only this build lacks, is told what it needs.
+    if args.task.is_none() && args.plot.is_none() && !is_task(&task) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
         show(&Scores { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Error, Result};
-use omiga_dataset::{Dataset, Storage};
-use omiga_env::{MultiAgentEnv, evaluate, has_task, make_env};
+use omiga_dataset::{Dataset, Repair, Storage};
+use omiga_env::{MultiAgentEnv, evaluate, has_task, is_task, make_env};
 use omiga_format::{Checkpoint, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
 use omiga_train::algo::Metrics;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::args::TrainArgs;
 use crate::evaluate::{Deployed, sizes};
-use crate::output::{note, say, say_json};
+use crate::output::{note, quoted, say, say_json};
 use crate::preset;
 use crate::profile::{self, Profile};
 use crate::progress::Progress;
@@ -62,8 +62,12 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     let (config, dataset) = prepare(args, &folders)?;
     let task = dataset.task().clone();
     note(config.to_toml()?);
+    for Repair { what, count } in dataset.repaired() {
+        note(format!("data: {count} {what}"));
+    }
     if !has_env(args, &task) {
-        note(format!("task `{}` has no environment here: no evaluation during training", task.name));
+        let why = if is_task(&task.name) { "needs MuJoCo (`make mujoco`)" } else { "has no environment here" };
+        note(format!("task `{}` {why}: no evaluation during training", task.name));
     }
     // Watchers first: what is wrong with the environment is said before a folder is made.
     let watcher = |(seed, _): &(Option<u64>, PathBuf)| Watcher::new(args, &config, &task, *seed);
@@ -98,8 +102,9 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
         Some(error) => Err(error),
         None if interrupted => {
             let seeds = args.seeds.as_ref().map_or(String::new(), |s| format!(" --seeds {}..{}", s.start, s.end));
-            let (data, out) = (args.data.display(), args.out.display());
-            note(format!("go on with: omiga train --data {data} --out {out}{seeds} --resume"));
+            let task = args.task.as_ref().map_or(String::new(), |task| format!(" --task {task}"));
+            let (data, out) = (quoted(&args.data), quoted(&args.out));
+            note(format!("go on with: omiga train --data {data} --out {out}{task}{seeds} --resume"));
             Ok(Verdict::No)
         }
         None => Ok(Verdict::Yes),
@@ -162,7 +167,8 @@ fn prepare(args: &TrainArgs, folders: &[(Option<u64>, PathBuf)]) -> Result<(Conf
         let text = fs::read_to_string(&path).with_context(|| {
             format!("cannot resume: cannot read `{}`; is --out the folder of a run?", path.display())
         })?;
-        let config = Config::from_parts(&[(&path.display().to_string(), &text)], &settings(args))?;
+        let config = Config::of_run(&path.display().to_string(), &text, &settings(args))?;
+        let config = config.resolve(Dataset::outline(&args.data)?.discrete);
         let dataset = load(args, &config)?;
         return Ok((config, dataset));
     }

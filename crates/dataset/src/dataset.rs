@@ -7,13 +7,14 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use omiga_format::{MIN_STD, ObsTransform, TaskSpec};
+use omiga_format::{ObsTransform, TaskSpec};
 
-use crate::card::{Card, Facts};
+use crate::card::{Card, Facts, Repair};
 use crate::columns::Widths;
 use crate::identity::Identity;
 use crate::obs::Obs;
 use crate::rows::Rows;
+use crate::state::{StateScale, mean_and_std};
 use crate::stats::{Distribution, Sums};
 use crate::{Error, Header, LoadOptions, Result, Storage, StoredObs, load};
 
@@ -171,6 +172,11 @@ impl Dataset {
         self.about.facts.returns.len()
     }
 
+    /// What was not as it should be, and what was made of it.
+    pub fn repaired(&self) -> &[Repair] {
+        &self.about.facts.repaired
+    }
+
     /// The file's name.
     pub fn file_name(&self) -> String {
         self.about.file_name()
@@ -219,8 +225,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::Scratch`] when rows are on disk and cannot be read.
     pub fn obs_stats(&self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let safe = |std: f32| if std < MIN_STD { 1.0 } else { std };
-        Ok(self.field_stats()?.iter().map(|f| (f.mean as f32, safe(f.std as f32))).unzip())
+        Ok(mean_and_std(&self.field_stats()?))
     }
 
     /// Put all observations through `transform` once: at once in memory, on disk whenever they are read. A global state
@@ -249,6 +254,25 @@ impl Dataset {
             None => obs.defer(transform),
         }
         self.about.widths.obs = obs.n_agents * obs.dim;
+        Ok(self)
+    }
+
+    /// Take each field of a global state to mean 0 and standard deviation 1 over all transitions: at once in memory, on disk
+    /// whenever it is read. Only the mixer sees the state, so no policy need know. A state that is the observations follows
+    /// them instead.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] when rows are on disk and cannot be read.
+    pub fn standardised_state(mut self) -> Result<Self> {
+        let width = self.about.widths.state;
+        if width == 0 {
+            return Ok(self);
+        }
+        let mut sums = Sums::new(width);
+        self.rows.each_state(width, &self.transitions, |x| sums.see(x))?;
+        let mut squares = sums.squares();
+        self.rows.each_state(width, &self.transitions, |x| squares.see(x))?;
+        self.rows.scale_state(StateScale::new(&squares.fields()));
         Ok(self)
     }
 

@@ -62,6 +62,7 @@ mod positioned;
 mod rows;
 mod sampler;
 mod scratch;
+mod state;
 mod stats;
 mod stream;
 mod writer;

@@ -46,7 +46,7 @@ pub(crate) fn load(path: &Path, header: Option<Header>, options: &LoadOptions, s
         }
         Storage::Disk { folder } => {
             let (scratch, found) = pass.on_disk(folder)?;
-            (Rows::Disk(Arc::new(scratch)), found)
+            (Rows::Disk { scratch: Arc::new(scratch), state: None }, found)
         }
     };
     let widths = pass.widths;

@@ -6,7 +6,8 @@ use crate::Result;
 use crate::batch::{HostBatch, Room};
 use crate::columns::{Columns, Widths};
 use crate::obs::Obs;
-use crate::scratch::{Scratch, floats, indices};
+use crate::scratch::{Record, Scratch, floats, indices};
+use crate::state::StateScale;
 
 /// Bytes read at once when all rows are gone through.
 const SWEEP: usize = 1 << 20;
@@ -15,8 +16,12 @@ const SWEEP: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) enum Rows {
     Memory(Columns),
-    /// Shared by clones: it is never written again.
-    Disk(Arc<Scratch>),
+    Disk {
+        /// Shared by clones: it is never written again.
+        scratch: Arc<Scratch>,
+        /// What the states in it go through when they are read.
+        state: Option<Arc<StateScale>>,
+    },
 }
 
 impl Rows {
@@ -24,13 +29,18 @@ impl Rows {
     pub fn copy(&self, w: &Widths, obs: &Obs, row: usize, slot: usize, batch: &mut HostBatch) -> Result<()> {
         match self {
             Self::Memory(columns) => from_memory(columns, w, row, slot, batch),
-            Self::Disk(scratch) => {
+            Self::Disk { scratch, state } => {
                 let mut room = std::mem::take(&mut batch.room);
                 room.bytes.resize(2 * scratch.record_bytes(), 0);
                 room.vector.resize(obs.kept_dim(), 0.0);
                 let read = scratch.read(row, &mut room.bytes);
                 if read.is_ok() {
                     from_disk(scratch, w, obs, slot, &mut room, batch);
+                    if let Some(scale) = state {
+                        let place = slot * w.state..(slot + 1) * w.state;
+                        scale.apply(&mut batch.state[place.clone()]);
+                        scale.apply(&mut batch.next_state[place]);
+                    }
                 }
                 batch.room = room;
                 read?;
@@ -47,7 +57,7 @@ impl Rows {
                 let i = row * obs.n_agents + agent;
                 obs.raw(row, agent, &columns.obs[i * dim..(i + 1) * dim], out);
             }
-            Self::Disk(scratch) => {
+            Self::Disk { scratch, .. } => {
                 let mut bytes = vec![0; scratch.record_bytes()];
                 scratch.read(row, &mut bytes)?;
                 let x: Vec<f32> = floats(scratch.record(&bytes).obs).skip(agent * dim).take(dim).collect();
@@ -61,7 +71,7 @@ impl Rows {
     pub fn action_mask(&self, n_agents: usize, choices: usize, row: usize, agent: usize) -> Result<Vec<u8>> {
         match self {
             Self::Memory(columns) => Ok(columns.action_mask[(row * n_agents + agent) * choices..][..choices].to_vec()),
-            Self::Disk(scratch) => {
+            Self::Disk { scratch, .. } => {
                 let mut bytes = vec![0; scratch.record_bytes()];
                 scratch.read(row, &mut bytes)?;
                 Ok(scratch.record(&bytes).action_mask[agent * choices..][..choices].to_vec())
@@ -78,36 +88,49 @@ impl Rows {
                 rows.for_each(|row| row.chunks_exact(obs.dim).for_each(&mut see));
                 return Ok(());
             }
-            Self::Disk(scratch) => scratch,
+            Self::Disk { scratch, .. } => scratch,
         };
-        let record = scratch.record_bytes();
-        let most = (SWEEP / record.max(1)).max(1);
-        let (mut bytes, mut kept, mut out) = (Vec::new(), vec![0.0; obs.kept_dim()], vec![0.0; obs.dim]);
-        let mut rest = steps;
-        while let Some(first) = rest.first().map(|row| *row as usize) {
-            let n = rest.partition_point(|row| (*row as usize) < first + most);
-            let (now, later) = rest.split_at(n);
-            let last = now.last().map_or(first, |row| *row as usize);
-            bytes.resize((last + 1 - first) * record, 0);
-            scratch.read(first, &mut bytes)?;
-            for row in now.iter().map(|row| *row as usize) {
-                let mut values = floats(scratch.record(&bytes[(row - first) * record..][..record]).obs);
-                for agent in 0..obs.n_agents {
-                    kept.iter_mut().zip(&mut values).for_each(|(k, v)| *k = v);
-                    obs.present(agent, &kept, &mut out);
-                    see(&out);
-                }
+        let (mut kept, mut out) = (vec![0.0; obs.kept_dim()], vec![0.0; obs.dim]);
+        sweep(scratch, steps, |record| {
+            let mut values = floats(record.obs);
+            for agent in 0..obs.n_agents {
+                kept.iter_mut().zip(&mut values).for_each(|(k, v)| *k = v);
+                obs.present(agent, &kept, &mut out);
+                see(&out);
             }
-            rest = later;
+        })
+    }
+
+    /// The global state in `steps`, of this width, as it was stored unless it was scaled in memory, in order.
+    pub fn each_state(&self, width: usize, steps: &[u32], mut see: impl FnMut(&[f32])) -> Result<()> {
+        match self {
+            Self::Memory(columns) => {
+                steps.iter().for_each(|row| see(&columns.state[*row as usize * width..][..width]));
+                Ok(())
+            }
+            Self::Disk { scratch, .. } => {
+                let mut out = vec![0.0; width];
+                sweep(scratch, steps, |record| {
+                    out.iter_mut().zip(floats(record.state)).for_each(|(x, v)| *x = v);
+                    see(&out);
+                })
+            }
         }
-        Ok(())
+    }
+
+    /// Put all states through `scale`.
+    pub fn scale_state(&mut self, scale: StateScale) {
+        match self {
+            Self::Memory(columns) => scale.apply(&mut columns.state),
+            Self::Disk { state, .. } => *state = Some(Arc::new(scale)),
+        }
     }
 
     /// The columns, to change them.
     pub fn in_memory(&mut self) -> Option<&mut Columns> {
         match self {
             Self::Memory(columns) => Some(columns),
-            Self::Disk(_) => None,
+            Self::Disk { .. } => None,
         }
     }
 
@@ -115,9 +138,26 @@ impl Rows {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Memory(columns) => columns.bytes(),
-            Self::Disk(_) => 0,
+            Self::Disk { .. } => 0,
         }
     }
+}
+
+/// The records of `steps`, ascending, in order.
+fn sweep(scratch: &Scratch, steps: &[u32], mut see: impl FnMut(Record<'_>)) -> Result<()> {
+    let record = scratch.record_bytes();
+    let most = (SWEEP / record.max(1)).max(1);
+    let (mut bytes, mut rest) = (Vec::new(), steps);
+    while let Some(first) = rest.first().map(|row| *row as usize) {
+        let n = rest.partition_point(|row| (*row as usize) < first + most);
+        let (now, later) = rest.split_at(n);
+        let last = now.last().map_or(first, |row| *row as usize);
+        bytes.resize((last + 1 - first) * record, 0);
+        scratch.read(first, &mut bytes)?;
+        now.iter().for_each(|row| see(scratch.record(&bytes[(*row as usize - first) * record..][..record])));
+        rest = later;
+    }
+    Ok(())
 }
 
 fn from_memory(from: &Columns, w: &Widths, row: usize, slot: usize, batch: &mut HostBatch) {

@@ -121,7 +121,30 @@ fn check(obs: &[f64], state: &[f64], layouts: [Layout; 2], wide: [bool; 2]) {
         let (memory, disk) = (memory.clone().transformed(transform), disk.clone().transformed(transform));
         require_equal(&memory.unwrap(), &disk.unwrap(), 100);
     }
+    let [memory, disk] = [memory, disk].map(|dataset| dataset.standardised_state().unwrap());
+    require_equal(&memory, &disk, 100);
+    if !shared {
+        require_standard_state(&memory);
+    }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the scratch file has a name");
+}
+
+/// Each field of the state has mean 0 and standard deviation 1 over all transitions.
+fn require_standard_state(dataset: &Dataset) {
+    let n = dataset.len();
+    let mut batch = HostBatch::new(dataset, n);
+    (0..n).for_each(|transition| batch.set(transition, dataset, transition).unwrap());
+    for field in 0..dataset.state_dim() {
+        let values = || batch.state.iter().skip(field).step_by(dataset.state_dim()).map(|x| f64::from(*x));
+        let mean = values().sum::<f64>() / n as f64;
+        let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+        assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "field {field}: {mean}, {variance}");
+    }
+    // The next state is on the same scale.
+    let next =
+        batch.state.chunks_exact(dataset.state_dim()).skip(1).zip(batch.next_state.chunks_exact(dataset.state_dim()));
+    let steps = next.enumerate().filter(|(i, _)| dataset.row_of(i + 1) == dataset.row_of(*i) + 1);
+    assert!(steps.filter(|(_, (state, next))| state == next).count() > n / 2);
 }
 
 /// Everything that can be asked is answered alike.

@@ -79,6 +79,6 @@ pub use evaluation::{Evaluation, evaluate};
 pub use mujoco::MujocoTeam;
 pub use particle::{Body, Spread, SpreadState};
 pub use policy::{Quality, TeamPolicy, UniformPolicy, behaviour_policy};
-pub use registry::{has_task, make_env, task_names};
+pub use registry::{has_task, is_task, make_env, task_names};
 pub use rollout::{EpisodeResult, Transition, rollout};
 pub use seed::episode_seed;

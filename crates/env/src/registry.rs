@@ -24,6 +24,11 @@ pub fn has_task(name: &str) -> bool {
     task_names().contains(&name) || cfg!(feature = "mujoco") && mujoco::parse(name).is_some()
 }
 
+/// Is there an environment of this name, in this build or in one with MuJoCo?
+pub fn is_task(name: &str) -> bool {
+    PARTICLE.contains(&name) || mujoco::parse(name).is_some()
+}
+
 /// An environment by its task's name.
 ///
 /// # Errors
@@ -56,11 +61,16 @@ mod tests {
     fn every_name_makes_its_task() {
         for name in task_names() {
             assert_eq!(make_env(name).unwrap().task().name, *name);
-            assert!(has_task(name));
+            assert!(has_task(name) && is_task(name));
         }
         let local = "hopper-3x1-local";
         assert_eq!(has_task(local), cfg!(feature = "mujoco"));
-        assert!(!has_task("spread-local") && make_env("spread-local").is_err());
+        assert!(
+            is_task(local)
+                && !is_task("spread-local")
+                && !has_task("spread-local")
+                && make_env("spread-local").is_err()
+        );
         if !cfg!(feature = "mujoco") {
             for name in ["hopper-3x1", local] {
                 let message = make_env(name).err().unwrap().to_string();

@@ -226,13 +226,17 @@ pub enum Error {
         found: String,
     },
     /// ONNX Runtime's shared library is nowhere.
-    #[error("ONNX Runtime's library is not at {tried:?}; run `make setup` or set ORT_DYLIB_PATH to its file")]
+    #[error(
+        "ONNX Runtime's library is not at {tried:?}; set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)"
+    )]
     LibraryNotFound {
         /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
     /// A file that is not a usable ONNX Runtime.
-    #[error("`{path}` cannot be used as ONNX Runtime ({reason}); run `make setup` or set ORT_DYLIB_PATH to its file")]
+    #[error(
+        "`{path}` cannot be used as ONNX Runtime ({reason}); set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)"
+    )]
     Library {
         /// The file.
         path: PathBuf,

@@ -1,14 +1,15 @@
-//! One TOML for a run: every setting with the paper's value and its source.
+//! One TOML for a run.
 
 mod choice;
+mod sections;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
-use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
+use omiga_dataset::{Actions, Rewards, Timeouts};
 use serde::{Deserialize, Serialize};
 
 pub use self::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
+pub use self::sections::{DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RunConfig};
 use crate::dist::OFFICIAL_ACTION_MARGIN;
 use crate::{Error, Result};
 
@@ -28,207 +29,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// The optimisers.
     pub optim: OptimConfig,
-    /// OMIGA's own settings; unused by behaviour cloning.
+    /// OMIGA's own settings. Of these behaviour cloning heeds the two masks.
     pub omiga: OmigaConfig,
-}
-
-/// What is run, how long, and what is written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunConfig {
-    /// The learning algorithm.
-    pub algorithm: Algorithm,
-    /// Updates. The paper: 1,000,000 on MuJoCo.
-    pub steps: u64,
-    /// Seed of every random stream.
-    pub seed: u64,
-    /// `cpu` or `cuda:N`.
-    pub device: String,
-    /// What computes the updates.
-    #[serde(skip_serializing_if = "is_default")]
-    pub engine: EngineChoice,
-    /// Updates between two lines of metrics; each line is of that update's own batch.
-    pub log_every: u64,
-    /// Updates between two evaluations, where the task has an environment. The paper: 5,000.
-    pub eval_every: u64,
-    /// Episodes of an evaluation during training. The paper: 10 on MuJoCo, 32 on SMAC.
-    pub eval_episodes: usize,
-    /// Updates between two checkpoints.
-    pub checkpoint_every: u64,
-    /// How many of the newest checkpoints are kept, beside the best.
-    pub keep: usize,
-    /// Recorded observations an agent in a checkpoint's golden vectors.
-    pub golden: usize,
-}
-
-impl Default for RunConfig {
-    fn default() -> Self {
-        Self {
-            algorithm: Algorithm::Omiga,
-            steps: 100_000,
-            seed: 0,
-            device: "cpu".into(),
-            engine: EngineChoice::Auto,
-            log_every: 100,
-            eval_every: 5_000,
-            eval_episodes: 32,
-            checkpoint_every: 5_000,
-            keep: 3,
-            golden: 32,
-        }
-    }
-}
-
-/// How the dataset is read and sampled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// Transitions B of a batch. Official: 128.
-    pub batch_size: usize,
-    /// Do time limits stop the bootstrap? Official MuJoCo code: they do (`terminal`).
-    pub timeouts: Timeouts,
-    /// Are actions outside [-1, 1] clamped? Official: `raw`.
-    pub actions: Actions,
-    /// What the TD target adds. Official SMAC code: `return-to-go`.
-    pub rewards: Rewards,
-    /// Episodes of exactly this many steps ended by a time limit, for files that do not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time_limit: Option<u32>,
-    /// The observation transform; it becomes part of the exported policy.
-    pub transform: TransformChoice,
-    /// Where the rows are kept.
-    #[serde(skip_serializing_if = "is_default")]
-    pub storage: StorageChoice,
-    /// Folder of the scratch file of `storage = "disk"`; the run's if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scratch: Option<PathBuf>,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            batch_size: 128,
-            timeouts: Timeouts::default(),
-            actions: Actions::default(),
-            rewards: Rewards::default(),
-            time_limit: None,
-            transform: TransformChoice::Auto,
-            storage: StorageChoice::Memory,
-            scratch: None,
-        }
-    }
-}
-
-impl DataConfig {
-    /// The part that concerns reading the file.
-    pub fn load_options(&self) -> LoadOptions {
-        LoadOptions {
-            timeouts: self.timeouts,
-            actions: self.actions,
-            rewards: self.rewards,
-            time_limit: self.time_limit,
-        }
-    }
-
-    /// Where the rows of a run in `run_folder` are kept.
-    pub fn storage(&self, run_folder: &Path) -> Storage {
-        match self.storage {
-            StorageChoice::Memory => Storage::Memory,
-            StorageChoice::Disk => {
-                Storage::Disk { folder: self.scratch.clone().unwrap_or_else(|| run_folder.to_owned()) }
-            }
-        }
-    }
-}
-
-/// Sizes of the networks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// Width H of the two hidden layers of actor, critic and value. Official: 256.
-    pub hidden: usize,
-    /// Width of the mixer's hidden layer. Official: 64.
-    pub mixer_hidden: usize,
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self { hidden: 256, mixer_hidden: 64 }
-    }
-}
-
-/// The policies' distribution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PolicyConfig {
-    /// Distance that continuous actions keep from -1 and 1 when their likelihood is computed. Official: 1e-7, with which an
-    /// actuator at its bound (u = atanh(1 - 1e-7) = 8.4, others within 2) moves the mean of u so far that the policy pushes much
-    /// harder than the data did. 0.02 suits data of one kind of noisy policy, not a mixture (docs/mujoco.md).
-    pub action_margin: f64,
-}
-
-impl Default for PolicyConfig {
-    fn default() -> Self {
-        Self { action_margin: 0.001 }
-    }
-}
-
-/// Adam (Kingma and Ba 2015) on each of actor, critic with mixer, and value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OptimConfig {
-    /// Learning rate. Official: 5e-4.
-    pub lr: f64,
-    /// Decay of the first moment. Official: 0.9.
-    pub beta1: f64,
-    /// Decay of the second moment. Official: 0.999.
-    pub beta2: f64,
-    /// Added to the root of the second moment. Official: 1e-8.
-    pub eps: f64,
-    /// Largest gradient norm of each optimiser. Official: 1.
-    pub grad_norm_clip: f64,
-}
-
-impl Default for OptimConfig {
-    fn default() -> Self {
-        Self { lr: 5e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, grad_norm_clip: 1.0 }
-    }
-}
-
-/// OMIGA's own settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OmigaConfig {
-    /// Strength of the regularisation towards the behaviour policy; it has the scale of the weighted advantage.
-    /// Official MuJoCo code: 10.
-    pub alpha: f64,
-    /// Discount. Official: 0.99.
-    pub gamma: f64,
-    /// Rate of the target networks. Official: 0.005.
-    pub tau: f64,
-    /// How the agents' values become the team's.
-    pub mixer: MixerKind,
-    /// Discrete tasks: unavailable actions get no probability in the policy loss. Official: `false`.
-    pub mask_unavailable: bool,
-    /// Tasks with dead agents: they count in none of the losses. Official: `false`.
-    pub mask_dead: bool,
-}
-
-impl Default for OmigaConfig {
-    fn default() -> Self {
-        Self {
-            alpha: 10.0,
-            gamma: 0.99,
-            tau: 0.005,
-            mixer: MixerKind::LinearHypernetwork,
-            mask_unavailable: true,
-            mask_dead: true,
-        }
-    }
 }
 
 impl Config {
@@ -262,13 +64,33 @@ impl Config {
         Ok(config)
     }
 
-    /// The configuration as it is run: with `official`, the six settings in which the official code differs are set
+    /// The configuration stored in a run's folder, with `key.path=value` settings. A stored one is complete: what it lacks is a
+    /// setting that another version did not have, and today's default is not what that version did.
+    ///
+    /// # Errors
+    /// [`Error::Config`] and [`Error::Setting`].
+    pub fn of_run(origin: &str, text: &str, settings: &[String]) -> Result<Self> {
+        let wrong = |reason| Error::Config { origin: origin.to_owned(), reason };
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+        let stored = leaves("", toml::Value::Table(table));
+        let config = Self::from_parts(&[(origin, text)], settings)?;
+        let known = Self::from_parts(&[(origin, text)], &[])?.leaves()?;
+        match known.keys().find(|name| !stored.contains_key(*name)) {
+            None => Ok(config),
+            Some(name) => {
+                Err(wrong(format!("no `{name}`: another version wrote it; start a new run in another folder")))
+            }
+        }
+    }
+
+    /// The configuration as it is run: with `official`, the seven settings in which the official code differs are set
     /// to its behaviour, whatever they were (`rewards` on discrete tasks only, where its SMAC branch does so).
     #[must_use]
     pub fn resolve(mut self, discrete: bool) -> Self {
         if self.official {
             self.data.timeouts = Timeouts::Terminal;
             self.data.actions = Actions::Raw;
+            self.data.standardise_state = false;
             self.policy.action_margin = OFFICIAL_ACTION_MARGIN;
             if discrete {
                 self.data.rewards = Rewards::ReturnToGo;
@@ -387,7 +209,7 @@ mod tests {
         let config = Config { official: true, ..Config::default() };
         let discrete = config.clone().resolve(true);
         assert_eq!((discrete.data.timeouts, discrete.data.actions), (Timeouts::Terminal, Actions::Raw));
-        assert_eq!(discrete.policy.action_margin, 1e-7);
+        assert!(discrete.policy.action_margin == 1e-7 && !discrete.data.standardise_state);
         assert_eq!(discrete.data.rewards, Rewards::ReturnToGo);
         assert!(!discrete.omiga.mask_dead && !discrete.omiga.mask_unavailable);
         assert_eq!(config.resolve(false).data.rewards, Rewards::True);
@@ -408,6 +230,19 @@ mod tests {
     #[test]
     fn toml_round_trip() {
         let config = Config::default();
-        assert_eq!(Config::from_parts(&[("x", &config.to_toml().unwrap())], &[]).unwrap(), config);
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::from_parts(&[("x", &text)], &[]).unwrap(), config);
+        assert_eq!(Config::of_run("x", &text, &[]).unwrap(), config);
+        let limited = Config::of_run("x", &text, &["data.time_limit=9".to_owned()]).unwrap();
+        assert_eq!(limited.data.time_limit, Some(9));
+    }
+
+    #[test]
+    fn a_run_of_another_version_does_not_get_todays_defaults() {
+        let text = Config::default().to_toml().unwrap().replace("action_margin = 0.001\n", "");
+        for settings in [&[][..], &["policy.action_margin=0.02".to_owned()]] {
+            let error = Config::of_run("run/config.toml", &text, settings).unwrap_err().to_string();
+            assert!(error.contains("run/config.toml") && error.contains("no `policy.action_margin`"), "{error}");
+        }
     }
 }

@@ -140,6 +140,24 @@ impl RunFolder {
         old.iter().chain(&later).try_for_each(|step| self.remove(&self.checkpoint(*step)))
     }
 
+    /// Is the last checkpoint there, whole, and of `step`? Then it is not written again: what was made of it is newer.
+    pub(crate) fn is_last(&self, step: u64) -> bool {
+        Checkpoint::read(&self.path.join(LAST_FILE)).is_ok_and(|last| last.meta.step == step)
+    }
+
+    /// Remove the best checkpoint if it is of a later step than this. Was it?
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub(crate) fn remove_best_after(&self, step: u64) -> Result<bool> {
+        let path = self.path.join(BEST_FILE);
+        let later = Checkpoint::read(&path).is_ok_and(|best| best.meta.step > step);
+        if later {
+            self.remove(&path)?;
+        }
+        Ok(later)
+    }
+
     fn remove(&self, path: &Path) -> Result<()> {
         Ok(fs::remove_file(path).map_err(atomic::io("cannot remove", path))?)
     }

@@ -151,6 +151,7 @@ impl Trainer {
         let Newest { folder, checkpoint } = newest;
         let Some(Checkpoint { meta, mut file }) = checkpoint else {
             folder.sweep()?;
+            folder.store_config(&config)?;
             return Self::begin(config, data, own, folder);
         };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
@@ -158,16 +159,20 @@ impl Trainer {
         let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &device))?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
+        // The folder as it was right after that checkpoint, whatever came between.
+        folder.sweep()?;
         let earlier = read_until(folder.path(), meta.step)?;
         let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
+        // A best of later updates goes with them. The one that it replaced is lost, so the next evaluation is the best.
+        let best = if folder.remove_best_after(meta.step)? { None } else { best };
         let log = MetricsLog::start(folder.path(), &earlier)?;
         let step = meta.step;
         let mut trainer =
             Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step, best };
-        // The folder as it was right after that checkpoint, whatever came between.
-        trainer.folder.sweep()?;
         trainer.folder.store_config(&trainer.config)?;
-        trainer.store()?;
+        if !trainer.folder.is_last(step) {
+            trainer.store()?;
+        }
         Ok(trainer)
     }
 
@@ -318,7 +323,10 @@ impl Shared {
         };
         let own: Vec<Own> = seeds.iter().map(own).collect::<Result<_>>()?;
         let transform = choose_transform(config.data.transform, &dataset)?;
-        let dataset = dataset.transformed(&transform)?;
+        let mut dataset = dataset.transformed(&transform)?;
+        if config.data.standardise_state {
+            dataset = dataset.standardised_state()?;
+        }
         let problem = Problem::of(&dataset, transform, config.network.hidden);
         let prepared = match own.first() {
             Some(Own { device, .. }) => Prepared::new(problem, dataset, config, device)?,
@@ -379,8 +387,9 @@ fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTra
     Ok(transform)
 }
 
-/// What may change when a run goes on: the number of updates, not below those done, and where rows are kept.
-const MAY_CHANGE: [&str; 3] = ["run.steps", "data.storage", "data.scratch"];
+/// What may change when a run goes on: the number of updates, not below those done, the device (another one rounds
+/// otherwise), and where rows are kept.
+const MAY_CHANGE: [&str; 4] = ["run.steps", "run.device", "data.storage", "data.scratch"];
 
 /// Nothing but [`MAY_CHANGE`] may differ.
 fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
