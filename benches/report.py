@@ -196,7 +196,8 @@ A million transitions are 409 MB of observations in memory; the file, compressed
     "runtime": Section(
         "A policy's step",
         """The same files in several engines, in turns, in one run; two hidden layers of 256, batch 1, one thread.
-Observations of 14, 23 and 113 values are Hopper's, HalfCheetah's and Ant's. Microseconds. `machine's p99.9` is
+Observations of 14, 23 and 113 values are those of Hopper, HalfCheetah and Ant in the original datasets, the
+agent's id included. Microseconds. `machine's p99.9` is
 that of pure arithmetic which takes as long as the step: the tail that the machine has by itself. `all-active`
 is the longest that a step can take, `controller` a whole tick with its guard, `loaded` has threads that stream
 through memory beside it. Allocations are those of Rust's allocator, library is the size on disk of the library

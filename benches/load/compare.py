@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--load", type=Path, required=True, help="the example `load`, a release build")
     parser.add_argument("--out", type=Path, default=Path("target/bench/load.json"))
-    parser.add_argument("--layout", action="append", choices=LAYOUTS, help="default: contiguous")
+    parser.add_argument("--layout", action="append", choices=LAYOUTS, help="default: all that the page shows, contiguous and gzip")
     parser.add_argument("--episodes", type=int, default=1000, help="of 1000 steps")
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
@@ -61,7 +61,7 @@ def main() -> None:
         parser.error("--rounds and --episodes are at least 1")
 
     rows = []
-    for layout in args.layout or ["contiguous"]:
+    for layout in args.layout or ["contiguous", "gzip"]:
         file = args.out.parent / f"load-{layout}-{args.episodes}.hdf5"
         if not file.exists():
             print(f"compare: writing {file}", flush=True)
