@@ -78,6 +78,12 @@ fn what_is_missing_is_named() {
             ("collect --task spread --episodes 1 --out nowhere/x.hdf5", "cannot write `nowhere/x.hdf5`"),
         ],
     );
+    program.done("collect --task spread-discrete --episodes 2 --out discrete.hdf5");
+    let other = "eval --task spread --random --data discrete.hdf5 --episodes 2";
+    program.refused(
+        other,
+        "is of task `spread-discrete` with (agents, actions, discrete) (3, 5, true), expected (3, 5, false)",
+    );
     std::fs::remove_file(program.path("bundle/agent_1.onnx")).unwrap();
     program.refused("inspect bundle", "bundle: `agent_1.onnx` is missing");
     // That is no failure to look, but an answer.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use omiga_dataset::Card;
+use omiga_dataset::{ActionKind, Card};
 use omiga_env::{
     JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, is_task, make_env,
     rollout,
@@ -29,10 +29,8 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
         (None, Some((_, bundle))) => bundle.manifest().task.name.clone(),
         (None, None) => anyhow::bail!("nothing says which task: give --task or --bundle"),
     };
-    let mut rows = Vec::new();
-    if let Some(path) = &args.data {
-        rows.push(dataset_row(path)?);
-    }
+    let card = args.data.as_deref().map(|path| Card::read(path, &omiga_dataset::LoadOptions::default())).transpose()?;
+    let mut rows = card.iter().map(dataset_row).collect::<Result<Vec<_>>>()?;
     // Who asks for a picture, or has a task that only this build lacks, is told what it needs.
     if args.task.is_none() && args.plot.is_none() && !is_task(&task) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
@@ -41,6 +39,7 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     }
     let mut env = make_env(&task)?;
     let spec = env.task().clone();
+    card.iter().try_for_each(|card| require_data_of(card, &spec))?;
     let mut play = |name: &str, policy: &mut dyn TeamPolicy| -> Result<()> {
         rows.push(played_row(name, &mut *env, policy, args)?);
         Ok(())
@@ -87,8 +86,22 @@ fn require_same_task(name: &str, bundle: &TaskSpec, env: &TaskSpec) -> Result<()
     Ok(())
 }
 
-fn dataset_row(path: &Path) -> Result<Row> {
-    let card = Card::read(path, &omiga_dataset::LoadOptions::default())?;
+/// Observations are not compared: in a file they may hold the agent's id.
+fn require_data_of(card: &Card, env: &TaskSpec) -> Result<()> {
+    let found = (card.agents, card.action_dim, card.action_kind == ActionKind::Discrete);
+    let expected = (env.n_agents(), env.action_dim(), env.is_discrete());
+    anyhow::ensure!(
+        found == expected,
+        "dataset `{}` is of task `{}` with (agents, actions, discrete) {found:?}, expected {expected:?} as in `{}`; choose another \
+         --data or --task",
+        card.file,
+        card.task,
+        env.name
+    );
+    Ok(())
+}
+
+fn dataset_row(card: &Card) -> Result<Row> {
     let half = Z95 * card.returns.std / (card.episodes as f64).sqrt();
     Ok(Row {
         name: "dataset".into(),
