@@ -5,6 +5,10 @@ use omiga_format::{ActionSpace, PolicyContract, Range};
 use super::{Fallback, GuardOptions, OutOfRange, SafeAction};
 use crate::{Error, Policy, Result};
 
+/// Of a field without a range in the contract: beyond it the squares of some hundred fields, of which a policy may take the
+/// mean, are no f32 any more, and all fields become zero. No sensor means such a value.
+const MAX_MAGNITUDE: f32 = 1e18;
+
 /// What an observed value must be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ObsLimit {
@@ -62,9 +66,9 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn obs(&self, options: &GuardOptions) -> Result<Vec<ObsLimit>> {
-        let limit = |range: Option<Range>| ObsLimit {
-            range: range.unwrap_or(Range::new(f32::NEG_INFINITY, f32::INFINITY)),
-            out_of_range: options.out_of_range,
+        let limit = |range: Option<Range>| match range {
+            Some(range) => ObsLimit { range, out_of_range: options.out_of_range },
+            None => ObsLimit { range: Range::new(-MAX_MAGNITUDE, MAX_MAGNITUDE), out_of_range: OutOfRange::Refuse },
         };
         let mut limits: Vec<_> = self.contract.obs.iter().map(|field| limit(field.range)).collect();
         let names: Vec<_> = self.contract.obs.iter().map(|field| field.name.as_str()).collect();

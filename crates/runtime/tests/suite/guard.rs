@@ -42,6 +42,9 @@ fn every_fault_leaves_the_buffer_alone() {
     check_fault(&[f32::NEG_INFINITY, 0.0], now, Flags::OBS_NOT_FINITE, 0);
     check_fault(&[2.1, 0.0], now, Flags::OBS_OUT_OF_RANGE, 0);
     check_fault(&[-2.1, 0.0], now, Flags::OBS_OUT_OF_RANGE, 0);
+    // Without a range, but nothing that a sensor measured.
+    check_fault(&[0.0, f32::MAX], now, Flags::OBS_OUT_OF_RANGE, 1);
+    check_fault(&[0.0, -1.1e18], now, Flags::OBS_OUT_OF_RANGE, 1);
     check_fault(&[0.0; 2], now - MAX_AGE - 1, Flags::OBS_STALE, NONE);
     check_fault(&[0.0; 2], now + 1, Flags::OBS_FROM_FUTURE, NONE);
     check_fault(&[0.0, 4e8], now, Flags::ACTION_NOT_FINITE, 1);
