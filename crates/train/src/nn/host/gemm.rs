@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "`gemm` takes raw pointers; `product` checks what they need")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gemm::Parallelism;
 
 use super::real::Real;
@@ -33,9 +35,12 @@ impl<'a, T> Matrix<'a, T> {
 /// and a packed copy is worth its price.
 const UNPACKED: usize = 512;
 
-/// Let `gemm` pack the weights of wide layers only: a setting of the whole process, of its speed alone.
+/// Let `gemm` pack weights from the first wide layer on: a setting of the whole process, of its speed alone. Most products
+/// are those of the hidden layers, so that wide inputs (a mixer's) do not count.
 pub fn tune(stack: &Stack) {
-    let wide = stack.layers().any(|dense| dense.inputs.max(dense.outputs) > UNPACKED);
+    static WIDE: AtomicBool = AtomicBool::new(false);
+    let wide = stack.layers().any(|dense| dense.outputs > UNPACKED);
+    let wide = WIDE.fetch_or(wide, Ordering::Relaxed) || wide;
     gemm::set_lhs_packing_threshold_single_thread(if wide { 8 } else { usize::MAX });
 }
 
