@@ -26,8 +26,8 @@ fail() {
 fetch_toolkit() {
     [[ $(uname -sm) == "Linux x86_64" ]] || fail "no CUDA toolkit, and wheels only for Linux x86_64, not $(uname -sm); install NVIDIA's and set CUDA_HOME"
     cmp -s "$wanted" "$deps/installed.txt" && return
-    command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
-    python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it (on Debian: apt-get install python3-pip)"
+    source scripts/pip.sh
+    need_pip
     echo "cuda: fetching a CUDA toolkit into .deps/cuda (650 MB, 1.2 GB unpacked)"
     rm -rf "$deps"
     mkdir -p "$deps"

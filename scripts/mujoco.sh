@@ -26,14 +26,12 @@ fail() {
 fetch() {
     [[ $(cat "$folder/VERSION" 2>/dev/null) == "$version $gymnasium" ]] && return
     [[ $(uname -s) == Linux ]] || fail "no set-up for $(uname -s); put libmujoco $version and the models into $folder yourself"
-    command -v python3 >/dev/null || fail "python3 is missing; install Python 3.9 or later"
-    python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it (on Debian: apt-get install python3-pip)"
+    source scripts/pip.sh
     mkdir -p .deps
     temporary=$(mktemp -d .deps/mujoco.XXXXXX)
     trap 'rm -rf "$temporary"' EXIT
     echo "mujoco: fetching MuJoCo $version and gymnasium's models $gymnasium"
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 -d "$temporary" \
-        "mujoco==$version" "gymnasium==$gymnasium" || fail "cannot download mujoco==$version and gymnasium==$gymnasium; is there a network?"
+    download_wheels "$temporary" "mujoco==$version" "gymnasium==$gymnasium"
     python3 - "$temporary" "$version" "$gymnasium" <<'PYTHON' || fail "the wheels do not hold what they should"
 import pathlib, shutil, sys, zipfile
 

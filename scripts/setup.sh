@@ -20,17 +20,13 @@ esac
 
 [[ -s $folder/$library && $(cat "$folder/VERSION" 2>/dev/null) == "$version" ]] && exit 0
 
-command -v python3 >/dev/null || fail "python3 is missing; install Python 3.9 or later"
-python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it (on Debian: apt-get install python3-pip)"
-
+source scripts/pip.sh
 mkdir -p "$deps"
 temporary=$(mktemp -d "$deps/setup.XXXXXX")
 trap 'rm -rf "$temporary"' EXIT
 
 echo "setup: fetching ONNX Runtime $version"
-# The library is the same in the wheels for every Python, and this one need not be among them.
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 -d "$temporary" \
-    "onnxruntime==$version" || fail "cannot download onnxruntime==$version; is there a network, and a wheel for $(uname -sm)?"
+download_wheels "$temporary" "onnxruntime==$version"
 
 # Only the library leaves the wheel, under a name that this script chose.
 python3 - "$temporary" "$versioned" "$library" "$version" <<'PYTHON' || fail "the wheel holds no onnxruntime/capi/$versioned"

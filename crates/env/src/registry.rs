@@ -21,7 +21,7 @@ pub fn task_names() -> &'static [&'static str] {
 
 /// Is there an environment of this name in this build, of [`task_names`] or with local observations?
 pub fn has_task(name: &str) -> bool {
-    task_names().contains(&name) || cfg!(feature = "mujoco") && mujoco::parse(name).is_some()
+    if cfg!(feature = "mujoco") { is_task(name) } else { PARTICLE.contains(&name) }
 }
 
 /// Is there an environment of this name, in this build or in one with MuJoCo?

@@ -36,19 +36,18 @@ pub struct Observation<'a> {
 /// # Rate limits
 /// A limited command moves from the last one commanded towards the one wanted, at most the rate times the time since
 /// then; where it has come to is kept in f64, so that rounding a command to f32 does not slow it, however short the time
-/// between two steps. The first step after a reset is free; after [`Self::reset_to`] it commands just what the actuators have. What is
-/// held is the last command, as far as it came. The safe action is not limited: how fast to get safe is for who chose it
+/// between two steps. The first step after a reset is free; after [`Self::reset_to`] it commands just what the actuators
+/// have. What is held is the last command, as far as it came. The safe action is not limited: how fast to get safe is for who chose it
 /// to know, and a limit made for smoothness must not be in the way. Coming back from it is.
 ///
 /// # Fallback
 /// If there is a fault, [`GuardOptions::fallback`] says what is commanded. With the default nothing is: the buffer is
 /// as it was. After a fault of time ([`Flags::TIME_BACKWARDS`], [`Flags::CLOCK_STALLED`]) nothing can be timed, so nothing
-/// is held: the safe action follows at once. After it nothing is held until the policy has acted again. A guard alone cannot
-/// tell a clock that stands still from steps at the same time: nothing grows old then, and [`Fallback::HoldThenSafe`] holds
-/// on. A [`crate::Controller`] sees it. A
-/// choice that the present mask forbids (or a mask of another width does not allow) is neither held nor commanded as the
-/// safe one: the mask says what the machine can do now, so the result is [`Source::None`] with
-/// [`Flags::ACTION_NOT_AVAILABLE`]; pick a safe choice that is always available.
+/// is held: the safe action follows at once, and nothing is held until the policy has acted again. A guard alone cannot
+/// tell a clock that stands still from steps at the same time: nothing grows old then, and [`Fallback::HoldThenSafe`]
+/// holds on; a [`crate::Controller`] sees it. A choice that the present mask forbids (or a mask of another width does not
+/// allow) is neither held nor commanded as the safe one: the mask says what the machine can do now, so the result is
+/// [`Source::None`] with [`Flags::ACTION_NOT_AVAILABLE`]; pick a safe choice that is always available.
 ///
 /// # Real-time
 /// As [`Policy`]: with the native engine a step allocates nothing, takes no lock, reads no clock, logs nothing and
