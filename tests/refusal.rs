@@ -71,7 +71,7 @@ fn what_is_missing_is_named() {
             ("eval --bundle nowhere", "cannot read `nowhere/bundle.json`"),
             ("eval --data nowhere.hdf5 --bundle bundle", "cannot read `nowhere.hdf5`"),
             ("export --checkpoint nowhere --out x", "cannot read `nowhere`"),
-            ("export --checkpoint bundle --out x", "holds neither `best.safetensors` nor `last.safetensors`"),
+            ("export --checkpoint bundle --out x", "holds no `last.safetensors`; is it a run?"),
             ("train --data nowhere.hdf5 --out x", "cannot read `nowhere.hdf5`"),
             ("train --data data.hdf5 --out x --config nowhere.toml", "cannot read `nowhere.toml`"),
             ("train --data data.hdf5 --out x --resume", "is --out the folder of a run?"),
@@ -189,7 +189,7 @@ fn a_full_disk_is_an_error() {
     assert_eq!(program.files(".").into_keys().collect::<Vec<_>>(), ["data.hdf5"]);
     limited(&format!("train --data data.hdf5 --out run --steps 3 {SMALL}"));
     let left = program.files("run").into_keys().collect::<Vec<_>>();
-    assert_eq!(left, ["config.toml", "events.out.tfevents.0.omiga", "metrics.jsonl"]);
+    assert_eq!(left, [".lock", "config.toml", "evaluations.jsonl", "events.out.tfevents.0.omiga", "metrics.jsonl"]);
 }
 
 /// Standard output that takes nothing is an error, one that nobody reads is not.

@@ -33,10 +33,17 @@ fn runs() -> Program {
         ("expert/bc/seed-3", [-7.0, -6.5]),
     ] {
         std::fs::create_dir_all(program.path(&format!("runs/spread/{run}"))).unwrap();
-        let lines = (1..).zip(returns).map(|(i, x)| {
-            format!("{{\"step\":{0},\"policy_loss\":0.5}}\n{{\"step\":{0},\"eval_return\":{x}}}\n", 100 * i)
-        });
-        program.write(&format!("runs/spread/{run}/metrics.jsonl"), lines.collect::<String>().as_bytes());
+        let (mut metrics, mut evaluations) = (String::new(), String::new());
+        for (i, x) in (1..).zip(returns) {
+            metrics += &format!("{{\"step\":{},\"policy_loss\":0.5}}\n", 100 * i);
+            evaluations += &format!(
+                "{{\"step\":{},\"return_mean\":{x},\"return_std\":0,\"ci95\":null,\"length_mean\":25,\"diverged\":0,\
+                 \"returns\":[{x}],\"lengths\":[25]}}\n",
+                100 * i
+            );
+        }
+        program.write(&format!("runs/spread/{run}/metrics.jsonl"), metrics.as_bytes());
+        program.write(&format!("runs/spread/{run}/evaluations.jsonl"), evaluations.as_bytes());
     }
     program
 }

@@ -117,7 +117,7 @@ pub struct TrainArgs {
     /// Short for --set run.device=...: cpu or cuda:N
     #[arg(long)]
     pub device: Option<String>,
-    /// Threads of the updates on the CPU [default: one a core, at most 8]; no number depends on it
+    /// Threads of the updates on the CPU [default: one a core, of a single run at most 8]; no number depends on it
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
     /// Do what the official code does wherever it differs from the defaults here
@@ -126,7 +126,8 @@ pub struct TrainArgs {
     /// Start from the defaults, without the task's preset
     #[arg(long)]
     pub no_preset: bool,
-    /// Task to evaluate in; by default the dataset's own, if there is an environment of that name
+    /// Short for --set run.task=...: the task to evaluate in; by default the dataset's own, if there is an environment of that
+    /// name
     #[arg(long)]
     pub task: Option<String>,
     /// Continue the run in --out from its newest checkpoint, with the configuration stored there
@@ -187,9 +188,12 @@ pub struct EvalArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// A checkpoint, or the folder of a run (its best checkpoint, else its last)
+    /// A checkpoint, or the folder of a run (its last checkpoint)
     #[arg(long, value_name = "PATH")]
     pub checkpoint: PathBuf,
+    /// Of a run the checkpoint with the best evaluation, chosen by a look at the environment
+    #[arg(long)]
+    pub best: bool,
     /// Folder of the bundle
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,

@@ -22,12 +22,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a run of `steps` updates; one of several has a seed, and lines instead of a bar.
-    pub fn new(steps: u64, seed: Option<u64>) -> Self {
+    /// For a run of `steps` updates; one of several has a name, and lines instead of a bar.
+    pub fn new(steps: u64, name: Option<&str>) -> Self {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} eta {eta} {msg}");
-        let bar = (std::io::stderr().is_terminal() && seed.is_none())
+        let bar = (std::io::stderr().is_terminal() && name.is_none())
             .then(|| ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
-        let name = seed.map_or(String::new(), |seed| format!("seed {seed}: "));
+        let name = name.map_or(String::new(), |name| format!("{name}: "));
         let now = Instant::now();
         Self { bar, name, started: now, last_line: now, first_step: 0 }
     }

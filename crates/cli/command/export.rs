@@ -25,7 +25,7 @@ struct Report {
 pub fn export(args: &ExportArgs) -> Result<Verdict> {
     // First: whoever mistypes a password has lost nothing.
     let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
-    let path = checkpoint_of(&args.checkpoint)?;
+    let path = checkpoint_of(&args.checkpoint, args.best)?;
     let checkpoint = Checkpoint::read(&path)?;
     let mut bundle = omiga_export::bundle(checkpoint, &hash::of_file(&path)?)?;
     if let Some(signer) = signer {

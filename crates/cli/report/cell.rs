@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use omiga_train::{EVAL_RETURN, RunFolder};
+use omiga_train::RunFolder;
 
 use crate::scores::{Row, Scores, mean_std};
 
@@ -89,9 +89,9 @@ impl Cell {
     }
 
     fn add(&mut self, folder: &Path, algorithm: &str, run: &str, last: Row) -> Result<()> {
-        let records = RunFolder::open(&folder.join(algorithm).join(run)).records()?;
-        let updates = records.last().map_or(0, |record| record.step);
-        let curve = records.iter().filter_map(|r| Some((r.step, *r.values.get(EVAL_RETURN)?))).collect();
+        let folder = RunFolder::open(&folder.join(algorithm).join(run));
+        let updates = folder.records()?.last().map_or(0, |record| record.step);
+        let curve = folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect();
         let run = Run { name: run.to_owned(), played: last, best: None, curve, updates };
         match self.algorithms.iter_mut().find(|a| a.name == algorithm) {
             Some(known) => known.runs.push(run),

@@ -1,41 +1,15 @@
 //! What does a run's updates: the learner itself, or a GPU on its behalf.
 
-use std::sync::Arc;
-
 use candle_core::Device;
-use omiga_dataset::{Dataset, HostBatch, Sampler};
+use omiga_dataset::{HostBatch, Sampler};
 use tracing::trace_span;
 
+use crate::Result;
 use crate::algo::{Learner, Metrics};
 use crate::batch::Batch;
 use crate::config::{Config, EngineChoice};
-use crate::gpu::{Cuda, GpuRun, Machine, upload_rows};
-use crate::{Problem, Result};
-
-/// A dataset made ready for a configuration, the same for every seed.
-#[derive(Debug)]
-pub struct Prepared {
-    /// What is learned.
-    pub problem: Problem,
-    /// Its observations transformed.
-    pub dataset: Dataset,
-    /// Its rows on a GPU, if that does the updates and has room for them.
-    rows: Option<Arc<<Cuda<f32> as Machine>::Rows>>,
-}
-
-impl Prepared {
-    /// With the rows where updates on `device` want them.
-    ///
-    /// # Errors
-    /// [`crate::Error::Gpu`] when the GPU fails; [`crate::Error::Dataset`] when rows cannot be read.
-    pub fn new(problem: Problem, dataset: Dataset, config: &Config, device: &Device) -> Result<Self> {
-        let rows = match has_kernels(config, device) {
-            true => upload_rows(&Cuda::<f32>::new(device)?, &problem, &dataset)?.map(Arc::new),
-            false => None,
-        };
-        Ok(Self { problem, dataset, rows })
-    }
-}
+use crate::gpu::{Cuda, GpuRun};
+use crate::prepared::Prepared;
 
 /// Do kernels of ours do the updates on `device`?
 pub fn has_kernels(config: &Config, device: &Device) -> bool {
@@ -66,12 +40,12 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// For `learner`'s updates on `device`.
+    /// For `learner`'s updates.
     ///
     /// # Errors
     /// [`crate::Error::Candle`], [`crate::Error::Gpu`] when the device refuses.
-    pub fn new(config: &Config, data: &Prepared, device: &Device, learner: &Learner) -> Result<Self> {
-        let Prepared { problem, dataset, rows } = data;
+    pub fn new(config: &Config, data: &Prepared, learner: &Learner) -> Result<Self> {
+        let Prepared { problem, dataset, device, rows, .. } = data;
         if has_kernels(config, device) {
             let run = GpuRun::new(Cuda::new(device)?, rows.clone(), config, problem, dataset, learner)?;
             return Ok(Self::Gpu(Box::new(run)));

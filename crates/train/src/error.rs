@@ -57,8 +57,8 @@ pub enum Error {
     Threads(rayon::ThreadPoolBuildError),
     /// A loss or gradient became NaN or infinite.
     #[error(
-        "step {step}: `{tensor}` is {value}; the last good checkpoint is kept: lower optim.lr or raise omiga.alpha, \
-         and check the data with `omiga inspect`"
+        "step {step}: `{tensor}` is {value}; {kept}: start a new run in another folder with a lower optim.lr or a higher \
+         omiga.alpha, and check the data with `omiga inspect`"
     )]
     NotFinite {
         /// The update.
@@ -67,6 +67,8 @@ pub enum Error {
         tensor: &'static str,
         /// Its value.
         value: f64,
+        /// What there is of the run.
+        kept: Kept,
     },
     /// A run folder that already holds another run.
     #[error("`{path}` already holds a run; continue it with --resume or choose another --out")]
@@ -84,12 +86,26 @@ pub enum Error {
         /// The present value.
         found: String,
     },
-    /// The evaluation callback failed.
-    #[error("evaluation at step {step} failed: {source}")]
-    Evaluation {
-        /// The update.
-        step: u64,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+    /// The thread of the evaluations cannot be started.
+    #[error("cannot start the thread of the evaluations: {0}; are there too many?")]
+    Thread(std::io::Error),
+    /// A run folder that another process is at work in.
+    #[error("`{path}` is in use by a run that has not ended; wait for it, stop it, or choose another --out")]
+    Busy {
+        /// The folder.
+        path: PathBuf,
     },
+}
+
+/// The newest checkpoint of a run that cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept(pub Option<u64>);
+
+impl std::fmt::Display for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(step) => write!(f, "the checkpoint of step {step} is good, but going on from it comes here again"),
+            None => f.write_str("there is no checkpoint yet"),
+        }
+    }
 }

@@ -12,7 +12,7 @@
 //! # Ok::<(), omiga_train::Error>(())
 //! ```
 //!
-//! Deliberately absent: environments (an [`Observer`] evaluates), terminals, ONNX. This is the only crate that knows
+//! Deliberately absent: environments (an [`Evaluator`] judges), terminals, ONNX. This is the only crate that knows
 //! candle.
 //!
 //! # Determinism
@@ -26,25 +26,30 @@ pub mod device;
 pub mod dist;
 mod engine;
 mod error;
+mod evaluations;
 mod golden;
 pub mod gpu;
+mod judge;
 pub mod loss;
 mod metrics;
 pub mod nn;
+mod observer;
 pub mod optim;
+mod prepared;
 mod problem;
 mod run_folder;
-mod seeds;
 mod storage;
 mod tensorboard;
 mod trainer;
 
-pub use error::{Error, Result};
+pub use error::{Error, Kept, Result};
+pub use evaluations::EVALUATIONS_FILE;
 pub use metrics::{EVENTS_FILE, METRICS_FILE, Record};
+pub use observer::{BoxedError, Evaluated, Evaluator, Observer, Score};
+pub use prepared::Prepared;
 pub use problem::Problem;
 pub use run_folder::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
-pub use seeds::fit_all;
-pub use trainer::{EVAL_RETURN, Observer, Outcome, Trainer};
+pub use trainer::{EVAL_RETURN, Outcome, Trainer};
 
 /// A scalar tensor's value on the host.
 pub(crate) fn scalar(tensor: &candle_core::Tensor) -> Result<f64> {

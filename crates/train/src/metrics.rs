@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use omiga_format::atomic;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Result, tensorboard};
 
-/// The numbers of one update, or of one evaluation (`eval_return`).
+/// The numbers of one update; among the events also those of an evaluation (`eval_return`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Updates done.
@@ -55,15 +55,27 @@ impl MetricsLog {
         let written = self.json.write_all(line(record).as_bytes()).and_then(|()| self.events.write_all(&event(record)));
         Ok(written.map_err(atomic::io("cannot write", &self.path))?)
     }
+
+    /// Add a record to the events alone.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn add_event(&mut self, record: &Record) -> Result<()> {
+        Ok(self.events.write_all(&event(record)).map_err(atomic::io("cannot write", &self.path))?)
+    }
 }
 
-/// The records up to `step` of an earlier run; a line cut off by a crash is dropped.
+/// The records up to `step` of an earlier run, none if there is no file; a line cut off by a crash is dropped.
 ///
 /// # Errors
 /// [`omiga_format::Error::Io`].
 pub fn read_until(folder: &Path, step: u64) -> Result<Vec<Record>> {
     let path = folder.join(METRICS_FILE);
-    let text = fs::read_to_string(&path).map_err(atomic::io("cannot read", &path))?;
+    let text = match fs::read_to_string(&path) {
+        // Logs get deleted; the checkpoints are what a run goes on from.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(atomic::io("cannot read", &path))?,
+    };
     let records = text.lines().map_while(|line| serde_json::from_str::<Record>(line).ok());
     Ok(records.take_while(|r| r.step <= step).collect())
 }

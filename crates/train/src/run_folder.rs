@@ -1,12 +1,17 @@
 //! The files of a run: configuration, metrics and checkpoints.
 
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::sync::Arc;
 
 use omiga_format::{Checkpoint, atomic};
 
 use crate::config::Config;
+use crate::evaluations::{self, EVALUATIONS_FILE, best_of};
+use crate::judge::Judge;
 use crate::metrics::{self, EVENTS_FILE, METRICS_FILE, Record};
+use crate::observer::{Evaluated, Score};
 use crate::{Error, Result};
 
 /// The resolved configuration.
@@ -16,14 +21,17 @@ pub const BEST_FILE: &str = "best.safetensors";
 /// The newest checkpoint of a finished or interrupted run.
 pub const LAST_FILE: &str = "last.safetensors";
 
+/// Empty; whoever works in the folder holds a lock on it, which ends with the process.
+const LOCK_FILE: &str = ".lock";
 const CHECKPOINT_PREFIX: &str = "step_";
 const CHECKPOINT_SUFFIX: &str = ".safetensors";
 
-/// A folder that holds one run: `config.toml`, `metrics.jsonl`, an event file, `step_*.safetensors`,
+/// A folder that holds one run: `config.toml`, `metrics.jsonl`, `evaluations.jsonl`, an event file, `step_*.safetensors`,
 /// `best.safetensors`, `last.safetensors`.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    lock: Option<Arc<File>>,
 }
 
 impl RunFolder {
@@ -34,13 +42,34 @@ impl RunFolder {
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         fs::create_dir_all(path).map_err(atomic::io("cannot create", path))?;
         Self::require_vacant(path)?;
-        let folder = Self::open(path);
+        let folder = Self::open(path).locked()?;
+        // Another process may have been here meanwhile.
+        Self::require_vacant(path)?;
         folder.store_config(config)?;
         Ok(folder)
     }
 
+    /// Have the folder alone, until this and its clones are gone. On a file system without locks nothing is held.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if another one has it; [`omiga_format::Error::Io`].
+    pub(crate) fn locked(mut self) -> Result<Self> {
+        let path = self.path.join(LOCK_FILE);
+        let file = File::options().create(true).append(true).open(&path).map_err(atomic::io("cannot write", &path))?;
+        match file.try_lock() {
+            Ok(()) => self.lock = Some(Arc::new(file)),
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: self.path }),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(atomic::io("cannot lock", &path)(error).into()),
+        }
+        Ok(self)
+    }
+
     /// Is there no run in `path`?
-    pub(crate) fn require_vacant(path: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Occupied`].
+    pub fn require_vacant(path: &Path) -> Result<()> {
         match path.join(CONFIG_FILE).exists() {
             true => Err(Error::Occupied { path: path.to_owned() }),
             false => Ok(()),
@@ -49,7 +78,7 @@ impl RunFolder {
 
     /// The run in `path`.
     pub fn open(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), lock: None }
     }
 
     /// The folder.
@@ -89,6 +118,14 @@ impl RunFolder {
         first_error.map_or(Ok(None), |error| Err(Error::Format(error)))
     }
 
+    /// What the evaluations so far found, in order; a line cut off by a crash is left out.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn evaluations(&self) -> Result<Vec<Evaluated>> {
+        evaluations::read(&self.path)
+    }
+
     /// What was measured so far, in order; a line cut off by a crash is left out.
     ///
     /// # Errors
@@ -111,7 +148,8 @@ impl RunFolder {
     /// [`omiga_format::Error::Io`].
     pub fn sweep(&self) -> Result<()> {
         for name in self.names()? {
-            let ours = [CHECKPOINT_PREFIX, BEST_FILE, LAST_FILE, CONFIG_FILE, METRICS_FILE, EVENTS_FILE];
+            let ours =
+                [CHECKPOINT_PREFIX, BEST_FILE, LAST_FILE, CONFIG_FILE, METRICS_FILE, EVALUATIONS_FILE, EVENTS_FILE];
             let of = name.strip_prefix('.').filter(|name| name.ends_with(".tmp"));
             if of.is_some_and(|of| ours.iter().any(|ours| of.starts_with(ours))) {
                 self.remove(&self.path.join(name))?;
@@ -126,18 +164,25 @@ impl RunFolder {
         Ok(entries.map_err(atomic::io("cannot read", &self.path))?)
     }
 
-    /// Store a checkpoint, also as the last one. Of the others the `keep` newest before it are kept; one of a later
-    /// step can only be damaged, else the run had gone on from there.
+    /// Store a checkpoint, also as the last one.
     ///
     /// # Errors
     /// [`omiga_format::Error::Io`].
-    pub fn store(&self, checkpoint: &Checkpoint, keep: usize) -> Result<()> {
+    pub fn store(&self, checkpoint: &Checkpoint) -> Result<()> {
         let bytes = checkpoint.to_bytes()?;
         atomic::write(&self.checkpoint(checkpoint.meta.step), &bytes)?;
-        atomic::write(&self.path.join(LAST_FILE), &bytes)?;
-        let (before, later): (Vec<_>, Vec<_>) = self.steps()?.into_iter().partition(|s| *s <= checkpoint.meta.step);
-        let old = &before[..before.len().saturating_sub(keep)];
-        old.iter().chain(&later).try_for_each(|step| self.remove(&self.checkpoint(*step)))
+        Ok(atomic::write(&self.path.join(LAST_FILE), &bytes)?)
+    }
+
+    /// Keep the `keep` newest checkpoints up to `step`, and those that are still to be judged; one of a later step can only
+    /// be damaged, else the run had gone on from there.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub(crate) fn prune(&self, keep: usize, step: u64, judge: &Judge) -> Result<()> {
+        let (before, later): (Vec<_>, Vec<_>) = self.steps()?.into_iter().partition(|s| *s <= step);
+        let old = before[..before.len().saturating_sub(keep)].iter().filter(|s| judge.pending().all(|p| p != **s));
+        old.chain(&later).try_for_each(|step| self.remove(&self.checkpoint(*step)))
     }
 
     /// Is the last checkpoint there, whole, and of `step`? Then it is not written again: what was made of it is newer.
@@ -145,28 +190,54 @@ impl RunFolder {
         Checkpoint::read(&self.path.join(LAST_FILE)).is_ok_and(|last| last.meta.step == step)
     }
 
-    /// Remove the best checkpoint if it is of a later step than this. Was it?
+    /// Make the best checkpoint that of the best of these evaluations. `None` if there is none, or its checkpoint is gone:
+    /// then the next evaluation is the best.
     ///
     /// # Errors
     /// [`omiga_format::Error::Io`].
-    pub(crate) fn remove_best_after(&self, step: u64) -> Result<bool> {
+    pub(crate) fn settle_best(&self, scores: &[Score]) -> Result<Option<Score>> {
         let path = self.path.join(BEST_FILE);
-        let later = Checkpoint::read(&path).is_ok_and(|best| best.meta.step > step);
-        if later {
-            self.remove(&path)?;
+        if let Some(best) = best_of(scores) {
+            let is_of = |path: &Path| Checkpoint::read(path).is_ok_and(|found| found.meta.step == best.step);
+            if is_of(&path) {
+                return Ok(Some(best));
+            }
+            if is_of(&self.checkpoint(best.step)) {
+                self.store_best(best.step)?;
+                return Ok(Some(best));
+            }
         }
-        Ok(later)
+        self.remove_if_there(&path)?;
+        Ok(None)
+    }
+
+    /// Is there a best checkpoint?
+    pub(crate) fn has_best(&self) -> bool {
+        self.path.join(BEST_FILE).is_file()
+    }
+
+    /// Remove the best and the last checkpoint: the run begins again, and these are of an earlier life.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub(crate) fn remove_ends(&self) -> Result<()> {
+        [BEST_FILE, LAST_FILE].into_iter().try_for_each(|name| self.remove_if_there(&self.path.join(name)))
+    }
+
+    fn remove_if_there(&self, path: &Path) -> Result<()> {
+        if path.exists() { self.remove(path) } else { Ok(()) }
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
         Ok(fs::remove_file(path).map_err(atomic::io("cannot remove", path))?)
     }
 
-    /// Store the best checkpoint so far.
+    /// Make the stored checkpoint of `step` the best.
     ///
     /// # Errors
-    /// [`omiga_format::Error::Io`].
-    pub fn store_best(&self, checkpoint: &Checkpoint) -> Result<()> {
-        Ok(checkpoint.write(&self.path.join(BEST_FILE))?)
+    /// [`omiga_format::Error`] when it cannot be read or written.
+    pub(crate) fn store_best(&self, step: u64) -> Result<()> {
+        let bytes = atomic::read(&self.checkpoint(step), Checkpoint::MAX_BYTES)?;
+        Ok(atomic::write(&self.path.join(BEST_FILE), &bytes)?)
     }
 }

@@ -1,89 +1,61 @@
-//! The loop: sample, update, log, evaluate, store; and how it goes on after it was stopped.
+//! The loop: sample, update, log, store, evaluate; and how it goes on after it was stopped.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candle_core::{DType, Device};
-use omiga_dataset::{Dataset, Sampler, StoredObs};
-use omiga_format::{Checkpoint, CheckpointMeta, DatasetRef, ObsTransform, TensorFile};
+use candle_core::DType;
+use omiga_dataset::{Dataset, Sampler};
+use omiga_format::{Checkpoint, CheckpointMeta, DatasetRef, TensorFile};
 use tracing::trace_span;
 
 use crate::algo::{Learner, Metrics};
-use crate::config::{Config, EngineChoice, RunConfig, TransformChoice};
-use crate::engine::{Engine, Prepared, has_kernels, learners_device};
+use crate::config::{Config, EngineChoice, RunConfig};
+use crate::engine::{Engine, has_kernels, learners_device};
+use crate::error::Kept;
+use crate::evaluations::EvaluationsLog;
 use crate::golden::GoldenInputs;
+use crate::judge::{Found, Judge};
 use crate::metrics::{MetricsLog, Record, read_until};
 use crate::nn::Networks;
+use crate::observer::{Evaluated, Observer, Score};
+use crate::prepared::Prepared;
 use crate::run_folder::RunFolder;
-use crate::{Error, Problem, Result, device};
+use crate::{Error, Problem, Result};
 
-/// Name of the evaluation's mean return in the metrics.
+/// Name of the evaluation's mean return among the TensorBoard events.
 pub const EVAL_RETURN: &str = "eval_return";
 
 /// Stream of the run's seed from which transitions are drawn; the networks have another.
 const SAMPLER_STREAM: u64 = 2;
 
-/// Watches a run and judges its policies; the trainer itself knows no environment and no terminal.
-pub trait Observer: Send {
-    /// After every update; does nothing unless overridden.
-    fn progress(&mut self, _step: u64, _steps: u64, _metrics: &Metrics) {}
-
-    /// Every `run.eval_every` updates: the mean return of this checkpoint's policies, if it can be had; unless overridden
-    /// it cannot.
-    ///
-    /// # Errors
-    /// Whatever goes wrong; it stops the run.
-    fn evaluate(&mut self, _checkpoint: &Checkpoint) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(None)
-    }
-}
-
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All updates are done.
+    /// All updates and evaluations are done.
     Finished,
     /// Asked to stop; the state is stored.
     Interrupted,
 }
 
-/// A run in progress.
+/// A run in progress. Nobody else has its folder as long as it lives.
 #[derive(Debug)]
 pub struct Trainer {
     config: Config,
     data: Arc<Prepared>,
     golden: GoldenInputs,
-    device: Device,
     learner: Learner,
     /// Made when updates begin, on their thread.
     engine: Option<Engine>,
     sampler: Sampler,
     folder: RunFolder,
     log: MetricsLog,
+    evaluations: EvaluationsLog,
     step: u64,
-    best: Option<f64>,
-}
-
-/// What the runs of some seeds start from.
-struct Shared {
-    data: Arc<Prepared>,
-    /// One a seed.
-    own: Vec<Own>,
-}
-
-/// What a run has of its own before it starts.
-struct Own {
-    golden: GoldenInputs,
-    device: Device,
-}
-
-/// A run folder with its newest checkpoint, which fits the configuration and dataset at hand.
-struct Newest {
-    folder: RunFolder,
-    checkpoint: Option<Checkpoint>,
+    best: Option<Score>,
+    failed_evaluations: u32,
 }
 
 impl Trainer {
@@ -92,8 +64,19 @@ impl Trainer {
     /// # Errors
     /// When the device, the transform or the folder cannot be had.
     pub fn new(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
-        let Shared { data, mut own } = Shared::new(&config, dataset, &[config.run.seed])?;
-        Self::create(config, data, own.remove(0), out)
+        let data = Prepared::new(&config, dataset, &[config.run.seed])?;
+        Self::create(config, Arc::new(data), out)
+    }
+
+    /// As [`Self::new`], on data that other runs share.
+    ///
+    /// # Errors
+    /// When the folder cannot be had, or holds a run.
+    pub fn create(config: Config, data: Arc<Prepared>, out: &Path) -> Result<Self> {
+        // First: without it no folder is made.
+        let golden = data.golden(config.run.seed)?;
+        let folder = RunFolder::create(out, &config)?;
+        Self::begin(config, data, golden, folder)
     }
 
     /// Continue the run in `out` from its newest checkpoint, or from the start if it has none yet. On the CPU the result
@@ -103,77 +86,76 @@ impl Trainer {
     /// [`Error::Resume`] when the dataset or a setting that matters differs, and whatever is wrong with the
     /// checkpoint.
     pub fn resume(config: Config, dataset: Dataset, out: &Path) -> Result<Self> {
-        let newest = Newest::read(&config, &dataset, out)?;
-        let Shared { data, mut own } = Shared::new(&config, dataset, &[config.run.seed])?;
-        Self::go_on(config, data, own.remove(0), newest)
+        let data = Prepared::new(&config, dataset, &[config.run.seed])?;
+        Self::go_on(config, Arc::new(data), out)
     }
 
-    /// Runs that differ in their seed alone, on one copy of the data: each is what [`Self::new`] makes of its seed, or,
-    /// with `resume` and where its folder exists, [`Self::resume`].
+    /// As [`Self::resume`], on data that other runs share.
     ///
     /// # Errors
-    /// As of those two, before any folder is made.
-    pub fn of_seeds(config: &Config, dataset: Dataset, seeds: &[(u64, PathBuf)], resume: bool) -> Result<Vec<Self>> {
-        let of_seed = |seed| {
-            let mut config = config.clone();
-            config.run.seed = seed;
-            config
-        };
-        let newest = |(seed, out): &(u64, PathBuf)| match resume && out.is_dir() {
-            true => Newest::read(&of_seed(*seed), &dataset, out).map(Some),
-            false => RunFolder::require_vacant(out).map(|()| None),
-        };
-        let newest = seeds.iter().map(newest).collect::<Result<Vec<_>>>()?;
-        let numbers: Vec<u64> = seeds.iter().map(|(seed, _)| *seed).collect();
-        let Shared { data, own } = Shared::new(config, dataset, &numbers)?;
-        let runs = seeds.iter().zip(own).zip(newest);
-        runs.map(|(((seed, out), own), newest)| match newest {
-            Some(newest) => Self::go_on(of_seed(*seed), data.clone(), own, newest),
-            None => Self::create(of_seed(*seed), data.clone(), own, out),
-        })
-        .collect()
-    }
-
-    fn create(config: Config, data: Arc<Prepared>, own: Own, out: &Path) -> Result<Self> {
-        let folder = RunFolder::create(out, &config)?;
-        Self::begin(config, data, own, folder)
-    }
-
-    fn begin(config: Config, data: Arc<Prepared>, own: Own, folder: RunFolder) -> Result<Self> {
-        let Own { golden, device } = own;
-        let learner = Learner::new(&config, &data.problem, networks(&config, &device))?;
-        let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
-        let log = MetricsLog::start(folder.path(), &[])?;
-        Ok(Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step: 0, best: None })
-    }
-
-    fn go_on(config: Config, data: Arc<Prepared>, own: Own, newest: Newest) -> Result<Self> {
-        let Newest { folder, checkpoint } = newest;
-        let Some(Checkpoint { meta, mut file }) = checkpoint else {
+    /// As of that one.
+    pub fn go_on(config: Config, data: Arc<Prepared>, out: &Path) -> Result<Self> {
+        let golden = data.golden(config.run.seed)?;
+        let folder = RunFolder::open(out).locked()?;
+        let Some(Checkpoint { meta, mut file }) = newest(&folder, &config, &data.dataset)? else {
             folder.sweep()?;
+            folder.remove_ends()?;
             folder.store_config(&config)?;
-            return Self::begin(config, data, own, folder);
+            return Self::begin(config, data, golden, folder);
         };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
-        let Own { golden, device } = own;
-        let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &device))?;
+        let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &data))?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         // The folder as it was right after that checkpoint, whatever came between.
         folder.sweep()?;
-        let earlier = read_until(folder.path(), meta.step)?;
-        let best = earlier.iter().filter_map(|r| r.values.get(EVAL_RETURN).copied()).reduce(f64::max);
-        // A best of later updates goes with them. The one that it replaced is lost, so the next evaluation is the best.
-        let best = if folder.remove_best_after(meta.step)? { None } else { best };
-        let log = MetricsLog::start(folder.path(), &earlier)?;
-        let step = meta.step;
-        let mut trainer =
-            Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step, best };
-        trainer.folder.store_config(&trainer.config)?;
+        let mut log = MetricsLog::start(folder.path(), &read_until(folder.path(), meta.step)?)?;
+        let earlier: Vec<_> = folder.evaluations()?.into_iter().filter(|found| found.step <= meta.step).collect();
+        earlier.iter().try_for_each(|found| log.add_event(&event(found)))?;
+        let evaluations = EvaluationsLog::start(folder.path(), &earlier)?;
+        let best = folder.settle_best(evaluations.scores())?;
+        folder.store_config(&config)?;
+        let (engine, step, failed_evaluations) = (None, meta.step, 0);
+        let mut trainer = Self {
+            config,
+            data,
+            golden,
+            learner,
+            engine,
+            sampler,
+            folder,
+            log,
+            evaluations,
+            step,
+            best,
+            failed_evaluations,
+        };
         if !trainer.folder.is_last(step) {
-            trainer.store()?;
+            trainer.store(&Judge::default())?;
         }
         Ok(trainer)
+    }
+
+    fn begin(config: Config, data: Arc<Prepared>, golden: GoldenInputs, folder: RunFolder) -> Result<Self> {
+        let learner = Learner::new(&config, &data.problem, networks(&config, &data))?;
+        let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
+        let log = MetricsLog::start(folder.path(), &[])?;
+        let evaluations = EvaluationsLog::start(folder.path(), &[])?;
+        let (engine, step, best, failed_evaluations) = (None, 0, None, 0);
+        Ok(Self {
+            config,
+            data,
+            golden,
+            learner,
+            engine,
+            sampler,
+            folder,
+            log,
+            evaluations,
+            step,
+            best,
+            failed_evaluations,
+        })
     }
 
     /// What is learned.
@@ -186,33 +168,55 @@ impl Trainer {
         self.step
     }
 
-    /// Best mean return of an evaluation so far.
-    pub fn best(&self) -> Option<f64> {
-        self.best
+    /// The best evaluation so far whose checkpoint is there, on the episodes that it was chosen by.
+    pub fn best(&self) -> Option<Score> {
+        self.best.filter(|_| self.folder.has_best())
+    }
+
+    /// Evaluations that found nothing, since this trainer was made.
+    pub fn failed_evaluations(&self) -> u32 {
+        self.failed_evaluations
     }
 
     /// Run to the last update, or until `stop` is set; either way the state is stored. The updates use so many threads of
-    /// the CPU (an update is some twenty independent pieces of work); no number depends on it.
+    /// the CPU (an update is some twenty independent pieces of work), evaluations one more; no number depends on it.
     ///
     /// # Errors
     /// [`Error::NotFinite`] as soon as a loss or gradient norm is not finite: nothing of that update is stored.
     pub fn fit(&mut self, threads: NonZeroUsize, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(Error::Threads)?;
-        // The whole loop runs inside, so that its own thread takes part in the work it gives out.
-        pool.install(|| self.run(observer, stop))
+        let evaluator = observer.evaluator();
+        std::thread::scope(|scope| {
+            let start = |evaluator| Judge::start(scope, evaluator, self.folder.clone(), stop);
+            let mut judge = evaluator.map(start).transpose()?.unwrap_or_default();
+            // The whole loop runs inside, so that its own thread takes part in the work it gives out.
+            let outcome = pool.install(|| self.run(&mut judge, observer, stop));
+            let mut stopped = false;
+            for found in judge.rest() {
+                stopped |= !self.take(found, observer)?;
+            }
+            match outcome? {
+                Outcome::Finished if !stopped => {
+                    self.folder.prune(self.config.run.keep, self.step, &Judge::default())?;
+                    Ok(Outcome::Finished)
+                }
+                _ => Ok(Outcome::Interrupted),
+            }
+        })
     }
 
-    fn run(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
+    fn run(&mut self, judge: &mut Judge, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome> {
         let run = self.config.run.clone();
+        self.owed()?.into_iter().for_each(|step| judge.ask(step));
         while self.step < run.steps {
             if stop.load(Ordering::Relaxed) {
-                self.store()?;
+                self.store(judge)?;
                 return Ok(Outcome::Interrupted);
             }
             let mut newest = Metrics::new();
             for metrics in self.advance(&run)? {
+                require_finite(self.step + 1, &metrics, &self.folder)?;
                 self.step += 1;
-                require_finite(self.step, &metrics)?;
                 observer.progress(self.step, run.steps, &metrics);
                 newest = metrics;
             }
@@ -221,22 +225,60 @@ impl Trainer {
                 let values = newest.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
                 self.log.add(&Record { step: self.step, values })?;
             }
-            if self.step.is_multiple_of(run.eval_every) || last {
-                self.evaluate(observer)?;
+            while let Some(found) = judge.found() {
+                self.take(found, observer)?;
             }
-            if self.step.is_multiple_of(run.checkpoint_every) || last {
-                self.store()?;
+            // What is judged is what is stored, so that an evaluation that was cut short can be made again.
+            let judged = judge.is_there() && self.is_judged(self.step);
+            if judged || self.step.is_multiple_of(run.checkpoint_every) || last {
+                self.store(judge)?;
+            }
+            if judged {
+                judge.ask(self.step);
             }
         }
         Ok(Outcome::Finished)
     }
 
+    /// Is an evaluation due after so many updates?
+    fn is_judged(&self, step: u64) -> bool {
+        step > 0 && (step.is_multiple_of(self.config.run.eval_every) || step == self.config.run.steps)
+    }
+
+    /// Steps whose evaluation is due and missing: the run was stopped in between.
+    fn owed(&self) -> Result<Vec<u64>> {
+        let is_known = |step| self.evaluations.scores().iter().any(|score| score.step == step);
+        let steps = self.folder.steps()?.into_iter().filter(|step| *step <= self.step);
+        Ok(steps.filter(|step| self.is_judged(*step) && !is_known(*step)).collect())
+    }
+
+    /// Note what an evaluation found. Did it come to its end?
+    fn take(&mut self, Found { step, result }: Found, observer: &mut dyn Observer) -> Result<bool> {
+        match result {
+            Ok(None) => return Ok(false),
+            Ok(Some(found)) => {
+                self.evaluations.add(&found)?;
+                self.log.add_event(&event(&found))?;
+                if self.best().is_none_or(|best| found.return_mean > best.return_mean) {
+                    self.folder.store_best(step)?;
+                    self.best = Some(found.score());
+                }
+                observer.evaluated(step, Ok(&found));
+            }
+            Err(error) => {
+                self.failed_evaluations += 1;
+                observer.evaluated(step, Err(&error));
+            }
+        }
+        Ok(true)
+    }
+
     /// Some updates, but none beyond the next one after which something is written.
     fn advance(&mut self, run: &RunConfig) -> Result<Vec<Metrics>> {
-        let Self { config, data, learner, sampler, device, step, .. } = self;
+        let Self { config, data, learner, sampler, step, .. } = self;
         let engine = match &mut self.engine {
             Some(engine) => engine,
-            none => none.insert(Engine::new(config, data, device, learner)?),
+            none => none.insert(Engine::new(config, data, learner)?),
         };
         let until = |every: u64| if every == 0 { u64::MAX } else { every - *step % every };
         let every = [run.log_every, run.eval_every, run.checkpoint_every];
@@ -244,30 +286,17 @@ impl Trainer {
         engine.advance(learner, data, sampler, *step + 1, most)
     }
 
-    fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let _span = trace_span!("evaluate").entered();
-        let checkpoint = self.checkpoint()?;
-        let step = self.step;
-        let Some(found) = observer.evaluate(&checkpoint).map_err(|source| Error::Evaluation { step, source })? else {
-            return Ok(());
-        };
-        self.log.add(&Record { step, values: BTreeMap::from([(EVAL_RETURN.to_owned(), found)]) })?;
-        if self.best.is_none_or(|best| found > best) {
-            self.best = Some(found);
-            self.folder.store_best(&checkpoint)?;
-        }
-        Ok(())
-    }
-
-    fn store(&mut self) -> Result<()> {
+    /// Store the state; of the earlier checkpoints those stay that are to be kept or still to be judged.
+    fn store(&mut self, judge: &Judge) -> Result<()> {
         let _span = trace_span!("checkpoint").entered();
         let checkpoint = self.checkpoint()?;
-        self.folder.store(&checkpoint, self.config.run.keep)
+        self.folder.store(&checkpoint)?;
+        self.folder.prune(self.config.run.keep, self.step, judge)
     }
 
     /// Are updates done by kernels on a GPU? They leave no spans.
     pub fn has_kernels(&self) -> bool {
-        has_kernels(&self.config, &self.device)
+        has_kernels(&self.config, &self.data.device)
     }
 
     /// On a GPU: microseconds of each launch of an update, with its kernel. The run cannot go on after it.
@@ -289,7 +318,7 @@ impl Trainer {
         let name = format!("checkpoint of step {}", self.step);
         let mut file = TensorFile { name, meta: String::new(), tensors: BTreeMap::new() };
         self.learner.save(&mut file)?;
-        let device = learners_device(&self.config, &self.device);
+        let device = learners_device(&self.config, &self.data.device);
         self.golden.save(&self.learner, &self.data.problem, &device, &mut file)?;
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
@@ -314,77 +343,32 @@ impl Trainer {
     }
 }
 
-impl Shared {
-    fn new(config: &Config, dataset: Dataset, seeds: &[u64]) -> Result<Self> {
-        let own = |seed: &u64| {
-            // First, as nothing else can go wrong as cheaply.
-            let device = device::parse(&config.run.device)?;
-            Ok(Own { golden: GoldenInputs::sample(&dataset, config.run.golden, *seed)?, device })
-        };
-        let own: Vec<Own> = seeds.iter().map(own).collect::<Result<_>>()?;
-        let transform = choose_transform(config.data.transform, &dataset)?;
-        let mut dataset = dataset.transformed(&transform)?;
-        if config.data.standardise_state {
-            dataset = dataset.standardised_state()?;
+/// The newest checkpoint, which must fit the configuration and dataset at hand.
+fn newest(folder: &RunFolder, config: &Config, dataset: &Dataset) -> Result<Option<Checkpoint>> {
+    let checkpoint = folder.newest()?;
+    if let Some(Checkpoint { meta, .. }) = &checkpoint {
+        let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
+        require_same(&stored, config, meta.step)?;
+        if dataset.sha256()? != meta.dataset.sha256 {
+            let (expected, found) = (meta.dataset.sha256.clone(), dataset.sha256()?.to_owned());
+            return Err(Error::Resume { field: "the dataset's sha256".into(), expected, found });
         }
-        let problem = Problem::of(&dataset, transform, config.network.hidden);
-        let prepared = match own.first() {
-            Some(Own { device, .. }) => Prepared::new(problem, dataset, config, device)?,
-            None => Prepared::new(problem, dataset, config, &Device::Cpu)?,
-        };
-        Ok(Self { data: Arc::new(prepared), own })
     }
+    Ok(checkpoint)
 }
 
-impl Newest {
-    fn read(config: &Config, dataset: &Dataset, out: &Path) -> Result<Self> {
-        let folder = RunFolder::open(out);
-        let checkpoint = folder.newest()?;
-        if let Some(Checkpoint { meta, .. }) = &checkpoint {
-            let stored = Config::from_parts(&[("in the checkpoint", &meta.config)], &[])?;
-            require_same(&stored, config, meta.step)?;
-            if dataset.sha256()? != meta.dataset.sha256 {
-                let (expected, found) = (meta.dataset.sha256.clone(), dataset.sha256()?.to_owned());
-                return Err(Error::Resume { field: "the dataset's sha256".into(), expected, found });
-            }
-        }
-        Ok(Self { folder, checkpoint })
-    }
+/// An evaluation among the TensorBoard events.
+fn event(found: &Evaluated) -> Record {
+    Record { step: found.step, values: BTreeMap::from([(EVAL_RETURN.to_owned(), found.return_mean)]) }
 }
 
 /// No networks yet, where the learner has them.
-fn networks(config: &Config, device: &Device) -> Networks {
-    let device = learners_device(config, device);
+fn networks(config: &Config, data: &Prepared) -> Networks {
+    let device = learners_device(config, &data.device);
     match config.run.engine {
         EngineChoice::Auto => Networks::new(DType::F32, &device),
         EngineChoice::Candle => Networks::on_candle(DType::F32, &device),
     }
-}
-
-/// The transform that a choice means for this dataset.
-fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTransform> {
-    let standardise = |with_id| ObsTransform::Standardise { with_id };
-    let by_dataset = || {
-        let (mean, std) = dataset.obs_stats()?;
-        Ok::<_, Error>(ObsTransform::Dataset { mean, std })
-    };
-    let raw = dataset.stored_obs() == StoredObs::Raw;
-    let transform = match (choice, dataset.stored_obs()) {
-        (TransformChoice::Auto, StoredObs::Standardised { with_id }) => standardise(with_id),
-        (TransformChoice::Auto, StoredObs::Raw) => by_dataset()?,
-        (TransformChoice::None, _) if raw => ObsTransform::None,
-        (TransformChoice::Dataset, _) if raw => by_dataset()?,
-        (TransformChoice::Standardise, _) => standardise(false),
-        (TransformChoice::StandardiseWithId, _) => standardise(true),
-        (choice, stored) => {
-            return Err(Error::Setting {
-                field: "data.transform",
-                expected: format!("`auto`, as the file's observations are {stored:?}"),
-                found: format!("{choice:?}"),
-            });
-        }
-    };
-    Ok(transform)
 }
 
 /// What may change when a run goes on: the number of updates, not below those done, the device (another one rounds
@@ -397,15 +381,20 @@ fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
         let (expected, found) = (format!("at least {step}, the updates done"), now.run.steps.to_string());
         return Err(Error::Setting { field: "run.steps", expected, found });
     }
-    match stored.difference(now)?.into_iter().find(|(field, ..)| !MAY_CHANGE.contains(&field.as_str())) {
+    // A task may be named for a run that played none.
+    let may_change = |field: &str| MAY_CHANGE.contains(&field) || (field == "run.task" && stored.run.task.is_none());
+    match stored.difference(now)?.into_iter().find(|(field, ..)| !may_change(field)) {
         Some((field, expected, found)) => Err(Error::Resume { field: format!("`{field}`"), expected, found }),
         None => Ok(()),
     }
 }
 
-fn require_finite(step: u64, metrics: &Metrics) -> Result<()> {
+fn require_finite(step: u64, metrics: &Metrics, folder: &RunFolder) -> Result<()> {
     match metrics.iter().find(|(_, x)| !x.is_finite()) {
-        Some((tensor, value)) => Err(Error::NotFinite { step, tensor, value: *value }),
+        Some((tensor, value)) => {
+            let newest = folder.steps()?.into_iter().rfind(|stored| *stored < step);
+            Err(Error::NotFinite { step, tensor, value: *value, kept: Kept(newest) })
+        }
         None => Ok(()),
     }
 }

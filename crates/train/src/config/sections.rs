@@ -34,6 +34,9 @@ pub struct RunConfig {
     pub keep: usize,
     /// Recorded observations an agent in a checkpoint's golden vectors.
     pub golden: usize,
+    /// The task that evaluations play; the dataset's own if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
 }
 
 impl Default for RunConfig {
@@ -50,6 +53,7 @@ impl Default for RunConfig {
             checkpoint_every: 5_000,
             keep: 3,
             golden: 32,
+            task: None,
         }
     }
 }

@@ -18,14 +18,17 @@ const STREAMED_SLOTS: usize = 16;
 /// Transitions that are uploaded at once.
 const WINDOW: usize = 4096;
 
-/// All rows of a dataset in a machine's memory; `None` if they do not fit.
+/// All rows of a dataset in a machine's memory, or why there is no room for them.
 ///
 /// # Errors
 /// [`crate::Error::Gpu`] when the machine fails; [`crate::Error::Dataset`] when rows are on disk and cannot be read.
-pub fn upload_rows<M: Machine>(machine: &M, problem: &Problem, dataset: &Dataset) -> Result<Option<M::Rows>> {
+pub fn upload_rows<M: Machine>(machine: &M, problem: &Problem, dataset: &Dataset) -> Result<Result<M::Rows>> {
     let record = Record::of(problem, dataset);
     let last = dataset.row_of(dataset.len() - 1) + 1;
-    let Ok(mut rows) = machine.rows((last + 1) * record.width) else { return Ok(None) };
+    let mut rows = match machine.rows((last + 1) * record.width) {
+        Ok(rows) => rows,
+        Err(why) => return Ok(Err(why)),
+    };
     let mut host = HostBatch::new(dataset, WINDOW.min(dataset.len()));
     let mut lines = Vec::new();
     let mut first = 0;
@@ -44,7 +47,7 @@ pub fn upload_rows<M: Machine>(machine: &M, problem: &Problem, dataset: &Dataset
         machine.write_rows(&mut rows, top * record.width, &lines)?;
         first += count;
     }
-    Ok(Some(rows))
+    Ok(Ok(rows))
 }
 
 /// A run's updates on a machine.

@@ -1,0 +1,118 @@
+//! One training, from its data to what became of it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use omiga_train::config::Config;
+use omiga_train::{Evaluated, Outcome, RunFolder, Score, Trainer};
+use serde::Serialize;
+
+use super::data::SharedData;
+use super::watcher::Watcher;
+use crate::output::note;
+use crate::profile;
+
+/// A run's evaluations whose mean is its result, at most: one alone depends on its few episodes and on where a swinging
+/// training happened to stand.
+pub const LATE: usize = 5;
+
+/// A training to be done.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Begins its lines on standard error where it is not the only one.
+    pub name: String,
+    /// The dataset.
+    pub data: PathBuf,
+    /// The run's folder.
+    pub out: PathBuf,
+    /// Resolved; its `run.task` is played in evaluations, else the data's own.
+    pub config: Config,
+    /// Go on with the run in `out` if that folder is there.
+    pub resume: bool,
+    /// Record where the time of so many updates goes; for one job alone.
+    pub profile: Option<u32>,
+}
+
+/// Where a job stands that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// All updates and evaluations are done.
+    Finished,
+    /// It was asked to stop; its state is stored.
+    Interrupted,
+    /// It was asked to stop before its turn came.
+    NotBegun,
+}
+
+/// What became of a job that did not fail.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Where it stands.
+    pub state: State,
+    /// Updates done.
+    pub step: u64,
+    /// The evaluation of the last checkpoint.
+    pub last: Option<Evaluated>,
+    /// The last evaluations, at most [`LATE`].
+    pub late: Vec<Score>,
+    /// Evaluations that found nothing.
+    pub failed_evaluations: u32,
+    /// The best evaluation, on the episodes that it was chosen by: no measure of its checkpoint.
+    pub best: Option<Score>,
+}
+
+impl Job {
+    /// Run it. `several`: others run, too.
+    pub(super) fn run(
+        &self,
+        data: &SharedData,
+        threads: NonZeroUsize,
+        several: bool,
+        stop: &AtomicBool,
+    ) -> Result<Ended> {
+        if stop.load(Ordering::Relaxed) {
+            let (state, late) = (State::NotBegun, Vec::new());
+            return Ok(Ended { state, step: 0, last: None, late, failed_evaluations: 0, best: None });
+        }
+        let loaded = data.get()?;
+        // First the environment: what is wrong with it is said before a folder is made.
+        let mut watcher = Watcher::new(self, loaded.task.as_deref(), several)?;
+        let (config, prepared) = (self.config.clone(), loaded.prepared.clone());
+        let mut trainer = match self.resume && self.out.is_dir() {
+            true => Trainer::go_on(config, prepared, &self.out)?,
+            false => Trainer::create(config, prepared, &self.out)?,
+        };
+        watcher.start(&trainer, self)?;
+        let outcome = trainer.fit(threads, &mut watcher, stop);
+        watcher.end_profile();
+        let ended = Ended::of(outcome?, &trainer, &RunFolder::open(&self.out))?;
+        if self.profile.is_some() && trainer.has_kernels() {
+            note(profile::launches(&trainer.profile_gpu()?));
+        }
+        Ok(ended)
+    }
+}
+
+impl Ended {
+    fn of(outcome: Outcome, trainer: &Trainer, folder: &RunFolder) -> Result<Self> {
+        let (step, mut found) = (trainer.step(), folder.evaluations()?);
+        let late = found[found.len().saturating_sub(LATE)..].iter().map(Evaluated::score).collect();
+        Ok(Self {
+            state: if outcome == Outcome::Finished { State::Finished } else { State::Interrupted },
+            step,
+            last: found.pop().filter(|last| last.step == step),
+            late,
+            failed_evaluations: trainer.failed_evaluations(),
+            best: trainer.best(),
+        })
+    }
+
+    /// Mean return of the last evaluations.
+    pub fn late_mean(&self) -> Option<f64> {
+        let sum: f64 = self.late.iter().map(|score| score.return_mean).sum();
+        (!self.late.is_empty()).then(|| sum / self.late.len() as f64)
+    }
+}

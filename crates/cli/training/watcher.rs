@@ -1,0 +1,83 @@
+//! Shows a run, and has its checkpoints played.
+
+use anyhow::Result;
+use omiga_train::algo::Metrics;
+use omiga_train::{BoxedError, Evaluated, Evaluator, Observer, Score, Trainer};
+
+use super::job::Job;
+use super::player::Player;
+use crate::profile::Profile;
+use crate::progress::Progress;
+
+/// Of one job.
+pub struct Watcher {
+    /// Until it is taken to its thread.
+    player: Option<Player>,
+    progress: Progress,
+    profile: Option<Profile>,
+}
+
+impl Watcher {
+    /// Policies are played in `task`, if there is one.
+    pub fn new(job: &Job, task: Option<&str>, several: bool) -> Result<Self> {
+        let run = &job.config.run;
+        let player = task.map(|task| Player::new(task, run)).transpose()?;
+        let progress = Progress::new(run.steps, several.then_some(job.name.as_str()));
+        Ok(Self { player, progress, profile: None })
+    }
+
+    /// Take over where the run stands.
+    pub fn start(&mut self, trainer: &Trainer, job: &Job) -> Result<()> {
+        let (step, steps) = (trainer.step(), job.config.run.steps);
+        self.progress.start(step);
+        if (1..steps).contains(&step) {
+            let best = |Score { step, return_mean }| format!(" (best {return_mean:.2} at step {step})");
+            let best = trainer.best().map(best).unwrap_or_default();
+            self.progress.line(&format!("going on from step {step} of {steps}{best}"));
+        }
+        let traced = job.profile.filter(|_| !trainer.has_kernels());
+        self.profile = traced.map(|updates| Profile::start(updates, &job.out)).transpose()?;
+        Ok(())
+    }
+
+    /// If the run was over before all that was to be recorded.
+    pub fn end_profile(&mut self) {
+        if let Some(shown) = self.profile.as_mut().and_then(Profile::finish) {
+            self.show(shown);
+        }
+    }
+
+    /// A profile that cannot be had is no reason to stop a run.
+    fn show(&self, profile: Result<String>) {
+        self.progress.line(&profile.unwrap_or_else(|error| format!("no profile: {error:#}")));
+    }
+}
+
+impl Observer for Watcher {
+    fn progress(&mut self, step: u64, steps: u64, metrics: &Metrics) {
+        self.progress.update(step, steps, metrics);
+        if let Some(shown) = self.profile.as_mut().and_then(Profile::update) {
+            self.show(shown);
+        }
+    }
+
+    fn evaluator(&mut self) -> Option<Box<dyn Evaluator>> {
+        Some(Box::new(self.player.take()?))
+    }
+
+    fn evaluated(&mut self, step: u64, found: Result<&Evaluated, &BoxedError>) {
+        let line = match found {
+            Ok(found) => {
+                let interval = found.ci95.map(|(low, high)| format!(" [{low:.3}, {high:.3}]")).unwrap_or_default();
+                let (mean, episodes) = (found.return_mean, found.returns.len());
+                let diverged = (found.diverged > 0).then(|| format!(", {} diverged", found.diverged));
+                format!(
+                    "step {step}: return {mean:.3}{interval} over {episodes} episodes{}",
+                    diverged.unwrap_or_default()
+                )
+            }
+            Err(error) => format!("step {step}: no evaluation, the run goes on: {error}"),
+        };
+        self.progress.line(&line);
+    }
+}

@@ -1,0 +1,109 @@
+//! `evaluations.jsonl`: what the evaluations of a run found, one line each, in the order of steps.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use omiga_format::atomic;
+
+use crate::observer::{Evaluated, Score};
+use crate::{Error, Result};
+
+/// File of one JSON object a line.
+pub const EVALUATIONS_FILE: &str = "evaluations.jsonl";
+
+/// Appends to the file, and knows what is in it.
+#[derive(Debug)]
+pub struct EvaluationsLog {
+    path: PathBuf,
+    file: File,
+    scores: Vec<Score>,
+}
+
+impl EvaluationsLog {
+    /// Start the file in `folder` with what `earlier` holds.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn start(folder: &Path, earlier: &[Evaluated]) -> Result<Self> {
+        let path = folder.join(EVALUATIONS_FILE);
+        let lines = earlier.iter().map(|found| line(found, &path)).collect::<Result<String>>()?;
+        atomic::write(&path, lines.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(atomic::io("cannot write", &path))?;
+        Ok(Self { path, file, scores: earlier.iter().map(Evaluated::score).collect() })
+    }
+
+    /// Add a line.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn add(&mut self, found: &Evaluated) -> Result<()> {
+        let line = line(found, &self.path)?;
+        self.file.write_all(line.as_bytes()).map_err(atomic::io("cannot write", &self.path))?;
+        self.scores.push(found.score());
+        Ok(())
+    }
+
+    /// Of all lines, in order.
+    pub fn scores(&self) -> &[Score] {
+        &self.scores
+    }
+}
+
+impl Evaluated {
+    /// Its step and mean return.
+    pub fn score(&self) -> Score {
+        Score { step: self.step, return_mean: self.return_mean }
+    }
+}
+
+/// The first of the scores than which none is better.
+pub fn best_of(scores: &[Score]) -> Option<Score> {
+    scores.iter().copied().reduce(|best, next| if next.return_mean > best.return_mean { next } else { best })
+}
+
+/// What the evaluations of a run found; none if there is no file. A line cut off by a crash is dropped.
+///
+/// # Errors
+/// [`omiga_format::Error::Io`].
+pub fn read(folder: &Path) -> Result<Vec<Evaluated>> {
+    let path = folder.join(EVALUATIONS_FILE);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(atomic::io("cannot read", &path))?,
+    };
+    Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
+}
+
+fn line(found: &Evaluated, path: &Path) -> Result<String> {
+    let text = serde_json::to_string(found).map_err(io::Error::other).map_err(atomic::io("cannot write", path));
+    Ok(text.map_err(Error::Format)? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(step: u64, return_mean: f64) -> Evaluated {
+        let (returns, lengths) = (vec![return_mean; 2], vec![25; 2]);
+        Evaluated { step, return_mean, return_std: 0.0, ci95: None, length_mean: 25.0, diverged: 0, returns, lengths }
+    }
+
+    #[test]
+    fn what_is_written_is_read_but_for_half_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), []);
+        let mut log = EvaluationsLog::start(folder.path(), &[found(5, 0.1)]).unwrap();
+        log.add(&Evaluated { ci95: Some((-1.0, 1.0 / 3.0)), ..found(10, -0.1) }).unwrap();
+        log.file.write_all(b"{\"step\":15,\"retu").unwrap();
+        let all = read(folder.path()).unwrap();
+        assert_eq!(all.iter().map(Evaluated::score).collect::<Vec<_>>(), log.scores());
+        assert_eq!((all[0].ci95, all[1].ci95), (None, Some((-1.0, 1.0 / 3.0))));
+    }
+
+    #[test]
+    fn the_best_is_the_first_of_equals() {
+        let scores = [found(1, 0.0), found(2, 3.0), found(3, 3.0)].map(|found| found.score());
+        assert_eq!((best_of(&scores).map(|best| best.step), best_of(&[])), (Some(2), None));
+    }
+}
