@@ -307,10 +307,9 @@ impl Observer for Watcher {
         let bundle = omiga_export::bundle(checkpoint.clone(), "")?;
         let mut team = Deployed::new(Team::from_bundle(&bundle, &LoadOptions::default())?);
         let evaluation = evaluate(&mut **env, &mut team, self.episodes, EVAL_SEED)?;
-        let ((low, high), mean) = (evaluation.ci95, evaluation.mean);
-        let step = checkpoint.meta.step;
-        self.progress
-            .line(&format!("step {step}: return {mean:.3} [{low:.3}, {high:.3}] over {} episodes", self.episodes));
+        let (mean, step) = (evaluation.mean, checkpoint.meta.step);
+        let interval = evaluation.ci95.map_or(String::new(), |(low, high)| format!(" [{low:.3}, {high:.3}]"));
+        self.progress.line(&format!("step {step}: return {mean:.3}{interval} over {} episodes", self.episodes));
         self.best = Some(self.best.map_or(mean, |best| best.max(mean)));
         Ok(Some(mean))
     }
