@@ -50,10 +50,10 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     }
 }
 
-/// The first error, and how many there are.
+/// Every error.
 fn not_played(failed: &[Failure], rows: usize) -> anyhow::Error {
-    let first = failed.first().map_or(String::new(), |Failure { name, error }| format!("`{name}`: {error}"));
-    anyhow!("{} of {rows} rows could not be had, {first}", failed.len())
+    let each: Vec<_> = failed.iter().map(|Failure { name, error }| format!("`{name}`: {error}")).collect();
+    anyhow!("{} of {rows} rows could not be had: {}", failed.len(), each.join("; "))
 }
 
 /// Draw the first of a bundle's episodes.

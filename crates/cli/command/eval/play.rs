@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, ensure};
 use omiga_dataset::{ActionKind, Card, LoadOptions, Origin};
-use omiga_env::{MultiAgentEnv, Player, TeamPolicy, behaviour_policy, evaluate_on, is_task, make_env};
+use omiga_env::{MultiAgentEnv, Player, TeamPolicy, behaviour_policy, evaluate_on, make_env};
 use omiga_format::{Bundle, TaskSpec, hash};
 use omiga_runtime::{EngineKind, Team};
 
@@ -52,7 +52,7 @@ pub fn play(rows: &[RowSpec], how: &Match<'_>) -> Result<Scores> {
                 }
                 scores.rows.push(found);
             }
-            Err(error) => scores.failed.push(Failure { name: name.clone(), error: format!("{error:#}") }),
+            Err(error) => scores.failed.push(Failure { name: name.clone(), error: said(&error) }),
         }
     }
     if first.is_some_and(|(learned, _)| learned) {
@@ -62,6 +62,15 @@ pub fn play(rows: &[RowSpec], how: &Match<'_>) -> Result<Scores> {
         scores.compare(against);
     }
     Ok(scores)
+}
+
+/// An error with its causes; those that it says itself are not repeated.
+fn said(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => text,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// The environments of all threads, made when they are needed.
@@ -79,8 +88,8 @@ impl<'a> Stage<'a> {
         match who {
             Who::Dataset(path) => {
                 let card = Card::read(path, &LoadOptions::default())?;
-                let spec = if is_task(self.how.task) { Some(self.spec()?) } else { None };
-                require_data_of(&card, self.how.task, spec.as_ref())?;
+                // Without an environment it can still be shown.
+                require_data_of(&card, self.how.task, self.spec().ok().as_ref())?;
                 Ok(Row::recorded(&card.episode_results, &card.sha256))
             }
             Who::Behaviour(quality) => {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use omiga_env::statistics::Interval;
 
-use crate::output::{note, say, say_json, table};
+use crate::output::{say, say_json, table};
 use crate::scores::{Row, Scores};
 
 pub fn show(scores: &Scores, json: bool) -> Result<()> {
@@ -15,7 +15,7 @@ pub fn show(scores: &Scores, json: bool) -> Result<()> {
         ["policy", "mean return", "95 % interval", "std", "steps", "episodes"].map(str::to_owned).into();
     header.extend(diverged.then(|| "diverged".to_owned()));
     let against = scores.against.as_ref().filter(|_| scores.rows.iter().any(|row| row.difference.is_some()));
-    header.extend(against.map(|name| format!("difference to {name}")));
+    header.extend(against.map(|name| format!("difference to\n{name}")));
     let cells = |row: &Row| {
         let mut cells = vec![
             row.name.clone(),
@@ -40,9 +40,7 @@ pub fn show(scores: &Scores, json: bool) -> Result<()> {
     let in_what = scores.simulator.iter().map(|simulator| format!(", {simulator}"));
     say(format!("task {}{}", scores.task, in_what.chain(by).collect::<String>()))?;
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    say(table(&header, 1, scores.rows.iter().map(cells).collect()))?;
-    scores.failed.iter().for_each(|failed| note(format!("no row `{}`: {}", failed.name, failed.error)));
-    Ok(())
+    say(table(&header, 1, scores.rows.iter().map(cells).collect()))
 }
 
 fn interval((low, high): Interval) -> String {
