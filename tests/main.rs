@@ -11,6 +11,7 @@ mod program;
 
 mod cli;
 mod engine;
+mod evaluation;
 mod hostile;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;

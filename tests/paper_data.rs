@@ -80,6 +80,6 @@ fn hopper_is_learned_and_exported() {
     assert_eq!((&contract["agent_index"], &contract["n_agents"]), (&2.into(), &3.into()));
 
     let words = format!("eval --bundle bundle --data {} --json", file.display());
-    let report = program.done(&words).json();
+    let report = program.run(&words).expect(2).json();
     assert_eq!(report["rows"].as_array().unwrap().len(), 1, "only the dataset can be shown: {report}");
 }

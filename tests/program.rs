@@ -65,6 +65,14 @@ impl Program {
         entries.map(|name| (name.clone(), self.read(&format!("{folder}/{name}")))).collect()
     }
 
+    /// The folders in a folder, sorted.
+    pub fn folders(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).unwrap().map(|e| e.unwrap().path()).filter(|path| path.is_dir());
+        let mut names: Vec<_> = entries.map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// Change a file of `bundle` and make all hashes fit.
     pub fn change_and_rehash(&self, file: &str, bytes: &[u8]) {
         self.write(&format!("bundle/{file}"), bytes);

@@ -1,51 +1,58 @@
-//! `omiga report`: tables and curves of many runs.
+//! `omiga report`: tables and curves of what `omiga eval` and `omiga train` really made.
 
-use serde_json::json;
+use std::sync::OnceLock;
 
-use crate::program::Program;
+use serde_json::Value;
 
-/// One dataset with two seeds of one algorithm, and one with a single seed of another.
-fn runs() -> Program {
-    let program = Program::new();
-    let row = |name: &str, mean: f64| {
-        json!({"name": name, "return_mean": mean, "ci95": [mean - 1.0, mean + 1.0], "return_std": 3.0,
-               "length_mean": 25.0, "episodes": 8})
-    };
-    let put = |quality: &str, rows: Vec<serde_json::Value>| {
-        let scores = json!({"task": "spread", "engine": "native", "seed": 1, "rows": rows});
-        std::fs::create_dir_all(program.path(&format!("runs/spread/{quality}"))).unwrap();
-        program.write(&format!("runs/spread/{quality}/eval.json"), &serde_json::to_vec(&scores).unwrap());
-    };
-    put(
-        "medium",
-        vec![
-            row("dataset", -15.0),
-            row("random", -25.0),
-            row("omiga/seed-0", -10.0),
-            row("omiga/seed-0/best", -9.0),
-            row("omiga/seed-1", -12.0),
-        ],
-    );
-    put("expert", vec![row("dataset", -5.0), row("bc/seed-3", -6.0)]);
-    for (run, returns) in [
-        ("medium/omiga/seed-0", [-20.0, -11.0]),
-        ("medium/omiga/seed-1", [-21.0, -13.0]),
-        ("expert/bc/seed-3", [-7.0, -6.5]),
-    ] {
-        std::fs::create_dir_all(program.path(&format!("runs/spread/{run}"))).unwrap();
-        let (mut metrics, mut evaluations) = (String::new(), String::new());
-        for (i, x) in (1..).zip(returns) {
-            metrics += &format!("{{\"step\":{},\"policy_loss\":0.5}}\n", 100 * i);
-            evaluations += &format!(
-                "{{\"step\":{},\"return_mean\":{x},\"return_std\":0,\"ci95\":null,\"length_mean\":25,\"diverged\":0,\
-                 \"returns\":[{x}],\"lengths\":[25]}}\n",
-                100 * i
-            );
+use crate::program::{Program, SMALL};
+
+/// Two datasets, `bc` with two seeds on both, `omiga` with two on one and with one on the other: trained and played once, shared.
+fn runs() -> &'static Program {
+    static RUNS: OnceLock<Program> = OnceLock::new();
+    RUNS.get_or_init(|| {
+        let program = Program::new();
+        for (quality, learned) in
+            [("medium", [("bc", "0..2"), ("omiga", "0..2")]), ("expert", [("bc", "0..2"), ("omiga", "1..2")])]
+        {
+            let cell = format!("runs/spread/{quality}");
+            std::fs::create_dir_all(program.path(&cell)).unwrap();
+            let data = format!("{cell}/data.hdf5");
+            program.done(&format!("collect --task spread --quality {quality} --episodes 20 --out {data}"));
+            let mut words = format!("eval --data {data} --random --episodes 12 --json");
+            for (algorithm, seeds) in learned {
+                let out = format!("{cell}/{algorithm}");
+                let train = format!("train --data {data} --out {out} --algo {algorithm} --seeds {seeds} --steps 30");
+                program.done(&format!("{train} {SMALL} --set run.eval_every=10"));
+                for run in program.folders(&out) {
+                    for (checkpoint, name) in [("last", ""), ("best", "/best")] {
+                        let bundle = format!("{out}/{run}/{checkpoint}-bundle");
+                        let checkpoint = format!("{out}/{run}/{checkpoint}.safetensors");
+                        program.done(&format!("export --checkpoint {checkpoint} --out {bundle}"));
+                        words += &format!(" --bundle {algorithm}/{run}{name}={bundle}");
+                    }
+                }
+            }
+            let scores = program.done(&words).stdout;
+            program.write(&format!("{cell}/eval.json"), scores.as_bytes());
         }
-        program.write(&format!("runs/spread/{run}/metrics.jsonl"), metrics.as_bytes());
-        program.write(&format!("runs/spread/{run}/evaluations.jsonl"), evaluations.as_bytes());
-    }
-    program
+        program
+    })
+}
+
+/// The cells of the table row that begins so, below a heading.
+fn cells(page: &str, heading: &str, row: &str) -> Vec<String> {
+    let below = page.split_once(heading).unwrap_or_else(|| panic!("no `{heading}` in\n{page}")).1;
+    let line = below.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap();
+    line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()
+}
+
+fn scores(program: &Program, quality: &str) -> Value {
+    serde_json::from_slice(&program.read(&format!("runs/spread/{quality}/eval.json"))).unwrap()
+}
+
+fn returns(scores: &Value, name: &str) -> Vec<f64> {
+    let row = scores["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+    row["returns"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
 #[test]
@@ -56,31 +63,114 @@ fn a_page_with_tables_and_curves() {
     program.write("theirs.toml", reference.as_bytes());
     program.done("report runs --reference theirs.toml --out out/PAGE.md").shows("out/PAGE.md: 2 datasets");
     let page = program.read_text("out/PAGE.md");
+    let head = cells(&page, "**Last checkpoint**", "data");
+    assert_eq!(head, ["data", "dataset", "random", "bc", "omiga", "theirs: dataset", "theirs: omiga"]);
+    let medium = cells(&page, "**Last checkpoint**", "medium");
+    assert_eq!(medium[5..], ["-16", "-11 ± 2"]);
+    assert!(page.contains("\n## Source of the columns \"theirs\"\n\nA paper.\n"));
     for line in [
-        // Means of -10 and -12, and of -11 and -13: deviations of the square root of 2.
-        "| data | dataset | random | bc | omiga | theirs: dataset | theirs: omiga |",
-        "| medium | -15.00 ± 3.00 | -25.00 ± 3.00 |  | -11.00 ± 1.41 | -16 | -11 ± 2 |",
-        "| expert | -5.00 ± 3.00 |  | -6.00 |  |  |  |",
-        "| data | dataset | bc | omiga |",
-        "| medium | -15.00 |  | -12.00 ± 1.41 |",
-        "| expert | -5.00 | -6.50 |  |",
-        "| medium | omiga | seed-0 | 200 | -10.00 | [-11.00, -9.00] | 25 | -9.00 | [-10.00, -8.00] | 25 |",
+        "Seeds of each algorithm: 1 to 2. Episodes that each policy plays: 12; of each dataset: 20.",
+        "Played by: native.",
         "![Returns in training: spread](page-spread.svg)",
-        "Episodes that each policy plays: 8; of each dataset: 8.",
-        "A paper.",
+        "![Share of runs above a score](page-profile.svg)",
     ] {
         assert!(page.lines().any(|l| l == line), "no line\n{line}\nin\n{page}");
     }
+    // What is read is what stands in the file.
+    let seeds = ["bc/seed-0", "bc/seed-1"].map(|name| returns(&scores(program, "medium"), name));
+    let expected = omiga_env::statistics::over_runs(&seeds);
+    let (low, high) = expected.ci95.unwrap();
+    assert_eq!(medium[3], format!("{:.2} [{low:.2}, {high:.2}]", expected.mean));
+    assert_eq!(cells(&page, "**Every run**", "medium")[1..4], ["bc", "seed-0", "30"]);
+
     let curves = program.read_text("out/page-spread.svg");
     assert!(curves.starts_with("<svg") && curves.trim_end().ends_with("</svg>"));
     for word in ["spread medium", "spread expert", "dataset", "omiga", "bc", "updates"] {
         assert!(curves.contains(word), "no `{word}` in the figure");
     }
+    let profile = program.read_text("out/page-profile.svg");
+    assert!(["omiga", "bc", "share of runs"].iter().all(|word| profile.contains(word)), "{profile}");
+}
+
+/// One seed says nothing about others, and what it is above is not marked.
+#[test]
+fn nothing_is_claimed_of_a_single_seed() {
+    let program = runs();
+    program.done("report runs --out single/PAGE.md");
+    let page = program.read_text("single/PAGE.md");
+    let (medium, expert) =
+        (cells(&page, "**Last checkpoint**", "medium"), cells(&page, "**Last checkpoint**", "expert"));
+    assert!(expert[4].ends_with("]\\*") && !expert[3].contains('*') && !medium[4].contains('*'), "{expert:?}");
+    let one = returns(&scores(program, "expert"), "omiga/seed-1");
+    let (low, high) = omiga_env::statistics::interval(&one).unwrap();
+    assert!(expert[4].ends_with(&format!(" [{low:.2}, {high:.2}]\\*")), "{expert:?}");
+    // Mean of three evaluations of one seed: no interval at all.
+    let late = cells(&page, "**Mean of the last 5 evaluations in training**", "expert");
+    assert!(!late[2].contains('[') && late[2].ends_with("\\*") && late[1].contains('['), "{late:?}");
+    let difference = cells(&page, "**Difference to bc**", "expert");
+    assert!(difference[1].ends_with("]\\*") && !difference[1].contains("**"), "{difference:?}");
+    // Probability of improvement without several seeds everywhere: no interval.
+    assert!(!cells(&page, "## All datasets", "omiga")[2].contains('['), "{page}");
+    assert!(cells(&page, "## All datasets", "bc")[1].contains('['), "{page}");
+}
+
+#[test]
+fn another_baseline() {
+    let program = runs();
+    program.done("report runs --baseline omiga --out other/PAGE.md");
+    let page = program.read_text("other/PAGE.md");
+    assert_eq!(
+        cells(&page, "**Difference to omiga**", "data"),
+        ["data", "bc, last checkpoint", "bc, last evaluations"]
+    );
+    // Seed by seed and episode by episode.
+    let of = |name: &str| returns(&scores(program, "medium"), name);
+    let [bc, omiga] = ["bc", "omiga"].map(|name| [0, 1].map(|seed| of(&format!("{name}/seed-{seed}"))));
+    let expected = omiga_env::statistics::difference(&bc, &omiga, true);
+    let (low, high) = expected.ci95.unwrap();
+    let found = &cells(&page, "**Difference to omiga**", "medium")[1];
+    let text = format!("{:+.2} [{low:.2}, {high:.2}]", expected.mean);
+    assert_eq!(found.trim_matches('*'), text);
+    assert_eq!(found.starts_with("**"), expected.differs());
+    program.done("report runs --baseline nobody --out other/PAGE.md");
+    assert!(!program.read_text("other/PAGE.md").contains("**Difference to"));
+}
+
+#[test]
+fn evaluations_have_a_file_of_their_own() {
+    let program = Program::new();
+    let run = "runs/spread/medium/bc/seed-0";
+    std::fs::create_dir_all(program.path(run)).unwrap();
+    let scores = runs().read_text("runs/spread/medium/eval.json");
+    let mut scores: Value = serde_json::from_str(&scores).unwrap();
+    scores["rows"].as_array_mut().unwrap().retain(|row| row["name"] == "bc/seed-0");
+    scores["rows"][0]["diverged"] = 3.into();
+    scores["failed"] = serde_json::json!([{ "name": "bc/seed-1", "error": "is damaged" }]);
+    program.write("runs/spread/medium/eval.json", scores.to_string().as_bytes());
+    program.write(&format!("{run}/metrics.jsonl"), b"{\"step\":70,\"policy_loss\":0.5}\n");
+    // The last of them cut off by a crash; five before it count.
+    let line = |step: u32| {
+        format!("{{\"step\":{step},\"return_mean\":-{step}.5,\"ci95\":null,\"diverged\":0,\"returns\":[1.0]}}\n")
+    };
+    let lines: String = (1..=6).map(|i| line(10 * i)).collect();
+    program.write(&format!("{run}/evaluations.jsonl"), format!("{lines}{{\"step\":70,\"retu").as_bytes());
+    program.done("report runs --out PAGE.md");
+    let page = program.read_text("PAGE.md");
+    assert_eq!(cells(&page, "**Mean of the last 5 evaluations in training**", "medium")[1], "-40.50\\*");
+    let row = cells(&page, "**Every run**", "medium");
+    assert_eq!((&*row[3], &*row[8]), ("70", "3 of 12"));
+    assert!(page.contains("\nNot played: medium `bc/seed-1`: is damaged\n"), "{page}");
+    assert!(!page.contains("## All datasets"), "one dataset is not several");
 }
 
 #[test]
 fn what_cannot_be_reported_is_named() {
-    let program = runs();
+    let program = Program::new();
+    let folder = "runs/spread/expert";
+    std::fs::create_dir_all(program.path(folder)).unwrap();
+    program
+        .write(&format!("{folder}/eval.json"), b"{\"task\": \"spread\", \"engine\": null, \"seed\": 1, \"rows\": []}");
+    program.done("report runs --out EMPTY.md");
     program.refused("report nothing --out PAGE.md", "cannot read folder `nothing`");
     program.refused("report runs --out PAGE.txt", "expected a name.md");
     program.refused(
@@ -90,7 +180,7 @@ fn what_cannot_be_reported_is_named() {
     program.refused("report runs --reference theirs.toml --out PAGE.md", "cannot read `theirs.toml`");
     program.write("theirs.toml", b"name = 3");
     program.refused("report runs --reference theirs.toml --out PAGE.md", "is no table of published results");
-    program.write("runs/spread/expert/eval.json", b"{");
+    program.write(&format!("{folder}/eval.json"), b"{");
     program.refused("report runs --out PAGE.md", "expert/eval.json` is not what `omiga eval --json` prints");
     assert!(!program.path("PAGE.md").exists());
 }

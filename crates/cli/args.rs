@@ -32,7 +32,8 @@ pub enum Command {
                             Profile: omiga train --data spread.hdf5 --out runs/profile --steps 220 --profile")]
     Train(TrainArgs),
     /// Play episodes with exported policies and compare their returns
-    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random")]
+    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random\n\
+                            A curve with more episodes: omiga eval --run runs/spread --episodes 1000")]
     Eval(EvalArgs),
     /// Turn a checkpoint into a bundle: one ONNX policy an agent
     #[command(after_help = "Example: omiga export --checkpoint runs/spread --out runs/spread/bundle\n\
@@ -160,6 +161,9 @@ pub struct EvalArgs {
     /// A bundle, optionally with the name of its row; may be repeated
     #[arg(long, value_name = "[NAME=]FOLDER")]
     pub bundle: Vec<String>,
+    /// A run, of which every checkpoint that was kept becomes a row NAME@STEP; may be repeated
+    #[arg(long, value_name = "[NAME=]FOLDER")]
+    pub run: Vec<String>,
     /// Add a row for uniformly random actions
     #[arg(long)]
     pub random: bool,
@@ -170,11 +174,17 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE.hdf5")]
     pub data: Option<PathBuf>,
     /// Episodes of every row
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
     /// Seed of the episodes, the same for every row
     #[arg(long, default_value_t = 1_000_000)]
     pub seed: u64,
+    /// The row that others are compared with, episode by episode [default: the first bundle]
+    #[arg(long, value_name = "NAME")]
+    pub against: Option<String>,
+    /// Threads that play [default: one a core]; no number depends on it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
     /// native or onnxruntime
     #[arg(long, default_value_t = EngineKind::Native)]
     pub engine: EngineKind,
@@ -223,12 +233,15 @@ pub struct VerifyArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
-    /// Folder of `<task>/<quality>/`: the runs as `<algorithm>/<seed>`, and as eval.json what `omiga eval --json` says of
-    /// bundles named `<algorithm>/<seed>` (the last checkpoint) and `<algorithm>/<seed>/best`
+    /// Folder of `<task>/<quality>/`: the runs as `<algorithm>/<seed>`, and as eval.json what `omiga eval --data --random --json`
+    /// says of bundles named `<algorithm>/<seed>` (the last checkpoint) and `<algorithm>/<seed>/best`
     pub runs: PathBuf,
     /// Published results to put beside them
     #[arg(long, value_name = "FILE.toml")]
     pub reference: Option<PathBuf>,
+    /// The algorithm that the others are compared with
+    #[arg(long, value_name = "ALGORITHM", default_value = "bc")]
+    pub baseline: String,
     /// The page to write; a figure a task goes beside it
     #[arg(long, value_name = "FILE.md")]
     pub out: PathBuf,

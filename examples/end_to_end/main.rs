@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     let policies: [(&str, &mut dyn TeamPolicy); 2] = [("random", &mut *random), ("omiga", &mut team)];
     for (name, policy) in policies {
         let played = evaluate(&mut *env, policy, 200, 1_000_000)?;
-        let (low, high) = played.ci95;
+        let (low, high) = played.ci95.unwrap_or((played.mean, played.mean));
         println!("{name}: mean return {:.2}, 95 % interval [{low:.2}, {high:.2}]", played.mean);
     }
     println!("see also: omiga inspect {0}; omiga verify {1}", data.display(), bundle.display());

@@ -2,9 +2,11 @@
 
 mod curves;
 mod episode;
+mod profile;
 
 pub use curves::curves;
 pub use episode::{Episode, episode};
+pub use profile::profile;
 
 use anyhow::Result;
 use plotters::chart::MeshStyle;

@@ -4,32 +4,37 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use omiga_env::statistics::{Estimate, difference, over_runs};
 use omiga_train::RunFolder;
 
-use crate::scores::{Row, Scores, mean_std};
+use crate::scores::{DATASET, Failure, Row, Scores, mean_std};
 
 /// What `omiga eval --json` said of a cell's runs.
 const SCORES_FILE: &str = "eval.json";
-/// The row of the data, which is no run.
-const DATASET: &str = "dataset";
+/// Evaluations at the end of a training that are averaged.
+pub const LATE: usize = 5;
 
 /// A dataset's place in the tables.
 #[derive(Debug)]
 pub struct Cell {
     pub task: String,
     pub quality: String,
+    pub simulator: Option<String>,
+    pub engine: Option<String>,
     /// The episodes it was learned from.
     pub dataset: Option<Row>,
     /// Rows of policies that were not learned, e.g. `random`.
     pub others: Vec<Row>,
     /// By algorithm, in the alphabet's order.
     pub algorithms: Vec<Algorithm>,
+    pub failed: Vec<Failure>,
 }
 
 /// What one algorithm learned with several seeds.
 #[derive(Debug)]
 pub struct Algorithm {
     pub name: String,
+    /// By name.
     pub runs: Vec<Run>,
 }
 
@@ -40,7 +45,7 @@ pub struct Run {
     pub name: String,
     /// The last checkpoint's episodes.
     pub played: Row,
-    /// Those of the checkpoint that was best in training, on other episodes.
+    /// Those of the checkpoint that was best in training.
     pub best: Option<Row>,
     /// Mean return of each evaluation in training, and after how many updates.
     pub curve: Vec<(u64, f64)>,
@@ -70,7 +75,9 @@ impl Cell {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let scores: Scores = serde_json::from_str(&text)
             .with_context(|| format!("`{}` is not what `omiga eval --json` prints", path.display()))?;
-        let mut cell = Self { task, quality, dataset: None, others: Vec::new(), algorithms: Vec::new() };
+        let Scores { simulator, engine, failed, .. } = scores;
+        let (dataset, others, algorithms) = (None, Vec::new(), Vec::new());
+        let mut cell = Self { task, quality, simulator, engine, dataset, others, algorithms, failed };
         for row in scores.rows {
             let parts: Vec<String> = row.name.split('/').map(str::to_owned).collect();
             match parts.as_slice() {
@@ -85,6 +92,7 @@ impl Cell {
             }
         }
         cell.algorithms.sort_by(|a, b| a.name.cmp(&b.name));
+        cell.algorithms.iter_mut().for_each(|a| a.runs.sort_by(|a, b| a.name.cmp(&b.name)));
         Ok(cell)
     }
 
@@ -99,19 +107,61 @@ impl Cell {
         }
         Ok(())
     }
+
+    pub fn algorithm(&self, name: &str) -> Option<&Algorithm> {
+        self.algorithms.iter().find(|a| a.name == name)
+    }
+}
+
+impl Algorithm {
+    /// Mean return of the last checkpoints, over seeds and episodes.
+    pub fn last(&self) -> Estimate {
+        match self.runs.as_slice() {
+            // Without the returns its row has an interval of its own.
+            [run] if run.played.returns.is_empty() => {
+                Estimate { mean: run.played.return_mean, ci95: run.played.ci95, runs: 1 }
+            }
+            _ => over_runs(&self.returns()),
+        }
+    }
+
+    /// Mean of the last evaluations in training, over seeds; nothing if a run has none.
+    pub fn late(&self) -> Option<Estimate> {
+        Some(over_runs(&self.late_values()?))
+    }
+
+    /// How much better the last checkpoints are than another algorithm's. Seeds are paired if both have the same ones.
+    pub fn last_above(&self, other: &Self) -> Estimate {
+        difference(&self.returns(), &other.returns(), self.has_seeds_of(other))
+    }
+
+    /// The same of the last evaluations in training.
+    pub fn late_above(&self, other: &Self) -> Option<Estimate> {
+        Some(difference(&self.late_values()?, &other.late_values()?, self.has_seeds_of(other)))
+    }
+
+    fn has_seeds_of(&self, other: &Self) -> bool {
+        self.runs.iter().map(|run| &run.name).eq(other.runs.iter().map(|run| &run.name))
+    }
+
+    /// Of every run and episode; of older files each run's mean.
+    fn returns(&self) -> Vec<Vec<f64>> {
+        let known = self.runs.iter().all(|run| !run.played.returns.is_empty());
+        let of_run = |run: &Run| if known { run.played.returns.clone() } else { vec![run.played.return_mean] };
+        self.runs.iter().map(of_run).collect()
+    }
+
+    fn late_values(&self) -> Option<Vec<Vec<f64>>> {
+        self.runs.iter().map(|run| Some(vec![run.late()?])).collect()
+    }
 }
 
 impl Run {
-    /// Mean return of the last checkpoint.
-    pub fn last(&self) -> Option<f64> {
-        Some(self.played.return_mean)
-    }
-
-    /// Mean of the evaluations in the second half of the training, if there were any.
-    pub fn second_half(&self) -> Option<f64> {
-        let late = self.curve.iter().filter(|(step, _)| 2 * step > self.updates).map(|(_, x)| *x);
-        let late: Vec<f64> = late.collect();
-        (!late.is_empty()).then(|| mean_std(&late).0)
+    /// Mean of the last [`LATE`] evaluations in training, if there were any.
+    fn late(&self) -> Option<f64> {
+        let late = &self.curve[self.curve.len().saturating_sub(LATE)..];
+        let returns: Vec<f64> = late.iter().map(|(_, x)| *x).collect();
+        (!returns.is_empty()).then(|| mean_std(&returns).0)
     }
 }
 

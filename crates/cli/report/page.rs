@@ -1,24 +1,41 @@
-//! The tables as Markdown.
+//! The page as Markdown.
 
 use std::collections::BTreeSet;
 
-use super::cell::{Algorithm, Cell, Run};
+use super::cell::{Cell, LATE};
+use super::overall::Overall;
 use super::reference::Reference;
-use crate::scores::{Row, mean_std};
+use super::tables;
 
 /// From worst to best.
 const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
 
-/// The page about all cells; `figure` is the file of a task's curves, beside the page.
-pub fn page(cells: &[Cell], reference: Option<&Reference>, figure: impl Fn(&str) -> String) -> String {
-    let mut text = String::from(HEAD);
+/// The page about all cells; `figure` is the file of a task's curves, or of the profile, beside the page.
+pub fn page(
+    cells: &[Cell],
+    overall: Option<&Overall>,
+    reference: Option<&Reference>,
+    baseline: &str,
+    figure: impl Fn(&str) -> String,
+) -> String {
+    let mut text = format!("{HEAD}{}\n", played_by(cells));
+    if let Some(overall) = overall {
+        text += &format!("\n## All datasets\n\n{}", tables::overall(overall, baseline));
+        text += &format!("\n![Share of runs above a score]({})\n", figure("profile"));
+    }
     for task in tasks(cells) {
         let cells = of_task(cells, task);
-        text += &format!("\n## {task}\n\n{}", episodes(&cells));
-        text += &format!("\n**Last checkpoint**\n\n{}", last_checkpoints(&cells, reference));
-        text += &format!("\n**Second half of the training**\n\n{}", second_halves(&cells));
+        text += &format!("\n## {task}\n\n{}", tables::episodes(&cells));
+        text += &format!("\n**Last checkpoint**\n\n{}", tables::last_checkpoints(&cells, reference));
+        text += &format!("\n**Mean of the last {LATE} evaluations in training**\n\n{}", tables::late(&cells));
+        if let Some(table) = tables::differences(&cells, baseline) {
+            text += &format!("\n**Difference to {baseline}**\n\n{table}");
+        }
         text += &format!("\n![Returns in training: {task}]({})\n", figure(task));
-        text += &format!("\n**Every run**\n\n{}", every_run(&cells));
+        text += &format!("\n**Every run**\n\n{}", tables::every_run(&cells));
+        for (cell, failed) in cells.iter().flat_map(|cell| cell.failed.iter().map(move |failed| (cell, failed))) {
+            text += &format!("\nNot played: {} `{}`: {}\n", cell.quality, failed.name, failed.error);
+        }
     }
     let shown = |reference: &&Reference| cells.iter().any(|cell| reference.of(&cell.task, &cell.quality).is_some());
     if let Some(reference) = reference.filter(shown) {
@@ -31,12 +48,23 @@ const HEAD: &str = "# Results
 
 Made by `omiga report`, the last step of `make reproduce`. Do not edit.
 
-Returns are undiscounted sums of the team's reward, played by the exported policies in the native engine; every policy of a row
-plays the same episodes. Behind the data's mean and that of a policy that did not learn stands the standard deviation over episodes,
-behind an algorithm's mean that over its seeds. Nothing was selected for a last checkpoint. The mean of all evaluations in the second
-half of the training depends less on the moment at which a run ends. The best checkpoint, in the table of every run, is the one that
-did best in an evaluation during training, which played other episodes; its return here is that of a new evaluation.
+Returns are undiscounted sums of the team's reward, played by the exported policies. All policies of a row play the same episodes,
+which were in no evaluation during training.
+
+**In brackets stands the 95 % interval of the mean before it.** Of `dataset` and of policies that did not learn it is over episodes;
+of an algorithm over training seeds and episodes, as if both were drawn anew. With one seed, marked `*`, it is over episodes alone and
+says nothing about another seed. One dataset was recorded for each row: no interval knows how another recording would do.
+
+A difference is taken seed by seed (if both have the same seeds) and episode by episode. It is **bold** where its interval leaves 0
+out; of equal algorithms one interval in twenty does so by chance. The table of every run also has the best checkpoint, which was
+selected on its own episodes in training and is played here on others; offline learning has no environment to select in.
 ";
+
+/// Engine and simulator, where there is one.
+fn played_by(cells: &[Cell]) -> String {
+    let names = sorted(cells.iter().flat_map(|cell| cell.engine.iter().chain(&cell.simulator)).map(String::as_str));
+    if names.is_empty() { String::new() } else { format!("\nPlayed by: {}.", names.join(", ")) }
+}
 
 /// Names of the tasks, each once, in the order of the cells.
 pub fn tasks(cells: &[Cell]) -> Vec<&str> {
@@ -58,115 +86,6 @@ pub fn algorithms<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
 }
 
 /// Each name once, in the alphabet's order.
-fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     names.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Returns of what was kept last, beside the data's, those of policies that did not learn, and what others published.
-fn last_checkpoints(cells: &[&Cell], reference: Option<&Reference>) -> String {
-    let algorithms = algorithms(cells);
-    let others = sorted(cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()));
-    let published = |cell: &Cell| reference.and_then(|reference| reference.of(&cell.task, &cell.quality));
-    let theirs = cells.iter().filter_map(|cell| published(cell)).flat_map(|p| p.returns.keys());
-    let mut theirs = sorted(theirs.map(String::as_str));
-    // Theirs in the order of ours: the data first.
-    theirs.sort_by_key(|name| *name != "dataset");
-
-    let mut head = vec!["data".to_owned(), "dataset".to_owned()];
-    head.extend(others.iter().chain(&algorithms).map(|name| (*name).to_owned()));
-    head.extend(theirs.iter().map(|name| format!("{}: {name}", reference.map_or("", |r| &r.name))));
-    let places = decimals(cells);
-    let over_episodes = |row: &Row| format!("{:.places$} ± {:.places$}", row.return_mean, row.return_std);
-    let rows = cells.iter().map(|cell| {
-        let mut row = vec![cell.quality.clone(), cell.dataset.as_ref().map_or(String::new(), over_episodes)];
-        let other = |name: &&str| cell.others.iter().find(|row| row.name == *name).map_or(String::new(), over_episodes);
-        row.extend(others.iter().map(other));
-        row.extend(algorithms.iter().map(|name| over_seeds(cell, name, Run::last, places)));
-        let their = |name: &&str| published(cell).and_then(|p| p.returns.get(*name).cloned()).unwrap_or_default();
-        row.extend(theirs.iter().map(their));
-        row
-    });
-    markdown(&head, rows.collect())
-}
-
-/// Mean returns of the evaluations in the second half of the training.
-fn second_halves(cells: &[&Cell]) -> String {
-    let (algorithms, places) = (algorithms(cells), decimals(cells));
-    let head: Vec<_> = ["data", "dataset"].iter().chain(&algorithms).map(|name| (*name).to_owned()).collect();
-    let rows = cells.iter().map(|cell| {
-        let dataset = cell.dataset.as_ref().map_or(String::new(), |row| format!("{:.places$}", row.return_mean));
-        let late = algorithms.iter().map(|name| over_seeds(cell, name, Run::second_half, places));
-        [cell.quality.clone(), dataset].into_iter().chain(late).collect()
-    });
-    markdown(&head, rows.collect())
-}
-
-/// Decimals of a task's returns: none where they go into the hundreds.
-fn decimals(cells: &[&Cell]) -> usize {
-    let played = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
-    let mut rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
-    if rows.any(|row| row.return_mean.abs() >= 100.0) { 0 } else { 2 }
-}
-
-/// How many episodes stand behind the numbers.
-fn episodes(cells: &[&Cell]) -> String {
-    let runs = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs);
-    let played = counts(runs.map(|run| run.played.episodes));
-    let recorded = counts(cells.iter().filter_map(|cell| cell.dataset.as_ref()).map(|row| row.episodes));
-    format!("Episodes that each policy plays: {played}; of each dataset: {recorded}.\n")
-}
-
-/// One number if all are equal, else from the smallest to the largest.
-fn counts(numbers: impl Iterator<Item = usize> + Clone) -> String {
-    match (numbers.clone().min(), numbers.max()) {
-        (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
-        (low, _) => low.unwrap_or(0).to_string(),
-    }
-}
-
-fn every_run(cells: &[&Cell]) -> String {
-    let head =
-        ["data", "algorithm", "run", "updates", "last", "95 % interval", "steps", "best", "95 % interval", "steps"];
-    let (mut rows, places) = (Vec::new(), decimals(cells));
-    for cell in cells {
-        for algorithm in &cell.algorithms {
-            rows.extend(algorithm.runs.iter().map(|run| run_row(cell, algorithm, run, places)));
-        }
-    }
-    markdown(&head.map(str::to_owned), rows)
-}
-
-fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, places: usize) -> Vec<String> {
-    let mut row = vec![cell.quality.clone(), algorithm.name.clone(), run.name.clone(), run.updates.to_string()];
-    for played in [Some(&run.played), run.best.as_ref()] {
-        row.extend(played.map_or([const { String::new() }; 3], |row| {
-            let (low, high) = row.ci95;
-            [
-                format!("{:.places$}", row.return_mean),
-                format!("[{low:.places$}, {high:.places$}]"),
-                format!("{:.0}", row.length_mean),
-            ]
-        }));
-    }
-    row
-}
-
-/// Nothing where the cell lacks the algorithm, or one of its runs the measure.
-fn over_seeds(cell: &Cell, algorithm: &str, measure: fn(&Run) -> Option<f64>, places: usize) -> String {
-    let algorithm = cell.algorithms.iter().find(|a| a.name == algorithm);
-    let values: Option<Vec<f64>> = algorithm.and_then(|a| a.runs.iter().map(measure).collect());
-    match values.as_deref().map(mean_std) {
-        Some((mean, Some(std))) => format!("{mean:.places$} ± {std:.places$}"),
-        Some((mean, None)) => format!("{mean:.places$}"),
-        None => String::new(),
-    }
-}
-
-fn markdown(head: &[String], rows: Vec<Vec<String>>) -> String {
-    let mut text = String::new();
-    let rule: Vec<_> = head.iter().map(|_| "---".to_owned()).collect();
-    for row in [head, &rule].into_iter().chain(rows.iter().map(Vec::as_slice)) {
-        text += &format!("| {} |\n", row.join(" | "));
-    }
-    text
 }

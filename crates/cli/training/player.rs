@@ -60,8 +60,7 @@ impl TeamPolicy for Until<'_> {
 }
 
 fn evaluated(step: u64, found: Evaluation) -> Evaluated {
-    let Evaluation { returns, lengths, mean, std, ci95, .. } = found;
-    let length_mean = lengths.iter().map(|n| f64::from(*n)).sum::<f64>() / lengths.len().max(1) as f64;
-    let (return_mean, return_std, ci95) = (mean, std, Some(ci95).filter(|_| returns.len() > 1));
-    Evaluated { step, return_mean, return_std, ci95, length_mean, diverged: 0, returns, lengths }
+    let length_mean = found.length_mean();
+    let Evaluation { returns, lengths, mean, std, ci95, diverged } = found;
+    Evaluated { step, return_mean: mean, return_std: std, ci95, length_mean, diverged, returns, lengths }
 }

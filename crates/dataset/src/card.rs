@@ -125,6 +125,9 @@ pub struct Card {
     pub fields: Vec<FieldCard>,
     /// What was repaired, assumed or ignored.
     pub repaired: Vec<Repair>,
+    /// Return and number of steps of each complete episode; not part of the JSON.
+    #[serde(skip)]
+    pub episode_results: Vec<(f64, f64)>,
 }
 
 /// What loading learns and the columns do not show.
@@ -223,6 +226,7 @@ impl Card {
             timeouts: facts.timeouts,
             fields,
             repaired: facts.repaired.clone(),
+            episode_results: facts.returns.iter().copied().zip(facts.lengths.iter().copied()).collect(),
         }
     }
 }

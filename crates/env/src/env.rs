@@ -25,7 +25,8 @@ pub trait MultiAgentEnv: Send {
     ///
     /// # Errors
     /// An action of the wrong kind, width or value (see [`JointAction::check`]), or no running episode; the world has
-    /// then not moved.
+    /// then not moved. [`Error::Diverged`] when the simulation went out of all bounds: a [`crate::rollout`] takes that for the
+    /// end of the task.
     fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> Result<()>;
 }
 

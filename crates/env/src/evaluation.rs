@@ -1,12 +1,11 @@
 //! How good a team is, with an interval that says how sure we are.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 
-use crate::{Error, MultiAgentEnv, Result, TeamPolicy, rollout, seed};
-
-/// Resamples of the bootstrap.
-const RESAMPLES: usize = 2000;
+use crate::statistics::{self, Interval};
+use crate::{EpisodeResult, Error, MultiAgentEnv, Result, TeamPolicy, rollout, seed};
 
 /// Returns of several episodes and what they say about the mean.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,30 +14,44 @@ pub struct Evaluation {
     pub returns: Vec<f64>,
     /// Each episode's number of steps.
     pub lengths: Vec<u32>,
+    /// Episodes whose simulation diverged, which ended them.
+    pub diverged: u32,
     /// Mean return.
     pub mean: f64,
     /// Standard deviation of the returns (n - 1); 0 for a single episode.
     pub std: f64,
-    /// 95 % interval of the mean: percentiles of 2000 bootstrap resamples.
-    pub ci95: (f64, f64),
+    /// 95 % interval of the mean ([`statistics::interval`]); nothing for a single episode.
+    pub ci95: Option<Interval>,
 }
 
 impl Evaluation {
-    /// From the results of episodes. The bootstrap is drawn from `seed`.
+    /// From the results of episodes.
     ///
     /// # Errors
     /// [`Error::NoEpisodes`].
-    pub fn from_returns(returns: Vec<f64>, lengths: Vec<u32>, seed: u64) -> Result<Self> {
-        if returns.is_empty() {
+    pub fn of(episodes: &[EpisodeResult]) -> Result<Self> {
+        if episodes.is_empty() {
             return Err(Error::NoEpisodes);
         }
-        let n = returns.len() as f64;
-        let mean = returns.iter().sum::<f64>() / n;
-        let squares: f64 = returns.iter().map(|r| (r - mean).powi(2)).sum();
-        let std = if returns.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 };
-        let ci95 = bootstrap(&returns, seed::bootstrap_seed(seed));
-        Ok(Self { returns, lengths, mean, std, ci95 })
+        let returns: Vec<f64> = episodes.iter().map(|e| e.team_return).collect();
+        let diverged = episodes.iter().map(|e| u32::from(e.diverged)).sum();
+        let (mean, std) = (statistics::mean(&returns), statistics::std(&returns).unwrap_or(0.0));
+        let ci95 = statistics::interval(&returns);
+        Ok(Self { lengths: episodes.iter().map(|e| e.steps).collect(), diverged, mean, std, ci95, returns })
     }
+
+    /// Mean number of steps.
+    pub fn length_mean(&self) -> f64 {
+        self.lengths.iter().map(|steps| f64::from(*steps)).sum::<f64>() / self.lengths.len() as f64
+    }
+}
+
+/// Who plays on one thread.
+pub struct Player {
+    /// The environment.
+    pub env: Box<dyn MultiAgentEnv>,
+    /// The team in it.
+    pub policy: Box<dyn TeamPolicy>,
 }
 
 /// Play `episodes` episodes and summarise them. Episode `i` has the seed [`crate::episode_seed`]`(first_seed, i)`,
@@ -55,33 +68,49 @@ pub fn evaluate(
     episodes: u32,
     first_seed: u64,
 ) -> Result<Evaluation> {
-    let (mut returns, mut lengths) = (Vec::new(), Vec::new());
-    for i in 0..episodes {
-        let result = rollout(env, policy, seed::episode_seed(first_seed, i.into()), &mut |_| Ok(()))?;
-        returns.push(result.team_return);
-        lengths.push(result.steps);
-    }
-    Evaluation::from_returns(returns, lengths, first_seed)
+    let play = |i: u32| rollout(env, policy, seed::episode_seed(first_seed, i.into()), &mut |_| Ok(()));
+    Evaluation::of(&(0..episodes).map(play).collect::<Result<Vec<_>>>()?)
 }
 
-/// Percentile bootstrap of the mean.
-fn bootstrap(values: &[f64], seed: u64) -> (f64, f64) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut draw = || values.get(rng.random_range(0..values.len())).copied().unwrap_or_default();
-    let mut mean = || (0..values.len()).map(|_| draw()).sum::<f64>() / values.len() as f64;
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| mean()).collect();
-    means.sort_by(f64::total_cmp);
-    (percentile(&means, 0.025), percentile(&means, 0.975))
-}
-
-/// Of sorted values, interpolated between neighbours.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * sorted.len().saturating_sub(1) as f64;
-    let (below, above) = (place.floor() as usize, place.ceil() as usize);
-    match (sorted.get(below), sorted.get(above)) {
-        (Some(low), Some(high)) => low + (high - low) * place.fract(),
-        _ => f64::NAN,
-    }
+/// As [`evaluate`], on one thread a player; `seen` is called after every episode, on that thread.
+///
+/// # Errors
+/// As [`evaluate`], that of the first episode that has one; [`Error::NoEpisodes`] also without players.
+///
+/// # Determinism
+/// If all players are made alike, no number depends on how many there are.
+pub fn evaluate_on(
+    players: &mut [Player],
+    episodes: u32,
+    first_seed: u64,
+    seen: &(dyn Fn() + Sync),
+) -> Result<Evaluation> {
+    let next = AtomicU32::new(0);
+    let play = |player: &mut Player| {
+        let mut played = Vec::new();
+        loop {
+            // At most `players` beyond the end.
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            if i >= episodes {
+                return played;
+            }
+            let seed = seed::episode_seed(first_seed, i.into());
+            let result = rollout(&mut *player.env, &mut *player.policy, seed, &mut |_| Ok(()));
+            if result.is_err() {
+                // Earlier episodes are being played already, later ones need not be.
+                next.fetch_max(episodes, Ordering::Relaxed);
+            }
+            played.push((i, result));
+            seen();
+        }
+    };
+    let mut played = thread::scope(|scope| {
+        let threads: Vec<_> = players.iter_mut().map(|player| scope.spawn(|| play(player))).collect();
+        let join = |thread: ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        threads.into_iter().flat_map(join).collect::<Vec<_>>()
+    });
+    played.sort_by_key(|(i, _)| *i);
+    Evaluation::of(&played.into_iter().map(|(_, result)| result).collect::<Result<Vec<_>>>()?)
 }
 
 #[cfg(test)]
@@ -89,29 +118,21 @@ mod tests {
     use super::*;
     use crate::{Quality, behaviour_policy, make_env};
 
-    #[test]
-    fn percentiles_interpolate() {
-        let values = [0.0, 10.0, 20.0, 30.0];
-        let found = [0.0, 0.25, 0.5, 1.0].map(|share| percentile(&values, share));
-        assert_eq!(found, [0.0, 7.5, 15.0, 30.0]);
+    fn played(returns: &[f64]) -> Vec<EpisodeResult> {
+        let episode = |team_return: &f64| EpisodeResult { team_return: *team_return, steps: 25, ..Default::default() };
+        returns.iter().map(episode).collect()
     }
 
     #[test]
     fn the_summary_is_what_the_returns_say() {
-        let e = Evaluation::from_returns(vec![1.0, 2.0, 3.0, 6.0], vec![25; 4], 0).unwrap();
-        assert_eq!((e.mean, e.std), (3.0, (14.0_f64 / 3.0).sqrt()));
-        assert!(e.ci95.0 >= 1.0 && e.ci95.0 < 3.0 && e.ci95.1 > 3.0 && e.ci95.1 <= 6.0, "{:?}", e.ci95);
-        let one = Evaluation::from_returns(vec![4.0], vec![25], 0).unwrap();
-        assert_eq!((one.mean, one.std, one.ci95), (4.0, 0.0, (4.0, 4.0)));
-        assert!(matches!(Evaluation::from_returns(vec![], vec![], 0), Err(Error::NoEpisodes)));
-    }
-
-    #[test]
-    fn the_interval_is_as_wide_as_theory_says() {
-        let returns: Vec<f64> = (0..400).map(|i| f64::from(i % 20)).collect();
-        let e = Evaluation::from_returns(returns, vec![], 3).unwrap();
-        let expected = 2.0 * 1.96 * e.std / 20.0;
-        assert!(((e.ci95.1 - e.ci95.0) / expected - 1.0).abs() < 0.1, "{:?} {expected}", e.ci95);
+        let mut episodes = played(&[1.0, 2.0, 3.0, 6.0]);
+        (episodes[1].diverged, episodes[1].steps) = (true, 5);
+        let e = Evaluation::of(&episodes).unwrap();
+        assert_eq!((e.mean, e.std, e.diverged), (3.0, (14.0_f64 / 3.0).sqrt(), 1));
+        assert_eq!((e.length_mean(), e.ci95), (20.0, statistics::interval(&e.returns)));
+        let one = Evaluation::of(&played(&[4.0])).unwrap();
+        assert_eq!((one.mean, one.std, one.ci95), (4.0, 0.0, None));
+        assert!(matches!(Evaluation::of(&[]), Err(Error::NoEpisodes)));
     }
 
     #[test]
@@ -124,5 +145,30 @@ mod tests {
         assert_eq!(evaluate(&mut *env, &mut *policy, 10, 9).unwrap(), ten);
         assert_ne!(evaluate(&mut *env, &mut *policy, 10, 10).unwrap().returns, ten.returns);
         assert_eq!(ten.lengths, [25; 10]);
+    }
+
+    #[test]
+    fn no_number_depends_on_the_threads() {
+        let player = || {
+            let env = make_env("spread").unwrap();
+            Player { policy: behaviour_policy(env.task(), Quality::MediumExpert).unwrap(), env }
+        };
+        let alone = player();
+        let (mut env, mut policy) = (alone.env, alone.policy);
+        let expected = evaluate(&mut *env, &mut *policy, 10, 9).unwrap();
+        for threads in [1, 3, 16] {
+            let seen = AtomicU32::new(0);
+            let mut players: Vec<Player> = (0..threads).map(|_| player()).collect();
+            let count = || {
+                seen.fetch_add(1, Ordering::Relaxed);
+            };
+            assert_eq!(evaluate_on(&mut players, 10, 9, &count).unwrap(), expected, "{threads}");
+            assert_eq!(seen.into_inner(), 10);
+        }
+        assert!(matches!(evaluate_on(&mut [], 10, 9, &|| ()), Err(Error::NoEpisodes)));
+        // A policy that refuses ends all of it.
+        let mut wrong = [player(), player()];
+        wrong.iter_mut().for_each(|player| player.env = make_env("spread-discrete").unwrap());
+        assert!(matches!(evaluate_on(&mut wrong, 10, 9, &|| ()), Err(Error::ActionKind { .. })));
     }
 }

@@ -58,7 +58,7 @@
 //! ```
 //!
 //! Deliberately absent: datasets (the observer of a [`rollout`] records), learned policies (implement [`TeamPolicy`]),
-//! rendering, clocks, threads. A step of `spread` and of the scripted policies allocates nothing.
+//! rendering, clocks. Threads only in [`evaluate_on`]. A step of `spread` and of the scripted policies allocates nothing.
 
 mod action;
 mod env;
@@ -70,11 +70,12 @@ mod policy;
 mod registry;
 mod rollout;
 mod seed;
+pub mod statistics;
 
 pub use action::JointAction;
 pub use env::{MultiAgentEnv, Timestep};
 pub use error::{BoxedError, Error, Result};
-pub use evaluation::{Evaluation, evaluate};
+pub use evaluation::{Evaluation, Player, evaluate, evaluate_on};
 #[cfg(feature = "mujoco")]
 pub use mujoco::MujocoTeam;
 pub use particle::{Body, Spread, SpreadState};

@@ -16,7 +16,7 @@ pub struct Transition<'a> {
 }
 
 /// What came of an episode.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EpisodeResult {
     /// Sum of the team's rewards, not discounted.
     pub team_return: f64,
@@ -26,9 +26,16 @@ pub struct EpisodeResult {
     pub terminated: bool,
     /// The episode was cut.
     pub truncated: bool,
+    /// The simulation diverged, which terminated the episode.
+    pub diverged: bool,
 }
 
 /// Play one episode; `observer` sees every step.
+///
+/// A simulation that diverges ([`Error::Diverged`] of [`MultiAgentEnv::step`]) is no error: what the team did ended the task. The
+/// episode terminates there and is marked. Nothing finite came of that step, so its reward is 0 and the observer sees in `after`
+/// the last finite timestep again, as a terminated one. Numbers that are not finite, without that error, stay an error: nobody
+/// can tell divergence from a fault of the environment.
 ///
 /// # Errors
 /// Whatever the policy, the environment or the observer refuses; [`Error::Buffer`], [`Error::NotFinite`] and [`Error::Endless`] if
@@ -44,7 +51,7 @@ pub fn rollout(
 ) -> Result<EpisodeResult> {
     let (mut before, mut after) = (Timestep::for_env(env), Timestep::for_env(env));
     let mut actions = JointAction::for_task(env.task());
-    let mut result = EpisodeResult { team_return: 0.0, steps: 0, terminated: false, truncated: false };
+    let mut result = EpisodeResult::default();
     env.reset(seed, &mut before);
     check(env, &before, 0)?;
     policy.reset(seed::policy_seed(seed));
@@ -53,7 +60,13 @@ pub fn rollout(
             return Err(Error::Endless { task: env.task().name.clone(), limit });
         }
         policy.act(&before, &mut actions)?;
-        env.step(&actions, &mut after)?;
+        match env.step(&actions, &mut after) {
+            Err(Error::Diverged { .. }) => {
+                result.diverged = true;
+                end_at(&before, &mut after);
+            }
+            stepped => stepped?,
+        }
         check(env, &after, result.steps + 1)?;
         let seen = observer(&Transition { index: result.steps, before: &before, actions: &actions, after: &after });
         seen.map_err(Error::Observer)?;
@@ -63,6 +76,13 @@ pub fn rollout(
     }
     (result.terminated, result.truncated) = (before.terminated, before.truncated);
     Ok(result)
+}
+
+/// What was known last, as the end of the task.
+fn end_at(last: &Timestep, after: &mut Timestep) {
+    after.clone_from(last);
+    after.rewards.fill(0.0);
+    (after.team_reward, after.terminated, after.truncated) = (0.0, true, false);
 }
 
 /// The environment keeps to its specification.
@@ -87,12 +107,19 @@ mod tests {
     use super::*;
     use crate::{Quality, UniformPolicy, behaviour_policy, make_env};
 
-    /// Counts up; ends at 3 if it can; breaks at 2 if told to.
+    /// Counts up; ends at `end` if it can; breaks at 2 and diverges at `diverges` if told to.
     struct Counter {
         task: TaskSpec,
         count: u32,
         end: u32,
         broken: fn(&mut Timestep),
+        diverges: u32,
+    }
+
+    fn counting() -> TaskSpec {
+        let mut task = TaskSpec::anonymous("count", 2, 1, ActionSpace::unit_box(1));
+        task.episode_limit = Some(4);
+        task
     }
 
     impl MultiAgentEnv for Counter {
@@ -112,8 +139,14 @@ mod tests {
         fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> Result<()> {
             actions.check(&self.task)?;
             self.count += 1;
+            if self.count == self.diverges {
+                // Whatever is left in the buffers.
+                out.obs.fill(f32::NAN);
+                return Err(Error::Diverged { task: self.task.name.clone(), step: self.count });
+            }
             out.begin(&self.task, Some(1));
             (out.team_reward, out.terminated) = (1.0, self.count == self.end);
+            out.obs.fill(self.count as f32);
             if self.count == 2 {
                 (self.broken)(out);
             }
@@ -122,11 +155,10 @@ mod tests {
     }
 
     fn check(end: u32, broken: fn(&mut Timestep), expected: &str) {
-        let mut task = TaskSpec::anonymous("count", 2, 1, ActionSpace::unit_box(1));
-        task.episode_limit = Some(4);
+        let task = counting();
         let mut policy = UniformPolicy::new(task.clone());
         let mut seen = 0;
-        let result = rollout(&mut Counter { task, count: 0, end, broken }, &mut policy, 1, &mut |_| {
+        let result = rollout(&mut Counter { task, count: 0, end, broken, diverges: 0 }, &mut policy, 1, &mut |_| {
             seen += 1;
             Ok(())
         });
@@ -159,6 +191,30 @@ mod tests {
             |t| t.alive.clear(),
             "task `count`: expected 2 values in `alive`, found 0; is the timestep another task's?",
         );
+    }
+
+    /// The episode ends as a task does, with a last row that can be stored, and says why.
+    #[test]
+    fn divergence_terminates() {
+        for (diverges, team_return) in [(3, 2.0), (1, 0.0)] {
+            let task = counting();
+            let mut policy = UniformPolicy::new(task.clone());
+            let mut env = Counter { task, count: 0, end: 9, broken: |_| (), diverges };
+            let mut last = Timestep::default();
+            let mut seen = 0;
+            let result = rollout(&mut env, &mut policy, 1, &mut |step| {
+                seen += 1;
+                assert_eq!(step.after.is_last(), seen == diverges);
+                last = step.after.clone();
+                Ok(())
+            });
+            let expected =
+                EpisodeResult { team_return, steps: diverges, terminated: true, truncated: false, diverged: true };
+            assert_eq!((result.unwrap(), seen), (expected, diverges));
+            assert_eq!((last.team_reward, last.terminated), (0.0, true));
+            assert_eq!(last.obs, [diverges as f32 - 1.0; 2], "the last finite observation");
+            assert!(last.rewards.iter().all(|reward| *reward == 0.0));
+        }
     }
 
     #[test]

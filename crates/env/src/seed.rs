@@ -11,11 +11,6 @@ pub(crate) fn policy_seed(seed: u64) -> u64 {
     mix(seed ^ 0x706f_6c69_6379)
 }
 
-/// The bootstrap's share of an evaluation's seed.
-pub(crate) fn bootstrap_seed(first_seed: u64) -> u64 {
-    mix(first_seed ^ 0x0062_6f6f_7473)
-}
-
 /// The finaliser of SplitMix64 after one step of its counter: a bijection in which every bit depends on every bit.
 fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

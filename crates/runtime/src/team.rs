@@ -12,7 +12,7 @@ use crate::{LoadOptions, Policy, PolicyState, Result, StepError};
 ///
 /// # Real-time
 /// As [`Policy`]: with the native engine a step allocates nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Team {
     task: TaskSpec,
     policies: Vec<Policy>,

@@ -1,0 +1,75 @@
+//! Returns of several policies on the same episodes, in one table.
+
+mod play;
+mod rows;
+mod show;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use omiga_env::{JointAction, episode_seed, make_env, rollout};
+use omiga_format::atomic;
+use omiga_runtime::{LoadOptions, Team};
+
+use crate::Verdict;
+use crate::args::EvalArgs;
+use crate::evaluate::Deployed;
+use crate::figure::{Episode, episode};
+use crate::scores::Failure;
+
+pub use play::{Match, play};
+pub use rows::{RowSpec, Who};
+
+/// `omiga eval`.
+pub fn eval(args: &EvalArgs) -> Result<Verdict> {
+    let rows = rows::rows(args)?;
+    let task = args.task.clone().map_or_else(|| rows::task_of(&rows), Ok)?;
+    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let scores = play(
+        &rows,
+        &Match {
+            task: &task,
+            episodes: args.episodes,
+            seed: args.seed,
+            engine: args.engine,
+            threads,
+            against: args.against.as_deref(),
+            seen: &|| (),
+        },
+    )?;
+    show::show(&scores, args.json)?;
+    if let Some(path) = &args.plot {
+        let last = rows.iter().rev().find(|row| matches!(row.who, Who::Bundle(_)));
+        last.map_or(Ok(()), |row| plot(path, &task, row, args))?;
+    }
+    match scores.failed.as_slice() {
+        [] => Ok(Verdict::Yes),
+        failed => Err(not_played(failed, rows.len())),
+    }
+}
+
+/// Every error.
+fn not_played(failed: &[Failure], rows: usize) -> anyhow::Error {
+    let each: Vec<_> = failed.iter().map(|Failure { name, error }| format!("`{name}`: {error}")).collect();
+    anyhow!("{} of {rows} rows could not be had: {}", failed.len(), each.join("; "))
+}
+
+/// Draw the first of a bundle's episodes.
+fn plot(path: &Path, task: &str, row: &RowSpec, args: &EvalArgs) -> Result<()> {
+    let Some(bundle) = row.who.bundle()? else { return Ok(()) };
+    let team = Team::from_bundle(&bundle, &LoadOptions::default().with_engine(args.engine))?;
+    let mut env = make_env(task)?;
+    let mut played = Episode::default();
+    rollout(&mut *env, &mut Deployed::new(team), episode_seed(args.seed, 0), &mut |step| {
+        played.rewards.push(step.after.team_reward);
+        played.actions.push(match step.actions {
+            JointAction::Continuous(values) => values.clone(),
+            JointAction::Discrete(indices) => indices.iter().map(|i| *i as f32).collect(),
+        });
+        Ok(())
+    })?;
+    let drawn = episode(&format!("{task}, {}", row.name()), env.task(), &played)?;
+    Ok(atomic::write(path, drawn.as_bytes())?)
+}

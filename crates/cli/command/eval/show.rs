@@ -1,0 +1,48 @@
+//! The table, or JSON.
+
+use anyhow::Result;
+use omiga_env::statistics::Interval;
+
+use crate::output::{say, say_json, table};
+use crate::scores::{Row, Scores};
+
+pub fn show(scores: &Scores, json: bool) -> Result<()> {
+    if json {
+        return say_json(scores);
+    }
+    let diverged = scores.rows.iter().any(|row| row.diverged > 0);
+    let mut header: Vec<String> =
+        ["policy", "mean return", "95 % interval", "std", "steps", "episodes"].map(str::to_owned).into();
+    header.extend(diverged.then(|| "diverged".to_owned()));
+    let against = scores.against.as_ref().filter(|_| scores.rows.iter().any(|row| row.difference.is_some()));
+    header.extend(against.map(|name| format!("difference to\n{name}")));
+    let cells = |row: &Row| {
+        let mut cells = vec![
+            row.name.clone(),
+            format!("{:.2}", row.return_mean),
+            row.ci95.map_or(String::new(), interval),
+            format!("{:.2}", row.return_std),
+            format!("{:.1}", row.length_mean),
+            row.episodes.to_string(),
+        ];
+        if diverged {
+            cells.push(if row.diverged > 0 { format!("{} of {}", row.diverged, row.episodes) } else { String::new() });
+        }
+        if against.is_some() {
+            let text = |d: crate::scores::Difference| {
+                format!("{:+.2}{}", d.mean, d.ci95.map_or(String::new(), |ci| format!(" {}", interval(ci))))
+            };
+            cells.push(row.difference.map_or(String::new(), text));
+        }
+        cells
+    };
+    let by = scores.engine.iter().map(|engine| format!(", policies run by the {engine} engine"));
+    let in_what = scores.simulator.iter().map(|simulator| format!(", {simulator}"));
+    say(format!("task {}{}", scores.task, in_what.chain(by).collect::<String>()))?;
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    say(table(&header, 1, scores.rows.iter().map(cells).collect()))
+}
+
+fn interval((low, high): Interval) -> String {
+    format!("[{low:.2}, {high:.2}]")
+}

@@ -1,0 +1,174 @@
+//! The tables of the page.
+
+use omiga_env::statistics::{Estimate, Interval};
+
+use super::cell::{Algorithm, Cell, Run};
+use super::overall::Overall;
+use super::page::{algorithms, sorted};
+use super::reference::Reference;
+use crate::scores::Row;
+
+/// Returns of what was kept last, beside the data's, those of policies that did not learn, and what others published.
+pub fn last_checkpoints(cells: &[&Cell], reference: Option<&Reference>) -> String {
+    let algorithms = algorithms(cells);
+    let others = sorted(cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()));
+    let published = |cell: &Cell| reference.and_then(|reference| reference.of(&cell.task, &cell.quality));
+    let theirs = cells.iter().filter_map(|cell| published(cell)).flat_map(|p| p.returns.keys());
+    let mut theirs = sorted(theirs.map(String::as_str));
+    // Theirs in the order of ours: the data first.
+    theirs.sort_by_key(|name| *name != "dataset");
+
+    let mut head = vec!["data".to_owned(), "dataset".to_owned()];
+    head.extend(others.iter().chain(&algorithms).map(|name| (*name).to_owned()));
+    head.extend(theirs.iter().map(|name| format!("{}: {name}", reference.map_or("", |r| &r.name))));
+    let places = decimals(cells);
+    let over_episodes = |row: &Row| format!("{:.places$}{}", row.return_mean, interval(row.ci95, places));
+    let rows = cells.iter().map(|cell| {
+        let mut row = vec![cell.quality.clone(), cell.dataset.as_ref().map_or(String::new(), over_episodes)];
+        let other = |name: &&str| cell.others.iter().find(|row| row.name == *name).map_or(String::new(), over_episodes);
+        row.extend(others.iter().map(other));
+        let last = |name: &&str| cell.algorithm(name).map_or(String::new(), |a| estimate(a.last(), places));
+        row.extend(algorithms.iter().map(last));
+        let their = |name: &&str| published(cell).and_then(|p| p.returns.get(*name).cloned()).unwrap_or_default();
+        row.extend(theirs.iter().map(their));
+        row
+    });
+    markdown(&head, rows.collect())
+}
+
+/// Mean returns of the last evaluations in training.
+pub fn late(cells: &[&Cell]) -> String {
+    let (algorithms, places) = (algorithms(cells), decimals(cells));
+    let head: Vec<_> = ["data"].iter().chain(&algorithms).map(|name| (*name).to_owned()).collect();
+    let rows = cells.iter().map(|cell| {
+        let late = |name: &&str| cell.algorithm(name).and_then(Algorithm::late);
+        let late = algorithms.iter().map(|name| late(name).map_or(String::new(), |e| estimate(e, places)));
+        [cell.quality.clone()].into_iter().chain(late).collect()
+    });
+    markdown(&head, rows.collect())
+}
+
+/// How much better than the baseline all others are; nothing if there is none, or no others.
+pub fn differences(cells: &[&Cell], baseline: &str) -> Option<String> {
+    let others: Vec<&str> = algorithms(cells).into_iter().filter(|name| *name != baseline).collect();
+    if others.is_empty() || cells.iter().all(|cell| cell.algorithm(baseline).is_none()) {
+        return None;
+    }
+    let places = decimals(cells);
+    let mut head = vec!["data".to_owned()];
+    head.extend(others.iter().map(|name| format!("{name}, last checkpoint")));
+    head.extend(others.iter().map(|name| format!("{name}, last evaluations")));
+    let rows = cells.iter().map(|cell| {
+        let both = |name: &&str| Some((cell.algorithm(name)?, cell.algorithm(baseline)?));
+        let last = others.iter().map(|name| both(name).map(|(ours, theirs)| ours.last_above(theirs)));
+        let late = others.iter().map(|name| both(name).and_then(|(ours, theirs)| ours.late_above(theirs)));
+        let cells = last.chain(late).map(|e| e.map_or(String::new(), |e| above(e, places)));
+        [cell.quality.clone()].into_iter().chain(cells).collect()
+    });
+    Some(markdown(&head, rows.collect()))
+}
+
+/// All datasets in one number an algorithm.
+pub fn overall(overall: &Overall, baseline: &str) -> String {
+    let head = ["algorithm".to_owned(), "IQM".to_owned(), format!("P(better than {baseline})")];
+    let rows = overall.algorithms.iter().map(|scored| {
+        let improvement = scored.improvement.map(|(p, ci95)| format!("{p:.2}{}", interval(ci95, 2)));
+        vec![
+            scored.name.clone(),
+            format!("{:.2}{}", scored.iqm, interval(scored.iqm_ci95, 2)),
+            improvement.unwrap_or_default(),
+        ]
+    });
+    let left_out = match overall.left_out.as_slice() {
+        [] => String::new(),
+        cells => format!(" Left out, because random actions earn as much as the data: {}.", cells.join(", ")),
+    };
+    format!(
+        "A run's score is 0 where random actions are and 1 where its dataset is (last checkpoint). IQM: mean of the middle half of the \
+         scores of all runs. P: probability that a run is better than one of {baseline} on the same dataset. Both and their \
+         intervals are rliable's: seeds are drawn anew within each dataset, which with few seeds makes intervals too short; without \
+         several seeds there is none. Datasets: {}.{left_out}\n\n{}",
+        overall.cells.join(", "),
+        markdown(&head, rows.collect())
+    )
+}
+
+/// How many episodes and seeds stand behind the numbers.
+pub fn episodes(cells: &[&Cell]) -> String {
+    let runs = || cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs);
+    let played = counts(runs().map(|run| run.played.episodes));
+    let recorded = counts(cells.iter().filter_map(|cell| cell.dataset.as_ref()).map(|row| row.episodes));
+    let seeds = counts(cells.iter().flat_map(|cell| &cell.algorithms).map(|a| a.runs.len()));
+    format!(
+        "Seeds of each algorithm: {seeds}. Episodes that each policy plays: {played}; of each dataset: {recorded}.\n"
+    )
+}
+
+pub fn every_run(cells: &[&Cell]) -> String {
+    let diverged = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).any(|r| r.played.diverged > 0);
+    let head = ["data", "algorithm", "run", "updates", "last", "steps", "best (selected)", "steps"];
+    let head = head.iter().copied().chain(diverged.then_some("diverged"));
+    let (mut rows, places) = (Vec::new(), decimals(cells));
+    for cell in cells {
+        for algorithm in &cell.algorithms {
+            rows.extend(algorithm.runs.iter().map(|run| run_row(cell, algorithm, run, diverged, places)));
+        }
+    }
+    markdown(&head.map(str::to_owned).collect::<Vec<_>>(), rows)
+}
+
+fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, diverged: bool, places: usize) -> Vec<String> {
+    let mut row = vec![cell.quality.clone(), algorithm.name.clone(), run.name.clone(), run.updates.to_string()];
+    for played in [Some(&run.played), run.best.as_ref()] {
+        row.extend(played.map_or([const { String::new() }; 2], |row| {
+            let value = format!("{:.places$}{}", row.return_mean, interval(row.ci95, places));
+            [value, format!("{:.0}", row.length_mean)]
+        }));
+    }
+    row.extend(diverged.then(|| match run.played.diverged {
+        0 => String::new(),
+        n => format!("{n} of {}", run.played.episodes),
+    }));
+    row
+}
+
+/// Decimals of a task's returns: none where they go into the hundreds.
+fn decimals(cells: &[&Cell]) -> usize {
+    let played = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
+    let mut rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
+    if rows.any(|row| row.return_mean.abs() >= 100.0) { 0 } else { 2 }
+}
+
+/// One number if all are equal, else from the smallest to the largest.
+fn counts(numbers: impl Iterator<Item = usize> + Clone) -> String {
+    match (numbers.clone().min(), numbers.max()) {
+        (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
+        (low, _) => low.unwrap_or(0).to_string(),
+    }
+}
+
+fn interval(ci95: Option<Interval>, places: usize) -> String {
+    ci95.map_or(String::new(), |(low, high)| format!(" [{low:.places$}, {high:.places$}]"))
+}
+
+/// A star where no other seed is behind it.
+fn estimate(e: Estimate, places: usize) -> String {
+    let star = if e.runs == 1 { "\\*" } else { "" };
+    format!("{:.places$}{}{star}", e.mean, interval(e.ci95, places))
+}
+
+/// Bold where it is beyond chance, which a single seed never shows.
+fn above(e: Estimate, places: usize) -> String {
+    let star = if e.runs == 1 { "\\*" } else { "" };
+    let text = format!("{:+.places$}{}{star}", e.mean, interval(e.ci95, places));
+    if e.runs > 1 && e.differs() { format!("**{text}**") } else { text }
+}
+
+fn markdown(head: &[String], rows: Vec<Vec<String>>) -> String {
+    let mut text = String::new();
+    let rule: Vec<_> = head.iter().map(|_| "---".to_owned()).collect();
+    for row in [head, &rule].into_iter().chain(rows.iter().map(Vec::as_slice)) {
+        text += &format!("| {} |\n", row.join(" | "));
+    }
+    text
+}
