@@ -1,7 +1,5 @@
 //! A learning curve as text.
 
-use super::span;
-
 /// Dots of a braille character: two beside each other, four above each other.
 const DOTS: (usize, usize) = (2, 4);
 
@@ -29,14 +27,16 @@ pub fn curve(points: &[(u64, f64)], width: usize, height: usize, marks: Marks) -
     if points.len() < 2 || first >= last || width == 0 || height == 0 {
         return String::new();
     }
-    let values = span(points.iter().map(|(_, y)| *y));
+    let (low, high) = points.iter().fold((f64::MAX, f64::MIN), |(low, high), (_, y)| (low.min(*y), high.max(*y)));
+    // A flat line lies in the middle.
+    let (low, high) = if low < high { (low, high) } else { (low - 0.5, high + 0.5) };
     let mut canvas = Canvas::new(width, height, marks);
     let place = |(x, y): (u64, f64)| {
         let across = (x - first) as f64 / (last - first) as f64;
-        (across, (values.end - y) / (values.end - values.start))
+        (across, (high - y) / (high - low))
     };
     points.windows(2).for_each(|pair| canvas.line(place(pair[0]), place(pair[1])));
-    let labels = [format!("{:.2}", values.end), format!("{:.2}", values.start)];
+    let labels = [format!("{high:.2}"), format!("{low:.2}")];
     let margin = labels.iter().map(String::len).max().unwrap_or(0);
     let (side, corner, below) = if marks == Marks::Braille { ('│', '└', "─") } else { ('|', '+', "-") };
     let mut text = String::new();
@@ -112,8 +112,30 @@ mod tests {
 
     #[test]
     fn a_curve_has_labels_at_its_ends() {
-        check(Marks::Ascii, "");
-        check(Marks::Braille, "");
+        check(
+            Marks::Ascii,
+            "
+-10.00 |         ***********
+       |      ****
+       |    ***
+       | ****
+-20.00 |**
+       +--------------------
+        0           step 400
+",
+        );
+        check(
+            Marks::Braille,
+            "
+-10.00 │         ⣠⠤⠤⠒⠒⠒⠒⠒⠋⠉⠉
+       │      ⣀⠴⠋
+       │    ⣠⠞⠁
+       │  ⡠⠞⠁
+-20.00 │⡠⠊
+       └────────────────────
+        0           step 400
+",
+        );
     }
 
     #[test]
