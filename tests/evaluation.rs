@@ -119,7 +119,7 @@ fn foreign(program: &Program, name: &str) {
     let mut task = make_env("spread").unwrap().task().clone();
     task.name = "colony".to_owned();
     let (obs, actions) = (vec![0.0; 3 * task.obs_dim()], vec![0.5; 3 * task.action_dim()]);
-    let mut writer = Writer::new(Header::new(task, StoredObs::Raw), None).unwrap();
+    let mut writer = Writer::create(&program.path(name), Header::new(task, StoredObs::Raw), None).unwrap();
     for episode in 0..4_u8 {
         for _ in 0..5 {
             let actions = StepActions::Physical(&actions);
@@ -130,7 +130,7 @@ fn foreign(program: &Program, name: &str) {
         let last = LastRow { obs: &obs, state: None, action_mask: None, alive: None };
         writer.end_episode(last, Ending::Truncated).unwrap();
     }
-    writer.finish(&program.path(name)).unwrap();
+    writer.finish().unwrap();
 }
 
 /// Data of another world is not put beside this one's policies because it has the same sizes.

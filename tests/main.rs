@@ -10,9 +10,11 @@
 mod program;
 
 mod cli;
+mod collect;
 mod engine;
 mod evaluation;
 mod hostile;
+mod manners;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod paper_data;

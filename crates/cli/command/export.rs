@@ -1,5 +1,7 @@
 //! A checkpoint to a bundle.
 
+use std::path::Path;
+
 use anyhow::Result;
 use omiga_format::{Checkpoint, hash};
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde::Serialize;
 use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::ExportArgs;
-use crate::output::{say, say_json};
+use crate::output::{next, quoted, say, say_json};
 use crate::signer::Signer;
 
 #[derive(Serialize)]
@@ -52,6 +54,12 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
             report.step,
             report.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by key {key}"))
         ))?;
+        next(format!("omiga verify {}", quoted(&args.out)));
     }
     Ok(Verdict::Yes)
+}
+
+/// The command that exports a checkpoint, or a run's, into a folder beside it.
+pub fn exporting(checkpoint: &Path, run: &Path) -> String {
+    format!("omiga export --checkpoint {} --out {}", quoted(checkpoint), quoted(&run.join("bundle")))
 }

@@ -1,4 +1,4 @@
-//! What is this file? A dataset, a checkpoint, a bundle or a policy.
+//! What is this? A dataset, a run, a checkpoint, a bundle or a policy.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,11 +11,15 @@ use omiga_format::onnx::Model;
 use omiga_format::{
     Bundle, Checkpoint, CheckpointMeta, DatasetRef, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic,
 };
+use omiga_train::{CONFIG_FILE, RunFolder};
 use serde::Serialize;
 
+use super::collect::training_on;
+use super::export::exporting;
+use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::InspectArgs;
-use crate::output::{say, say_json, table};
+use crate::output::{next, quoted, say, say_curve, say_json, table};
 
 /// First bytes of every HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
@@ -26,7 +30,7 @@ const MAX_ONNX_BYTES: u64 = 256 << 20;
 pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
     let path = &args.path;
     if path.is_dir() {
-        return bundle(path, args.json);
+        return if path.join(CONFIG_FILE).is_file() { run(path, args.json) } else { bundle(path, args.json) };
     }
     let mut magic = Vec::new();
     let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
@@ -37,8 +41,8 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
         Some("safetensors") => checkpoint(path, args.json),
         Some("onnx") => policy(path, args.json),
         _ => bail!(
-            "`{}` is none of the files known here; expected a dataset (.hdf5), a checkpoint (.safetensors), a bundle \
-             (folder) or a policy (.onnx)",
+            "`{}` is none of the files known here; expected a dataset (.hdf5), a run or a bundle (folders), a \
+             checkpoint (.safetensors) or a policy (.onnx)",
             path.display()
         ),
     }
@@ -49,7 +53,38 @@ fn dataset(path: &Path, json: bool) -> Result<Verdict> {
     if json {
         say_json(&card)?
     } else {
-        say(card)?
+        say(card)?;
+        next(training_on(path));
+    }
+    Ok(Verdict::Yes)
+}
+
+#[derive(Serialize)]
+struct RunReport {
+    step: u64,
+    /// What `omiga export` would take.
+    checkpoint: Option<String>,
+    /// Step and mean return.
+    evaluations: Vec<(u64, f64)>,
+}
+
+fn run(path: &Path, json: bool) -> Result<Verdict> {
+    let folder = RunFolder::open(path);
+    let report = RunReport {
+        step: folder.records()?.last().map_or(0, |record| record.step),
+        checkpoint: checkpoint_of(path, false).ok().map(|path| path.display().to_string()),
+        evaluations: folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect(),
+    };
+    if json {
+        say_json(&report)?;
+        return Ok(Verdict::Yes);
+    }
+    let last = report.evaluations.last();
+    let last = last.map_or("no evaluation".into(), |(step, x)| format!("mean return {x:.3} at step {step}"));
+    say(format!("run of {} updates, {last}", report.step))?;
+    say_curve(&report.evaluations)?;
+    if report.checkpoint.is_some() {
+        next(exporting(path, path));
     }
     Ok(Verdict::Yes)
 }
@@ -76,12 +111,16 @@ fn checkpoint(path: &Path, json: bool) -> Result<Verdict> {
     let cells = |(name, shape): (&String, &Vec<usize>)| vec![name.clone(), format!("{shape:?}")];
     say(table(&["tensor", "shape"], 2, report.tensors.iter().map(cells).collect()))?;
     say(&meta.config)?;
+    next(exporting(path, path.parent().unwrap_or(path)));
     Ok(Verdict::Yes)
 }
 
 fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     if !path.join(MANIFEST_FILE).is_file() {
-        bail!("`{}` holds no `{MANIFEST_FILE}`; it is not a bundle", path.display());
+        bail!(
+            "`{}` holds no `{MANIFEST_FILE}` and no `{CONFIG_FILE}`, expected one of them; name the folder of a bundle or of a run",
+            path.display()
+        );
     }
     let bundle = Bundle::read(path)?;
     let manifest: &Manifest = bundle.manifest();
@@ -101,6 +140,7 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     }
     let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
     say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;
+    next(format!("omiga verify {}", quoted(path)));
     Ok(Verdict::Yes)
 }
 

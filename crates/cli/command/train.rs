@@ -9,11 +9,13 @@ use omiga_env::make_env;
 use omiga_train::config::Config;
 use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
 
+use super::export::exporting;
 use crate::Verdict;
 use crate::args::TrainArgs;
-use crate::output::{note, quoted, say_json};
+use crate::output::{detail, next, note, quoted, say_curve, say_json};
 use crate::preset;
-use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all, stop_on_signal};
+use crate::stop;
+use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all};
 
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
@@ -26,10 +28,10 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     if !args.resume {
         folders.iter().try_for_each(|(_, out)| RunFolder::require_vacant(out))?;
     }
-    note(config.to_toml()?);
+    detail(config.to_toml()?);
     let jobs: Vec<Job> = folders.into_iter().map(|(seed, out)| job(args, &config, seed, out)).collect();
     let threads = args.threads.unwrap_or_else(|| default_threads(jobs.len()));
-    let results = run_all(&jobs, threads, &*stop_on_signal()?, &|job, result| {
+    let results = run_all(&jobs, threads, stop::on_signal()?, &|job, result| {
         if let (Err(error), Some(_)) = (result, &args.seeds) {
             note(format!("{} failed: {error:#}", job.name));
         }
@@ -56,7 +58,14 @@ fn end(args: &TrainArgs, jobs: &[Job], mut results: Vec<Result<Ended>>) -> Resul
     let reports = Reports::of(runs);
     match (&args.seeds, reports.runs.first()) {
         (None, Some(run)) if args.json => say_json(run)?,
-        (None, Some(run)) => run.say()?,
+        (None, Some(run)) => {
+            run.say()?;
+            let found = RunFolder::open(&args.out).evaluations()?;
+            say_curve(&found.iter().map(|found| (found.step, found.return_mean)).collect::<Vec<_>>())?;
+            if !stopped {
+                next(exporting(&args.out, &args.out));
+            }
+        }
         _ if args.json => say_json(&reports)?,
         _ => reports.say()?,
     }

@@ -1,12 +1,14 @@
-//! Pictures as SVG.
+//! Pictures as SVG, and a curve as text.
 
 mod curves;
 mod episode;
 mod profile;
+mod terminal;
 
 pub use curves::curves;
 pub use episode::{Episode, episode};
 pub use profile::profile;
+pub use terminal::{Marks, curve};
 
 use anyhow::Result;
 use plotters::chart::MeshStyle;

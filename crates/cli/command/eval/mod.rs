@@ -17,6 +17,7 @@ use crate::Verdict;
 use crate::args::EvalArgs;
 use crate::evaluate::Deployed;
 use crate::figure::{Episode, episode};
+use crate::progress::Progress;
 use crate::scores::Failure;
 
 pub use play::{Match, play};
@@ -27,6 +28,8 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     let rows = rows::rows(args)?;
     let task = args.task.clone().map_or_else(|| rows::task_of(&rows), Ok)?;
     let threads = args.threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let played = rows.iter().filter(|row| !matches!(row.who, Who::Dataset(_))).count();
+    let progress = Progress::of_episodes(played as u64 * u64::from(args.episodes), "");
     let scores = play(
         &rows,
         &Match {
@@ -36,9 +39,10 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
             engine: args.engine,
             threads,
             against: args.against.as_deref(),
-            seen: &|| (),
+            seen: &|| progress.advance(),
         },
     )?;
+    drop(progress);
     show::show(&scores, args.json)?;
     if let Some(path) = &args.plot {
         let last = rows.iter().rev().find(|row| matches!(row.who, Who::Bundle(_)));
