@@ -18,6 +18,7 @@ mod manners;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod paper_data;
+mod plan;
 mod profile;
 mod refusal;
 mod report;

@@ -59,6 +59,11 @@ pub enum Command {
     #[command(after_help = "Example: omiga inspect spread.hdf5\n\
                             Exit codes: 0 described, 2 could not do it")]
     Inspect(InspectArgs),
+    /// Do what a plan says: data, trainings, export, verification, tables; what is done already is kept
+    #[command(after_help = "Example: omiga run examples/plans/train.toml --set data.task=spread\n\
+                            First:   omiga run examples/plans/train.toml --set data.task=spread --dry-run\n\
+                            Exit codes: 0 done, 1 stopped by Ctrl-C (the same command goes on), 2 a step failed")]
+    Run(RunArgs),
     /// Learn policies from a dataset
     #[command(after_help = "Example: omiga train --data spread.hdf5 --out runs/spread --set omiga.alpha=0.1\n\
                             Continue: omiga train --data spread.hdf5 --out runs/spread --resume\n\
@@ -112,6 +117,25 @@ pub struct ManArgs {
     /// Folder of the pages
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// The plan
+    #[arg(value_name = "PLAN.toml")]
+    pub plan: PathBuf,
+    /// One value of the plan, e.g. data.task=spread or settings.omiga.alpha=1; may be repeated, wins over the file
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Threads [default: one a core]; no number depends on it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Say what would be done, and how each step stands
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print every step's outcome and all tables as JSON
+    #[arg(long, conflicts_with = "dry_run")]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -210,7 +234,7 @@ pub struct TrainArgs {
 }
 
 /// `0..5`: at least one seed, at most 1000.
-fn seeds(text: &str) -> Result<Range<u64>, String> {
+pub fn seeds(text: &str) -> Result<Range<u64>, String> {
     let range = text.split_once("..").and_then(|(a, b)| Some(a.trim().parse().ok()?..b.trim().parse().ok()?));
     let range = range.filter(|range: &Range<u64>| (1..=1000).contains(&range.end.saturating_sub(range.start)));
     range.ok_or_else(|| "expected A..B with B above A (B is not trained) and at most 1000 seeds, e.g. 0..5".into())

@@ -6,6 +6,7 @@ mod engines;
 mod evaluate;
 mod figure;
 mod output;
+mod plan;
 mod preset;
 mod profile;
 mod progress;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::Collect(args) => command::collect(args),
         Command::Inspect(args) => command::inspect(args),
+        Command::Run(args) => command::run(args),
         Command::Train(args) => command::train(args),
         Command::Export(args) => command::export(args),
         Command::Verify(args) => command::verify(args),

@@ -1,5 +1,7 @@
 //! Settings that were tuned for the tasks that come with the program, with the reason beside each.
 
+use omiga_env::Quality;
+
 /// Robots of the MuJoCo tasks, whose names begin so.
 const ROBOTS: [&str; 4] = ["halfcheetah-", "hopper-", "walker2d-", "ant-"];
 
@@ -13,6 +15,27 @@ pub fn of_task(task: &str) -> Option<&'static str> {
             false => include_str!("preset/mujoco.toml"),
         }),
         _ => None,
+    }
+}
+
+/// How much a plan does of a task unless it says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Amounts {
+    /// Of the behaviour that is recorded.
+    pub quality: Quality,
+    /// That are recorded.
+    pub episodes: u32,
+    /// That each policy plays for a table. A robot's are a thousand steps long, and its returns less uniform than a hundred
+    /// could hide.
+    pub played: u32,
+}
+
+/// For a task, or for data of none that is known here.
+pub fn amounts(task: &str) -> Amounts {
+    let quality = if task.starts_with("walker2d-") { Quality::Random } else { Quality::MediumReplay };
+    match task.starts_with("spread") {
+        true => Amounts { quality, episodes: 2000, played: 1000 },
+        false => Amounts { quality, episodes: 200, played: 100 },
     }
 }
 

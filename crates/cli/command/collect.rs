@@ -21,6 +21,15 @@ const AHEAD: usize = 4;
 
 /// `omiga collect`.
 pub fn collect(args: &CollectArgs) -> Result<Verdict> {
+    if !record(args, stop::on_signal()?)? {
+        return Ok(Verdict::No);
+    }
+    show(args)?;
+    Ok(Verdict::Yes)
+}
+
+/// Play the episodes and write them. Was it done? Not if it was stopped: then nothing is written.
+pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
     ensure!(
         args.force || !args.out.is_file(),
         "`{}` exists already; choose another --out, or replace it with --force",
@@ -39,14 +48,13 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
     // Before anything is played: whatever is wrong with the place is said at once.
     let mut writer = Writer::create(&args.out, Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
     detail(format!("playing {} episodes on {threads} threads", args.episodes));
-    let done = record_all(&mut writer, players, args, stop::on_signal()?)?;
+    let done = record_all(&mut writer, players, args, stop)?;
     if done < args.episodes {
         note(format!("stopped after {done} of {} episodes: `{}` is not written", args.episodes, args.out.display()));
-        return Ok(Verdict::No);
+        return Ok(false);
     }
     writer.finish()?;
-    show(args)?;
-    Ok(Verdict::Yes)
+    Ok(true)
 }
 
 fn show(args: &CollectArgs) -> Result<()> {
@@ -138,7 +146,7 @@ fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, sto
                 return Ok(episode);
             }
             let steps = played.recv().context("a thread that plays ended too early; this is a fault of omiga")?;
-            steps?.iter().try_for_each(|step| record(writer, step))?;
+            steps?.iter().try_for_each(|step| write(writer, step))?;
             progress.advance();
         }
         Ok(args.episodes)
@@ -146,7 +154,7 @@ fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, sto
 }
 
 /// A step to a row, and the last state of an episode to another.
-fn record(writer: &mut Writer, step: &Step) -> Result<()> {
+fn write(writer: &mut Writer, step: &Step) -> Result<()> {
     let Step { before, actions, reward, last } = step;
     writer.push_step(StepRow {
         obs: &before.obs,

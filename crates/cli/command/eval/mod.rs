@@ -22,6 +22,7 @@ use crate::scores::Failure;
 
 pub use play::{Match, play};
 pub use rows::{RowSpec, Who};
+pub use show::text as table_of;
 
 /// `omiga eval`.
 pub fn eval(args: &EvalArgs) -> Result<Verdict> {

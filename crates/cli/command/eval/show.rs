@@ -7,9 +7,11 @@ use crate::output::{say, say_json, table};
 use crate::scores::{Row, Scores};
 
 pub fn show(scores: &Scores, json: bool) -> Result<()> {
-    if json {
-        return say_json(scores);
-    }
+    if json { say_json(scores) } else { say(text(scores)) }
+}
+
+/// For a person.
+pub fn text(scores: &Scores) -> String {
     let diverged = scores.rows.iter().any(|row| row.diverged > 0);
     let mut header: Vec<String> =
         ["policy", "mean return", "95 % interval", "std", "steps", "episodes"].map(str::to_owned).into();
@@ -38,9 +40,9 @@ pub fn show(scores: &Scores, json: bool) -> Result<()> {
     };
     let by = scores.engine.iter().map(|engine| format!(", policies run by the {engine} engine"));
     let in_what = scores.simulator.iter().map(|simulator| format!(", {simulator}"));
-    say(format!("task {}{}", scores.task, in_what.chain(by).collect::<String>()))?;
+    let head = format!("task {}{}", scores.task, in_what.chain(by).collect::<String>());
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    say(table(&header, 1, scores.rows.iter().map(cells).collect()))
+    format!("{head}\n{}", table(&header, 1, scores.rows.iter().map(cells).collect()))
 }
 
 fn interval((low, high): Interval) -> String {

@@ -1,0 +1,303 @@
+//! A plan as it is written: one TOML.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use omiga_env::Quality;
+use omiga_runtime::EngineKind;
+use omiga_train::config::Config;
+use serde::{Deserialize, Deserializer};
+
+/// What is to be done: data, trainings, evaluation, a page.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Folder of everything that is made; by default below `runs`, named by the data.
+    pub out: Option<PathBuf>,
+    pub data: DataPart,
+    #[serde(default)]
+    pub train: TrainPart,
+    /// Settings of every training, as `omiga train --config` takes them.
+    #[serde(default)]
+    pub settings: toml::Table,
+    /// Algorithms beside the built-in ones, by the name of their row.
+    #[serde(default)]
+    pub algorithm: BTreeMap<String, AlgorithmPart>,
+    #[serde(default)]
+    pub evaluate: EvaluatePart,
+    /// The page with all tables; none if left out.
+    pub report: Option<ReportPart>,
+}
+
+/// Which datasets: every task with every quality, or one file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataPart {
+    /// Tasks to collect; with `file`, the task that it is of.
+    #[serde(default)]
+    pub task: Names,
+    /// Qualities to collect; by default the task's.
+    #[serde(default)]
+    pub quality: Names,
+    /// Episodes of a dataset; by default the task's.
+    pub episodes: Option<u32>,
+    /// Seed of the episodes.
+    #[serde(default)]
+    pub seed: u64,
+    /// A dataset that is there already.
+    pub file: Option<PathBuf>,
+}
+
+/// What is trained on each dataset.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainPart {
+    /// `bc`, `omiga`, `omiga-official`, and what `[algorithm]` names.
+    pub algorithms: Names,
+    /// `A..B`, B is not trained.
+    #[serde(deserialize_with = "seeds")]
+    pub seeds: Range<u64>,
+}
+
+/// An algorithm with settings of its own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlgorithmPart {
+    /// `bc` or `omiga`.
+    pub algorithm: String,
+    /// As the official code does it.
+    #[serde(default)]
+    pub official: bool,
+    /// On top of the plan's settings.
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+/// How the learned policies are judged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluatePart {
+    /// Episodes that each policy plays; by default the task's.
+    pub episodes: Option<u32>,
+    /// Seed of these episodes; training plays others.
+    pub seed: u64,
+    /// What runs the policies.
+    pub engine: Engine,
+    /// A row of uniformly random actions.
+    pub random: bool,
+    /// Rows of the checkpoints that evaluations during training selected, too.
+    pub best: bool,
+}
+
+/// Where the tables go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportPart {
+    pub page: PathBuf,
+    /// Published results to put beside them.
+    pub reference: Option<PathBuf>,
+}
+
+/// One name, several in a list, or several in a string with spaces between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(pub Vec<String>);
+
+/// An engine by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine(pub EngineKind);
+
+impl Default for TrainPart {
+    fn default() -> Self {
+        Self { algorithms: Names(vec!["bc".into(), "omiga".into()]), seeds: 0..1 }
+    }
+}
+
+impl Default for EvaluatePart {
+    fn default() -> Self {
+        let engine = Engine(EngineKind::Native);
+        Self { episodes: None, seed: 1_000_000, engine, random: true, best: false }
+    }
+}
+
+impl Plan {
+    /// Read a plan; `settings` are `key.path=value` and win over the file.
+    ///
+    /// # Errors
+    /// What cannot be read, understood or done, by name.
+    pub fn read(path: &Path, settings: &[String]) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read plan `{}`", path.display()))?;
+        Self::parse(&text, settings).with_context(|| format!("plan `{}`", path.display()))
+    }
+
+    fn parse(text: &str, settings: &[String]) -> Result<Self> {
+        let mut table: toml::Table = text.parse()?;
+        for setting in settings {
+            let (key, value) = setting.split_once('=').context("expected `--set key.path=value`")?;
+            let (key, value) = (key.trim(), value.trim());
+            let one: Result<toml::Table, _> = format!("{key} = {value}").parse();
+            let one = one.or_else(|_| format!("{key} = {}", toml::Value::from(value)).parse());
+            merge(&mut table, one.with_context(|| format!("`--set {setting}`: expected key.path=value"))?);
+        }
+        let plan = Self::deserialize(table)?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// What can be said before anything is done.
+    fn check(&self) -> Result<()> {
+        ensure!(!self.train.algorithms.0.is_empty(), "`train.algorithms` is empty, expected e.g. \"bc omiga\"");
+        for name in &self.train.algorithms.0 {
+            self.algorithm(name)?;
+        }
+        for (name, own) in &self.algorithm {
+            check_settings(&format!("algorithm.{name}.settings"), &own.settings)?;
+        }
+        check_settings("settings", &self.settings)?;
+        for quality in &self.data.quality.0 {
+            quality.parse::<Quality>().map_err(|e| anyhow::anyhow!("`data.quality`: {e}"))?;
+        }
+        let DataPart { task, quality, episodes, file, .. } = &self.data;
+        match file {
+            Some(_) if !quality.0.is_empty() || episodes.is_some() => {
+                bail!("`data.file` is there already: remove `data.quality` and `data.episodes`, or the file")
+            }
+            Some(_) if task.0.len() > 1 => bail!("`data.file` is of one task, found {}; name one", task.0.len()),
+            None if task.0.is_empty() => bail!("`data` names neither a `task` to collect nor a `file`; give one"),
+            _ => {}
+        }
+        let at_least = |name: &str, found: Option<u32>, least: u32| {
+            ensure!(found.is_none_or(|n| n >= least), "`{name}` is {found:?}, expected at least {least}");
+            Ok(())
+        };
+        at_least("data.episodes", *episodes, 1)?;
+        at_least("evaluate.episodes", self.evaluate.episodes, 2)
+    }
+
+    /// The algorithm of this name, its own settings with it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn algorithm(&self, name: &str) -> Result<AlgorithmPart> {
+        ensure!(
+            name.chars().all(|c| c.is_alphanumeric() || "-_.+=,".contains(c)) && !name.starts_with('.'),
+            "`{name}` cannot name an algorithm: it becomes a folder; use letters, digits and - _ . + = ,"
+        );
+        let built_in = |algorithm: &str, official| AlgorithmPart {
+            algorithm: algorithm.to_owned(),
+            official,
+            settings: toml::Table::new(),
+        };
+        match (self.algorithm.get(name), name) {
+            (Some(own), _) => Ok(own.clone()),
+            (None, "bc" | "omiga") => Ok(built_in(name, false)),
+            (None, "omiga-official") => Ok(built_in("omiga", true)),
+            (None, _) => bail!(
+                "`train.algorithms` has `{name}`, expected bc, omiga, omiga-official, or one that `[algorithm.{name}]` describes"
+            ),
+        }
+    }
+}
+
+/// Settings that a training would refuse are refused before data is collected for it.
+fn check_settings(origin: &str, settings: &toml::Table) -> Result<()> {
+    let text = toml::to_string(settings).with_context(|| format!("`{origin}`"))?;
+    Config::from_parts(&[(origin, &text)], &[])?;
+    if let Some(run) = settings.get("run").and_then(toml::Value::as_table) {
+        for (own, instead) in [("seed", "train.seeds"), ("algorithm", "train.algorithms")] {
+            ensure!(!run.contains_key(own), "`{origin}.run.{own}` is set by the plan: use `{instead}`");
+        }
+    }
+    Ok(())
+}
+
+/// Tables are joined, everything else is replaced.
+pub fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(table)) => merge(inner, table),
+            (_, value) => drop(into.insert(key, value)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a name, or a list of names")]
+        enum OneOrMany {
+            One(String),
+            Many(Vec<String>),
+        }
+        let mut names = match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(text) => text.split_whitespace().map(str::to_owned).collect(),
+            OneOrMany::Many(names) => names,
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name: &String| seen.insert(name.clone()));
+        Ok(Self(names))
+    }
+}
+
+impl<'de> Deserialize<'de> for Engine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Range<u64>, D::Error> {
+    crate::args::seeds(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "[data]\ntask = \"spread\"\n";
+
+    fn check(text: &str, settings: &[&str], message: &str) {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        let error = format!("{:#}", Plan::parse(text, &settings).unwrap_err());
+        assert!(error.contains(message), "`{error}` lacks `{message}`");
+    }
+
+    #[test]
+    fn a_plan_says_what_is_wrong_before_anything_is_done() {
+        check("[data]", &[], "neither a `task` to collect nor a `file`");
+        check(SMALL, &["data.tsak=spread"], "unknown field `tsak`");
+        check(SMALL, &["data.quality=good"], "`data.quality`");
+        check(SMALL, &["train.algorithms=bc cql"], "`cql`");
+        check(SMALL, &["train.algorithms="], "`train.algorithms` is empty");
+        check(SMALL, &["train.seeds=3"], "expected A..B");
+        check(SMALL, &["settings.omiga.alfa=1"], "unknown field `alfa`");
+        check(SMALL, &["settings.omiga.alpha=0"], "expected finite and above 0");
+        check(SMALL, &["settings.run.seed=1"], "use `train.seeds`");
+        check(SMALL, &["evaluate.engine=tract"], "tract");
+        check(SMALL, &["evaluate.episodes=1"], "expected at least 2");
+        check(SMALL, &["data.file=x.hdf5", "data.quality=expert"], "is there already");
+        check(SMALL, &["algorithm.x.algorithm=bc", "train.algorithms=../x"], "cannot name an algorithm");
+        check(SMALL, &["out"], "key.path=value");
+    }
+
+    #[test]
+    fn names_are_one_or_many() {
+        let settings = ["data.task=spread spread-discrete spread".to_owned(), "data.quality=[\"expert\"]".to_owned()];
+        let plan = Plan::parse(SMALL, &settings).unwrap();
+        assert_eq!(plan.data.task.0, ["spread", "spread-discrete"]);
+        assert_eq!(plan.data.quality.0, ["expert"]);
+        assert_eq!(plan.train.seeds, 0..1);
+    }
+
+    #[test]
+    fn an_algorithm_of_ones_own_has_settings() {
+        let text = "[data]\ntask = \"spread\"\n[train]\nalgorithms = [\"alpha=1\"]\n\
+                    [algorithm.\"alpha=1\"]\nalgorithm = \"omiga\"\nsettings.omiga.alpha = 1\n";
+        let plan = Plan::parse(text, &[]).unwrap();
+        let own = plan.algorithm("alpha=1").unwrap();
+        assert_eq!(own.settings["omiga"]["alpha"].as_integer(), Some(1));
+        assert!(plan.algorithm("omiga-official").unwrap().official);
+    }
+}

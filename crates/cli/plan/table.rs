@@ -1,0 +1,153 @@
+//! A dataset's table: which policies are in it, and their returns.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use omiga_dataset::Dataset;
+use omiga_env::{Quality, is_task};
+use omiga_format::{atomic, hash};
+use omiga_runtime::EngineKind;
+use omiga_train::{BEST_FILE, LAST_FILE};
+
+use super::cell::{Cell, Run};
+use super::file::{Plan, ReportPart};
+use super::record::{Request, Standing, Step};
+use super::steps::{Exported, of, program};
+use super::summary::Outcome;
+use crate::command::{Match, RowSpec, Who, play as play_rows, table_of};
+use crate::report;
+use crate::scores::{DATASET, Scores};
+
+/// The table as JSON, and as it is printed.
+const SCORES_FILE: &str = "eval.json";
+const TEXT_FILE: &str = "results.txt";
+/// With whose row the others are compared, if it is there.
+const BASELINE: &str = "bc";
+
+/// Bundles to be played: of the plan's trainings, and of others that somebody laid beside them.
+pub fn bundles(plan: &Plan, cell: &Cell, trained: &[&Run]) -> Vec<Exported> {
+    let mut runs: Vec<(String, PathBuf)> = Vec::new();
+    for run in cell.runs.iter().filter(|run| trained.iter().any(|t| t.folder == run.folder)) {
+        runs.push((run.name(), run.folder.clone()));
+    }
+    runs.extend(beside(cell));
+    let mut all = Vec::new();
+    for (row, folder) in runs {
+        all.push(Exported::last(row.clone(), &folder));
+        if plan.evaluate.best && folder.join(BEST_FILE).is_file() {
+            all.push(Exported::best(row, &folder));
+        }
+    }
+    all
+}
+
+/// Runs in `<algorithm>/<seed>` below the cell that the plan does not name.
+fn beside(cell: &Cell) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for algorithm in folders(&cell.folder) {
+        for run in folders(&algorithm) {
+            let is_planned = cell.runs.iter().any(|planned| planned.folder == run);
+            if !is_planned && run.join(LAST_FILE).is_file() {
+                let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                found.push((format!("{}/{}", name(&algorithm), name(&run)), run));
+            }
+        }
+    }
+    found
+}
+
+/// In the order of their names; what cannot be read has none.
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// Engines in which a bundle repeats its golden vectors: the one that plays, and the native one.
+pub fn engines(plan: &Plan) -> Vec<EngineKind> {
+    let plays = plan.evaluate.engine.0;
+    if plays == EngineKind::Native { vec![plays] } else { vec![EngineKind::Native, plays] }
+}
+
+/// Play every bundle, unless that was done; write the table.
+pub fn play(plan: &Plan, cell: &Cell, bundles: &[Exported], threads: NonZeroUsize) -> Result<Outcome> {
+    let step = Step::new(cell.folder.join("eval.step.json"), request(plan, cell, bundles)?);
+    if step.standing()? == Standing::Current {
+        return Ok(Outcome::Kept);
+    }
+    let task = task_of(cell)?;
+    let mut rows = vec![RowSpec::new(DATASET, Who::Dataset(cell.data()))];
+    let is_played = is_task(&task);
+    if is_played {
+        let random =
+            plan.evaluate.random.then(|| RowSpec::new(Quality::Random.name(), Who::Behaviour(Quality::Random)));
+        rows.extend(random);
+        rows.extend(bundles.iter().map(|bundle| RowSpec::new(&bundle.row, Who::Bundle(bundle.folder.clone()))));
+    } else {
+        crate::output::note(format!(
+            "{}: task `{task}` has no environment here: its policies are not played",
+            cell.name
+        ));
+    }
+    let baseline = bundles.iter().map(|b| b.row.as_str()).find(|row| row.split('/').next() == Some(BASELINE));
+    let how = Match {
+        task: &task,
+        episodes: cell.episodes,
+        seed: plan.evaluate.seed,
+        engine: plan.evaluate.engine.0,
+        threads,
+        against: baseline.filter(|_| is_played),
+        seen: &|| (),
+    };
+    step.begin()?;
+    let scores = play_rows(&rows, &how)?;
+    let (json, text) = (cell.folder.join(SCORES_FILE), cell.folder.join(TEXT_FILE));
+    atomic::write(&json, &serde_json::to_vec_pretty(&scores).context("cannot write JSON")?)?;
+    atomic::write(&text, format!("{}\n", table_of(&scores)).as_bytes())?;
+    if let [first, ..] = scores.failed.as_slice() {
+        bail!("{} of {} rows could not be had; `{}`: {}", scores.failed.len(), rows.len(), first.name, first.error);
+    }
+    step.end(&[json, text])?;
+    Ok(Outcome::Done)
+}
+
+fn request(plan: &Plan, cell: &Cell, bundles: &[Exported]) -> Result<Request> {
+    let mut request = of([
+        ("data", hash::of_file(&cell.data())?),
+        ("episodes", cell.episodes.to_string()),
+        ("seed", plan.evaluate.seed.to_string()),
+        ("engine", plan.evaluate.engine.0.to_string()),
+        ("random", plan.evaluate.random.to_string()),
+        ("program", program()),
+    ]);
+    for bundle in bundles {
+        request.insert(format!("bundle {}", bundle.row), bundle.sha256()?);
+    }
+    Ok(request)
+}
+
+/// The task that is played: as named, else as the file says.
+fn task_of(cell: &Cell) -> Result<String> {
+    match &cell.task {
+        Some(task) => Ok(task.clone()),
+        None => Ok(Dataset::outline(&cell.data())?.task),
+    }
+}
+
+/// The table as it was stored.
+pub fn read(cell: &Cell) -> Result<Scores> {
+    let path = cell.folder.join(SCORES_FILE);
+    let text = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("`{}` is no table; remove it", path.display()))
+}
+
+/// The page about all datasets that have a table.
+pub fn page(plan: &Plan, page: &ReportPart) -> Result<Outcome> {
+    let root = plan.out.as_deref().context("a plan with a page needs `out`, a folder")?;
+    let before = fs::read(&page.page).ok();
+    report::write(root, page.reference.as_deref(), BASELINE, &page.page)?;
+    Ok(if before == fs::read(&page.page).ok() { Outcome::Kept } else { Outcome::Done })
+}

@@ -1,0 +1,224 @@
+//! `omiga run`: what is kept, what is refused, what is made anew, and what goes on beside a step that fails.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::{Program, root};
+
+/// Seconds of work: small networks, few updates, few episodes.
+const PLAN: &str = "
+    out = \"out\"
+    [data]
+    task = \"spread\"
+    quality = \"medium\"
+    episodes = 10
+    [settings]
+    network.hidden = 16
+    run.steps = 20
+    run.eval_every = 10
+    run.checkpoint_every = 10
+    run.eval_episodes = 2
+    [evaluate]
+    episodes = 4
+    random = false
+";
+
+fn program(plan: &str) -> Program {
+    let program = Program::new();
+    program.write("plan.toml", plan.as_bytes());
+    program
+}
+
+/// `kept`, `done`, `failed` by step.
+fn outcomes(report: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    report["steps"].as_array().unwrap().iter().map(|s| (text(&s["step"]), text(&s["outcome"]))).collect()
+}
+
+/// Every file below a folder.
+fn below(folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => below(&path, files),
+            false => drop(files.insert(path.display().to_string(), fs::read(&path).unwrap())),
+        }
+    }
+}
+
+fn files(program: &Program) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    below(&program.path("out"), &mut all);
+    all
+}
+
+#[test]
+fn a_plan_that_is_done_stays_as_it_is() {
+    let program = program(PLAN);
+    let first = program.done("run plan.toml --json").json();
+    let steps = outcomes(&first);
+    assert_eq!(steps["spread/medium: data"], "done");
+    assert_eq!(steps["spread/medium: train omiga/seed-0"], "done");
+    assert!(steps.values().all(|outcome| outcome == "done"), "{steps:?}");
+    let rows = first["tables"]["spread/medium"]["rows"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["dataset", "bc/seed-0", "omiga/seed-0"]);
+
+    let before = files(&program);
+    for made in
+        ["data.hdf5", "eval.json", "results.txt", "bc/seed-0/bundle/bundle.json", "omiga/seed-0/last.safetensors"]
+    {
+        assert!(before.keys().any(|name| name.ends_with(made)), "{made} is not in {:?}", before.keys());
+    }
+    let again = program.done("run plan.toml --json").json();
+    assert!(outcomes(&again).values().all(|outcome| outcome == "kept"), "{again}");
+    assert_eq!(again["tables"], first["tables"]);
+    assert!(files(&program) == before, "a plan that was done has written something");
+    program.done("run plan.toml --dry-run").shows("spread/medium: data");
+}
+
+/// What `make train` on an existing folder once answered with another question's table.
+#[test]
+fn other_data_in_the_same_folder_is_refused_by_name() {
+    let program = program(PLAN);
+    program.done("run plan.toml");
+    let before = files(&program);
+    for (setting, named) in [
+        ("data.seed=7", "seed was 0, now 7"),
+        ("data.quality=expert", "quality was medium, now expert"),
+        ("data.episodes=11", "episodes was 10, now 11"),
+        ("data.task=spread-discrete", "task was spread, now spread-discrete"),
+    ] {
+        let run = program.run(&format!("run plan.toml --set {setting}")).expect(2);
+        assert!(run.stderr.contains(named) && run.stderr.contains("choose another `out`"), "{run:?}");
+    }
+    assert!(files(&program) == before, "a refusal has written something");
+    // Whoever removes the dataset wants it anew; what was learned from the other one is not overwritten.
+    fs::remove_file(program.path("out/data.hdf5")).unwrap();
+    let run = program.run("run plan.toml --set data.seed=7 --json").expect(2);
+    let steps = outcomes(&run.json());
+    assert_eq!((&*steps["spread/medium: data"], &*steps["spread/medium: train bc/seed-0"]), ("done", "failed"));
+    assert!(run.stderr.contains("sha256"), "{run:?}");
+}
+
+#[test]
+fn other_settings_of_a_training_are_refused_by_name() {
+    let program = program(PLAN);
+    program.done("run plan.toml");
+    let run = program.run("run plan.toml --set settings.omiga.alpha=3").expect(2);
+    assert!(run.stderr.contains("`omiga.alpha`"), "{run:?}");
+    // A run that goes on with more updates is the same run.
+    let report = program.done("run plan.toml --set settings.run.steps=30 --json").json();
+    let steps = outcomes(&report);
+    assert_eq!((&*steps["spread/medium: data"], &*steps["spread/medium: train bc/seed-0"]), ("kept", "done"));
+    assert_eq!(steps["spread/medium: table"], "done");
+}
+
+#[test]
+fn tables_are_made_anew_when_more_episodes_are_asked_for() {
+    let program = program(PLAN);
+    program.done("run plan.toml");
+    let report = program.done("run plan.toml --set evaluate.episodes=6 --json").json();
+    let steps = outcomes(&report);
+    assert_eq!((&*steps["spread/medium: table"], &*steps["spread/medium: train bc/seed-0"]), ("done", "kept"));
+    let rows = report["tables"]["spread/medium"]["rows"].as_array().unwrap().clone();
+    assert!(rows.iter().filter(|row| row["name"] != "dataset").all(|row| row["episodes"] == 6), "{rows:?}");
+    // A bundle that somebody changed is made again.
+    program.write("out/bc/seed-0/bundle/SHA256SUMS", b"");
+    let steps = outcomes(&program.done("run plan.toml --set evaluate.episodes=6 --json").json());
+    assert_eq!(steps["spread/medium: export bc/seed-0"], "done");
+    assert_eq!(steps["spread/medium: table"], "kept");
+}
+
+/// A learning rate of 1e30 ends in a loss that is not finite, in every run at the same place.
+#[test]
+fn a_training_that_fails_stops_nobody_else() {
+    let program = program(PLAN);
+    program.write(
+        "plan.toml",
+        format!(
+            "{PLAN}\n[train]\nalgorithms = \"alpha=1 wild bc\"\nseeds = \"0..2\"\n\
+             [algorithm.wild]\nalgorithm = \"omiga\"\nsettings.optim.lr = 1e30\n\
+             [algorithm.\"alpha=1\"]\nalgorithm = \"omiga\"\nsettings.omiga.alpha = 1\n"
+        )
+        .as_bytes(),
+    );
+    for _ in 0..2 {
+        let run = program.run("run plan.toml --json").expect(2);
+        let report = run.json();
+        let steps = outcomes(&report);
+        assert_eq!(steps["spread/medium: train wild/seed-0"], "failed");
+        assert!(["done", "kept"].contains(&&*steps["spread/medium: train bc/seed-1"]), "{steps:?}");
+        let rows = report["tables"]["spread/medium"]["rows"].as_array().unwrap();
+        let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["dataset", "alpha=1/seed-0", "alpha=1/seed-1", "bc/seed-0", "bc/seed-1"]);
+    }
+}
+
+#[test]
+fn several_datasets_have_a_table_each_and_a_page() {
+    let program = program(PLAN);
+    let page = "--set report.page=PAGE.md --set data.task=spread --set train.algorithms=bc";
+    let report =
+        program.done(&format!("run plan.toml {page} --set data.quality=[\"medium\",\"expert\"] --json")).json();
+    let tables = report["tables"].as_object().unwrap();
+    assert_eq!(tables.keys().collect::<Vec<_>>(), ["spread/expert", "spread/medium"]);
+    assert!(program.path("out/spread/expert/bc/seed-0/bundle/bundle.json").is_file());
+    let text = program.read_text("PAGE.md");
+    assert!(text.contains("| expert |") && text.contains("| medium |"), "{text}");
+}
+
+#[test]
+fn a_file_of_ones_own_is_learned_from_where_it_lies() {
+    let program = Program::with_data("spread");
+    program.write(
+        "plan.toml",
+        PLAN.replace("task = \"spread\"\n    quality = \"medium\"\n    episodes = 10", "file = \"data.hdf5\"")
+            .as_bytes(),
+    );
+    let report = program.done("run plan.toml --json").json();
+    assert_eq!(report["tables"]["data"]["rows"].as_array().unwrap().len(), 3);
+    assert!(!program.path("out/data.hdf5").exists());
+    program.refused("run plan.toml --set data.file=none.hdf5", "none.hdf5");
+}
+
+#[test]
+fn the_plans_of_the_makefile_can_be_read() {
+    let program = Program::new();
+    for (plan, more) in [("train", "--set data.task=spread"), ("reproduce", "")] {
+        let path = root().join("examples/plans").join(format!("{plan}.toml"));
+        program.done(&format!("run {} {more} --dry-run", path.display())).shows("to be collected");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plan_that_was_stopped_or_killed_goes_on() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let plan = PLAN.replace("run.steps = 20", "run.steps = 400");
+    let (whole, stopped) = (program(&plan), program(&plan));
+    whole.done("run plan.toml");
+    for signal in ["-INT", "-KILL"] {
+        let mut child = stopped.command("run plan.toml").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let started = Instant::now();
+        let checkpoint = stopped.path("out/omiga/seed-0/step_000000010.safetensors");
+        let later = stopped.path("out/omiga/seed-0/step_000000100.safetensors");
+        while !(if signal == "-INT" { &checkpoint } else { &later }).exists() && child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(100), "nothing was trained");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(Command::new("kill").args([signal, &child.id().to_string()]).status());
+        let code = child.wait().unwrap().code();
+        assert!(signal == "-KILL" || code == Some(1) || code == Some(0), "{code:?}");
+    }
+    stopped.done("run plan.toml");
+    for made in ["data.hdf5", "bc/seed-0/last.safetensors", "omiga/seed-0/last.safetensors", "eval.json"] {
+        let file = format!("out/{made}");
+        assert!(whole.read(&file) == stopped.read(&file), "{made} differs");
+    }
+}
