@@ -22,4 +22,5 @@ mod resume;
 mod signed;
 mod storage;
 mod tidy;
+mod training;
 mod widths;

@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod scores;
 mod signer;
+mod stop;
 mod training;
 
 use std::process::ExitCode;

@@ -13,7 +13,8 @@ use crate::Verdict;
 use crate::args::TrainArgs;
 use crate::output::{note, quoted, say_json};
 use crate::preset;
-use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all, stop_on_signal};
+use crate::stop;
+use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all};
 
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
@@ -29,7 +30,7 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     note(config.to_toml()?);
     let jobs: Vec<Job> = folders.into_iter().map(|(seed, out)| job(args, &config, seed, out)).collect();
     let threads = args.threads.unwrap_or_else(|| default_threads(jobs.len()));
-    let results = run_all(&jobs, threads, &*stop_on_signal()?, &|job, result| {
+    let results = run_all(&jobs, threads, stop::on_signal()?, &|job, result| {
         if let (Err(error), Some(_)) = (result, &args.seeds) {
             note(format!("{} failed: {error:#}", job.name));
         }

@@ -6,10 +6,8 @@ mod job;
 mod player;
 mod queue;
 mod report;
-mod signal;
 mod watcher;
 
 pub use job::{Ended, Job, State};
 pub use queue::{default_threads, run_all};
 pub use report::{Report, Reports};
-pub use signal::stop_on_signal;
