@@ -134,7 +134,10 @@ fn the_task_that_is_played_stays_with_the_run() {
     // What was learned from is another thing.
     let last = Checkpoint::read(&program.path("run/last.safetensors")).unwrap();
     assert_eq!(last.meta.task.name, "colony");
-    program.refused("train --data colony.hdf5 --out run --resume --steps 30 --task spread-discrete", "`run.task`");
+    program.refused(
+        "train --data colony.hdf5 --out run --resume --steps 30 --task spread-discrete",
+        "choose another --task",
+    );
 
     // A run that nobody played can be played from now on.
     let run = program.done(&format!("{train} --out alone --steps 10"));

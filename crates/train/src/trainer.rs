@@ -131,7 +131,9 @@ impl Trainer {
             failed_evaluations,
         };
         if !trainer.folder.is_last(step) {
-            trainer.store(&Judge::default())?;
+            // Nothing is pruned: there may be checkpoints that are still to be judged.
+            let checkpoint = trainer.checkpoint()?;
+            trainer.folder.store(&checkpoint)?;
         }
         Ok(trainer)
     }
