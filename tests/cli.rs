@@ -38,7 +38,7 @@ fn check(task: &str, algorithm: &str, actions: &str) {
     let train = format!("train --data data.hdf5 --out run --algo {algorithm} --steps 30 {SMALL} --json");
     let report = program.done(&train).json();
     assert_eq!((&report["outcome"], &report["step"]), (&"finished".into(), &30.into()));
-    assert_eq!(report["best_checkpoint"], "run/best.safetensors");
+    assert_eq!(report["best"]["checkpoint"], "run/best.safetensors");
     let metrics = program.read_text("run/metrics.jsonl");
     let losses = if algorithm == "bc" { &["policy_loss"][..] } else { &["policy_loss", "q_loss", "v_loss"] };
     for (step, line) in [10, 20, 30].into_iter().zip(metrics.lines()) {
@@ -46,7 +46,10 @@ fn check(task: &str, algorithm: &str, actions: &str) {
         assert_eq!(record["step"], step);
         assert!(losses.iter().all(|loss| record[loss].is_f64()), "{line}");
     }
-    assert!(metrics.ends_with(&format!("{{\"step\":30,\"eval_return\":{}}}\n", report["best_return"])), "{metrics}");
+    assert_eq!(metrics.lines().count(), 3);
+    let evaluations = program.read_text("run/evaluations.jsonl");
+    let mean = report["last_evaluation"]["return_mean"].to_string();
+    assert!(evaluations.starts_with(&format!("{{\"step\":30,\"return_mean\":{mean},")), "{evaluations}");
 
     let report = program.done("export --checkpoint run/last.safetensors --out bundle --json").json();
     assert_eq!((&report["algorithm"], &report["step"]), (&algorithm.into(), &30.into()));

@@ -26,4 +26,5 @@ mod resume;
 mod signed;
 mod storage;
 mod tidy;
+mod training;
 mod widths;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::program::Program;
+use crate::training::{evaluations, steps};
 
 const STEPS: u64 = 200;
 /// The run is stopped when it has a checkpoint of this step.
@@ -18,6 +19,9 @@ const RUN: &str = "--data data.hdf5 --steps 200 --set run.checkpoint_every=50 --
 /// The same for other numbers of updates, and small.
 const SMALL_RUN: &str = "--data data.hdf5 --out run --set run.checkpoint_every=50 --set run.eval_every=50 \
                          --set run.eval_episodes=2 --set run.log_every=10 --set network.hidden=16";
+
+/// In it an evaluation stands where the updates were when it ended, which no two runs have in common.
+const EVENTS: &str = "events.out.tfevents.0.omiga";
 
 /// Start a run in `folder` and come back when its checkpoint of [`STOP_AT`] is there.
 fn start(program: &Program, folder: &str, more: &str) -> Child {
@@ -33,11 +37,12 @@ fn start(program: &Program, folder: &str, more: &str) -> Child {
     child
 }
 
-/// All files of both folders must be equal, byte for byte.
+/// All files of both folders but [`EVENTS`] must be equal, byte for byte.
 fn require_equal(program: &Program, one_go: &str, resumed: &str) {
     let (one_go, resumed) = (program.files(one_go), program.files(resumed));
     assert_eq!(one_go.keys().collect::<Vec<_>>(), resumed.keys().collect::<Vec<_>>());
-    let different: Vec<_> = one_go.iter().filter(|(name, bytes)| resumed[*name] != **bytes).map(|(n, _)| n).collect();
+    let different = one_go.iter().filter(|(name, bytes)| *name != EVENTS && resumed[*name] != **bytes);
+    let different: Vec<_> = different.map(|(name, _)| name).collect();
     assert!(different.is_empty(), "{different:?} differ");
 }
 
@@ -48,7 +53,7 @@ fn check(task: &str, more: &str) {
     let files: Vec<_> = program.files("one-go").into_keys().collect();
     let checkpoints = ["step_000000100.safetensors", "step_000000150.safetensors", "step_000000200.safetensors"];
     let others =
-        ["best.safetensors", "config.toml", "events.out.tfevents.0.omiga", "last.safetensors", "metrics.jsonl"];
+        [".lock", "best.safetensors", "config.toml", "evaluations.jsonl", EVENTS, "last.safetensors", "metrics.jsonl"];
     assert_eq!(files, [&others[..], &checkpoints].concat());
 
     let mut child = start(&program, "killed", more);
@@ -60,6 +65,9 @@ fn check(task: &str, more: &str) {
     let mut metrics = program.read("killed/metrics.jsonl");
     metrics.extend(b"{\"step\":1");
     program.write("killed/metrics.jsonl", &metrics);
+    let mut evaluations = program.read("killed/evaluations.jsonl");
+    evaluations.extend(b"{\"step\":100,\"return_mean\":-1");
+    program.write("killed/evaluations.jsonl", &evaluations);
 
     program.done("train --data data.hdf5 --out killed --resume").shows("finished after 200 updates");
     require_equal(&program, "one-go", "killed");
@@ -80,6 +88,23 @@ fn killed_behaviour_cloning_goes_on() {
     check("spread", "--algo bc --set network.hidden=192");
 }
 
+/// Killed while checkpoints are being played: these evaluations are made again, and their checkpoints are still there.
+#[test]
+fn a_run_killed_in_an_evaluation_goes_on() {
+    let program = Program::with_data("spread");
+    let more = "--set network.hidden=16 --set run.eval_episodes=3000 --set run.keep=1";
+    let finished = |run: crate::program::Run| assert_eq!(run.json()["outcome"], "finished");
+    finished(program.done(&format!("train --out one-go {RUN} {more} --json")));
+    let mut child = start(&program, "killed", more);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let done = steps(&evaluations(&program, "killed"));
+    assert!(!done.contains(&100), "the evaluation was over when the run was killed: {done:?}");
+    finished(program.done("train --data data.hdf5 --out killed --resume --json"));
+    assert_eq!(steps(&evaluations(&program, "killed")), [50, 100, 150, 200]);
+    require_equal(&program, "one-go", "killed");
+}
+
 #[test]
 fn control_c_stores_the_state() {
     let program = Program::with_data("spread");
@@ -97,9 +122,9 @@ fn control_c_stores_the_state() {
 
     // The program says itself how to go on.
     let advice = stderr.lines().find_map(|line| line.strip_prefix("go on with: omiga ")).unwrap();
-    assert_eq!(advice, "train --data data.hdf5 --out stopped --task spread --resume");
+    assert_eq!(advice, "train --data data.hdf5 --out stopped --resume");
     program.done(advice).shows("finished after 200 updates");
-    for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "config.toml"] {
+    for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "evaluations.jsonl", "config.toml"] {
         assert!(program.read(&format!("stopped/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
     }
 }
@@ -110,7 +135,12 @@ fn a_damaged_newest_checkpoint_is_passed_over() {
     let run = format!("{RUN} --set network.hidden=16 --set run.keep=1");
     program.done(&format!("train --out run {run} --set run.keep=3"));
     program.done("train --data data.hdf5 --out run --resume").shows("finished after 200 updates");
-    let finished = program.files("run");
+    let files = || {
+        let mut files = program.files("run");
+        files.remove(EVENTS);
+        files
+    };
+    let finished = files();
     let damage = |step: u64| {
         let name = format!("run/step_{step:09}.safetensors");
         let bytes = program.read(&name);
@@ -118,7 +148,7 @@ fn a_damaged_newest_checkpoint_is_passed_over() {
     };
     damage(200);
     program.done("train --data data.hdf5 --out run --resume").shows("finished after 200 updates");
-    assert!(program.files("run") == finished);
+    assert!(files() == finished);
     [100, 150, 200].into_iter().for_each(damage);
     program.refused("train --data data.hdf5 --out run --resume", "is it truncated or damaged?");
     [100, 150, 200]
@@ -126,7 +156,7 @@ fn a_damaged_newest_checkpoint_is_passed_over() {
         .for_each(|s| fs::remove_file(program.path(&format!("run/step_{s:09}.safetensors"))).unwrap());
     // Killed before its first checkpoint: it begins again.
     program.done("train --data data.hdf5 --out run --resume").shows("finished after 200 updates");
-    assert!(program.files("run") == finished);
+    assert!(files() == finished);
 }
 
 #[test]
@@ -152,7 +182,7 @@ fn a_run_can_be_made_longer_but_not_another() {
     }
     program.done("train --data data.hdf5 --out run --resume --steps 40").shows("finished after 40 updates");
     // The longer run has one checkpoint more; what it learned and noted is the same.
-    for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "config.toml"] {
+    for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "evaluations.jsonl", "config.toml"] {
         assert!(program.read(&format!("run/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
     }
 }
@@ -163,6 +193,9 @@ fn a_run_goes_on_with_its_own_settings() {
     let program = Program::with_data("spread");
     program.done(&format!("train {SMALL_RUN} --steps 50"));
     let stored = program.read_text("run/config.toml");
+    // Whoever deletes logs has not lost the run.
+    fs::remove_file(program.path("run/metrics.jsonl")).unwrap();
+    program.done("train --data data.hdf5 --out run --resume").shows("finished after 50 updates");
 
     // Stopped before its first checkpoint: what it begins again with is stored.
     for file in ["step_000000050.safetensors", "last.safetensors", "best.safetensors"] {
@@ -185,11 +218,12 @@ fn a_best_of_updates_that_are_gone_is_gone() {
     for step in [100, 150] {
         fs::remove_file(program.path(&format!("run/step_{step:09}.safetensors"))).unwrap();
     }
+    let first = program.read("run/step_000000050.safetensors");
     program.write("run/best.safetensors", &program.read("run/last.safetensors"));
     program.done("train --data data.hdf5 --out run --resume --steps 50").shows("finished after 50 updates");
-    assert!(!program.path("run/best.safetensors").exists());
-    program.done("train --data data.hdf5 --out run --resume --steps 100").shows("finished after 100 updates");
-    assert!(program.path("run/best.safetensors").exists());
+    // Of the one evaluation that is left.
+    assert!(program.read("run/best.safetensors") == first);
+    assert_eq!(steps(&evaluations(&program, "run")), [50]);
 }
 
 /// Who made something of the last checkpoint sees that it is the same.

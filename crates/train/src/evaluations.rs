@@ -1,16 +1,21 @@
 //! `evaluations.jsonl`: what the evaluations of a run found, one line each, in the order of steps.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use omiga_format::atomic;
 
+use crate::metrics::Record;
 use crate::observer::{Evaluated, Score};
 use crate::{Error, Result};
 
 /// File of one JSON object a line.
 pub const EVALUATIONS_FILE: &str = "evaluations.jsonl";
+
+/// Name of the mean return among the TensorBoard events.
+pub const EVAL_RETURN: &str = "eval_return";
 
 /// Appends to the file, and knows what is in it.
 #[derive(Debug)]
@@ -54,6 +59,11 @@ impl Evaluated {
     /// Its step and mean return.
     pub fn score(&self) -> Score {
         Score { step: self.step, return_mean: self.return_mean }
+    }
+
+    /// Among the TensorBoard events.
+    pub(crate) fn event(&self) -> Record {
+        Record { step: self.step, values: BTreeMap::from([(EVAL_RETURN.to_owned(), self.return_mean)]) }
     }
 }
 

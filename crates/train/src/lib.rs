@@ -43,13 +43,13 @@ mod tensorboard;
 mod trainer;
 
 pub use error::{Error, Kept, Result};
-pub use evaluations::EVALUATIONS_FILE;
+pub use evaluations::{EVAL_RETURN, EVALUATIONS_FILE};
 pub use metrics::{EVENTS_FILE, METRICS_FILE, Record};
 pub use observer::{BoxedError, Evaluated, Evaluator, Observer, Score};
 pub use prepared::Prepared;
 pub use problem::Problem;
 pub use run_folder::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
-pub use trainer::{EVAL_RETURN, Outcome, Trainer};
+pub use trainer::{Outcome, Trainer};
 
 /// A scalar tensor's value on the host.
 pub(crate) fn scalar(tensor: &candle_core::Tensor) -> Result<f64> {

@@ -20,13 +20,10 @@ use crate::golden::GoldenInputs;
 use crate::judge::{Found, Judge};
 use crate::metrics::{MetricsLog, Record, read_until};
 use crate::nn::Networks;
-use crate::observer::{Evaluated, Observer, Score};
+use crate::observer::{Observer, Score};
 use crate::prepared::Prepared;
 use crate::run_folder::RunFolder;
 use crate::{Error, Problem, Result};
-
-/// Name of the evaluation's mean return among the TensorBoard events.
-pub const EVAL_RETURN: &str = "eval_return";
 
 /// Stream of the run's seed from which transitions are drawn; the networks have another.
 const SAMPLER_STREAM: u64 = 2;
@@ -111,7 +108,7 @@ impl Trainer {
         folder.sweep()?;
         let mut log = MetricsLog::start(folder.path(), &read_until(folder.path(), meta.step)?)?;
         let earlier: Vec<_> = folder.evaluations()?.into_iter().filter(|found| found.step <= meta.step).collect();
-        earlier.iter().try_for_each(|found| log.add_event(&event(found)))?;
+        earlier.iter().try_for_each(|found| log.add_event(&found.event()))?;
         let evaluations = EvaluationsLog::start(folder.path(), &earlier)?;
         let best = folder.settle_best(evaluations.scores())?;
         folder.store_config(&config)?;
@@ -131,7 +128,9 @@ impl Trainer {
             failed_evaluations,
         };
         if !trainer.folder.is_last(step) {
-            trainer.store(&Judge::default())?;
+            // Nothing is pruned: there may be checkpoints that are still to be judged.
+            let checkpoint = trainer.checkpoint()?;
+            trainer.folder.store(&checkpoint)?;
         }
         Ok(trainer)
     }
@@ -258,7 +257,7 @@ impl Trainer {
             Ok(None) => return Ok(false),
             Ok(Some(found)) => {
                 self.evaluations.add(&found)?;
-                self.log.add_event(&event(&found))?;
+                self.log.add_event(&found.event())?;
                 if self.best().is_none_or(|best| found.return_mean > best.return_mean) {
                     self.folder.store_best(step)?;
                     self.best = Some(found.score());
@@ -355,11 +354,6 @@ fn newest(folder: &RunFolder, config: &Config, dataset: &Dataset) -> Result<Opti
         }
     }
     Ok(checkpoint)
-}
-
-/// An evaluation among the TensorBoard events.
-fn event(found: &Evaluated) -> Record {
-    Record { step: found.step, values: BTreeMap::from([(EVAL_RETURN.to_owned(), found.return_mean)]) }
 }
 
 /// No networks yet, where the learner has them.
