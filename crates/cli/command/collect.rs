@@ -10,7 +10,7 @@ use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, behaviour_poli
 
 use crate::Verdict;
 use crate::args::CollectArgs;
-use crate::output::{say, say_json};
+use crate::output::{note, say, say_json};
 
 /// Episodes that a thread plays before the others are waited for: enough that their lengths even out, few enough to hold.
 const ROUND: usize = 16;
@@ -29,6 +29,10 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
         }
     }
     writer.finish(&args.out)?;
+    let diverged: u32 = players.iter().map(|player| player.diverged).sum();
+    if diverged > 0 {
+        note(format!("{diverged} of {} episodes diverged: each ends with a termination there", args.episodes));
+    }
     let card = Card::read(&args.out, &LoadOptions::default()).context("cannot read back what was written")?;
     if args.json {
         say_json(&card)?;
@@ -51,6 +55,8 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
 struct Player {
     env: Box<dyn MultiAgentEnv>,
     policy: Box<dyn TeamPolicy>,
+    /// Episodes whose simulation diverged.
+    diverged: u32,
 }
 
 /// A step as it is kept until its episode's turn.
@@ -65,12 +71,12 @@ struct Step {
 impl Player {
     fn new(args: &CollectArgs) -> Result<Self> {
         let env = make_env(&args.task)?;
-        Ok(Self { policy: behaviour_policy(env.task(), args.quality)?, env })
+        Ok(Self { policy: behaviour_policy(env.task(), args.quality)?, env, diverged: 0 })
     }
 
     fn play(&mut self, seed: u64) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
-        rollout(&mut *self.env, &mut *self.policy, seed, &mut |step| {
+        let played = rollout(&mut *self.env, &mut *self.policy, seed, &mut |step| {
             steps.push(Step {
                 before: step.before.clone(),
                 actions: step.actions.clone(),
@@ -79,6 +85,7 @@ impl Player {
             });
             Ok(())
         })?;
+        self.diverged += u32::from(played.diverged);
         Ok(steps)
     }
 }

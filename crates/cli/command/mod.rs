@@ -2,7 +2,7 @@
 
 mod bench;
 mod collect;
-mod eval;
+pub mod eval;
 mod export;
 mod inspect;
 mod report;
