@@ -51,4 +51,7 @@ echo "== robots"
 # MuJoCo writes its warnings into a file where it is run.
 (cd "$work" && "$OLDPWD/$python" ../../tests/golden/gymnasium_robotics/generate.py --out gymnasium_robotics --seed 7)
 OMIGA_GYMNASIUM_DIR=$PWD/$work/gymnasium OMIGA_GYMNASIUM_ROBOTICS_DIR=$PWD/$work/gymnasium_robotics scripts/mujoco.sh replay
+echo "== statistics"
+"$python" tests/golden/rliable/generate.py --out "$work/scores.json" --seed 7
+OMIGA_RLIABLE_SCORES=$PWD/$work/scores.json cargo test --release -p omiga-env --lib statistics::scores
 echo "interop: all checks passed"

@@ -107,7 +107,7 @@ fn record(program: &Program, change: fn(&mut TaskSpec), level: f32) {
     task.name = "colony".into();
     change(&mut task);
     let (n, o, a) = (task.n_agents(), task.obs_dim(), task.action_dim());
-    let mut writer = Writer::new(Header::new(task, StoredObs::Raw), None).unwrap();
+    let mut writer = Writer::create(&program.path("colony.hdf5"), Header::new(task, StoredObs::Raw), None).unwrap();
     for episode in 0..10 {
         let obs = |step: usize| (0..n * o).map(|i| level * ((episode + step * i) % 7) as f32 / 7.0).collect::<Vec<_>>();
         for step in 0..5 {
@@ -119,7 +119,7 @@ fn record(program: &Program, change: fn(&mut TaskSpec), level: f32) {
         let last = LastRow { obs: &obs(5), state: None, action_mask: None, alive: None };
         writer.end_episode(last, Ending::Truncated).unwrap();
     }
-    writer.finish(&program.path("colony.hdf5")).unwrap();
+    writer.finish().unwrap();
 }
 
 #[test]

@@ -48,12 +48,15 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
     // Before anything is played: whatever is wrong with the place is said at once.
     let mut writer = Writer::create(&args.out, Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
     detail(format!("playing {} episodes on {threads} threads", args.episodes));
-    let done = record_all(&mut writer, players, args, stop)?;
+    let Recorded { episodes: done, diverged } = record_all(&mut writer, players, args, stop)?;
     if done < args.episodes {
         note(format!("stopped after {done} of {} episodes: `{}` is not written", args.episodes, args.out.display()));
         return Ok(false);
     }
     writer.finish()?;
+    if diverged > 0 {
+        note(format!("{diverged} of {done} episodes diverged: each ends with a termination there"));
+    }
     Ok(true)
 }
 
@@ -97,15 +100,29 @@ struct Step {
     last: Option<Timestep>,
 }
 
+/// An episode as it is kept until its turn.
+struct Episode {
+    steps: Vec<Step>,
+    diverged: bool,
+}
+
+/// What came of playing.
+#[derive(Default)]
+struct Recorded {
+    episodes: u32,
+    /// Of these the simulation diverged.
+    diverged: u32,
+}
+
 impl Player {
     fn new(args: &CollectArgs) -> Result<Self> {
         let env = make_env(&args.task)?;
         Ok(Self { policy: behaviour_policy(env.task(), args.quality)?, env })
     }
 
-    fn play(&mut self, seed: u64) -> Result<Vec<Step>> {
+    fn play(&mut self, seed: u64) -> Result<Episode> {
         let mut steps = Vec::new();
-        rollout(&mut *self.env, &mut *self.policy, seed, &mut |step| {
+        let played = rollout(&mut *self.env, &mut *self.policy, seed, &mut |step| {
             steps.push(Step {
                 before: step.before.clone(),
                 actions: step.actions.clone(),
@@ -114,7 +131,7 @@ impl Player {
             });
             Ok(())
         })?;
-        Ok(steps)
+        Ok(Episode { steps, diverged: played.diverged })
     }
 
     /// Play the episodes of these seeds on a thread, while somebody wants them.
@@ -122,7 +139,7 @@ impl Player {
         mut self,
         scope: &'scope Scope<'scope, '_>,
         seeds: impl Iterator<Item = u64> + Send + 'scope,
-    ) -> Receiver<Result<Vec<Step>>> {
+    ) -> Receiver<Result<Episode>> {
         let (send, episodes) = sync_channel(AHEAD);
         scope.spawn(move || seeds.map(|seed| self.play(seed)).try_for_each(|episode| send.send(episode)));
         episodes
@@ -130,9 +147,9 @@ impl Player {
 }
 
 /// Play and record all episodes in their order, whoever plays them, until `stop`; how many there were.
-fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, stop: &AtomicBool) -> Result<u32> {
+fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, stop: &AtomicBool) -> Result<Recorded> {
     let progress = Progress::of_episodes(args.episodes.into(), "");
-    let n = players.len();
+    let (n, mut recorded) = (players.len(), Recorded::default());
     thread::scope(|scope| {
         // The k-th thread plays episodes k, k + n, ...
         let seeds = |k: usize| {
@@ -141,15 +158,18 @@ fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, sto
         };
         let start = |(k, player): (usize, Player)| player.start(scope, seeds(k));
         let played: Vec<_> = players.into_iter().enumerate().map(start).collect();
-        for (episode, played) in (0..args.episodes).zip(played.iter().cycle()) {
+        for played in played.iter().cycle().take(args.episodes as usize) {
             if stop.load(Ordering::Relaxed) {
-                return Ok(episode);
+                break;
             }
-            let steps = played.recv().context("a thread that plays ended too early; this is a fault of omiga")?;
-            steps?.iter().try_for_each(|step| write(writer, step))?;
+            let played = played.recv().context("a thread that plays ended too early; this is a fault of omiga")?;
+            let Episode { steps, diverged } = played?;
+            steps.iter().try_for_each(|step| write(writer, step))?;
+            recorded.episodes += 1;
+            recorded.diverged += u32::from(diverged);
             progress.advance();
         }
-        Ok(args.episodes)
+        Ok(recorded)
     })
 }
 

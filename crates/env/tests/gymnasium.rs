@@ -151,3 +151,33 @@ fn seeds_decide() {
     let (first, other, again) = (play(1), play(2), play(1));
     assert!(first == again && first != other);
 }
+
+/// A robot that is thrown at a speed that no simulation holds.
+struct Thrown(MujocoTeam);
+
+impl MultiAgentEnv for Thrown {
+    fn task(&self) -> &omiga_format::TaskSpec {
+        self.0.task()
+    }
+
+    fn state_dim(&self) -> Option<usize> {
+        self.0.state_dim()
+    }
+
+    fn reset(&mut self, _: u64, out: &mut Timestep) {
+        self.0.set_state(&[0.0, 1.25, 0.0, 0.0, 0.0, 0.0], &[1e9; 6], out).unwrap();
+    }
+
+    fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> omiga_env::Result<()> {
+        self.0.step(actions, out)
+    }
+}
+
+/// An evaluation counts it and goes on.
+#[test]
+fn a_diverged_episode_is_counted() {
+    let mut env = Thrown(MujocoTeam::new("hopper-3x1").unwrap());
+    let mut policy = omiga_env::UniformPolicy::new(env.task().clone());
+    let played = omiga_env::evaluate(&mut env, &mut policy, 3, 0).unwrap();
+    assert_eq!((played.diverged, played.lengths, played.returns), (3, vec![1; 3], vec![0.0; 3]));
+}

@@ -24,7 +24,7 @@ use super::{Estimate, Interval};
 pub fn over_runs(runs: &[Vec<f64>]) -> Estimate {
     let [run] = runs else {
         let Sources { mean, runs: from_runs, episodes } = Sources::of(runs);
-        return Estimate { mean, ci95: around(mean, &[from_runs, episodes]), runs: runs.len() };
+        return Estimate { mean, ci95: Some(around(mean, &[from_runs, episodes])), runs: runs.len() };
     };
     Estimate { mean: mean(run), ci95: interval(run), runs: 1 }
 }
@@ -32,8 +32,15 @@ pub fn over_runs(runs: &[Vec<f64>]) -> Estimate {
 /// How much better `ours` is than `theirs`, as [`over_runs`]; the same episodes for all.
 ///
 /// `paired`: run `s` of both belong together (the same seed), so that their differences are what varies. Otherwise the runs of
-/// each vary on their own. Episodes are paired either way. If one of the two is a single run, only episodes vary.
+/// each vary on their own. Episodes are paired either way; if the numbers of values differ, each run's mean is taken. If one of the
+/// two is a single run, only episodes vary.
 pub fn difference(ours: &[Vec<f64>], theirs: &[Vec<f64>], paired: bool) -> Estimate {
+    let episodes = ours.first().map_or(0, Vec::len);
+    if ours.iter().chain(theirs).any(|run| run.len() != episodes) {
+        // Not the same episodes: what is left are the runs' means.
+        let means = |runs: &[Vec<f64>]| runs.iter().map(|run| vec![mean(run)]).collect::<Vec<_>>();
+        return difference(&means(ours), &means(theirs), paired);
+    }
     if paired && ours.len() == theirs.len() {
         let pairs = ours.iter().zip(theirs);
         return over_runs(&pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect()).collect::<Vec<_>>());
@@ -47,7 +54,7 @@ pub fn difference(ours: &[Vec<f64>], theirs: &[Vec<f64>], paired: bool) -> Estim
     let rest = residual(ours) + residual(theirs);
     let episodes = Source::of(&differences).less(rest);
     let mean = a.mean - b.mean;
-    Estimate { mean, ci95: around(mean, &[a.runs, b.runs, episodes]), runs }
+    Estimate { mean, ci95: Some(around(mean, &[a.runs, b.runs, episodes])), runs }
 }
 
 /// A variance of the mean, and Student's quantile that belongs to it.
@@ -107,10 +114,9 @@ fn residual(runs: &[Vec<f64>]) -> f64 {
     runs.iter().map(of_run).sum::<f64>() / ((s - 1.0) * (e - 1.0)) / (s * e)
 }
 
-/// Nothing where nothing varied because there was one of everything.
-fn around(mean: f64, sources: &[Source]) -> Option<Interval> {
+fn around(mean: f64, sources: &[Source]) -> Interval {
     let half = sources.iter().map(|source| source.t.powi(2) * source.variance).sum::<f64>().sqrt();
-    Some((mean - half, mean + half))
+    (mean - half, mean + half)
 }
 
 #[cfg(test)]
@@ -192,5 +198,8 @@ mod tests {
         let one = difference(&ours[..1], &theirs[..2], false);
         assert_eq!(one.runs, 1);
         assert!(one.ci95.is_some());
+        let shorter = [vec![1.0], vec![3.0], vec![8.0]];
+        let means: Vec<Vec<f64>> = ours.iter().map(|run| vec![mean(run)]).collect();
+        assert_eq!(difference(&ours, &shorter, true), difference(&means, &shorter, true));
     }
 }
