@@ -61,7 +61,8 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
 }
 
 fn show(args: &CollectArgs) -> Result<()> {
-    let card = Card::read(&args.out, &LoadOptions::default()).context("cannot read back what was written")?;
+    let card = Card::read(&args.out, &LoadOptions::default())
+        .context("cannot read back what was written; is the disk sound?")?;
     if args.json {
         return say_json(&card);
     }

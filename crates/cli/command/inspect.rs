@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use omiga_dataset::{Card, LoadOptions};
 use omiga_format::onnx::Model;
 use omiga_format::{
@@ -33,8 +33,8 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
         return if path.join(CONFIG_FILE).is_file() { run(path, args.json) } else { bundle(path, args.json) };
     }
     let mut magic = Vec::new();
-    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    file.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic)?;
+    let first = File::open(path).and_then(|file| file.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic));
+    first.map_err(|error| anyhow!("cannot read `{}` ({error}); is the path right?", path.display()))?;
     match path.extension().and_then(|e| e.to_str()) {
         _ if magic == HDF5_MAGIC => dataset(path, args.json),
         Some("hdf5" | "h5") => dataset(path, args.json),
@@ -42,7 +42,7 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
         Some("onnx") => policy(path, args.json),
         _ => bail!(
             "`{}` is none of the files known here; expected a dataset (.hdf5), a run or a bundle (folders), a \
-             checkpoint (.safetensors) or a policy (.onnx)",
+             checkpoint (.safetensors) or a policy (.onnx); name one of these",
             path.display()
         ),
     }

@@ -148,6 +148,25 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[test]
+    fn a_pending_file_is_nowhere_until_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let pending = Pending::create(&path).unwrap();
+        pending.file().write_all(b"new").unwrap();
+        let second = Pending::create(&path).unwrap_err().to_string();
+        assert!(second.contains("it is being written; wait, or choose another name"), "{second}");
+        assert!(!path.exists());
+        pending.commit().unwrap();
+        assert_eq!(read(&path, 3).unwrap(), b"new");
+        // What was given up, and what a process that was killed left behind.
+        Pending::create(&path).unwrap().file().write_all(b"half").unwrap();
+        fs::write(temporary_beside(&path), b"a longer half").unwrap();
+        write(&path, b"newer").unwrap();
+        assert_eq!(read(&path, 9).unwrap(), b"newer");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
     #[cfg(unix)]
     #[test]
     fn what_is_no_file_is_left_alone() {

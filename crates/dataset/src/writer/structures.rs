@@ -144,8 +144,8 @@ fn layout(shape: Shape<'_>, index: u64) -> Vec<u8> {
     const FIXED_ARRAY: u8 = 3;
     let mut sizes = shape.sizes(shape.chunk_rows);
     sizes.push(shape.element.bytes() as u64);
-    // No wider than the largest needs: HDF5 2.0 refuses others.
-    let width = sizes.iter().map(|size| width(*size)).max().unwrap_or(1);
+    // Of 1, 2, 4 or 8 bytes, which hdf5-pure reads. HDF5 2.0 insists on the least: it refuses rows of more than 65535 elements.
+    let width = sizes.iter().map(|size| width(*size)).max().unwrap_or(1).next_power_of_two();
     let mut bytes = vec![4, CHUNKED, 0, sizes.len() as u8, width as u8];
     sizes.iter().for_each(|size| bytes.extend(&size.to_le_bytes()[..width]));
     bytes.extend([FIXED_ARRAY, PAGE_BITS]);
