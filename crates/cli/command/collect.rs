@@ -21,14 +21,14 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
     let threads = threads.min(args.episodes as usize);
     let mut players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
     let env = &players[0].env;
-    let mut writer = Writer::new(Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
+    let mut writer = Writer::create(&args.out, Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
     let seeds: Vec<u64> = (0..u64::from(args.episodes)).map(|episode| episode_seed(args.seed, episode)).collect();
     for round in seeds.chunks(threads * ROUND) {
         for episode in play(&mut players, round)? {
             episode.iter().try_for_each(|step| record(&mut writer, step))?;
         }
     }
-    writer.finish(&args.out)?;
+    writer.finish()?;
     let card = Card::read(&args.out, &LoadOptions::default()).context("cannot read back what was written")?;
     if args.json {
         say_json(&card)?;
