@@ -10,6 +10,7 @@
 mod program;
 
 mod cli;
+mod docs;
 mod engine;
 mod hostile;
 #[cfg(feature = "onnxruntime")]
