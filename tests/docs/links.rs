@@ -9,7 +9,8 @@ use crate::program::root;
 #[test]
 fn every_link_leads_somewhere() {
     let pages = pages(root());
-    let anchors: BTreeMap<PathBuf, BTreeSet<String>> = pages.iter().map(|(path, text)| (path.clone(), anchors(text))).collect();
+    let anchors: BTreeMap<PathBuf, BTreeSet<String>> =
+        pages.iter().map(|(path, text)| (path.clone(), anchors(text))).collect();
     let (mut broken, mut seen) = (Vec::new(), 0);
     for (page, text) in &pages {
         for link in links(text) {

@@ -85,7 +85,8 @@ pub fn commands(text: &str) -> Vec<Vec<String>> {
 
 /// `NAME=value`.
 pub fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_uppercase()))
+    word.split_once('=')
+        .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_uppercase()))
 }
 
 /// What the shell would make of a line with plain and quoted words.
