@@ -36,7 +36,7 @@ fn every_link_leads_somewhere() {
 fn the_book_has_every_page_of_docs() {
     let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
     let listed: BTreeSet<_> = links(&summary).iter().map(|link| plain(&root().join("docs").join(link))).collect();
-    let docs = pages(&root()).into_iter().map(|(path, _)| path).filter(|path| path.starts_with(root().join("docs")));
+    let docs = pages(root()).into_iter().map(|(path, _)| path).filter(|path| path.starts_with(root().join("docs")));
     let missing: Vec<_> = docs.filter(|path| !path.ends_with("SUMMARY.md") && !listed.contains(path)).collect();
     assert!(missing.is_empty(), "SUMMARY.md does not list {missing:?}");
 }
