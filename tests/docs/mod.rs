@@ -66,13 +66,22 @@ fn commands_name_what_there_is() {
     let makefiles = ["Makefile", "examples/c/Makefile"].map(|file| fs::read_to_string(root().join(file)).unwrap());
     let targets: BTreeSet<&str> =
         makefiles.iter().flat_map(|text| text.lines()).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    let scripts = fs::read_dir(root().join("scripts")).unwrap().map(|entry| entry.unwrap().path());
+    let scripts = scripts.filter(|path| path.extension().is_some_and(|e| e == "sh"));
+    let scripts: String = scripts.map(|path| fs::read_to_string(path).unwrap()).collect::<Vec<_>>().join("\n");
+    let text = makefiles.join("\n") + &scripts;
+    let variables: BTreeSet<&str> = text.split(|c: char| c != '_' && !c.is_ascii_uppercase()).collect();
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     for block in blocks(root(), "sh") {
         for command in commands(&block.text) {
             let (place, (program, words)) = (&block.place, command.split_first().unwrap());
             if program == "make" {
-                for target in words.iter().filter(|word| !is_assignment(word)) {
-                    assert!(targets.contains(&**target), "{place}: no `make {target}`");
+                for word in words {
+                    let known = match word.split_once('=').filter(|_| is_assignment(word)) {
+                        Some((variable, _)) => variables.contains(variable),
+                        None => targets.contains(&**word),
+                    };
+                    assert!(known, "{place}: `make` knows no `{word}`");
                 }
             }
             if program == "cargo" {
