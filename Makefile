@@ -35,6 +35,10 @@ clippy: ## Lints, warnings denied
 doc: ## Build the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
+.PHONY: book
+book: ## The documents as a book, links checked: target/book/html
+	@scripts/book.sh
+
 interop: setup ## h5py, onnx, onnxruntime and mpe2 check what we write and play (Python)
 	@scripts/interop.sh
 

@@ -170,8 +170,8 @@ SECTIONS = {
 implementation's numbers, see [benches/opponents](../benches/opponents). Batch 128, hidden 256, f32, random data
 in the shapes of the tasks; sampling, clipping, Adam and targets included. Milliseconds per update, medians of
 several rounds in turns; in brackets how many times ours. The floor is the time that the update's matrix
-products need at the measured f32 peak of as many cores: no program that does them all can be faster, so that an
-opponent at less than the target times the floor puts the target out of reach.""",
+products need at the measured f32 peak of as many cores: no program can be faster. Where an opponent needs less
+than four times the floor, nobody can be four times as fast as it.""",
         "make bench-train", "train.json", train_lines),
     "train-cuda": Section(
         "Training on a GPU",

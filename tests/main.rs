@@ -11,6 +11,7 @@ mod program;
 
 mod cli;
 mod collect;
+mod docs;
 mod engine;
 mod evaluation;
 mod hostile;

@@ -2,6 +2,8 @@
 
 mod args;
 mod command;
+#[cfg(test)]
+mod docs;
 mod engines;
 mod evaluate;
 mod figure;

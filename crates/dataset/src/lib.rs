@@ -75,3 +75,8 @@ pub use options::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 pub use sampler::Sampler;
 pub use stats::{Distribution, Histogram};
 pub use writer::{Ending, LastRow, StepActions, StepRow, Writer};
+
+/// The program on the page, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/data.md")]
+struct Page;

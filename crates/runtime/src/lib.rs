@@ -75,7 +75,9 @@ pub use selftest::SelfTest;
 pub use status::{Flags, Source, Status};
 pub use team::Team;
 
-/// The chapter's programs, run as tests.
+/// The programs on the pages, run as tests.
 #[cfg(all(doctest, feature = "fs"))]
+#[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/embedding.md")]
-struct Embedding;
+#[doc = include_str!("../../../docs/signing.md")]
+struct Pages;
