@@ -14,6 +14,7 @@ mod profile;
 mod progress;
 mod report;
 mod scores;
+mod settings;
 mod signer;
 mod stop;
 mod training;

@@ -4,21 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use omiga_dataset::Dataset;
 use omiga_env::make_env;
-use omiga_train::config::Config;
+use omiga_train::config::{Config, Resolved};
 use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
 
 use super::export::exporting;
 use crate::Verdict;
 use crate::args::TrainArgs;
 use crate::output::{detail, next, note, quoted, say_curve, say_json};
-use crate::preset;
+use crate::settings;
 use crate::stop;
 use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all};
 
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
+    if args.print_config {
+        return settings::print(args);
+    }
     let folders = folders(args);
     let config = prepare(args, &folders)?;
     // What is wrong with any run is said before a folder is made.
@@ -95,35 +97,11 @@ fn prepare(args: &TrainArgs, folders: &[(Option<u64>, PathBuf)]) -> Result<Confi
         let text = fs::read_to_string(&path).with_context(|| {
             format!("cannot resume: cannot read `{}`; is --out the folder of a run?", path.display())
         })?;
-        let config = Config::of_run(&path.display().to_string(), &text, &settings(args))?;
-        return Ok(config.resolve(Dataset::outline(&args.data)?.discrete));
+        return Ok(Config::of_run(&path.display().to_string(), &text, &settings::of_args(args)?)?);
     }
-    // How the file is read depends on its task's preset, so the task comes first.
-    let outline = Dataset::outline(&args.data)?;
-    let task = args.task.as_deref().unwrap_or(&outline.task).to_owned();
-    let preset = preset::of_task(&task).filter(|_| !args.no_preset).unwrap_or_default();
-    let (origin, file) = match &args.config {
-        Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            (path.display().to_string(), text)
-        }
-        None => (String::new(), String::new()),
-    };
-    let config = Config::from_parts(&[(&format!("preset `{task}`"), preset), (&origin, &file)], &settings(args))?;
-    Ok(config.resolve(outline.discrete))
-}
-
-/// `--set` and its short forms, the latter last.
-fn settings(args: &TrainArgs) -> Vec<String> {
-    let short = [
-        args.algo.as_ref().map(|x| format!("run.algorithm={x}")),
-        args.steps.map(|x| format!("run.steps={x}")),
-        args.seed.map(|x| format!("run.seed={x}")),
-        args.device.as_ref().map(|x| format!("run.device={x}")),
-        args.task.as_ref().map(|x| format!("run.task={x}")),
-        args.official.then(|| "official=true".to_owned()),
-    ];
-    args.set.iter().cloned().chain(short.into_iter().flatten()).collect()
+    let Resolved { config, notes } = settings::of_new_run(args)?;
+    notes.iter().for_each(note);
+    Ok(config)
 }
 
 /// The checkpoint that a run is exported from: the last, or the best of its evaluations. Choosing by evaluation is a look at the

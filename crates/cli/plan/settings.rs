@@ -1,17 +1,34 @@
-//! stand-in
-use super::cell::{Cell, Run};
-use super::file::{Plan, merge};
-use crate::preset;
+//! How a plan's trainings are configured: preset < official < the plan's settings < the algorithm's own.
+
 use anyhow::{Context, Result};
 use omiga_dataset::Outline;
 use omiga_train::config::Config;
+
+use super::cell::{Cell, Run};
+use super::file::{Plan, merge};
+use crate::output::detail;
+use crate::settings;
+
+/// The configuration of a run on data that is there.
+///
+/// # Errors
+/// A setting that cannot be, by name.
 pub fn of_run(plan: &Plan, cell: &Cell, run: &Run, outline: &Outline) -> Result<Config> {
-    let task = cell.task.as_deref();
-    let mut settings = plan.settings.clone();
-    merge(&mut settings, run.part.settings.clone());
+    let task = cell.task.as_deref().or(outline.declared_task());
+    let mut own = plan.settings.clone();
+    merge(&mut own, run.part.settings.clone());
+    let text = with_the_plans_own(own, cell, run)?;
+    let origin = format!("settings of `{}` in the plan", run.algorithm);
+    let resolved = settings::resolve(task, outline.discrete, false, false, Some((&origin, &text)), &[])?;
+    resolved.notes.iter().for_each(|line| detail(format!("{}: {}: {line}", cell.name, run.name())));
+    Ok(resolved.config)
+}
+
+/// Settings with what the plan itself says: algorithm, seed, task.
+fn with_the_plans_own(mut settings: toml::Table, cell: &Cell, run: &Run) -> Result<String> {
     let mut own = toml::Table::new();
     own.insert("algorithm".into(), run.part.algorithm.clone().into());
-    own.insert("seed".into(), i64::try_from(run.seed).context("seed")?.into());
+    own.insert("seed".into(), i64::try_from(run.seed).context("a seed is at most 2^63 - 1; choose a smaller one")?.into());
     if let Some(task) = &cell.task {
         own.insert("task".into(), task.clone().into());
     }
@@ -21,7 +38,5 @@ pub fn of_run(plan: &Plan, cell: &Cell, run: &Run, outline: &Outline) -> Result<
         all.insert("official".into(), true.into());
     }
     merge(&mut settings, all);
-    let text = toml::to_string(&settings)?;
-    let preset = task.and_then(preset::of_task).unwrap_or_default();
-    Ok(Config::from_parts(&[("preset", preset), ("plan", &text)], &[])?.resolve(outline.discrete))
+    toml::to_string(&settings).context("settings as TOML")
 }

@@ -44,7 +44,7 @@ mod trainer;
 
 pub use error::{Error, Kept, Result};
 pub use evaluations::{EVAL_RETURN, EVALUATIONS_FILE};
-pub use metrics::{EVENTS_FILE, METRICS_FILE, Record};
+pub use metrics::{EVENTS_FILE, METRICS_FILE, Record, read_events};
 pub use observer::{BoxedError, Evaluated, Evaluator, Observer, Score};
 pub use prepared::Prepared;
 pub use problem::Problem;

@@ -18,9 +18,9 @@ use crate::error::Kept;
 use crate::evaluations::EvaluationsLog;
 use crate::golden::GoldenInputs;
 use crate::judge::{Found, Judge};
-use crate::metrics::{MetricsLog, Record, read_until};
+use crate::metrics::{Means, MetricsLog, Record, read_until};
 use crate::nn::Networks;
-use crate::observer::{Observer, Score};
+use crate::observer::{Evaluated, Observer, Score};
 use crate::prepared::Prepared;
 use crate::run_folder::RunFolder;
 use crate::{Error, Problem, Result};
@@ -50,6 +50,7 @@ pub struct Trainer {
     folder: RunFolder,
     log: MetricsLog,
     evaluations: EvaluationsLog,
+    means: Means,
     step: u64,
     best: Option<Score>,
     failed_evaluations: u32,
@@ -102,13 +103,14 @@ impl Trainer {
         };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
         let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &data))?;
+        let means = Means::load(learner.plan().metrics, &mut file)?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         // The folder as it was right after that checkpoint, whatever came between.
         folder.sweep()?;
-        let mut log = MetricsLog::start(folder.path(), &read_until(folder.path(), meta.step)?)?;
         let earlier: Vec<_> = folder.evaluations()?.into_iter().filter(|found| found.step <= meta.step).collect();
-        earlier.iter().try_for_each(|found| log.add_event(&found.event()))?;
+        let events: Vec<_> = earlier.iter().map(Evaluated::event).collect();
+        let log = MetricsLog::start(folder.path(), meta.step, &read_until(folder.path(), meta.step)?, &events)?;
         let evaluations = EvaluationsLog::start(folder.path(), &earlier)?;
         let best = folder.settle_best(evaluations.scores())?;
         folder.store_config(&config)?;
@@ -122,6 +124,7 @@ impl Trainer {
             sampler,
             folder,
             log,
+            means,
             evaluations,
             step,
             best,
@@ -138,9 +141,9 @@ impl Trainer {
     fn begin(config: Config, data: Arc<Prepared>, golden: GoldenInputs, folder: RunFolder) -> Result<Self> {
         let learner = Learner::new(&config, &data.problem, networks(&config, &data))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
-        let log = MetricsLog::start(folder.path(), &[])?;
+        let log = MetricsLog::start(folder.path(), 0, &[], &[])?;
         let evaluations = EvaluationsLog::start(folder.path(), &[])?;
-        let (engine, step, best, failed_evaluations) = (None, 0, None, 0);
+        let (engine, means, step, best, failed_evaluations) = (None, Means::default(), 0, None, 0);
         Ok(Self {
             config,
             data,
@@ -150,6 +153,7 @@ impl Trainer {
             sampler,
             folder,
             log,
+            means,
             evaluations,
             step,
             best,
@@ -212,17 +216,15 @@ impl Trainer {
                 self.store(judge)?;
                 return Ok(Outcome::Interrupted);
             }
-            let mut newest = Metrics::new();
             for metrics in self.advance(&run)? {
                 require_finite(self.step + 1, &metrics, &self.folder)?;
                 self.step += 1;
                 observer.progress(self.step, run.steps, &metrics);
-                newest = metrics;
+                self.means.add(&metrics);
             }
             let last = self.step == run.steps;
             if self.step.is_multiple_of(run.log_every) || last {
-                let values = newest.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
-                self.log.add(&Record { step: self.step, values })?;
+                self.log.add(&Record { step: self.step, values: self.means.take() })?;
             }
             while let Some(found) = judge.found() {
                 self.take(found, observer)?;
@@ -319,6 +321,7 @@ impl Trainer {
         self.learner.save(&mut file)?;
         let device = learners_device(&self.config, &self.data.device);
         self.golden.save(&self.learner, &self.data.problem, &device, &mut file)?;
+        self.means.save(&mut file);
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
             omiga_version: env!("CARGO_PKG_VERSION").into(),
@@ -365,18 +368,14 @@ fn networks(config: &Config, data: &Prepared) -> Networks {
     }
 }
 
-/// What may change when a run goes on: the number of updates, not below those done, the device (another one rounds
-/// otherwise), and where rows are kept.
-const MAY_CHANGE: [&str; 4] = ["run.steps", "run.device", "data.storage", "data.scratch"];
-
-/// Nothing but [`MAY_CHANGE`] may differ.
+/// Nothing but [`crate::config::MAY_CHANGE`] may differ.
 fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
     if now.run.steps < step {
         let (expected, found) = (format!("at least {step}, the updates done"), now.run.steps.to_string());
         return Err(Error::Setting { field: "run.steps", expected, found });
     }
     // A task may be named for a run that played none.
-    let may_change = |field: &str| MAY_CHANGE.contains(&field) || (field == "run.task" && stored.run.task.is_none());
+    let may_change = |field: &str| Config::may_change(field) || (field == "run.task" && stored.run.task.is_none());
     match stored.difference(now)?.into_iter().find(|(field, ..)| !may_change(field)) {
         Some((field, expected, found)) => Err(Error::Resume { field: format!("`{field}`"), expected, found }),
         None => Ok(()),
