@@ -19,6 +19,7 @@ mod profile;
 mod refusal;
 mod report;
 mod resume;
+mod settings;
 mod signed;
 mod storage;
 mod tidy;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use omiga_format::{GOLDEN_FILE, HostTensor, MANIFEST_FILE, SUMS_FILE, TensorFile, hash};
+use omiga_train::{EVENTS_FILE, read_events};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -59,10 +60,14 @@ impl Program {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// Every file of a folder by its name.
+    /// Every file of a folder by its name; of an event file its records, without their times.
     pub fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let entries = fs::read_dir(self.path(folder)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
-        entries.map(|name| (name.clone(), self.read(&format!("{folder}/{name}")))).collect()
+        let content = |name: &str| match name == EVENTS_FILE {
+            true => format!("{:?}", read_events(&self.path(folder))).into_bytes(),
+            false => self.read(&format!("{folder}/{name}")),
+        };
+        entries.map(|name| (name.clone(), content(&name))).collect()
     }
 
     /// Change a file of `bundle` and make all hashes fit.

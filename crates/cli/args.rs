@@ -29,6 +29,7 @@ pub enum Command {
     /// Learn policies from a dataset
     #[command(after_help = "Example: omiga train --data spread.hdf5 --out runs/spread --set omiga.alpha=0.1\n\
                             Continue: omiga train --data spread.hdf5 --out runs/spread --resume\n\
+                            Settings: omiga train --print-config\n\
                             Profile: omiga train --data spread.hdf5 --out runs/profile --steps 220 --profile")]
     Train(TrainArgs),
     /// Play episodes with exported policies and compare their returns
@@ -88,20 +89,38 @@ pub struct InspectArgs {
     pub json: bool,
 }
 
+/// What stands for the dataset and the folder where --print-config needs neither.
+pub const NOT_GIVEN: &str = "-";
+
 #[derive(Debug, clap::Args)]
 pub struct TrainArgs {
     /// The dataset
-    #[arg(long, value_name = "FILE.hdf5")]
+    #[arg(
+        long,
+        value_name = "FILE.hdf5",
+        required_unless_present = "print_config",
+        default_value_if("print_config", "true", NOT_GIVEN)
+    )]
     pub data: PathBuf,
     /// Folder of the run: configuration, metrics, checkpoints
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        required_unless_present = "print_config",
+        default_value_if("print_config", "true", NOT_GIVEN)
+    )]
     pub out: PathBuf,
-    /// Settings; the task's preset applies first, if there is one
+    /// Settings; they win over the task's preset and over --official
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
-    /// One setting, e.g. omiga.alpha=1; may be repeated, wins over the file
+    /// One setting, e.g. omiga.alpha=1; may be repeated. It wins over --config, --official and the preset, and must not
+    /// contradict another option; --print-config lists the settings
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
+    /// Print the settings that the other options ask for as TOML, each with its meaning, its default and the paper's value,
+    /// and do nothing else. --config reads it; --data and --out may be left out
+    #[arg(long)]
+    pub print_config: bool,
     /// Short for --set run.algorithm=...: omiga or bc
     #[arg(long, value_name = "ALGORITHM")]
     pub algo: Option<String>,
@@ -120,17 +139,19 @@ pub struct TrainArgs {
     /// Threads of the updates on the CPU [default: one a core, at most 8]; no number depends on it
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Do what the official code does wherever it differs from the defaults here
+    /// Do what the official code does wherever it differs from the defaults here. It wins over the preset; --config and
+    /// --set win over it
     #[arg(long)]
     pub official: bool,
-    /// Start from the defaults, without the task's preset
+    /// Start from the defaults, without the preset of the task that --task or the dataset's header names
     #[arg(long)]
     pub no_preset: bool,
     /// Task to evaluate in; by default the dataset's own, if there is an environment of that name
     #[arg(long)]
     pub task: Option<String>,
-    /// Continue the run in --out from its newest checkpoint, with the configuration stored there
-    #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "algo", "seed"])]
+    /// Continue the run in --out from its newest checkpoint, with the configuration stored there; --set may change what no
+    /// learned number depends on, e.g. run.steps or run.eval_every
+    #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "algo", "seed", "print_config"])]
     pub resume: bool,
     /// Record where the time of N updates goes, after 20 of warm-up: trace.json in --out for ui.perfetto.dev, and a
     /// table; 200 updates if N is left out. On a GPU: a table of its kernels, after the run

@@ -11,6 +11,7 @@ mod profile;
 mod progress;
 mod report;
 mod scores;
+mod settings;
 mod signer;
 
 use std::process::ExitCode;

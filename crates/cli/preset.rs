@@ -1,14 +1,14 @@
 //! Settings that were tuned for the tasks that come with the program, with the reason beside each.
 
-/// Robots of the MuJoCo tasks, whose names begin so.
-const ROBOTS: [&str; 4] = ["halfcheetah-", "hopper-", "walker2d-", "ant-"];
+use omiga_env::is_task;
 
-/// The preset of a task as TOML.
+/// The preset of a task as TOML, for names of the registry alone.
 pub fn of_task(task: &str) -> Option<&'static str> {
     match task {
         "spread" => Some(include_str!("preset/spread.toml")),
         "spread-discrete" => Some(include_str!("preset/spread-discrete.toml")),
-        _ if ROBOTS.iter().any(|robot| task.starts_with(robot)) => Some(match task.contains("-local") {
+        // All others are robots.
+        _ if is_task(task) => Some(match task.contains("-local") {
             true => include_str!("preset/mujoco-local.toml"),
             false => include_str!("preset/mujoco.toml"),
         }),
@@ -32,8 +32,12 @@ mod tests {
         ] {
             let preset = of_task(task).unwrap();
             let config = Config::from_parts(&[(task, preset)], &[]).unwrap();
-            assert_eq!(format!("{:?}", config.data.transform).to_lowercase(), transform.replace('-', ""), "{task}");
+            assert_eq!(config.data.transform.name(), transform, "{task}");
         }
-        assert!(of_task("pumps-local").is_none());
+        for others in
+            ["pumps-local", "ant-colony", "hopper-3", "hopper-3x1-", "hopper-3x1-global", "spread-local", "Spread"]
+        {
+            assert!(of_task(others).is_none(), "{others}");
+        }
     }
 }

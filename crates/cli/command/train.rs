@@ -12,18 +12,18 @@ use omiga_env::{MultiAgentEnv, evaluate, has_task, is_task, make_env};
 use omiga_format::{Checkpoint, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
 use omiga_train::algo::Metrics;
-use omiga_train::config::Config;
-use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, Observer, Outcome, Trainer, fit_all};
+use omiga_train::config::{Config, Resolved};
+use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, METRICS_FILE, Observer, Outcome, Trainer, fit_all};
 use serde::Serialize;
 
 use crate::Verdict;
 use crate::args::TrainArgs;
 use crate::evaluate::{Deployed, sizes};
 use crate::output::{note, quoted, say, say_json};
-use crate::preset;
 use crate::profile::{self, Profile};
 use crate::progress::Progress;
 use crate::scores::mean_std;
+use crate::settings;
 
 /// Seed of the episodes of evaluations during training; other than `omiga eval`'s, so that the best checkpoint is not
 /// chosen on the episodes it is reported on.
@@ -58,6 +58,9 @@ struct Reports {
 
 /// `omiga train`.
 pub fn train(args: &TrainArgs) -> Result<Verdict> {
+    if args.print_config {
+        return settings::print(args);
+    }
     let folders = folders(args);
     let (config, dataset) = prepare(args, &folders)?;
     let task = dataset.task().clone();
@@ -167,24 +170,16 @@ fn prepare(args: &TrainArgs, folders: &[(Option<u64>, PathBuf)]) -> Result<(Conf
         let text = fs::read_to_string(&path).with_context(|| {
             format!("cannot resume: cannot read `{}`; is --out the folder of a run?", path.display())
         })?;
-        let config = Config::of_run(&path.display().to_string(), &text, &settings(args))?;
-        let config = config.resolve(Dataset::outline(&args.data)?.discrete);
+        let config = Config::of_run(&path.display().to_string(), &text, &settings::of_args(args)?)?;
+        let lost = |(_, out): &&(_, PathBuf)| out.join(CONFIG_FILE).is_file() && !out.join(METRICS_FILE).exists();
+        for (_, out) in folders.iter().filter(lost) {
+            note(format!("`{}` has no `{METRICS_FILE}`: made again from the event file, rounded", out.display()));
+        }
         let dataset = load(args, &config)?;
         return Ok((config, dataset));
     }
-    // How the file is read depends on its task's preset, so the task comes first.
-    let outline = Dataset::outline(&args.data)?;
-    let task = args.task.as_deref().unwrap_or(&outline.task).to_owned();
-    let preset = preset::of_task(&task).filter(|_| !args.no_preset).unwrap_or_default();
-    let (origin, file) = match &args.config {
-        Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            (path.display().to_string(), text)
-        }
-        None => (String::new(), String::new()),
-    };
-    let config = Config::from_parts(&[(&format!("preset `{task}`"), preset), (&origin, &file)], &settings(args))?;
-    let config = config.resolve(outline.discrete);
+    let Resolved { config, notes } = settings::of_new_run(args)?;
+    notes.iter().for_each(note);
     let dataset = load(args, &config)?;
     Ok((config, dataset))
 }
@@ -203,18 +198,6 @@ fn load(args: &TrainArgs, config: &Config) -> Result<Dataset> {
         drop(fs::remove_dir(folder));
     }
     Ok(dataset?)
-}
-
-/// `--set` and its short forms, the latter last.
-fn settings(args: &TrainArgs) -> Vec<String> {
-    let short = [
-        args.algo.as_ref().map(|x| format!("run.algorithm={x}")),
-        args.steps.map(|x| format!("run.steps={x}")),
-        args.seed.map(|x| format!("run.seed={x}")),
-        args.device.as_ref().map(|x| format!("run.device={x}")),
-        args.official.then(|| "official=true".to_owned()),
-    ];
-    args.set.iter().cloned().chain(short.into_iter().flatten()).collect()
 }
 
 /// Was an environment named, or is there one of the dataset's task?

@@ -69,8 +69,26 @@ impl About {
 pub struct Outline {
     /// Name of the task.
     pub task: String,
+    /// Where that name is from.
+    pub named_by: TaskName,
     /// Are actions indices?
     pub discrete: bool,
+}
+
+/// Where the name of a file's task is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskName {
+    /// The file says it.
+    Header,
+    /// The file has no header and is called so, which says nothing about what is in it.
+    FileName,
+}
+
+impl Outline {
+    /// The task that the file itself says it is of.
+    pub fn declared_task(&self) -> Option<&str> {
+        (self.named_by == TaskName::Header).then_some(self.task.as_str())
+    }
 }
 
 impl Dataset {

@@ -69,7 +69,7 @@ mod writer;
 
 pub use batch::HostBatch;
 pub use card::{ActionKind, Card, FieldCard, Origin, Repair, StateKind};
-pub use dataset::{Dataset, Outline};
+pub use dataset::{Dataset, Outline, TaskName};
 pub use error::{Error, Result};
 pub use header::{Header, StoredObs};
 pub use options::{Actions, LoadOptions, Rewards, Storage, Timeouts};

@@ -8,7 +8,7 @@ use omiga_format::{ActionSpace, TaskSpec};
 use crate::actions::MAX_CHOICES;
 use crate::card::{Facts, Origin, Repair, StateKind};
 use crate::columns::Widths;
-use crate::dataset::{About, Outline};
+use crate::dataset::{About, Outline, TaskName};
 use crate::episodes::Episodes;
 use crate::hdf5::{Description, Kind, Source};
 use crate::header::HEADER_KEY;
@@ -87,7 +87,11 @@ pub(crate) fn card(path: &Path, options: &LoadOptions) -> Result<Card> {
 pub(crate) fn outline(path: &Path) -> Result<Outline> {
     let (source, header) = open(path, None)?;
     let discrete = source.describe("a")?.kind == Kind::Integer;
-    Ok(Outline { task: header.map_or_else(|| plain_name(path), |h| h.task.name), discrete })
+    let (task, named_by) = match header {
+        Some(header) => (header.task.name, TaskName::Header),
+        None => (plain_name(path), TaskName::FileName),
+    };
+    Ok(Outline { task, named_by, discrete })
 }
 
 /// The file, and its header or the one to believe instead.

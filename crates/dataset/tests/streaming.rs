@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use hdf5_pure::FileBuilder;
-use omiga_dataset::{Card, Dataset, HostBatch, LoadOptions, Rewards, Sampler, StateKind, Storage};
+use omiga_dataset::{Card, Dataset, HostBatch, LoadOptions, Rewards, Sampler, StateKind, Storage, TaskName};
 use omiga_format::ObsTransform;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -249,5 +249,6 @@ fn a_card_needs_no_rows() {
         assert_eq!(Card::read(&path, &LoadOptions::default()).unwrap(), expected);
         let outline = Dataset::outline(&path).unwrap();
         assert_eq!((outline.task.as_str(), outline.discrete), (task, discrete));
+        assert_eq!((outline.named_by, outline.declared_task()), (TaskName::FileName, None));
     }
 }

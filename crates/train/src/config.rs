@@ -1,14 +1,21 @@
 //! One TOML for a run.
 
 mod choice;
+mod documented;
+mod entry;
+mod layers;
+mod official;
+mod resume;
 mod sections;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use omiga_dataset::{Actions, Rewards, Timeouts};
 use serde::{Deserialize, Serialize};
 
 pub use self::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
+use self::entry::{Entry, LARGEST};
+pub use self::layers::{Layer, Layers, Resolved, Setting};
+pub use self::resume::MAY_CHANGE;
 pub use self::sections::{DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RunConfig};
 use crate::dist::OFFICIAL_ACTION_MARGIN;
 use crate::{Error, Result};
@@ -17,7 +24,8 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Do what the official code does wherever it differs from our defaults; see [`Config::resolve`].
+    /// Was what the official code does the layer under file and command line? [`Layers`] puts it there; once resolved this is
+    /// only the record of it, and changes nothing.
     pub official: bool,
     /// What is run, how long, and what is written.
     pub run: RunConfig,
@@ -34,71 +42,60 @@ pub struct Config {
 }
 
 impl Config {
-    /// Merge TOML texts (later ones win) and `key.path=value` settings, then check the result.
+    /// Merge TOML texts (later ones win) and `key.path=value` settings, then check the result. For a new run see [`Layers`],
+    /// which knows the official layer too.
     ///
     /// # Errors
-    /// [`Error::Config`] for what does not parse or is unknown, [`Error::Setting`] for what cannot be.
+    /// [`Error::Config`] for what does not parse or is unknown, [`Error::Setting`] for what cannot be,
+    /// [`Error::Contradiction`] for two values of one setting.
     pub fn from_parts(texts: &[(&str, &str)], settings: &[String]) -> Result<Self> {
-        let wrong = |origin: &str, reason: String| Error::Config { origin: origin.to_owned(), reason };
-        let mut merged = toml::Table::new();
-        for (origin, text) in texts {
-            let table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(origin, e.to_string()))?;
-            // Parsed alone first, so that a message names the right origin.
-            Self::deserialize(table.clone()).map_err(|e| wrong(origin, e.to_string()))?;
-            merge(&mut merged, table);
+        let tables = texts.iter().map(|(origin, text)| Layer { origin, text }.table());
+        let settings: Vec<_> = settings.iter().map(|text| Setting::new(text)).collect();
+        Self::from_tables(tables.chain([layers::command(&settings)]).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The configuration stored in a run's folder, with settings of the command line. A stored one is complete: what it lacks
+    /// is a setting that another version did not have, and today's default is not what that version did.
+    ///
+    /// # Errors
+    /// As of [`Layers::resolve`].
+    pub fn of_run(origin: &str, text: &str, settings: &[Setting]) -> Result<Self> {
+        let stored = Layer { origin, text }.table()?;
+        layers::agree_on_official(&stored, origin, settings)?;
+        let known = Self::from_tables([stored.clone()])?.leaves()?;
+        let stored_values = layers::values(&stored);
+        match known.keys().find(|name| !stored_values.contains_key(*name)) {
+            None => Self::from_tables([stored, layers::command(settings)?]),
+            Some(name) => Err(Error::Config {
+                origin: origin.to_owned(),
+                reason: format!("no `{name}`: another version wrote it; start a new run in another folder"),
+            }),
         }
-        for setting in settings {
-            let origin = format!("--set {setting}");
-            let (key, value) =
-                setting.split_once('=').ok_or_else(|| wrong(&origin, "expected `section.key=value`".into()))?;
-            let (key, value) = (key.trim(), value.trim());
-            let table: toml::Table = format!("{key} = {value}")
-                .parse()
-                .or_else(|_| format!("{key} = {value:?}").parse())
-                .map_err(|e: toml::de::Error| wrong(&origin, e.to_string()))?;
-            Self::deserialize(table.clone()).map_err(|e| wrong(&origin, e.to_string()))?;
-            merge(&mut merged, table);
-        }
-        let config = Self::deserialize(merged).map_err(|e| wrong("as merged", e.to_string()))?;
+    }
+
+    /// This configuration with another seed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a seed that TOML cannot hold.
+    pub fn with_seed(&self, seed: u64) -> Result<Self> {
+        let mut config = self.clone();
+        config.run.seed = seed;
         config.validate()?;
         Ok(config)
     }
 
-    /// The configuration stored in a run's folder, with `key.path=value` settings. A stored one is complete: what it lacks is a
-    /// setting that another version did not have, and today's default is not what that version did.
-    ///
-    /// # Errors
-    /// [`Error::Config`] and [`Error::Setting`].
-    pub fn of_run(origin: &str, text: &str, settings: &[String]) -> Result<Self> {
-        let wrong = |reason| Error::Config { origin: origin.to_owned(), reason };
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
-        let stored = leaves("", toml::Value::Table(table));
-        let config = Self::from_parts(&[(origin, text)], settings)?;
-        let known = Self::from_parts(&[(origin, text)], &[])?.leaves()?;
-        match known.keys().find(|name| !stored.contains_key(*name)) {
-            None => Ok(config),
-            Some(name) => {
-                Err(wrong(format!("no `{name}`: another version wrote it; start a new run in another folder")))
-            }
-        }
+    /// May this setting change when a run goes on? See [`MAY_CHANGE`].
+    pub fn may_change(name: &str) -> bool {
+        MAY_CHANGE.iter().any(|(other, _)| *other == name)
     }
 
-    /// The configuration as it is run: with `official`, the seven settings in which the official code differs are set
-    /// to its behaviour, whatever they were (`rewards` on discrete tasks only, where its SMAC branch does so).
-    #[must_use]
-    pub fn resolve(mut self, discrete: bool) -> Self {
-        if self.official {
-            self.data.timeouts = Timeouts::Terminal;
-            self.data.actions = Actions::Raw;
-            self.data.standardise_state = false;
-            self.policy.action_margin = OFFICIAL_ACTION_MARGIN;
-            if discrete {
-                self.data.rewards = Rewards::ReturnToGo;
-            }
-            self.omiga.mask_unavailable = false;
-            self.omiga.mask_dead = false;
-        }
-        self
+    fn from_tables(tables: impl IntoIterator<Item = toml::Table>) -> Result<Self> {
+        let mut merged = toml::Table::new();
+        tables.into_iter().for_each(|table| layers::merge(&mut merged, table));
+        let config = Self::deserialize(merged);
+        let config = config.map_err(|e| Error::Config { origin: "as merged".into(), reason: e.to_string() })?;
+        config.validate()?;
+        Ok(config)
     }
 
     /// As TOML.
@@ -107,6 +104,29 @@ impl Config {
     /// [`Error::Config`] when a value has no TOML form.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::Config { origin: "as resolved".into(), reason: e.to_string() })
+    }
+
+    /// Every setting, in the order of the sections.
+    fn entries(&self) -> Vec<Entry> {
+        let about = &[
+            " Do what the official code does wherever it differs from the defaults here; other settings still win over it.",
+        ];
+        let kind = <bool as entry::Value>::KIND;
+        let official = Entry { name: "official", about, kind, value: Entry::toml(&self.official) };
+        let sections = [
+            self.run.entries(),
+            self.data.entries(),
+            self.network.entries(),
+            self.policy.entries(),
+            self.optim.entries(),
+            self.omiga.entries(),
+        ];
+        [official].into_iter().chain(sections.into_iter().flatten()).collect()
+    }
+
+    /// The values of all settings that are set.
+    fn values(&self) -> BTreeMap<String, toml::Value> {
+        self.entries().into_iter().filter_map(|entry| Some((entry.name.to_owned(), entry.value?))).collect()
     }
 
     /// The settings that differ: dotted name, value here and value in `other` as TOML, sorted by name.
@@ -119,9 +139,9 @@ impl Config {
     }
 
     fn leaves(&self) -> Result<BTreeMap<String, String>> {
-        let value = toml::Value::try_from(self);
-        let value = value.map_err(|e| Error::Config { origin: "as resolved".into(), reason: e.to_string() })?;
-        Ok(leaves("", value))
+        let table = toml::Table::try_from(self);
+        let table = table.map_err(|e| Error::Config { origin: "as resolved".into(), reason: e.to_string() })?;
+        Ok(layers::values(&table).into_iter().map(|(name, value)| (name, value.to_string())).collect())
     }
 
     fn validate(&self) -> Result<()> {
@@ -130,6 +150,8 @@ impl Config {
         let fraction = |field, value: f64| require(field, "in [0, 1)", value, (0.0..1.0).contains(&value));
         let count =
             |field, value: u64, max: u64| require(field, &format!("1 to {max}"), value, (1..=max).contains(&value));
+        let seed = <u64 as entry::Value>::KIND.expected();
+        require("run.seed", &seed, self.run.seed, self.run.seed <= LARGEST)?;
         count("run.steps", self.run.steps, 1 << 40)?;
         count("run.log_every", self.run.log_every, 1 << 40)?;
         count("run.eval_every", self.run.eval_every, 1 << 40)?;
@@ -160,22 +182,6 @@ fn require(field: &'static str, expected: &str, found: impl ToString, holds: boo
     Err(Error::Setting { field, expected: expected.to_owned(), found: found.to_string() })
 }
 
-/// Every value below `value` by its dotted name.
-fn leaves(name: &str, value: toml::Value) -> BTreeMap<String, String> {
-    let toml::Value::Table(table) = value else { return BTreeMap::from([(name.to_owned(), value.to_string())]) };
-    let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
-    table.into_iter().flat_map(|(key, value)| leaves(&format!("{prefix}{key}"), value)).collect()
-}
-
-fn merge(into: &mut toml::Table, from: toml::Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(table)) => merge(inner, table),
-            (_, value) => drop(into.insert(key, value)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +197,22 @@ mod tests {
         check("[omiga]\nalfa = 1", &[], "unknown field `alfa`");
         check("[omiga]\nalpha = 0", &[], "`omiga.alpha` is 0, expected finite and above 0");
         check("", &["omiga.alpha"], "expected `section.key=value`");
-        check("", &["run.algorithm=cql"], "unknown variant `cql`");
+        check(
+            "",
+            &["run.algorithm=cql"],
+            "--set run.algorithm=cql: `run.algorithm` is `cql`, expected `omiga` or `bc`",
+        );
+        check("", &["run.steps=many"], "`run.steps` is `many`, expected a whole number from 0 to 9223372036854775807");
+        check("[run]\nsteps = 1.5", &[], "configuration x.toml: `run.steps` is 1.5, expected a whole number");
+        check("", &["omiga.alpha=high"], "`omiga.alpha` is `high`, expected a number");
+        check("", &["official=1"], "`official` is 1, expected `true` or `false`");
+        check("", &["run=5"], "`run` is 5, expected a section with settings");
+        check("", &["run.steps.x=5"], "`run.steps` is { x = 5 }, expected a whole number");
+        check("", &["data.time_limit=5e9"], "expected a whole number from 0 to 4294967295");
+        let seed = "`run.seed` is `9223372036854775808`, expected a whole number from 0 to 9223372036854775807";
+        check("", &["run.seed=9223372036854775808"], seed);
+        let error = Config::default().with_seed(1 << 63).unwrap_err().to_string();
+        assert!(error.contains(&seed.replace("`9223372036854775808`", "9223372036854775808")), "{error}");
         check("", &["optim.lr=nan"], "`optim.lr` is NaN");
         check("", &["policy.action_margin=0"], "`policy.action_margin` is 0, expected 1e-7 to 0.5");
         check("[omiga", &[], "x.toml");
@@ -202,17 +223,10 @@ mod tests {
         let settings = ["omiga.alpha=1".to_owned(), "run.device=cuda:1".to_owned()];
         let config = Config::from_parts(&[("a", "[omiga]\nalpha = 3\ntau = 0.1")], &settings).unwrap();
         assert_eq!((config.omiga.alpha, config.omiga.tau, config.run.device.as_str()), (1.0, 0.1, "cuda:1"));
-    }
-
-    #[test]
-    fn official_sets_the_left_column() {
-        let config = Config { official: true, ..Config::default() };
-        let discrete = config.clone().resolve(true);
-        assert_eq!((discrete.data.timeouts, discrete.data.actions), (Timeouts::Terminal, Actions::Raw));
-        assert!(discrete.policy.action_margin == 1e-7 && !discrete.data.standardise_state);
-        assert_eq!(discrete.data.rewards, Rewards::ReturnToGo);
-        assert!(!discrete.omiga.mask_dead && !discrete.omiga.mask_unavailable);
-        assert_eq!(config.resolve(false).data.rewards, Rewards::True);
+        let settings = ["run.steps=1e3", "data.rewards=true", "data.scratch=7", "omiga.alpha=2"].map(str::to_owned);
+        let config = Config::from_parts(&[], &settings).unwrap();
+        assert_eq!((config.run.steps, config.omiga.alpha), (1000, 2.0));
+        assert_eq!(config.data.scratch.unwrap().to_str(), Some("7"));
     }
 
     #[test]
@@ -233,14 +247,14 @@ mod tests {
         let text = config.to_toml().unwrap();
         assert_eq!(Config::from_parts(&[("x", &text)], &[]).unwrap(), config);
         assert_eq!(Config::of_run("x", &text, &[]).unwrap(), config);
-        let limited = Config::of_run("x", &text, &["data.time_limit=9".to_owned()]).unwrap();
+        let limited = Config::of_run("x", &text, &[Setting::new("data.time_limit=9")]).unwrap();
         assert_eq!(limited.data.time_limit, Some(9));
     }
 
     #[test]
     fn a_run_of_another_version_does_not_get_todays_defaults() {
         let text = Config::default().to_toml().unwrap().replace("action_margin = 0.001\n", "");
-        for settings in [&[][..], &["policy.action_margin=0.02".to_owned()]] {
+        for settings in [&[][..], &[Setting::new("policy.action_margin=0.02")]] {
             let error = Config::of_run("run/config.toml", &text, settings).unwrap_err().to_string();
             assert!(error.contains("run/config.toml") && error.contains("no `policy.action_margin`"), "{error}");
         }

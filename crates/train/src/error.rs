@@ -36,6 +36,18 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// Two values of one setting.
+    #[error(
+        "configuration: `{field}` is {} by `{}`, but {} by `{}`; leave one of them out", one.0, one.1, other.0, other.1
+    )]
+    Contradiction {
+        /// Dotted name.
+        field: String,
+        /// A value, and who says so.
+        one: (String, String),
+        /// Another one, and who says so.
+        other: (String, String),
+    },
     /// A device that this build or machine does not have.
     #[error("device `{device}` is not available: {reason}")]
     Device {

@@ -40,7 +40,7 @@ mod tensorboard;
 mod trainer;
 
 pub use error::{Error, Result};
-pub use metrics::{EVENTS_FILE, METRICS_FILE, Record};
+pub use metrics::{EVENTS_FILE, METRICS_FILE, Record, read_events};
 pub use problem::Problem;
 pub use run_folder::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
 pub use seeds::fit_all;

@@ -1,9 +1,18 @@
 //! TensorBoard event files: framed protocol buffers with checksums.
 //!
-//! Format: the public `tensorflow/core/util/event.proto` and the TFRecord framing. `wall_time` is the step, not a clock,
-//! so that equal runs write equal files; TensorBoard's step axis is what counts.
+//! Format: the public `tensorflow/core/util/event.proto` and the TFRecord framing. `wall_time` is the clock's, so that
+//! TensorBoard can show what a run took: the one file of a run that differs between equal runs.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
+
+use crate::Record;
+
+/// In the first record of every event file.
+const VERSION: &str = "brain.Event:2";
+/// What a frame adds to its data: length and two checksums.
+const FRAME: usize = 8 + 4 + 4;
 
 /// `Event`.
 #[derive(Clone, PartialEq, Message)]
@@ -34,20 +43,68 @@ struct SummaryValue {
     simple_value: Option<f32>,
 }
 
-/// The first record of every event file.
-pub fn file_start() -> Vec<u8> {
-    frame(&Event { file_version: Some("brain.Event:2".into()), ..Event::default() }.encode_to_vec())
+/// A file that holds `records` and those alone. What `old` has of them stays as it is, with its times; the rest is of now.
+pub fn file(old: &[u8], records: &[Record]) -> Vec<u8> {
+    let events = read(old);
+    let kept = events.iter().zip(records).take_while(|((event, _), record)| *event == rounded(record)).count();
+    let mut bytes = match events[..kept].last() {
+        Some((_, end)) => old[..*end].to_vec(),
+        None => frame(&Event { wall_time: now(), file_version: Some(VERSION.into()), ..Event::default() }),
+    };
+    bytes.extend(records[kept..].iter().flat_map(event));
+    bytes
 }
 
-/// One record of scalars.
-pub fn scalars<'a>(step: u64, values: impl IntoIterator<Item = (&'a str, f64)>) -> Vec<u8> {
-    let value = |(tag, x): (&str, f64)| SummaryValue { tag: tag.into(), simple_value: Some(x as f32) };
-    let summary = Some(Summary { value: values.into_iter().map(value).collect() });
-    frame(&Event { wall_time: step as f64, step: step as i64, summary, file_version: None }.encode_to_vec())
+/// A record as it is appended, now.
+pub fn event(record: &Record) -> Vec<u8> {
+    let value = |(tag, x): (&String, &f64)| SummaryValue { tag: tag.clone(), simple_value: Some(*x as f32) };
+    let summary = Some(Summary { value: record.values.iter().map(value).collect() });
+    frame(&Event { wall_time: now(), step: record.step as i64, summary, file_version: None })
+}
+
+/// The records of a file, and where each ends: up to the first that is cut off or damaged.
+pub fn read(bytes: &[u8]) -> Vec<(Record, usize)> {
+    let is_start = |event: &Event| event.file_version.as_deref() == Some(VERSION);
+    let Some((_, mut at)) = unframe(bytes, 0).filter(|(event, _)| is_start(event)) else { return Vec::new() };
+    let mut found = Vec::new();
+    while let Some((Event { step, summary, .. }, end)) = unframe(bytes, at) {
+        let values = summary.unwrap_or_default().value.into_iter();
+        let values = values.filter_map(|v| Some((v.tag, f64::from(v.simple_value?)))).collect();
+        found.push((Record { step: step.cast_unsigned(), values }, end));
+        at = end;
+    }
+    found
+}
+
+/// A record as an event file holds it: in single precision.
+fn rounded(record: &Record) -> Record {
+    let values = record.values.iter().map(|(name, x)| (name.clone(), f64::from(*x as f32))).collect();
+    Record { step: record.step, values }
+}
+
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a log says when: nothing learned, exported or compared depends on it")]
+fn now() -> f64 {
+    // A clock before 1970 has nothing to say.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// The event of the frame that begins at `at`, and where that ends.
+fn unframe(bytes: &[u8], at: usize) -> Option<(Event, usize)> {
+    let (length, rest) = bytes.get(at..)?.split_first_chunk::<8>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let size = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (data, rest) = rest.split_at_checked(size)?;
+    let whole = masked_crc(length) == *sum && rest.first_chunk() == Some(&masked_crc(data));
+    whole.then_some((Event::decode(data).ok()?, at + size + FRAME))
 }
 
 /// Length, its checksum, data, its checksum.
-fn frame(data: &[u8]) -> Vec<u8> {
+fn frame(event: &Event) -> Vec<u8> {
+    framed(&event.encode_to_vec())
+}
+
+fn framed(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
     [&length[..], &masked_crc(&length), data, &masked_crc(data)].concat()
 }
@@ -65,15 +122,51 @@ mod tests {
     #[test]
     fn framing_is_tfrecord() {
         let expected = [5, 0, 0, 0, 0, 0, 0, 0, 234, 178, 4, 62, 111, 109, 105, 103, 97, 134, 223, 156, 11];
-        assert_eq!(frame(b"omiga"), expected);
+        assert_eq!(framed(b"omiga"), expected);
+    }
+
+    fn record(step: u64) -> Record {
+        Record { step, values: [("q_loss".to_owned(), 0.1 * step as f64)].into() }
+    }
+
+    fn steps(bytes: &[u8]) -> Vec<u64> {
+        read(bytes).into_iter().map(|(record, _)| record.step).collect()
     }
 
     #[test]
-    fn scalars_keep_step_and_value() {
-        let framed = scalars(3, [("q_loss", 1.5)]);
-        let event = Event::decode(&framed[12..framed.len() - 4]).unwrap();
-        assert_eq!(event.step, 3);
-        let value = SummaryValue { tag: "q_loss".into(), simple_value: Some(1.5) };
-        assert_eq!(event.summary.unwrap().value, [value]);
+    fn events_keep_step_value_and_time() {
+        let bytes = file(&[], &[record(3)]);
+        assert_eq!(read(&bytes), [(rounded(&record(3)), bytes.len())]);
+        let (start, end) = unframe(&bytes, 0).unwrap();
+        let (event, _) = unframe(&bytes, end).unwrap();
+        // Later than this line was written.
+        assert!(start.wall_time > 1.7e9 && event.wall_time >= start.wall_time);
+    }
+
+    #[test]
+    fn what_is_there_keeps_its_time() {
+        let old = file(&[], &[record(1), record(2), record(3)]);
+        let ends: Vec<usize> = read(&old).into_iter().map(|(_, end)| end).collect();
+        assert_eq!(file(&old, &[record(1), record(2)]), old[..ends[1]]);
+        let longer = file(&old, &[record(1), record(2), record(4)]);
+        assert!(longer.starts_with(&old[..ends[1]]));
+        assert_eq!(steps(&longer), [1, 2, 4]);
+        let other = Record { step: 2, values: [("q_loss".to_owned(), 7.0)].into() };
+        assert!(file(&old, &[record(1), other]).starts_with(&old[..ends[0]]));
+    }
+
+    /// Whatever happened to the file, the new one holds what it must.
+    #[test]
+    fn a_damaged_file_is_mended() {
+        let records = [record(1), record(2), record(3)];
+        let old = file(&[], &records);
+        for cut in 0..old.len() {
+            assert_eq!(steps(&file(&old[..cut], &records)), [1, 2, 3], "cut at {cut}");
+        }
+        for at in 0..old.len() {
+            let mut damaged = old.clone();
+            damaged[at] ^= 0x40;
+            assert_eq!(steps(&file(&damaged, &records)), [1, 2, 3], "damaged at {at}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::algo::{Learner, Metrics};
 use crate::config::{Config, EngineChoice, RunConfig, TransformChoice};
 use crate::engine::{Engine, Prepared, has_kernels, learners_device};
 use crate::golden::GoldenInputs;
-use crate::metrics::{MetricsLog, Record, read_until};
+use crate::metrics::{Means, MetricsLog, Record, read_until};
 use crate::nn::Networks;
 use crate::run_folder::RunFolder;
 use crate::{Error, Problem, Result, device};
@@ -63,6 +63,7 @@ pub struct Trainer {
     sampler: Sampler,
     folder: RunFolder,
     log: MetricsLog,
+    means: Means,
     step: u64,
     best: Option<f64>,
 }
@@ -144,7 +145,21 @@ impl Trainer {
         let learner = Learner::new(&config, &data.problem, networks(&config, &device))?;
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), &[])?;
-        Ok(Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step: 0, best: None })
+        let means = Means::default();
+        Ok(Self {
+            config,
+            data,
+            golden,
+            device,
+            learner,
+            engine: None,
+            sampler,
+            folder,
+            log,
+            means,
+            step: 0,
+            best: None,
+        })
     }
 
     fn go_on(config: Config, data: Arc<Prepared>, own: Own, newest: Newest) -> Result<Self> {
@@ -157,6 +172,7 @@ impl Trainer {
         file.tensors.retain(|name, _| !name.starts_with("golden."));
         let Own { golden, device } = own;
         let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &device))?;
+        let means = Means::load(learner.plan().metrics, &mut file)?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         // The folder as it was right after that checkpoint, whatever came between.
@@ -168,7 +184,7 @@ impl Trainer {
         let log = MetricsLog::start(folder.path(), &earlier)?;
         let step = meta.step;
         let mut trainer =
-            Self { config, data, golden, device, learner, engine: None, sampler, folder, log, step, best };
+            Self { config, data, golden, device, learner, engine: None, sampler, folder, log, means, step, best };
         trainer.folder.store_config(&trainer.config)?;
         if !trainer.folder.is_last(step) {
             trainer.store()?;
@@ -209,17 +225,15 @@ impl Trainer {
                 self.store()?;
                 return Ok(Outcome::Interrupted);
             }
-            let mut newest = Metrics::new();
             for metrics in self.advance(&run)? {
                 self.step += 1;
                 require_finite(self.step, &metrics)?;
                 observer.progress(self.step, run.steps, &metrics);
-                newest = metrics;
+                self.means.add(&metrics);
             }
             let last = self.step == run.steps;
             if self.step.is_multiple_of(run.log_every) || last {
-                let values = newest.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
-                self.log.add(&Record { step: self.step, values })?;
+                self.log.add(&Record { step: self.step, values: self.means.take() })?;
             }
             if self.step.is_multiple_of(run.eval_every) || last {
                 self.evaluate(observer)?;
@@ -291,6 +305,7 @@ impl Trainer {
         self.learner.save(&mut file)?;
         let device = learners_device(&self.config, &self.device);
         self.golden.save(&self.learner, &self.data.problem, &device, &mut file)?;
+        self.means.save(&mut file);
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
             omiga_version: env!("CARGO_PKG_VERSION").into(),
@@ -387,17 +402,13 @@ fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTra
     Ok(transform)
 }
 
-/// What may change when a run goes on: the number of updates, not below those done, the device (another one rounds
-/// otherwise), and where rows are kept.
-const MAY_CHANGE: [&str; 4] = ["run.steps", "run.device", "data.storage", "data.scratch"];
-
-/// Nothing but [`MAY_CHANGE`] may differ.
+/// Nothing but [`crate::config::MAY_CHANGE`] may differ.
 fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
     if now.run.steps < step {
         let (expected, found) = (format!("at least {step}, the updates done"), now.run.steps.to_string());
         return Err(Error::Setting { field: "run.steps", expected, found });
     }
-    match stored.difference(now)?.into_iter().find(|(field, ..)| !MAY_CHANGE.contains(&field.as_str())) {
+    match stored.difference(now)?.into_iter().find(|(field, ..)| !Config::may_change(field)) {
         Some((field, expected, found)) => Err(Error::Resume { field: format!("`{field}`"), expected, found }),
         None => Ok(()),
     }

@@ -34,7 +34,7 @@ impl Observer for Nobody {}
 /// What every update logged, and the last checkpoint.
 fn run(dataset: Dataset, device: &str, out: &Path) -> (Vec<Record>, Vec<(String, HostTensor)>) {
     let settings = [format!("run.steps={STEPS}"), "run.log_every=1".into(), format!("run.device={device}")];
-    let config = Config::from_parts(&[], &settings).unwrap().resolve(dataset.is_discrete());
+    let config = Config::from_parts(&[], &settings).unwrap();
     let mut trainer = Trainer::new(config, dataset, out).unwrap();
     assert_eq!(trainer.fit(NonZeroUsize::MIN, &mut Nobody, &AtomicBool::new(false)).unwrap(), Outcome::Finished);
     let lines = std::fs::read_to_string(out.join(METRICS_FILE)).unwrap();

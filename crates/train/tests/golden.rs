@@ -24,7 +24,7 @@ use omiga_gpu_emulator::Emulator;
 use omiga_train::Problem;
 use omiga_train::algo::{Learner, Metrics};
 use omiga_train::batch::{Batch, Columns};
-use omiga_train::config::Config;
+use omiga_train::config::{Config, Layers, Setting};
 use omiga_train::gpu::{Cuda, GpuLearner, Machine, Real, Record, Settings};
 use omiga_train::nn::{Networks, Policy};
 use serde::Deserialize;
@@ -177,7 +177,8 @@ impl Golden {
     }
 
     fn config(&self) -> Config {
-        let mut config = Config { official: true, ..Config::default() };
+        let (settings, discrete) = ([Setting::new("official=true")], self.case.n_actions.is_some());
+        let mut config = Layers { settings: &settings, discrete, ..Layers::default() }.resolve().unwrap().config;
         config.network.hidden = self.case.hidden;
         config.network.mixer_hidden = self.case.mixer_hidden;
         config.optim.lr = self.case.lr;
@@ -185,7 +186,7 @@ impl Golden {
         config.omiga.alpha = self.case.alpha;
         config.omiga.gamma = self.case.gamma;
         config.omiga.tau = self.case.tau;
-        config.resolve(self.case.n_actions.is_some())
+        config
     }
 
     /// The learner before step 0: their parameters, our names, moments of zero.

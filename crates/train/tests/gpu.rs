@@ -25,10 +25,10 @@ use omiga_train::{Error, Problem};
 const STEPS: u64 = 6;
 const LIMIT: f64 = 1e-9;
 
-fn config(dataset: &Dataset, settings: &[&str]) -> Config {
+fn config(settings: &[&str]) -> Config {
     let mut all = vec!["network.hidden=12".to_owned(), "network.mixer_hidden=8".into(), "data.batch_size=10".into()];
     all.extend(settings.iter().map(|s| (*s).to_owned()));
-    Config::from_parts(&[], &all).unwrap().resolve(dataset.is_discrete())
+    Config::from_parts(&[], &all).unwrap()
 }
 
 fn wide(batch: &Batch) -> Batch {
@@ -72,7 +72,7 @@ fn on_cpu(dataset: &Dataset, problem: &Problem, config: &Config, learner: &mut L
 fn check(discrete: bool, streamed: bool, settings: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let dataset = noise::record(&folder.path().join("noise.hdf5"), discrete);
-    let config = config(&dataset, settings);
+    let config = config(settings);
     let problem = Problem::of(&dataset, ObsTransform::None, config.network.hidden);
     let learner = || Learner::new(&config, &problem, Networks::new(DType::F64, &Device::Cpu)).unwrap();
     let (mut on_cpu_learner, mut on_gpu_learner) = (learner(), learner());
@@ -145,7 +145,7 @@ fn sizes_beyond_a_tile() {
 fn widths_must_be_multiples_of_four() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = noise::record(Path::new(&folder.path().join("noise.hdf5")), false);
-    let config = config(&dataset, &["network.hidden=10"]);
+    let config = config(&["network.hidden=10"]);
     let problem = Problem::of(&dataset, ObsTransform::None, config.network.hidden);
     let learner = Learner::new(&config, &problem, Networks::new(DType::F32, &Device::Cpu)).unwrap();
     let run = GpuRun::new(Emulator::<f32>::default(), None, &config, &problem, &dataset, &learner);

@@ -7,7 +7,7 @@
 //! Logged, means over the batch: the three losses, the three gradient norms before clipping, `q_tot` and its `target`,
 //! `q`, `v`, `target_q` over agents, `mixer_weight`, `mixer_bias`, and `z`, the weighted advantage over alpha.
 //!
-//! Differences from the official code, each an option that reproduces it: see [`crate::config::Config::resolve`].
+//! Differences from the official code, each an option that reproduces it: see `config/official.toml`.
 
 use tracing::trace_span;
 
