@@ -115,6 +115,7 @@ impl Report {
         let Self { outcome, step, folder, .. } = self;
         match &self.error {
             Some(error) => say(format!("failed: {folder}: {error}"))?,
+            None if *step == 0 => say(format!("not begun: {folder}"))?,
             None => say(format!("{outcome} after {step} updates: {folder}"))?,
         }
         if let Some(last) = &self.last_evaluation {
@@ -157,7 +158,10 @@ impl Reports {
         self.runs.iter().try_for_each(Report::say)?;
         let failed =
             if self.failed > 0 { format!("; {} of {} failed", self.failed, self.runs.len()) } else { String::new() };
-        let what = [(&self.last, "last checkpoint".to_owned()), (&self.late, format!("last {LATE} evaluations"))];
+        let what = [
+            (&self.last, "last checkpoint".to_owned()),
+            (&self.late, format!("last evaluations of each run (at most {LATE})")),
+        ];
         for (over, what) in what {
             let Some(Over { return_mean, return_std, runs }) = over else { continue };
             let std = return_std.map(|std| format!(", standard deviation {std:.2}")).unwrap_or_default();
