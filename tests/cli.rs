@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use crate::program::{Program, SMALL, root};
 
-const COMMANDS: [&str; 8] = ["collect", "inspect", "train", "eval", "export", "verify", "report", "bench"];
+pub const COMMANDS: [&str; 10] =
+    ["collect", "inspect", "train", "export", "verify", "eval", "report", "bench", "completions", "man"];
 
 #[test]
 fn every_command_has_help_with_an_example() {
     let program = Program::new();
-    let listed = program.done("--help").shows("Exit codes: 0 done, 1 the verdict is no, 2 could not do it.");
+    let listed = program.done("--help").shows("Exit codes: 0 done, 1 the verdict is no, 2 could not do it");
     let listed = listed.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
     let listed: Vec<_> = listed.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
     assert_eq!(listed, [&COMMANDS[..], &["help"]].concat());
@@ -21,6 +22,7 @@ fn every_command_has_help_with_an_example() {
         let (options, example) = help.split_once(&format!("Example: omiga {command} ")).expect("an example");
         let used: Vec<_> = example.split_whitespace().filter(|word| word.starts_with("--")).collect();
         assert!(used.iter().all(|option| options.contains(option)), "{used:?} in\n{help}");
+        assert!(help.contains("\nExit codes: 0 "), "{help}");
     }
     program.done("--version").shows(&format!("omiga {}", env!("CARGO_PKG_VERSION")));
 }

@@ -10,8 +10,10 @@
 mod program;
 
 mod cli;
+mod collect;
 mod engine;
 mod hostile;
+mod manners;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod paper_data;

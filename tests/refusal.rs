@@ -63,8 +63,8 @@ fn what_is_missing_is_named() {
         &program,
         &[
             ("inspect nowhere", "cannot read `nowhere`"),
-            ("inspect run", "`run` holds no `bundle.json`"),
-            ("inspect run/metrics.jsonl", "expected a dataset (.hdf5), a checkpoint (.safetensors), a bundle (folder)"),
+            ("inspect .", "`.` holds no `bundle.json` and no `config.toml`"),
+            ("inspect run/metrics.jsonl", "expected a dataset (.hdf5), a run or a bundle (folders)"),
             ("verify nowhere", "cannot read `nowhere/bundle.json`"),
             ("verify run", "cannot read `run/bundle.json`"),
             ("bench nowhere", "cannot read `nowhere/bundle.json`"),
@@ -207,7 +207,7 @@ fn a_result_that_cannot_be_shown_is_an_error() {
 
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = program.command("inspect data.hdf5");
+    let mut command = program.command("inspect data.hdf5 --quiet");
     let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }

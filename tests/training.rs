@@ -84,10 +84,11 @@ fn a_seed_that_fails_is_said_and_listed() {
     program.write("many/seed-4", b"no folder");
     let words = format!("train --data data.hdf5 --out many --seeds 3..6 --threads 1 --steps 30 {SMALL}");
     let run = program.run(&format!("{words} --json")).expect(2);
-    let said = run.stderr.lines().position(|line| line.starts_with("seed 4 failed: cannot create `many/seed-4`"));
+    let said =
+        run.stderr.lines().position(|line| line.starts_with("omiga: seed 4 failed: cannot create `many/seed-4`"));
     let other = run.stderr.lines().position(|line| line.starts_with("seed 5: step 30"));
     assert!(said.is_some() && said < other, "not at once: {run:?}");
-    assert!(run.complaint().is_some_and(|line| line.contains("1 of 3 runs failed: seed 4")), "{run:?}");
+    assert!(run.stderr.contains("omiga: 1 of 3 runs failed: seed 4"), "{run:?}");
     let report = run.json();
     let outcomes: Vec<_> =
         report["runs"].as_array().unwrap().iter().map(|run| run["outcome"].as_str().unwrap()).collect();
@@ -107,7 +108,7 @@ fn record(program: &Program, change: fn(&mut TaskSpec), level: f32) {
     task.name = "colony".into();
     change(&mut task);
     let (n, o, a) = (task.n_agents(), task.obs_dim(), task.action_dim());
-    let mut writer = Writer::new(Header::new(task, StoredObs::Raw), None).unwrap();
+    let mut writer = Writer::create(&program.path("colony.hdf5"), Header::new(task, StoredObs::Raw), None).unwrap();
     for episode in 0..10 {
         let obs = |step: usize| (0..n * o).map(|i| level * ((episode + step * i) % 7) as f32 / 7.0).collect::<Vec<_>>();
         for step in 0..5 {
@@ -119,7 +120,7 @@ fn record(program: &Program, change: fn(&mut TaskSpec), level: f32) {
         let last = LastRow { obs: &obs(5), state: None, action_mask: None, alive: None };
         writer.end_episode(last, Ending::Truncated).unwrap();
     }
-    writer.finish(&program.path("colony.hdf5")).unwrap();
+    writer.finish().unwrap();
 }
 
 #[test]

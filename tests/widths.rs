@@ -26,7 +26,7 @@ fn obs(step: usize) -> Vec<f32> {
 }
 
 fn record(program: &Program) {
-    let mut writer = Writer::new(Header::new(task(), StoredObs::Raw), None).unwrap();
+    let mut writer = Writer::create(&program.path("data.hdf5"), Header::new(task(), StoredObs::Raw), None).unwrap();
     for episode in 0..6 {
         for step in 0..STEPS {
             let commands: Vec<f32> = (0..6).map(|i| ((episode + step + i) % 5) as f32 / 2.5 - 0.8).collect();
@@ -39,7 +39,7 @@ fn record(program: &Program) {
         let last = LastRow { obs: &obs(episode), state: None, action_mask: None, alive: None };
         writer.end_episode(last, Ending::Truncated).unwrap();
     }
-    writer.finish(&program.path("data.hdf5")).unwrap();
+    writer.finish().unwrap();
 }
 
 #[test]
@@ -84,7 +84,9 @@ fn check_engines(program: &Program, bundle: &str) {
 
 #[test]
 fn something_behind_a_narrower_observation_is_refused() {
-    let mut writer = Writer::new(Header::new(task(), StoredObs::Raw), None).unwrap();
+    let program = Program::new();
+    let path = program.path("data.hdf5");
+    let mut writer = Writer::create(&path, Header::new(task(), StoredObs::Raw), None).unwrap();
     let mut obs = obs(0);
     obs[3] = 0.5;
     let actions = StepActions::Physical(&[0.0; 6]);

@@ -26,7 +26,7 @@ def collect(omiga: Path, threads: int, out: Path) -> tuple[float, float, int]:
     """Seconds, peak memory in megabytes, and transitions."""
     cpus = sorted(os.sched_getaffinity(0))[:threads]
     command = [str(omiga), "collect", "--task", TASK, "--quality", "medium", "--episodes", str(EPISODES),
-               "--threads", str(threads), "--out", str(out), "--json"]
+               "--threads", str(threads), "--out", str(out), "--force", "--json"]
     begin = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
     card = child.stdout.read()

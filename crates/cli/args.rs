@@ -5,52 +5,112 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use omiga_env::Quality;
 use omiga_runtime::EngineKind;
 
+use crate::output::Level;
+
 /// Offline multi-agent reinforcement learning, from a dataset to running controllers.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 done, 1 the verdict is no, 2 could not do it.")]
+#[command(
+    version,
+    after_help = "The way: collect (or your own data), train, export, verify, eval. Each command says what to run next.\n\
+                  Exit codes: 0 done, 1 the verdict is no, 2 could not do it; those of a command: omiga COMMAND --help"
+)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// How much is said beside the result.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Verbosity {
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say everything, e.g. every setting of a training
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+impl Verbosity {
+    /// Clap refuses both at once.
+    pub fn level(self) -> Level {
+        match self {
+            Self { quiet: true, .. } => Level::Quiet,
+            Self { verbose: true, .. } => Level::Verbose,
+            _ => Level::Normal,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Record a dataset of a scripted behaviour policy
     #[command(
-        after_help = "Example: omiga collect --task spread --quality medium-replay --episodes 2000 --out spread.hdf5"
+        after_help = "Example: omiga collect --task spread --quality medium-replay --episodes 2000 --out spread.hdf5\n\
+                      Exit codes: 0 written, 1 stopped by Ctrl-C and nothing written, 2 could not do it"
     )]
     Collect(CollectArgs),
-    /// Describe a dataset, a checkpoint, a bundle or an .onnx file
-    #[command(after_help = "Example: omiga inspect spread.hdf5")]
+    /// Describe a dataset, a run, a checkpoint, a bundle or an .onnx file
+    #[command(after_help = "Example: omiga inspect spread.hdf5\n\
+                            Exit codes: 0 described, 2 could not do it")]
     Inspect(InspectArgs),
     /// Learn policies from a dataset
     #[command(after_help = "Example: omiga train --data spread.hdf5 --out runs/spread --set omiga.alpha=0.1\n\
                             Continue: omiga train --data spread.hdf5 --out runs/spread --resume\n\
-                            Profile: omiga train --data spread.hdf5 --out runs/profile --steps 220 --profile")]
+                            Profile: omiga train --data spread.hdf5 --out runs/profile --steps 220 --profile\n\
+                            Exit codes: 0 finished, 1 stopped by Ctrl-C and stored (continue it), 2 could not do it")]
     Train(TrainArgs),
-    /// Play episodes with exported policies and compare their returns
-    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random")]
-    Eval(EvalArgs),
     /// Turn a checkpoint into a bundle: one ONNX policy an agent
     #[command(after_help = "Example: omiga export --checkpoint runs/spread --out runs/spread/bundle\n\
-                            Signed:  omiga export --checkpoint runs/spread --out runs/spread/bundle --sign release.key")]
+                            Signed:  omiga export --checkpoint runs/spread --out runs/spread/bundle --sign release.key\n\
+                            Exit codes: 0 written, 2 could not do it")]
     Export(ExportArgs),
     /// Check a bundle: hashes, signature, and every policy against its golden vectors
     #[command(after_help = "Example: omiga verify models/spread --engine native\n\
-                            Signed:  omiga verify runs/spread/bundle --pubkey release.pub")]
+                            Signed:  omiga verify runs/spread/bundle --pubkey release.pub\n\
+                            Exit codes: 0 verified, 1 not verified, 2 could not look at it")]
     Verify(VerifyArgs),
+    /// Play episodes with exported policies and compare their returns
+    #[command(after_help = "Example: omiga eval --task spread --bundle models/spread --random\n\
+                            Exit codes: 0 played, 2 could not do it")]
+    Eval(EvalArgs),
     /// Tables and learning curves of many runs: what `make reproduce` ends with
     #[command(
-        after_help = "Example: omiga report runs/reproduce --reference models/paper.toml --out models/RESULTS.md"
+        after_help = "Example: omiga report runs/reproduce --reference models/paper.toml --out models/RESULTS.md\n\
+                      Exit codes: 0 written, 2 could not do it"
     )]
     Report(ReportArgs),
     /// Measure how long a policy takes to act
     #[command(after_help = "Example: omiga bench models/spread --engine native --steps 100000\n\
-                            All engines on the paper's sizes: make bench-runtime")]
+                            All engines on the paper's sizes: make bench-runtime\n\
+                            Exit codes: 0 measured, 2 could not do it")]
     Bench(BenchArgs),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = "Example: omiga completions bash > ~/.local/share/bash-completion/completions/omiga\n\
+                            Exit codes: 0 printed, 2 could not do it")]
+    Completions(CompletionsArgs),
+    /// Write manual pages, one a command
+    #[command(after_help = "Example: omiga man --out ~/.local/share/man/man1\n\
+                            Exit codes: 0 written, 2 could not do it")]
+    Man(ManArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder of the pages
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +134,9 @@ pub struct CollectArgs {
     /// The file to write
     #[arg(long, value_name = "FILE.hdf5")]
     pub out: PathBuf,
+    /// Replace that file if it exists
+    #[arg(long)]
+    pub force: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -81,7 +144,7 @@ pub struct CollectArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct InspectArgs {
-    /// A dataset (.hdf5), a checkpoint (.safetensors), a bundle (folder) or a policy (.onnx)
+    /// A dataset (.hdf5), a run or a bundle (folders), a checkpoint (.safetensors) or a policy (.onnx)
     pub path: PathBuf,
     /// Print as JSON
     #[arg(long)]

@@ -43,15 +43,18 @@ enum Verdict {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    output::set_level(args.verbosity.level());
     let result = match &args.command {
         Command::Collect(args) => command::collect(args),
         Command::Inspect(args) => command::inspect(args),
         Command::Train(args) => command::train(args),
-        Command::Eval(args) => command::eval(args),
         Command::Export(args) => command::export(args),
         Command::Verify(args) => command::verify(args),
+        Command::Eval(args) => command::eval(args),
         Command::Report(args) => command::report(args),
         Command::Bench(args) => command::bench(args),
+        Command::Completions(args) => command::completions(args),
+        Command::Man(args) => command::man(args),
     };
     match result {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,

@@ -1,13 +1,38 @@
 //! What a person or a script reads.
 
+use std::env;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Context, Result};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+
+/// How much is said beside results and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Level {
+    /// Nothing.
+    Quiet,
+    /// What a person wants to know.
+    Normal,
+    /// Everything.
+    Verbose,
+}
+
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Normal as u8);
+
+/// From here on.
+pub fn set_level(level: Level) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
+}
+
+fn says(level: Level) -> bool {
+    LEVEL.load(Ordering::Relaxed) >= level as u8
+}
 
 /// One line on standard output. If its reader went away (`omiga inspect x | head`) the text is lost, and nothing else: what
 /// was found still decides how the program ends.
@@ -23,9 +48,46 @@ pub fn say_json(value: &impl Serialize) -> Result<()> {
     say(serde_json::to_string_pretty(value).context("cannot write JSON")?)
 }
 
-/// One line on standard error; a closed one is nobody's loss.
+/// One line for a person, on standard error.
 pub fn note(text: impl Display) {
+    if says(Level::Normal) {
+        write_error(&text);
+    }
+}
+
+/// What only `--verbose` shows.
+pub fn detail(text: impl Display) {
+    if says(Level::Verbose) {
+        write_error(&text);
+    }
+}
+
+/// What to run next: the last line of a command that went well and was not asked for JSON.
+pub fn next(command: impl Display) {
+    note(format!("next: {command}"));
+}
+
+/// A closed standard error is nobody's loss.
+fn write_error(text: &dyn Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// Is a moving bar wanted, and does somebody see it?
+pub fn draws_bars() -> bool {
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    says(Level::Normal) && io::stderr().is_terminal() && !dumb
+}
+
+/// Does a reader of standard output sit before a terminal?
+pub fn is_read_by_a_person() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Does the terminal show more than ASCII? As POSIX orders the variables.
+pub fn is_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(env::var_os).find(|value| !value.is_empty());
+    let locale = locale.map_or_else(String::new, |value| value.to_string_lossy().to_lowercase());
+    cfg!(windows) || locale.contains("utf-8") || locale.contains("utf8")
 }
 
 /// An error with its causes on standard error.
@@ -37,7 +99,7 @@ pub fn complain(error: &anyhow::Error) {
             text += &format!(": {cause}");
         }
     }
-    note(text);
+    write_error(&text);
 }
 
 /// A path as a shell takes it.

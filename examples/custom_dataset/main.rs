@@ -79,7 +79,7 @@ fn task() -> TaskSpec {
 }
 
 fn write(episodes: &[Vec<Moment>], path: &Path) -> Result<()> {
-    let mut writer = Writer::new(Header::new(task(), StoredObs::Raw), None)?;
+    let mut writer = Writer::create(path, Header::new(task(), StoredObs::Raw), None)?;
     for episode in episodes {
         for pair in episode.windows(2) {
             let (now, next) = (&pair[0], &pair[1]);
@@ -98,7 +98,7 @@ fn write(episodes: &[Vec<Moment>], path: &Path) -> Result<()> {
         let ending = if last.event == Some(Event::Trip) { Ending::Terminated } else { Ending::Truncated };
         writer.end_episode(LastRow { obs: &last.obs, state: None, action_mask: None, alive: None }, ending)?;
     }
-    Ok(writer.finish(path)?)
+    Ok(writer.finish()?)
 }
 
 /// A log knows no reward: you say what is good. Here: both at the target speed, the belt at its tension, no trip.

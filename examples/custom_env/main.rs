@@ -50,12 +50,12 @@ fn main() -> Result<()> {
 
 /// Let the operators run the plant and write every step down, in physical units.
 fn collect(plant: &mut Tanks, operators: &mut Operators, path: &Path) -> Result<()> {
-    let mut writer = Writer::new(Header::new(plant.task().clone(), StoredObs::Raw), plant.state_dim())?;
+    let mut writer = Writer::create(path, Header::new(plant.task().clone(), StoredObs::Raw), plant.state_dim())?;
     for episode in 0..EPISODES {
         let mut observer = |step: &Transition<'_>| Ok(record(&mut writer, step)?);
         rollout(plant, operators, episode_seed(0, episode), &mut observer)?;
     }
-    Ok(writer.finish(path)?)
+    Ok(writer.finish()?)
 }
 
 fn record(writer: &mut Writer, step: &Transition<'_>) -> Result<()> {

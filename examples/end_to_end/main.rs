@@ -62,12 +62,12 @@ fn main() -> Result<()> {
 /// Play episodes of mixed quality and write every step down.
 fn collect(env: &mut dyn MultiAgentEnv, path: &Path) -> Result<()> {
     let mut policy = behaviour_policy(env.task(), Quality::MediumReplay)?;
-    let mut writer = Writer::new(Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
+    let mut writer = Writer::create(path, Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
     for episode in 0..EPISODES {
         let mut observer = |step: &Transition<'_>| Ok(record(&mut writer, step)?);
         rollout(env, &mut *policy, episode_seed(0, episode), &mut observer)?;
     }
-    Ok(writer.finish(path)?)
+    Ok(writer.finish()?)
 }
 
 fn record(writer: &mut Writer, step: &Transition<'_>) -> Result<()> {

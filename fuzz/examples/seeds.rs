@@ -104,7 +104,9 @@ fn checkpoint(transform: usize, discrete: bool) -> Vec<u8> {
 fn recording(discrete: bool) -> Vec<u8> {
     let action = if discrete { ActionSpace::choices(2) } else { ActionSpace::unit_box(1) };
     let header = Header::new(TaskSpec::anonymous("t", 2, 2, action), StoredObs::Raw);
-    let mut writer = Writer::new(header, discrete.then_some(1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let mut writer = Writer::create(&path, header, discrete.then_some(1)).unwrap();
     for i in 0_u8..4 {
         let (obs, state) = ([f32::from(i); 4], [0.5, f32::from(i)]);
         let state = discrete.then_some(&state[..]);
@@ -119,8 +121,6 @@ fn recording(discrete: bool) -> Vec<u8> {
             writer.end_episode(last, Ending::Truncated).unwrap();
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.hdf5");
-    writer.finish(&path).unwrap();
+    writer.finish().unwrap();
     fs::read(path).unwrap()
 }

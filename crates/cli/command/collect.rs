@@ -1,50 +1,78 @@
 //! Behaviour policies to a dataset.
 
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
-use std::thread;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, Scope};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use omiga_dataset::{Card, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
 use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, behaviour_policy, episode_seed, make_env, rollout};
 
 use crate::Verdict;
 use crate::args::CollectArgs;
-use crate::output::{say, say_json};
+use crate::output::{detail, next, note, quoted, say, say_json};
+use crate::progress::Progress;
+use crate::stop;
 
-/// Episodes that a thread plays before the others are waited for: enough that their lengths even out, few enough to hold.
-const ROUND: usize = 16;
+/// Episodes that a thread plays ahead of their turn: enough that their lengths even out, few enough to hold.
+const AHEAD: usize = 4;
 
 /// `omiga collect`.
 pub fn collect(args: &CollectArgs) -> Result<Verdict> {
+    ensure!(
+        args.force || !args.out.is_file(),
+        "`{}` exists already; choose another --out, or replace it with --force",
+        args.out.display()
+    );
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    ensure!(
+        folder.is_none_or(Path::is_dir),
+        "cannot write `{}`: there is no such folder; make it, or choose another --out",
+        args.out.display()
+    );
     let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let threads = threads.min(args.episodes as usize);
-    let mut players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
+    let players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
     let env = &players[0].env;
-    let mut writer = Writer::new(Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
-    let seeds: Vec<u64> = (0..u64::from(args.episodes)).map(|episode| episode_seed(args.seed, episode)).collect();
-    for round in seeds.chunks(threads * ROUND) {
-        for episode in play(&mut players, round)? {
-            episode.iter().try_for_each(|step| record(&mut writer, step))?;
-        }
+    // Before anything is played: whatever is wrong with the place is said at once.
+    let mut writer = Writer::create(&args.out, Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
+    detail(format!("playing {} episodes on {threads} threads", args.episodes));
+    let done = record_all(&mut writer, players, args, stop::on_signal()?)?;
+    if done < args.episodes {
+        note(format!("stopped after {done} of {} episodes: `{}` is not written", args.episodes, args.out.display()));
+        return Ok(Verdict::No);
     }
-    writer.finish(&args.out)?;
-    let card = Card::read(&args.out, &LoadOptions::default()).context("cannot read back what was written")?;
-    if args.json {
-        say_json(&card)?;
-    } else {
-        say(format!(
-            "{}: {} episodes of {} {}, {} transitions, return {:.2} +- {:.2}",
-            args.out.display(),
-            card.episodes,
-            args.quality,
-            args.task,
-            card.transitions,
-            card.returns.mean,
-            card.returns.std,
-        ))?;
-    }
+    writer.finish()?;
+    show(args)?;
     Ok(Verdict::Yes)
+}
+
+fn show(args: &CollectArgs) -> Result<()> {
+    let card = Card::read(&args.out, &LoadOptions::default())
+        .context("cannot read back what was written; is the disk sound?")?;
+    if args.json {
+        return say_json(&card);
+    }
+    say(format!(
+        "{}: {} episodes of {} {}, {} transitions, return {:.2} +- {:.2}",
+        args.out.display(),
+        card.episodes,
+        args.quality,
+        args.task,
+        card.transitions,
+        card.returns.mean,
+        card.returns.std,
+    ))?;
+    next(training_on(&args.out));
+    Ok(())
+}
+
+/// The command that learns from a dataset.
+pub fn training_on(data: &Path) -> String {
+    let run = Path::new("runs").join(data.file_stem().unwrap_or("run".as_ref()));
+    format!("omiga train --data {} --out {}", quoted(data), quoted(&run))
 }
 
 /// Who plays on one thread.
@@ -81,23 +109,41 @@ impl Player {
         })?;
         Ok(steps)
     }
+
+    /// Play the episodes of these seeds on a thread, while somebody wants them.
+    fn start<'scope>(
+        mut self,
+        scope: &'scope Scope<'scope, '_>,
+        seeds: impl Iterator<Item = u64> + Send + 'scope,
+    ) -> Receiver<Result<Vec<Step>>> {
+        let (send, episodes) = sync_channel(AHEAD);
+        scope.spawn(move || seeds.map(|seed| self.play(seed)).try_for_each(|episode| send.send(episode)));
+        episodes
+    }
 }
 
-/// The episodes of these seeds, in their order, whoever plays them.
-fn play(players: &mut [Player], seeds: &[u64]) -> Result<Vec<Vec<Step>>> {
+/// Play and record all episodes in their order, whoever plays them, until `stop`; how many there were.
+fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, stop: &AtomicBool) -> Result<u32> {
+    let progress = Progress::of_episodes(args.episodes.into(), "");
     let n = players.len();
-    let played = thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for (k, player) in players.iter_mut().enumerate() {
-            let own: Vec<u64> = seeds.iter().skip(k).step_by(n).copied().collect();
-            threads
-                .push(scope.spawn(move || own.into_iter().map(|seed| player.play(seed)).collect::<Result<Vec<_>>>()));
+    thread::scope(|scope| {
+        // The k-th thread plays episodes k, k + n, ...
+        let seeds = |k: usize| {
+            let own = (0..args.episodes).skip(k).step_by(n);
+            own.map(|episode| episode_seed(args.seed, episode.into()))
+        };
+        let start = |(k, player): (usize, Player)| player.start(scope, seeds(k));
+        let played: Vec<_> = players.into_iter().enumerate().map(start).collect();
+        for (episode, played) in (0..args.episodes).zip(played.iter().cycle()) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(episode);
+            }
+            let steps = played.recv().context("a thread that plays ended too early; this is a fault of omiga")?;
+            steps?.iter().try_for_each(|step| record(writer, step))?;
+            progress.advance();
         }
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
-    })?;
-    let mut played: Vec<_> = played.into_iter().map(Vec::into_iter).collect();
-    Ok((0..seeds.len()).filter_map(|episode| played[episode % n].next()).collect())
+        Ok(args.episodes)
+    })
 }
 
 /// A step to a row, and the last state of an episode to another.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::ExportArgs;
-use crate::output::{say, say_json};
+use crate::output::{next, quoted, say, say_json};
 use crate::signer::Signer;
 
 #[derive(Serialize)]
@@ -52,6 +52,7 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
             report.step,
             report.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by key {key}"))
         ))?;
+        next(format!("omiga verify {}", quoted(&args.out)));
     }
     Ok(Verdict::Yes)
 }

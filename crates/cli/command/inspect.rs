@@ -1,44 +1,50 @@
-//! What is this file? A dataset, a checkpoint, a bundle or a policy.
+//! What is this? A dataset, a run, a checkpoint, a bundle or a policy.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use omiga_dataset::{Card, LoadOptions};
 use omiga_format::onnx::Model;
 use omiga_format::{
     Bundle, Checkpoint, CheckpointMeta, DatasetRef, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic,
 };
+use omiga_train::{CONFIG_FILE, RunFolder};
 use serde::Serialize;
 
+use super::collect::training_on;
+use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::InspectArgs;
-use crate::output::{say, say_json, table};
+use crate::figure::{Marks, curve};
+use crate::output::{is_read_by_a_person, is_unicode, next, quoted, say, say_json, table};
 
 /// First bytes of every HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// Largest .onnx file read, 256 MiB.
 const MAX_ONNX_BYTES: u64 = 256 << 20;
+/// Characters of a learning curve.
+const CURVE: (usize, usize) = (64, 12);
 
 /// `omiga inspect`.
 pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
     let path = &args.path;
     if path.is_dir() {
-        return bundle(path, args.json);
+        return if path.join(CONFIG_FILE).is_file() { run(path, args.json) } else { bundle(path, args.json) };
     }
     let mut magic = Vec::new();
-    let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    file.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic)?;
+    let first = File::open(path).and_then(|file| file.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic));
+    first.map_err(|error| anyhow!("cannot read `{}` ({error}); is the path right?", path.display()))?;
     match path.extension().and_then(|e| e.to_str()) {
         _ if magic == HDF5_MAGIC => dataset(path, args.json),
         Some("hdf5" | "h5") => dataset(path, args.json),
         Some("safetensors") => checkpoint(path, args.json),
         Some("onnx") => policy(path, args.json),
         _ => bail!(
-            "`{}` is none of the files known here; expected a dataset (.hdf5), a checkpoint (.safetensors), a bundle \
-             (folder) or a policy (.onnx)",
+            "`{}` is none of the files known here; expected a dataset (.hdf5), a run or a bundle (folders), a \
+             checkpoint (.safetensors) or a policy (.onnx); name one of these",
             path.display()
         ),
     }
@@ -49,9 +55,51 @@ fn dataset(path: &Path, json: bool) -> Result<Verdict> {
     if json {
         say_json(&card)?
     } else {
-        say(card)?
+        say(card)?;
+        next(training_on(path));
     }
     Ok(Verdict::Yes)
+}
+
+#[derive(Serialize)]
+struct RunReport {
+    step: u64,
+    /// What `omiga export` would take.
+    checkpoint: Option<String>,
+    /// Step and mean return.
+    evaluations: Vec<(u64, f64)>,
+}
+
+fn run(path: &Path, json: bool) -> Result<Verdict> {
+    let folder = RunFolder::open(path);
+    let report = RunReport {
+        step: folder.records()?.last().map_or(0, |record| record.step),
+        checkpoint: checkpoint_of(path, false).ok().map(|path| path.display().to_string()),
+        evaluations: folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect(),
+    };
+    if json {
+        say_json(&report)?;
+        return Ok(Verdict::Yes);
+    }
+    let last = report.evaluations.last();
+    let last = last.map_or("no evaluation".into(), |(step, x)| format!("mean return {x:.3} at step {step}"));
+    say(format!("run of {} updates, {last}", report.step))?;
+    if is_read_by_a_person() {
+        let marks = if is_unicode() { Marks::Braille } else { Marks::Ascii };
+        let drawn = curve(&report.evaluations, CURVE.0, CURVE.1, marks);
+        if !drawn.is_empty() {
+            say(drawn.trim_end())?;
+        }
+    }
+    if report.checkpoint.is_some() {
+        next(exporting(path, path));
+    }
+    Ok(Verdict::Yes)
+}
+
+/// The command that exports a checkpoint or a run's into a folder beside it.
+fn exporting(checkpoint: &Path, run: &Path) -> String {
+    format!("omiga export --checkpoint {} --out {}", quoted(checkpoint), quoted(&run.join("bundle")))
 }
 
 #[derive(Serialize)]
@@ -76,12 +124,16 @@ fn checkpoint(path: &Path, json: bool) -> Result<Verdict> {
     let cells = |(name, shape): (&String, &Vec<usize>)| vec![name.clone(), format!("{shape:?}")];
     say(table(&["tensor", "shape"], 2, report.tensors.iter().map(cells).collect()))?;
     say(&meta.config)?;
+    next(exporting(path, path.parent().unwrap_or(path)));
     Ok(Verdict::Yes)
 }
 
 fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     if !path.join(MANIFEST_FILE).is_file() {
-        bail!("`{}` holds no `{MANIFEST_FILE}`; it is not a bundle", path.display());
+        bail!(
+            "`{}` holds no `{MANIFEST_FILE}` and no `{CONFIG_FILE}`, expected one of them; name the folder of a bundle or of a run",
+            path.display()
+        );
     }
     let bundle = Bundle::read(path)?;
     let manifest: &Manifest = bundle.manifest();
@@ -101,6 +153,7 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     }
     let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
     say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;
+    next(format!("omiga verify {}", quoted(path)));
     Ok(Verdict::Yes)
 }
 

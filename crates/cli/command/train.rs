@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use omiga_dataset::Dataset;
 use omiga_env::make_env;
 use omiga_train::config::Config;
@@ -11,7 +11,7 @@ use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
 
 use crate::Verdict;
 use crate::args::TrainArgs;
-use crate::output::{note, quoted, say_json};
+use crate::output::{complain, detail, next, note, quoted, say_json};
 use crate::preset;
 use crate::stop;
 use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all};
@@ -27,12 +27,12 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     if !args.resume {
         folders.iter().try_for_each(|(_, out)| RunFolder::require_vacant(out))?;
     }
-    note(config.to_toml()?);
+    detail(config.to_toml()?);
     let jobs: Vec<Job> = folders.into_iter().map(|(seed, out)| job(args, &config, seed, out)).collect();
     let threads = args.threads.unwrap_or_else(|| default_threads(jobs.len()));
     let results = run_all(&jobs, threads, stop::on_signal()?, &|job, result| {
         if let (Err(error), Some(_)) = (result, &args.seeds) {
-            note(format!("{} failed: {error:#}", job.name));
+            complain(&anyhow!("{} failed: {error:#}", job.name));
         }
     });
     end(args, &jobs, results)
@@ -68,6 +68,11 @@ fn end(args: &TrainArgs, jobs: &[Job], mut results: Vec<Result<Ended>>) -> Resul
     }
     let failed: Vec<&str> = jobs.iter().zip(&results).filter_map(|(job, r)| r.is_err().then_some(&*job.name)).collect();
     ensure!(failed.is_empty(), "{} of {} runs failed: {}", failed.len(), jobs.len(), failed.join(", "));
+    if !stopped && !args.json {
+        // Of several runs the first.
+        let run = jobs.first().map_or(&*args.out, |job| &job.out);
+        next(format!("omiga export --checkpoint {} --out {}", quoted(run), quoted(&run.join("bundle"))));
+    }
     Ok(if stopped { Verdict::No } else { Verdict::Yes })
 }
 

@@ -1,6 +1,7 @@
 //! Is a bundle what it says? Hashes, the signature, then every policy against its recorded inputs and outputs.
 
 use anyhow::Result;
+use omiga_env::is_task;
 use omiga_format::{Bundle, Error as FormatError};
 use omiga_runtime::EngineKind;
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::args::VerifyArgs;
 use crate::engines::{is_verdict, load_each};
-use crate::output::{complain, say, say_json, table};
+use crate::output::{complain, next, quoted, say, say_json, table};
 use crate::signer::read_public_key;
 
 #[derive(Serialize)]
@@ -41,6 +42,7 @@ pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
     let key = args.pubkey.as_deref().map(read_public_key).transpose()?;
     let bundle = args.bundle.display().to_string();
     let mut report = Report { bundle, verdict: "yes", signer: None, rows: Vec::new(), errors: Vec::new() };
+    let mut task = None;
     match Bundle::read(&args.bundle) {
         Err(error @ FormatError::Io { .. }) => return Err(error.into()),
         Err(error) => report.errors.push(error.to_string()),
@@ -54,6 +56,7 @@ pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
                     checked: checked.is_some(),
                 });
                 replay(&bundle, &args.engine, &mut report)?;
+                task = Some(bundle.manifest().task.name.clone());
             }
         },
     }
@@ -61,6 +64,9 @@ pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
         report.verdict = "no";
     }
     show(&report, args.json)?;
+    if report.errors.is_empty() && !args.json && task.is_some_and(|task| is_task(&task)) {
+        next(format!("omiga eval --bundle {} --random", quoted(&args.bundle)));
+    }
     Ok(if report.errors.is_empty() { Verdict::Yes } else { Verdict::No })
 }
 

@@ -1,10 +1,12 @@
-//! Pictures as SVG.
+//! Pictures as SVG, and a curve as text.
 
 mod curves;
 mod episode;
+mod terminal;
 
 pub use curves::curves;
 pub use episode::{Episode, episode};
+pub use terminal::{Marks, curve};
 
 use anyhow::Result;
 use plotters::chart::MeshStyle;

@@ -12,7 +12,9 @@
 //! use omiga_format::{ActionSpace, TaskSpec};
 //!
 //! let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
-//! let mut writer = Writer::new(Header::new(task, StoredObs::Raw), None)?;
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("pumps.hdf5");
+//! let mut writer = Writer::create(&path, Header::new(task, StoredObs::Raw), None)?;
 //! for step in 0..4 {
 //!     let obs = [step as f32; 6];
 //!     let actions = StepActions::Continuous(&[0.5, -0.5]);
@@ -20,10 +22,7 @@
 //! }
 //! let last = LastRow { obs: &[4.0; 6], state: None, action_mask: None, alive: None };
 //! writer.end_episode(last, Ending::Truncated)?;
-//!
-//! let folder = tempfile::tempdir()?;
-//! let path = folder.path().join("pumps.hdf5");
-//! writer.finish(&path)?;
+//! writer.finish()?;
 //!
 //! let dataset = Dataset::load(&path, &LoadOptions::default())?;
 //! assert_eq!((dataset.episodes(), dataset.len(), dataset.card()?.returns.mean), (1, 4, 4.0));

@@ -1,28 +1,22 @@
 //! Recording episodes into a file.
 
-use std::fs::File;
-use std::io;
+mod checksum;
+mod column;
+mod structures;
+
 use std::path::Path;
 
-use hdf5_pure::{AttrValue, FileBuilder};
-
-use omiga_format::{Range, TaskSpec, atomic};
+use omiga_format::atomic::Pending;
+use omiga_format::{Range, TaskSpec};
 
 use crate::header::HEADER_KEY;
 use crate::obs::first_not_filled_up;
 use crate::{Error, Header, Result, StoredObs};
+use column::{Column, Output};
+use structures::Element;
 
 /// A recorded action may be outside its bounds by this much (of [-1, 1]) before it is refused: rounding.
 const BOUND_TOLERANCE: f32 = 1e-5;
-/// Bytes of a chunk: small enough for the chunk cache of the HDF5 library (1 MiB).
-const CHUNK_BYTES: usize = 256 << 10;
-/// Rows of a chunk at most: hdf5-pure stores sizes above this in four bytes where three would do, which HDF5 2.0 (h5py 3.16)
-/// refuses to read.
-const MAX_CHUNK_ROWS: usize = u16::MAX as usize;
-/// Longest text of an attribute inside an object header (64 KiB with what describes it).
-const MAX_FIXED_STRING: usize = 60_000;
-/// As h5py's default.
-const DEFLATE_LEVEL: u32 = 4;
 
 /// How an episode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +68,12 @@ pub struct LastRow<'a> {
     pub alive: Option<&'a [u8]>,
 }
 
-/// Collects whole episodes and writes them as one file in OMIGA's layout, readable by h5py and the official loader.
+/// Writes episodes to a file in OMIGA's layout, readable by h5py and the official loader, as they come: what it holds does
+/// not grow with them. The file is there once it is whole; until then a hidden one beside it grows.
 ///
 /// # Determinism
 /// The same content gives the same bytes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Writer {
     header: Header,
     /// Width S of a state that is not the observations.
@@ -87,43 +82,58 @@ pub struct Writer {
     rows: usize,
     /// Rows of complete episodes.
     complete: usize,
-    obs: Vec<f32>,
-    state: Vec<f32>,
-    actions: Vec<f32>,
-    indices: Vec<i32>,
-    rewards: Vec<f32>,
-    ends: Vec<f32>,
-    timeouts: Vec<f32>,
-    action_mask: Option<Vec<u8>>,
-    alive: Option<Vec<u8>>,
+    out: Output,
+    /// A write failed: nothing can be trusted.
+    broken: bool,
+    columns: Columns,
+}
+
+/// What a row consists of.
+#[derive(Debug)]
+struct Columns {
+    obs: Column,
+    /// `None` if it is the observations: then `s` is another name of `o`.
+    state: Option<Column>,
+    actions: Column,
+    rewards: Column,
+    ends: Column,
+    timeouts: Column,
+    action_mask: Option<Column>,
+    alive: Option<Column>,
+}
+
+/// The actions of a row as they are stored.
+enum Stored {
+    Commands(Vec<f32>),
+    /// A task has at most 65536 choices.
+    Indices(Vec<i32>),
+}
+
+/// A row as it is stored.
+struct Row<'a> {
+    obs: &'a [f32],
+    state: Option<&'a [f32]>,
+    actions: Stored,
+    reward: f32,
+    end: bool,
+    timeout: bool,
+    action_mask: Option<&'a [u8]>,
+    alive: Option<&'a [u8]>,
 }
 
 impl Writer {
-    /// A recording of `header.task`. `state_dim` is the width of one agent's global state; `None` when that is its
-    /// observation.
+    /// A recording of `header.task`, to be found at `path` once it is finished. `state_dim` is the width of one agent's global
+    /// state; `None` when that is its observation.
     ///
     /// # Errors
-    /// [`omiga_format::Error`] for a task that cannot be, [`Error::Record`] for a state without width.
-    pub fn new(header: Header, state_dim: Option<usize>) -> Result<Self> {
+    /// [`omiga_format::Error`] for a task that cannot be or where no file can be, [`Error::Record`] for a state without width.
+    pub fn create(path: &Path, header: Header, state_dim: Option<usize>) -> Result<Self> {
         header.task.validate()?;
         check("width of the state", "at least 1", state_dim.unwrap_or(1), state_dim != Some(0))?;
         let ranges = header.task.agents.iter().flat_map(|a| a.action.ranges()).collect();
-        Ok(Self {
-            header,
-            state_dim,
-            ranges,
-            rows: 0,
-            complete: 0,
-            obs: Vec::new(),
-            state: Vec::new(),
-            actions: Vec::new(),
-            indices: Vec::new(),
-            rewards: Vec::new(),
-            ends: Vec::new(),
-            timeouts: Vec::new(),
-            action_mask: None,
-            alive: None,
-        })
+        let columns = Columns::new(&header, state_dim);
+        let out = Output::new(Pending::create(path)?);
+        Ok(Self { header, state_dim, ranges, rows: 0, complete: 0, out, broken: false, columns })
     }
 
     /// Rows so far: steps and last states.
@@ -135,12 +145,12 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Record`] when a width is wrong, a value is not finite, an action is out of bounds or masked out, or
-    /// masks come and go. Nothing is recorded then.
+    /// masks come and go; nothing is recorded then. [`omiga_format::Error::Io`] when the disk is full; the recording is lost then.
     pub fn push_step(&mut self, row: StepRow) -> Result<()> {
         let (n, a) = (self.header.task.n_agents(), self.header.task.action_dim());
         self.check_state(row.obs, row.state)?;
         check("reward", "finite", row.reward, row.reward.is_finite())?;
-        let masks = [(&self.action_mask, row.action_mask, n * a), (&self.alive, row.alive, n)];
+        let masks = [(&self.columns.action_mask, row.action_mask, n * a), (&self.columns.alive, row.alive, n)];
         for (kept, given, width) in masks {
             let consistent = self.rows == 0 || kept.is_some() == given.is_some();
             check("presence of masks", "as in the first step", given.is_some(), consistent)?;
@@ -148,14 +158,17 @@ impl Writer {
         }
         let discrete = self.header.task.is_discrete();
         check("action mask", "none for continuous actions", "given", discrete || row.action_mask.is_none())?;
-        match row.actions {
-            StepActions::Discrete(indices) => self.push_indices(indices, row.action_mask, row.alive)?,
-            StepActions::Continuous(values) => self.push_commands(values, |a, _| a)?,
-            StepActions::Physical(values) => self.push_commands(values, normalised)?,
+        let actions = match row.actions {
+            StepActions::Discrete(indices) => self.indices(indices, row.action_mask, row.alive)?,
+            StepActions::Continuous(values) => self.commands(values, |a, _| a)?,
+            StepActions::Physical(values) => self.commands(values, normalised)?,
+        };
+        if self.rows == 0 {
+            self.columns.action_mask = row.action_mask.map(|_| Column::new(Element::U8, &[n, a]));
+            self.columns.alive = row.alive.map(|_| Column::new(Element::U8, &[n]));
         }
-        self.push_masks(row.action_mask, row.alive);
-        self.push_row(row.obs, row.state, row.reward, 0.0, 0.0);
-        Ok(())
+        let StepRow { obs, state, reward, action_mask, alive, .. } = row;
+        self.push(Row { obs, state, actions, reward, end: false, timeout: false, action_mask, alive })
     }
 
     /// Record the state after an episode's last step.
@@ -168,35 +181,39 @@ impl Writer {
         self.check_state(last.obs, last.state)?;
         check_mask(last.action_mask, n * a)?;
         check_mask(last.alive, n)?;
-        match self.header.task.is_discrete() {
-            true => self.indices.extend((0..n).map(|_| 0)),
-            false => self.actions.extend((0..n * a).map(|_| 0.0)),
-        }
         let (all, everyone) = (vec![1; n * a], vec![1; n]);
-        let mask = self.action_mask.is_some().then(|| last.action_mask.unwrap_or(&all));
-        let alive = self.alive.is_some().then(|| last.alive.unwrap_or(&everyone));
-        self.push_masks(mask, alive);
-        self.push_row(last.obs, last.state, 0.0, 1.0, f32::from(u8::from(ending == Ending::Truncated)));
+        self.push(Row {
+            obs: last.obs,
+            state: last.state,
+            actions: match self.header.task.is_discrete() {
+                true => Stored::Indices(vec![0; n]),
+                false => Stored::Commands(vec![0.0; n * a]),
+            },
+            reward: 0.0,
+            end: true,
+            timeout: ending == Ending::Truncated,
+            action_mask: self.columns.action_mask.is_some().then(|| last.action_mask.unwrap_or(&all)),
+            alive: self.columns.alive.is_some().then(|| last.alive.unwrap_or(&everyone)),
+        })?;
         self.complete = self.rows;
         Ok(())
     }
 
-    /// Write the file: beside its place, then renamed. An earlier one is replaced.
+    /// Complete the file and give it its name. An earlier one is replaced. Without this nothing is left of a recording.
     ///
     /// # Errors
-    /// [`Error::Record`] without any episode or with one that has not ended, [`omiga_format::Error::Io`].
-    pub fn finish(self, path: &Path) -> Result<()> {
+    /// [`Error::Record`] without any episode, with one that has not ended, or after a write that failed;
+    /// [`omiga_format::Error::Io`].
+    pub fn finish(mut self) -> Result<()> {
         check("number of rows", "at least one episode", self.rows, self.rows > 0)?;
         let open = self.rows - self.complete;
         check("steps of an episode that has not ended", "0", open, open == 0)?;
-        let file = self.encode()?;
-        let write = |to: &mut File| {
-            file.finish_to(to).map_err(|e| match e {
-                hdf5_pure::Error::Io(error) => error,
-                other => io::Error::other(other.to_string()),
-            })
-        };
-        Ok(atomic::write_with(path, write)?)
+        check("an earlier write", "done", "failed", !self.broken)?;
+        let links = self.columns.finish(&mut self.out)?;
+        let (root, heap) = structures::root(&links, HEADER_KEY, &self.header.to_json()?, self.out.end());
+        self.out.append(&heap)?;
+        let root = self.out.append(&root)?;
+        self.out.finish(root)
     }
 
     fn check_state(&self, obs: &[f32], state: Option<&[f32]>) -> Result<()> {
@@ -214,7 +231,7 @@ impl Writer {
         check_values("state", state.unwrap_or(&[]), n * self.state_dim.unwrap_or(0))
     }
 
-    fn push_indices(&mut self, indices: &[u32], mask: Option<&[u8]>, alive: Option<&[u8]>) -> Result<()> {
+    fn indices(&self, indices: &[u32], mask: Option<&[u8]>, alive: Option<&[u8]>) -> Result<Stored> {
         let (n, choices) = (self.header.task.n_agents(), self.header.task.action_dim());
         check("kind of actions", "continuous", "discrete", self.header.task.is_discrete())?;
         check("number of actions", &n, indices.len(), indices.len() == n)?;
@@ -224,92 +241,88 @@ impl Writer {
             let available = dead || mask.is_none_or(|m| m[agent * choices + index] == 1);
             check("action", "available", index, available)?;
         }
-        // A task has at most 65536 choices.
-        self.indices.extend(indices.iter().map(|i| *i as i32));
-        Ok(())
+        Ok(Stored::Indices(indices.iter().map(|i| *i as i32).collect()))
     }
 
-    fn push_commands(&mut self, values: &[f32], normalise: impl Fn(f32, &Range) -> f32) -> Result<()> {
+    fn commands(&self, values: &[f32], normalise: impl Fn(f32, &Range) -> f32) -> Result<Stored> {
         check("kind of actions", "discrete", "continuous", !self.header.task.is_discrete())?;
         check_values("actions", values, self.ranges.len())?;
         let normal = || values.iter().zip(&self.ranges).map(|(a, range)| normalise(*a, range));
         let bound = 1.0 + BOUND_TOLERANCE;
         let outside = normal().find(|a| a.abs() > bound).unwrap_or(0.0);
         check("action", "within its bounds ([-1, 1] here)", outside, outside == 0.0)?;
-        self.actions.extend(normal().map(|a| a.clamp(-1.0, 1.0)));
-        Ok(())
+        Ok(Stored::Commands(normal().map(|a| a.clamp(-1.0, 1.0)).collect()))
     }
 
-    fn push_masks(&mut self, action_mask: Option<&[u8]>, alive: Option<&[u8]>) {
-        for (kept, given) in [(&mut self.action_mask, action_mask), (&mut self.alive, alive)] {
-            if let Some(given) = given {
-                kept.get_or_insert_default().extend_from_slice(given);
-            }
-        }
-    }
-
-    fn push_row(&mut self, obs: &[f32], state: Option<&[f32]>, reward: f32, end: f32, timeout: f32) {
-        self.obs.extend_from_slice(obs);
-        self.state.extend_from_slice(state.unwrap_or(&[]));
-        self.rewards.push(reward);
-        self.ends.push(end);
-        self.timeouts.push(timeout);
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let pushed = self.columns.push(&mut self.out, &row);
+        self.broken |= pushed.is_err();
         self.rows += 1;
-    }
-
-    fn encode(self) -> Result<FileBuilder> {
-        let task = &self.header.task;
-        let (n, a, o) = (task.n_agents(), task.action_dim(), self.header.stored_obs_dim());
-        let mut file = FileBuilder::new();
-        let json = self.header.to_json()?;
-        file.set_attr(
-            HEADER_KEY,
-            // Inside the root's header, under its checksum, unless it is too long for that.
-            if json.len() <= MAX_FIXED_STRING { AttrValue::String(json) } else { AttrValue::VarLenString(json) },
-        );
-        // The builder copies: what it has copied is freed.
-        let mut column = |key: &str, shape: &[usize], element_bytes: usize, data: Data<'_>| {
-            let dims: Vec<u64> = [self.rows].iter().chain(shape).map(|d| *d as u64).collect();
-            let row_bytes = shape.iter().product::<usize>() * element_bytes;
-            let mut chunk = dims.clone();
-            chunk[0] = (CHUNK_BYTES / row_bytes).min(MAX_CHUNK_ROWS).clamp(1, self.rows) as u64;
-            let dataset = file.create_dataset(key);
-            match data {
-                Data::F32(values) => dataset.with_f32_data(values),
-                Data::I32(values) => dataset.with_i32_data(values),
-                Data::U8(values) => dataset.with_u8_data(values),
-            };
-            dataset.with_shape(&dims).with_chunks(&chunk).with_shuffle().with_deflate(DEFLATE_LEVEL);
-        };
-        column("o", &[n, o], 4, Data::F32(&self.obs));
-        match self.state_dim {
-            Some(s) => column("s", &[n, s], 4, Data::F32(&self.state)),
-            // A link would do, but hdf5-pure writes none.
-            None => column("s", &[n, o], 4, Data::F32(&self.obs)),
-        }
-        drop((self.obs, self.state));
-        match task.is_discrete() {
-            true => column("a", &[n, 1], 4, Data::I32(&self.indices)),
-            false => column("a", &[n, a], 4, Data::F32(&self.actions)),
-        }
-        column("r", &[1], 4, Data::F32(&self.rewards));
-        column("d", &[1], 4, Data::F32(&self.ends));
-        column("timeout", &[1], 4, Data::F32(&self.timeouts));
-        if let Some(mask) = &self.action_mask {
-            column("avail", &[n, a], 1, Data::U8(mask));
-        }
-        if let Some(alive) = &self.alive {
-            column("alive", &[n], 1, Data::U8(alive));
-        }
-        Ok(file)
+        pushed
     }
 }
 
-/// Values of a column.
-enum Data<'a> {
-    F32(&'a [f32]),
-    I32(&'a [i32]),
-    U8(&'a [u8]),
+impl Columns {
+    fn new(header: &Header, state_dim: Option<usize>) -> Self {
+        let (n, a) = (header.task.n_agents(), header.task.action_dim());
+        let number = || Column::new(Element::F32, &[1]);
+        Self {
+            obs: Column::new(Element::F32, &[n, header.stored_obs_dim()]),
+            state: state_dim.map(|width| Column::new(Element::F32, &[n, width])),
+            actions: match header.task.is_discrete() {
+                true => Column::new(Element::I32, &[n, 1]),
+                false => Column::new(Element::F32, &[n, a]),
+            },
+            rewards: number(),
+            ends: number(),
+            timeouts: number(),
+            action_mask: None,
+            alive: None,
+        }
+    }
+
+    fn push(&mut self, out: &mut Output, row: &Row<'_>) -> Result<()> {
+        let flag = |set: bool| [f32::from(u8::from(set))];
+        self.obs.push(out, floats(row.obs))?;
+        if let (Some(column), Some(state)) = (&mut self.state, row.state) {
+            column.push(out, floats(state))?;
+        }
+        match &row.actions {
+            Stored::Commands(values) => self.actions.push(out, floats(values))?,
+            Stored::Indices(indices) => self.actions.push(out, indices.iter().map(|i| i.to_le_bytes()))?,
+        }
+        self.rewards.push(out, floats(&[row.reward]))?;
+        self.ends.push(out, floats(&flag(row.end)))?;
+        self.timeouts.push(out, floats(&flag(row.timeout)))?;
+        for (column, mask) in [(&mut self.action_mask, row.action_mask), (&mut self.alive, row.alive)] {
+            if let (Some(column), Some(mask)) = (column, mask) {
+                column.push(out, mask.iter().map(|byte| [*byte]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Store what is left of each; their names and addresses are returned.
+    fn finish(self, out: &mut Output) -> Result<Vec<(&'static str, u64)>> {
+        let mut links = Vec::new();
+        let names = if self.state.is_none() { 2 } else { 1 };
+        let obs = self.obs.finish(out, names)?;
+        let state = self.state.map_or(Ok(obs), |column| column.finish(out, 1))?;
+        links.extend([("o", obs), ("s", state)]);
+        for (name, column) in [("a", self.actions), ("r", self.rewards), ("d", self.ends), ("timeout", self.timeouts)] {
+            links.push((name, column.finish(out, 1)?));
+        }
+        for (name, column) in [("avail", self.action_mask), ("alive", self.alive)] {
+            if let Some(column) = column {
+                links.push((name, column.finish(out, 1)?));
+            }
+        }
+        Ok(links)
+    }
+}
+
+fn floats(values: &[f32]) -> impl Iterator<Item = [u8; 4]> {
+    values.iter().map(|value| value.to_le_bytes())
 }
 
 /// Physical units to [-1, 1].

@@ -76,7 +76,9 @@ fn load(path: &Path) -> Result<Dataset> {
 /// A small recording as bytes, with a header and a state of its own.
 fn recording() -> Vec<u8> {
     let task = TaskSpec::anonymous("t", 2, 2, ActionSpace::choices(3));
-    let mut writer = Writer::new(Header::new(task, StoredObs::Raw), Some(1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let mut writer = Writer::create(&path, Header::new(task, StoredObs::Raw), Some(1)).unwrap();
     let (mask, alive) = ([1; 6], [1; 2]);
     for i in 0..6 {
         let (obs, state) = ([i as f32; 4], [0.5, i as f32]);
@@ -89,9 +91,8 @@ fn recording() -> Vec<u8> {
             writer.end_episode(last, Ending::Truncated).unwrap();
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    writer.finish(&folder.path().join("x.hdf5")).unwrap();
-    std::fs::read(folder.path().join("x.hdf5")).unwrap()
+    writer.finish().unwrap();
+    std::fs::read(&path).unwrap()
 }
 
 fn golden(name: &str) -> Vec<u8> {

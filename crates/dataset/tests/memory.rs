@@ -1,4 +1,4 @@
-//! What loading takes at most: each kind of it in a process of its own.
+//! What loading and recording take at most: each kind of it in a process of its own.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
@@ -7,7 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 use hdf5_pure::FileBuilder;
-use omiga_dataset::{Card, Dataset, HostBatch, LoadOptions, Sampler, Storage};
+use omiga_dataset::{
+    Card, Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Sampler, StepActions, StepRow, Storage, StoredObs,
+    Writer,
+};
+use omiga_format::{ActionSpace, TaskSpec};
 
 const ROWS: usize = 200_000;
 const SHAPE: [usize; 3] = [ROWS, 6, 23];
@@ -46,9 +50,32 @@ fn write(path: &Path, gzip: bool) {
     file.write(path).unwrap();
 }
 
-/// Load as the parent says, and say what it took.
+/// Record as many rows as [`write`] writes, each with a state of its own.
+fn record(path: &Path) {
+    let task = TaskSpec::anonymous("t", SHAPE[1], SHAPE[2], ActionSpace::unit_box(1));
+    let mut writer = Writer::create(path, Header::new(task, StoredObs::Raw), Some(2)).unwrap();
+    let (mut obs, state, actions) = ([0.0; SHAPE[1] * SHAPE[2]], [0.5; 2 * SHAPE[1]], [0.5; SHAPE[1]]);
+    for row in 1..=ROWS {
+        obs.iter_mut().enumerate().for_each(|(i, x)| *x = ((row * 7 + i * 31) % 1009) as f32);
+        if row % 1000 == 0 {
+            let last = LastRow { obs: &obs, state: Some(&state), action_mask: None, alive: None };
+            writer.end_episode(last, Ending::Truncated).unwrap();
+        } else {
+            let actions = StepActions::Continuous(&actions);
+            let (state, reward) = (Some(&state[..]), row as f32);
+            writer.push_step(StepRow { obs: &obs, state, actions, reward, action_mask: None, alive: None }).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+}
+
+/// Load or record as the parent says, and say what it took.
 fn load(what: &str, path: &Path) -> u64 {
     let storage = match what {
+        "record" => {
+            record(path);
+            return peak_bytes();
+        }
         "card" => {
             assert_eq!(Card::read(path, &LoadOptions::default()).unwrap().rows, ROWS as u64);
             return peak_bytes();
@@ -76,19 +103,23 @@ fn memory_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.hdf5");
     let unique = (ROWS * ROW * 4) as u64;
+    let check = |what: &str, gzip: bool, limit: u64| {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["memory_is_bounded", "--exact", "--nocapture"]);
+        let output = child.env(WHAT, format!("{what} {}", path.display())).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let peak = text.lines().find_map(|line| line.strip_prefix("peak ")).and_then(|n| n.parse::<u64>().ok());
+        let peak = peak.unwrap_or_else(|| unreachable!("{text}"));
+        eprintln!("{what}, gzip {gzip}: {} of {} KiB", peak >> 10, limit >> 10);
+        assert!(peak <= limit, "{what}, gzip {gzip}: {peak} bytes of {limit}");
+    };
     for gzip in [false, true] {
         write(&path, gzip);
-        for (what, limit) in
-            [("memory", unique * 5 / 4), ("disk", PROGRAM + ROWS as u64 * 9), ("card", PROGRAM + ROWS as u64 * 9)]
-        {
-            let mut child = Command::new(std::env::current_exe().unwrap());
-            child.args(["memory_is_bounded", "--exact", "--nocapture"]);
-            let output = child.env(WHAT, format!("{what} {}", path.display())).output().unwrap();
-            let text = String::from_utf8(output.stderr).unwrap();
-            let peak = text.lines().find_map(|line| line.strip_prefix("peak ")).and_then(|n| n.parse::<u64>().ok());
-            let peak = peak.unwrap_or_else(|| unreachable!("{text}"));
-            eprintln!("{what}, gzip {gzip}: {} of {} KiB", peak >> 10, limit >> 10);
-            assert!(peak <= limit, "{what}, gzip {gzip}: {peak} bytes of {limit}");
-        }
+        check("memory", gzip, unique * 5 / 4);
+        check("disk", gzip, PROGRAM + ROWS as u64 * 9);
+        check("card", gzip, PROGRAM + ROWS as u64 * 9);
     }
+    // A chunk of each column, twice.
+    check("record", true, PROGRAM + (4 << 20));
+    assert_eq!(Card::read(&path, &LoadOptions::default()).unwrap().rows, ROWS as u64);
 }

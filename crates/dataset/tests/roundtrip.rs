@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
+use std::path::Path;
+
 use omiga_dataset::{
     Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Result, StateKind, StepActions, StepRow, StoredObs,
     Writer,
@@ -77,9 +79,9 @@ impl Recipe {
     }
 
     /// The recording and its steps.
-    fn record(&self) -> Result<(Writer, Vec<Step>)> {
+    fn record(&self, path: &Path) -> Result<(Writer, Vec<Step>)> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut writer = Writer::new(self.header(), self.state)?;
+        let mut writer = Writer::create(path, self.header(), self.state)?;
         let mut steps = Vec::new();
         for (length, truncated) in &self.episodes {
             let rows: Vec<Row> = (0..=*length).map(|_| self.row(&mut rng)).collect();
@@ -115,10 +117,14 @@ impl Recipe {
 fn check(recipe: &Recipe) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.hdf5");
-    let (writer, steps) = recipe.record().unwrap();
-    writer.clone().finish(&path).unwrap();
+    let record = || {
+        let (writer, steps) = recipe.record(&path).unwrap();
+        writer.finish().unwrap();
+        steps
+    };
+    let steps = record();
     let bytes = std::fs::read(&path).unwrap();
-    writer.finish(&path).unwrap();
+    record();
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "same content, other bytes");
 
     let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
@@ -172,14 +178,16 @@ fn small() -> Recipe {
 fn many_chunks_and_long_headers() {
     // More than one chunk a column, and a header above the 64 KiB of an ordinary attribute.
     check(&Recipe { obs: 900, state: Some(2), episodes: vec![(150, true), (40, false)], ..small() });
+    // A size that needs three bytes.
+    check(&Recipe { state: Some(70_000), ..small() });
 }
 
-/// HDF5 2.0 refuses chunk sizes that are stored in more bytes than they need; hdf5-pure does so above two bytes.
+/// HDF5 2.0 refuses chunk sizes that are stored in more bytes than they need, and hdf5-pure reads none of three.
 #[test]
 fn sizes_of_chunks_fit_in_two_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.hdf5");
-    Recipe { episodes: vec![(69_999, true)], ..small() }.record().unwrap().0.finish(&path).unwrap();
+    Recipe { episodes: vec![(69_999, true)], ..small() }.record(&path).unwrap().0.finish().unwrap();
     let file = hdf5_pure::File::open(&path).unwrap();
     for key in ["o", "s", "a", "r", "d", "timeout"] {
         let chunk = file.dataset(key).unwrap().chunk_shape().unwrap().unwrap();
@@ -191,7 +199,7 @@ fn sizes_of_chunks_fit_in_two_bytes() {
 fn a_written_file_equals_its_own_transform() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.hdf5");
-    small().record().unwrap().0.finish(&path).unwrap();
+    small().record(&path).unwrap().0.finish().unwrap();
     let load = || Dataset::load(&path, &LoadOptions::default()).unwrap();
     let dataset = load().transformed(&ObsTransform::Standardise { with_id: true }).unwrap();
     let (mut raw, mut found) = ([0.0; 3], [0.0; 3]);
@@ -212,7 +220,7 @@ fn physical_actions_are_normalised() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.hdf5");
-    let mut writer = Writer::new(header, None).unwrap();
+    let mut writer = Writer::create(&path, header, None).unwrap();
     let row = small().row(&mut ChaCha8Rng::seed_from_u64(0));
     let step = |actions| StepRow { actions, ..small().step(&row) };
     writer.push_step(step(StepActions::Physical(&[0.0, -2.0, 5.0, -1.5]))).unwrap();
@@ -222,7 +230,7 @@ fn physical_actions_are_normalised() {
     writer
         .end_episode(LastRow { obs: &row.obs, state: None, action_mask: None, alive: None }, Ending::Terminated)
         .unwrap();
-    writer.finish(&path).unwrap();
+    writer.finish().unwrap();
     let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
     let mut batch = HostBatch::new(&dataset, 1);
     batch.set(0, &dataset, 0).unwrap();
@@ -234,7 +242,9 @@ fn wrong_steps_are_refused_and_not_recorded() {
     let masked = Recipe { discrete: true, masked: true, ..small() };
     let row = masked.row(&mut ChaCha8Rng::seed_from_u64(0));
     let good = masked.step(&row);
-    let mut writer = Writer::new(masked.header(), None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("never-written.hdf5");
+    let mut writer = Writer::create(&path, masked.header(), None).unwrap();
     writer.push_step(good).unwrap();
     let mut check = |step: StepRow, message: &str| {
         let error = writer.push_step(step).unwrap_err().to_string();
@@ -254,12 +264,12 @@ fn wrong_steps_are_refused_and_not_recorded() {
     check(none, "expected available");
     check(StepRow { actions: StepActions::Continuous(&[0.0; 4]), ..good }, "kind of actions is continuous");
 
-    let path = std::env::temp_dir().join("never-written.hdf5");
-    let error = writer.finish(&path).unwrap_err().to_string();
+    let error = writer.finish().unwrap_err().to_string();
     assert!(error.contains("steps of an episode that has not ended is 1"), "{error}");
-    let mut writer = Writer::new(small().header(), None).unwrap();
+    let mut writer = Writer::create(&path, small().header(), None).unwrap();
     let last = LastRow { obs: &row.obs, state: None, action_mask: None, alive: None };
     let error = writer.end_episode(last, Ending::Terminated).unwrap_err().to_string();
     assert!(error.contains("length of the episode is 0, expected at least one step"), "{error}");
-    assert!(writer.finish(&path).is_err() && !path.exists());
+    assert!(writer.finish().is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "leftovers");
 }

@@ -25,22 +25,75 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// [`Error::Io`], also for those of `fill`; the temporary file is removed.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(io("cannot write", path)(std::io::Error::other("it is no file; choose another name")));
+    let mut pending = Pending::create(path)?;
+    fill(&mut pending.file).map_err(io("cannot write", path))?;
+    pending.commit()
+}
+
+/// A file on its way: written beside its place, there only once it is whole. Dropped before that it leaves nothing.
+#[derive(Debug)]
+pub struct Pending {
+    file: File,
+    path: PathBuf,
+    /// Where it is written; none once it has its name.
+    temporary: Option<PathBuf>,
+}
+
+impl Pending {
+    /// An empty file that [`Self::commit`] puts at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where no file can be: no such folder, no permission, something that is no file, or another writer of
+    /// this process that has not finished.
+    pub fn create(path: &Path) -> Result<Self> {
+        let refused = |source| io("cannot write", path)(source);
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(refused(std::io::Error::other("it is no file; choose another name")));
+        }
+        let temporary = temporary_beside(path);
+        // Not truncated before it is locked: it may be somebody's.
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&temporary).map_err(refused)?;
+        if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
+            return Err(refused(std::io::Error::other("it is being written; wait, or choose another name")));
+        }
+        let pending = Self { file, path: path.to_owned(), temporary: Some(temporary) };
+        pending.file.set_len(0).map_err(refused)?;
+        Ok(pending)
     }
-    let temporary = temporary_beside(path);
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        fill(&mut file)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_folder_of(path)
-    })();
-    written.map_err(|source| {
-        // The first error is the one to report; a leftover is only untidy.
-        drop(fs::remove_file(&temporary));
-        io("cannot write", path)(source)
-    })
+
+    /// Where it will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file to write.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Flush it to disk and give it its name; an earlier file of that name is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the temporary file is removed.
+    pub fn commit(mut self) -> Result<()> {
+        let named = (|| {
+            self.file.sync_all()?;
+            if let Some(temporary) = &self.temporary {
+                fs::rename(temporary, &self.path)?;
+            }
+            self.temporary = None;
+            sync_folder_of(&self.path)
+        })();
+        named.map_err(io("cannot write", &self.path))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // Whatever went wrong is reported elsewhere; a leftover is only untidy.
+        self.temporary.iter().for_each(|path| drop(fs::remove_file(path)));
+    }
 }
 
 /// The name under which `path` is written before it is renamed; unique to this process.
@@ -92,6 +145,25 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(read(&path, 3).unwrap(), b"new");
         assert!(matches!(read(&path, 2), Err(Error::TooLarge { bytes: 3, .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pending_file_is_nowhere_until_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let pending = Pending::create(&path).unwrap();
+        pending.file().write_all(b"new").unwrap();
+        let second = Pending::create(&path).unwrap_err().to_string();
+        assert!(second.contains("it is being written; wait, or choose another name"), "{second}");
+        assert!(!path.exists());
+        pending.commit().unwrap();
+        assert_eq!(read(&path, 3).unwrap(), b"new");
+        // What was given up, and what a process that was killed left behind.
+        Pending::create(&path).unwrap().file().write_all(b"half").unwrap();
+        fs::write(temporary_beside(&path), b"a longer half").unwrap();
+        write(&path, b"newer").unwrap();
+        assert_eq!(read(&path, 9).unwrap(), b"newer");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -15,7 +15,7 @@ pub fn record(path: &Path, discrete: bool) -> Dataset {
     let (n, o, a) = DIMS;
     let space = if discrete { ActionSpace::choices(a) } else { ActionSpace::unit_box(a) };
     let header = Header::new(TaskSpec::anonymous("noise", n, o, space), StoredObs::Raw);
-    let mut writer = Writer::new(header, None).unwrap();
+    let mut writer = Writer::create(path, header, None).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(discrete));
     for episode in 0..8 {
         let mut floats = |k: usize| (0..k).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect::<Vec<_>>();
@@ -36,6 +36,6 @@ pub fn record(path: &Path, discrete: bool) -> Dataset {
         let last = LastRow { obs: &obs[40 * n * o..], state: None, action_mask: None, alive: None };
         writer.end_episode(last, if episode % 2 == 0 { Ending::Truncated } else { Ending::Terminated }).unwrap();
     }
-    writer.finish(path).unwrap();
+    writer.finish().unwrap();
     Dataset::load(path, &LoadOptions::default()).unwrap()
 }
