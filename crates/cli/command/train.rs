@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use omiga_env::make_env;
 use omiga_train::config::{Config, Resolved};
 use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
@@ -11,7 +11,7 @@ use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
 use super::export::exporting;
 use crate::Verdict;
 use crate::args::TrainArgs;
-use crate::output::{detail, next, note, quoted, say_curve, say_json};
+use crate::output::{complain, detail, next, note, quoted, say_curve, say_json};
 use crate::settings;
 use crate::stop;
 use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all};
@@ -35,7 +35,7 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     let threads = args.threads.unwrap_or_else(|| default_threads(jobs.len()));
     let results = run_all(&jobs, threads, stop::on_signal()?, &|job, result| {
         if let (Err(error), Some(_)) = (result, &args.seeds) {
-            note(format!("{} failed: {error:#}", job.name));
+            complain(&anyhow!("{} failed: {error:#}", job.name));
         }
     });
     end(args, &jobs, results)
@@ -64,9 +64,6 @@ fn end(args: &TrainArgs, jobs: &[Job], mut results: Vec<Result<Ended>>) -> Resul
             run.say()?;
             let found = RunFolder::open(&args.out).evaluations()?;
             say_curve(&found.iter().map(|found| (found.step, found.return_mean)).collect::<Vec<_>>())?;
-            if !stopped {
-                next(exporting(&args.out, &args.out));
-            }
         }
         _ if args.json => say_json(&reports)?,
         _ => reports.say()?,
@@ -78,6 +75,11 @@ fn end(args: &TrainArgs, jobs: &[Job], mut results: Vec<Result<Ended>>) -> Resul
     }
     let failed: Vec<&str> = jobs.iter().zip(&results).filter_map(|(job, r)| r.is_err().then_some(&*job.name)).collect();
     ensure!(failed.is_empty(), "{} of {} runs failed: {}", failed.len(), jobs.len(), failed.join(", "));
+    if !stopped && !args.json {
+        // Of several runs the first.
+        let run = jobs.first().map_or(&*args.out, |job| &job.out);
+        next(exporting(run, run));
+    }
     Ok(if stopped { Verdict::No } else { Verdict::Yes })
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use anyhow::Error;
+use anyhow::{Error, anyhow};
 use serde::Serialize;
 
-use crate::output::note;
+use crate::output::{complain, note};
 use crate::scores::Scores;
 
 /// What became of a plan.
@@ -49,7 +49,7 @@ impl Summary {
         };
         match &error {
             None => note(format!("{step}: {}", outcome.word())),
-            Some(error) => note(format!("{step}: failed: {error}")),
+            Some(error) => complain(&anyhow!("{step}: {error}")),
         }
         self.steps.push(Line { step, outcome, error });
         matches!(outcome, Outcome::Kept | Outcome::Done)
