@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use omiga_dataset::{ActionKind, Card};
 use omiga_env::{
-    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, is_task, make_env,
+    JointAction, MultiAgentEnv, Quality, TeamPolicy, behaviour_policy, episode_seed, evaluate, has_task, make_env,
     rollout,
 };
 use omiga_format::{Bundle, TaskSpec, atomic};
@@ -31,8 +31,8 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     };
     let card = args.data.as_deref().map(|path| Card::read(path, &omiga_dataset::LoadOptions::default())).transpose()?;
     let mut rows = card.iter().map(dataset_row).collect::<Result<Vec<_>>>()?;
-    // Who asks for a picture, or has a task that only this build lacks, is told what it needs.
-    if args.task.is_none() && args.plot.is_none() && !is_task(&task) {
+    // Who asks for a picture, or has a task that only lacks its simulator, is told what it needs.
+    if args.task.is_none() && args.plot.is_none() && !has_task(&task) {
         note(format!("task `{task}` has no environment here: its policies are not played"));
         show(&Scores { task, engine: None, seed: args.seed, rows }, args.json)?;
         return Ok(Verdict::Yes);

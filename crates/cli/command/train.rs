@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Error, Result};
 use omiga_dataset::{Dataset, Repair, Storage};
-use omiga_env::{MultiAgentEnv, evaluate, has_task, is_task, make_env};
+use omiga_env::{MultiAgentEnv, evaluate, make_env};
 use omiga_format::{Checkpoint, TaskSpec};
 use omiga_runtime::{LoadOptions, Team};
 use omiga_train::algo::Metrics;
@@ -66,8 +66,11 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
         note(format!("data: {count} {what}"));
     }
     if !has_env(args, &task) {
-        let why = if is_task(&task.name) { "needs MuJoCo (`make mujoco`)" } else { "has no environment here" };
-        note(format!("task `{}` {why}: no evaluation during training", task.name));
+        let why = match make_env(&task.name) {
+            Err(error @ omiga_env::Error::Simulator { .. }) => error.to_string(),
+            _ => format!("task `{}` has no environment here", task.name),
+        };
+        note(format!("{why}: no evaluation during training"));
     }
     // Watchers first: what is wrong with the environment is said before a folder is made.
     let watcher = |(seed, _): &(Option<u64>, PathBuf)| Watcher::new(args, &config, &task, *seed);
@@ -217,9 +220,10 @@ fn settings(args: &TrainArgs) -> Vec<String> {
     args.set.iter().cloned().chain(short.into_iter().flatten()).collect()
 }
 
-/// Was an environment named, or is there one of the dataset's task?
+/// Was an environment named, or is there one of the dataset's task? Robots' data can be learned from without their simulator.
 fn has_env(args: &TrainArgs, task: &TaskSpec) -> bool {
-    args.task.is_some() || has_task(&task.name)
+    use omiga_env::Error::{Simulator, UnknownTask};
+    args.task.is_some() || !matches!(make_env(&task.name), Err(Simulator { .. } | UnknownTask { .. }))
 }
 
 /// The environment to evaluate in, if there is one for this task.
