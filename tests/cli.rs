@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::{Program, SMALL, root};
+use crate::program::{Program, Run, SMALL, root};
 
 pub const COMMANDS: [&str; 10] =
     ["collect", "inspect", "train", "export", "verify", "eval", "report", "bench", "completions", "man"];
@@ -149,16 +149,31 @@ fn behaviour_cloning_with_discrete_actions() {
     check("spread-discrete", "bc", "discrete");
 }
 
-/// A picture cannot be left out with a remark, as rows can.
+/// What is asked for cannot be left out with a remark; data can be learned from without the simulator that it came from.
 #[test]
-fn a_task_that_needs_mujoco_is_not_passed_over() {
+fn a_task_without_its_simulator_is_not_passed_over() {
     let program = Program::new();
-    let hopper = format!("eval --bundle {} --episodes 2", root().join("models/hopper-3x1").display());
-    if !cfg!(feature = "mujoco") {
-        program.refused(&hopper, "build with `make mujoco`");
-        program.refused(&format!("{hopper} --plot x.svg"), "build with `make mujoco`");
-        assert!(!program.path("x.svg").exists());
+    program.done("collect --task hopper-3x1 --quality random --episodes 3 --out hopper.hdf5");
+    program.write("empty.so", b"");
+    let without = |words: &str, library: &str| {
+        let mut command = program.command(words);
+        command.env("OMIGA_MUJOCO_LIBRARY", library);
+        Run::of(words, command)
+    };
+    let eval = format!("eval --bundle {} --episodes 2", root().join("models/hopper-3x1").display());
+    for library in ["missing.so", "empty.so"] {
+        for words in [&*eval, &format!("{eval} --plot x.svg"), "collect --task hopper-3x1 --episodes 1 --out x.hdf5"] {
+            let run = without(words, library).expect(2);
+            let complaint = run.complaint().unwrap();
+            for part in [library, "run `make mujoco`", "OMIGA_MUJOCO_LIBRARY", "3.17.0"] {
+                assert!(complaint.contains(part), "no `{part}` in {complaint}");
+            }
+        }
     }
+    assert!(!program.path("x.svg").exists() && !program.path("x.hdf5").exists());
+    let words = format!("train --data hopper.hdf5 --out run --steps 2 {SMALL}");
+    let run = without(&words, "missing.so").expect(0);
+    assert!(run.stderr.contains("OMIGA_MUJOCO_LIBRARY: no evaluation during training"), "{}", run.stderr);
 }
 
 #[test]

@@ -60,8 +60,15 @@ fn sources_are_short_and_finished() {
     let long: Vec<_> = sources.iter().filter(|(_, text)| text.lines().count() > MAX_LINES).map(|(p, _)| p).collect();
     assert!(long.is_empty(), "longer than {MAX_LINES} lines: {long:?}");
     // In two parts, as this file is a source too.
-    for (word, rest) in [("todo", "!("), ("unimplemented", "!("), ("dbg", "!("), ("#[igno", "re")] {
+    for (word, rest) in [("todo", "!("), ("unimplemented", "!("), ("dbg", "!(")] {
         check(&sources, &format!("{word}{rest}"));
+    }
+    // A test is left out only for want of a folder that a variable names; `make test` runs it when it does.
+    for (path, text) in &sources {
+        let left_out = text.split(concat!("#[igno", "re")).skip(1);
+        for rest in left_out {
+            assert!(rest.starts_with(" = \"needs OMIGA_"), "{}: a test is left out", path.display());
+        }
     }
     let vague = |path: &&PathBuf| {
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -72,13 +79,13 @@ fn sources_are_short_and_finished() {
     assert!(vague.is_empty(), "{vague:?}: say what is in it");
 }
 
-/// The C interface, vector instructions, matrix products, launches on a GPU, MuJoCo's log handler.
+/// The C interface, vector instructions, matrix products, launches on a GPU, MuJoCo's library.
 #[test]
 fn libraries_have_unsafe_code_in_five_places() {
     let crates = root().join("crates");
     let (capi, simd) = (crates.join("capi/src"), crates.join("runtime/src/engine/native/simd.rs"));
     let (gemm, cuda) = (crates.join("train/src/nn/host/gemm.rs"), crates.join("train/src/gpu/cuda.rs"));
-    let mujoco = crates.join("env/src/mujoco/log.rs");
+    let mujoco = crates.join("env/src/mujoco/simulator.rs");
     let of_libraries = |path: &Path| path.starts_with(&crates) && !path.components().any(|c| c.as_os_str() == "tests");
     let sources: Vec<_> = texts(".rs").into_iter().filter(|(path, _)| of_libraries(path)).collect();
     assert!(sources.len() > 50);

@@ -2,7 +2,7 @@
 
 Writes rows {task, threads, transitions, seconds, peak_mb, file_mb} to `--out`, medians of the rounds.
 
-    python collect.py --omiga target/mujoco/release/omiga
+    python collect.py --omiga target/release/omiga
 """
 
 import argparse

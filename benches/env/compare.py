@@ -3,7 +3,7 @@
 Every measurement is a process of its own, bound to as many CPUs as threads. Writes rows {task, impl, threads, steps_per_s} to
 `--out`, medians of the rounds.
 
-    python compare.py --steps target/mujoco/release/examples/steps --rounds 3
+    python compare.py --steps target/release/examples/steps --physics target/bench/physics --rounds 3
 """
 
 import argparse
@@ -50,7 +50,8 @@ def run(command: list[str], threads: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=Path, required=True, help="the example `steps`, a release build with mujoco, beside `physics`")
+    parser.add_argument("--steps", type=Path, required=True, help="the example `steps`, a release build")
+    parser.add_argument("--physics", type=Path, required=True, help="physics.c, compiled")
     parser.add_argument("--assets", type=Path, default=Path(".deps/mujoco/assets"), help="the robots' models")
     parser.add_argument("--out", type=Path, default=Path("target/bench/env.json"))
     parser.add_argument("--task", action="append", choices=TASKS, help="default: all")
@@ -66,7 +67,7 @@ def main() -> None:
         contenders = {("ours", n): ours(n) for n in dict.fromkeys((1, cores))}
         robot = TASKS[task]
         contenders["gymnasium", 1] = [sys.executable, str(HERE / "gymnasium_steps.py"), robot.gymnasium, str(args.count)]
-        physics = [args.steps.with_name("physics"), args.assets / robot.model, robot.frames, robot.episode, args.count]
+        physics = [args.physics, args.assets / robot.model, robot.frames, robot.episode, args.count]
         contenders["simulator", 1] = [str(word) for word in physics]
         found: dict[tuple[str, int], list[float]] = {key: [] for key in contenders}
         for _ in range(args.rounds):

@@ -1,6 +1,6 @@
 //! Settings that were tuned for the tasks that come with the program, with the reason beside each.
 
-use omiga_env::{Quality, is_task};
+use omiga_env::{Quality, has_task};
 
 /// The preset of a task as TOML, for names of the registry alone.
 pub fn of_task(task: &str) -> Option<&'static str> {
@@ -8,7 +8,7 @@ pub fn of_task(task: &str) -> Option<&'static str> {
         "spread" => Some(include_str!("preset/spread.toml")),
         "spread-discrete" => Some(include_str!("preset/spread-discrete.toml")),
         // All others are robots.
-        _ if is_task(task) => Some(match task.contains("-local") {
+        _ if has_task(task) => Some(match task.contains("-local") {
             true => include_str!("preset/mujoco-local.toml"),
             false => include_str!("preset/mujoco.toml"),
         }),

@@ -1,7 +1,7 @@
 //! What `omiga eval --json` prints and `omiga report` reads, and how returns are summed up.
 
 use omiga_env::statistics::{self, Interval};
-use omiga_env::{Evaluation, is_task};
+use omiga_env::{Evaluation, has_task};
 use serde::{Deserialize, Serialize};
 
 /// What plays the tasks that are not played by this program itself.
@@ -83,7 +83,7 @@ pub struct Failure {
 impl Scores {
     /// Without rows.
     pub fn new(task: &str, seed: u64, episodes: u32) -> Self {
-        let simulated = is_task(task) && !task.starts_with("spread");
+        let simulated = has_task(task) && !task.starts_with("spread");
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             task: task.to_owned(),

@@ -1,7 +1,7 @@
 //! Is a bundle what it says? Hashes, the signature, then every policy against its recorded inputs and outputs.
 
 use anyhow::Result;
-use omiga_env::is_task;
+use omiga_env::has_task;
 use omiga_format::{Bundle, Error as FormatError};
 use omiga_runtime::EngineKind;
 use serde::Serialize;
@@ -64,7 +64,7 @@ pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
         report.verdict = "no";
     }
     show(&report, args.json)?;
-    if report.errors.is_empty() && !args.json && task.is_some_and(|task| is_task(&task)) {
+    if report.errors.is_empty() && !args.json && task.is_some_and(|task| has_task(&task)) {
         next(format!("omiga eval --bundle {} --random", quoted(&args.bundle)));
     }
     Ok(if report.errors.is_empty() { Verdict::Yes } else { Verdict::No })

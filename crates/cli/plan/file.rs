@@ -248,8 +248,18 @@ impl<'de> Deserialize<'de> for Engine {
     }
 }
 
+/// A single number is that one seed.
 fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Range<u64>, D::Error> {
-    crate::args::seeds(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected A..B, e.g. \"0..5\", or one seed")]
+    enum OneOrMany {
+        One(u64),
+        Many(String),
+    }
+    match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(seed) => Ok(seed..seed.saturating_add(1)),
+        OneOrMany::Many(text) => crate::args::seeds(&text).map_err(serde::de::Error::custom),
+    }
 }
 
 #[cfg(test)]
@@ -271,7 +281,7 @@ mod tests {
         check(SMALL, &["data.quality=good"], "`data.quality`");
         check(SMALL, &["train.algorithms=bc cql"], "`cql`");
         check(SMALL, &["train.algorithms="], "`train.algorithms` is empty");
-        check(SMALL, &["train.seeds=3"], "expected A..B");
+        check(SMALL, &["train.seeds=3..2"], "expected A..B");
         check(SMALL, &["settings.omiga.alfa=1"], "unknown field `alfa`");
         check(SMALL, &["settings.omiga.alpha=0"], "expected finite and above 0");
         check(SMALL, &["settings.run.seed=1"], "use `train.seeds`");
@@ -289,6 +299,7 @@ mod tests {
         assert_eq!(plan.data.task.0, ["spread", "spread-discrete"]);
         assert_eq!(plan.data.quality.0, ["expert"]);
         assert_eq!(plan.train.seeds, 0..1);
+        assert_eq!(Plan::parse(SMALL, &["train.seeds=7".to_owned()]).unwrap().train.seeds, 7..8);
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub fn of_run(plan: &Plan, cell: &Cell, run: &Run, outline: &Outline) -> Result<
 fn with_the_plans_own(mut settings: toml::Table, cell: &Cell, run: &Run) -> Result<String> {
     let mut own = toml::Table::new();
     own.insert("algorithm".into(), run.part.algorithm.clone().into());
-    own.insert("seed".into(), i64::try_from(run.seed).context("a seed is at most 2^63 - 1; choose a smaller one")?.into());
+    own.insert(
+        "seed".into(),
+        i64::try_from(run.seed).context("a seed is at most 2^63 - 1; choose a smaller one")?.into(),
+    );
     if let Some(task) = &cell.task {
         own.insert("task".into(), task.clone().into());
     }

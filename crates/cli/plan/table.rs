@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use omiga_dataset::Dataset;
-use omiga_env::{Quality, is_task};
+use omiga_env::{Quality, has_task};
 use omiga_format::{atomic, hash};
 use omiga_runtime::EngineKind;
 use omiga_train::{BEST_FILE, LAST_FILE};
@@ -80,7 +80,7 @@ pub fn play(plan: &Plan, cell: &Cell, bundles: &[Exported], threads: NonZeroUsiz
     }
     let task = task_of(cell)?;
     let mut rows = vec![RowSpec::new(DATASET, Who::Dataset(cell.data()))];
-    let is_played = is_task(&task);
+    let is_played = has_task(&task);
     if is_played {
         let random =
             plan.evaluate.random.then(|| RowSpec::new(Quality::Random.name(), Who::Behaviour(Quality::Random)));

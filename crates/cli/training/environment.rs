@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use omiga_dataset::{Dataset, StoredObs};
-use omiga_env::{has_task, is_task, make_env};
+use omiga_env::{Error, make_env};
 use omiga_format::{ActionSpace, AgentSpec, Range, TaskSpec};
 use omiga_train::config::Config;
 
@@ -22,13 +22,15 @@ pub fn task_played(config: &Config, dataset: &Dataset) -> Result<Option<String>>
         return Ok(Some(task.clone()));
     }
     let task = &dataset.task().name;
-    let why = match has_task(task) {
-        true => match require_fit(make_env(task)?.task(), dataset) {
+    let why = match make_env(task) {
+        Ok(env) => match require_fit(env.task(), dataset) {
             Ok(()) => return Ok(Some(task.clone())),
             Err(error) => format!("is another one here: {error}"),
         },
-        false if is_task(task) => "needs MuJoCo (`make mujoco`)".into(),
-        false => "has no environment here".into(),
+        // A robot's data can be learned from without its simulator.
+        Err(error @ Error::Simulator { .. }) => format!("cannot be played: {error}"),
+        Err(Error::UnknownTask { .. }) => "has no environment here".into(),
+        Err(error) => return Err(error.into()),
     };
     note(format!("task `{task}` {why}: no evaluation during training"));
     Ok(None)

@@ -204,3 +204,24 @@ fn shapes_beyond_the_file_are_refused_before_they_are_read() {
     replace(&sizes, &(1_u64 << 18).to_le_bytes());
     refuse(&bytes, "1572864 chunks in a file of 22064 bytes");
 }
+
+/// Only a little, and of a small chunk: for a large one far away the parser would make room before it looks.
+#[test]
+fn chunks_beyond_the_file_are_refused() {
+    let whole = golden("f64-bool-gzip.hdf5");
+    // The first entry of an index of chunks of three dimensions: size, filters, place, and where in the file it is.
+    let index = (0..whole.len() - 72).find(|i| whole[*i..].starts_with(b"TREE\x01\0")).unwrap();
+    let (size, address) = (index + 24, index + 24 + 8 + 4 * 8);
+    let number = |at: usize, n: usize| whole[at..at + n].iter().rev().fold(0_u64, |x, b| x << 8 | u64::from(*b));
+    let (bytes, end) = (number(size, 4), whole.len() as u64);
+    assert!(bytes < 4096 && number(address, 8) + bytes <= end, "the test has found something else");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    for claim in [end - bytes + 1, end, u64::MAX - bytes / 2] {
+        let mut damaged = whole.clone();
+        damaged[address..address + 8].copy_from_slice(&claim.to_le_bytes());
+        std::fs::write(&path, damaged).unwrap();
+        let error = load(&path).unwrap_err().to_string();
+        assert!(error.contains(&format!("a chunk of {bytes} bytes at {claim}")), "{error}");
+    }
+}

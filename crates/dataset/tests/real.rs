@@ -1,6 +1,7 @@
-//! Real files, if they are there: statistics as computed by numpy when they were collected.
+//! Files in the form of the benchmark's own, statistics as computed by numpy when they were collected: a small one of gymnasium's
+//! hopper (`tests/golden/benchmark`), and what lies in the folder that `OMIGA_BENCHMARK_DATA` names.
 
-#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "whatever fails here fails the test")]
 
 use std::path::{Path, PathBuf};
 
@@ -23,12 +24,14 @@ struct Expected {
     timeouts: u64,
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
+fn check_all(folder: &Path) {
+    let cards: Vec<Expected> = serde_json::from_slice(&std::fs::read(folder.join("cards.json")).unwrap()).unwrap();
+    assert!(!cards.is_empty());
+    cards.iter().for_each(|expected| check(&folder.join(&expected.file), expected));
 }
 
-fn check(expected: &Expected) {
-    let dataset = Dataset::load(&folder().join(&expected.file), &LoadOptions::default()).unwrap();
+fn check(path: &Path, expected: &Expected) {
+    let dataset = Dataset::load(path, &LoadOptions::default()).unwrap();
     let card = dataset.card().unwrap();
     assert_eq!((card.agents, card.rows, card.episodes as usize), (expected.agents, expected.rows, expected.episodes));
     assert_eq!((dataset.len(), card.timeouts), (expected.transitions, expected.timeouts));
@@ -49,7 +52,7 @@ fn check(expected: &Expected) {
     let repaired: Vec<_> = card.repaired.iter().map(|r| &r.what).collect();
     assert!(repaired.is_empty(), "{repaired:?}");
     raw_observations_give_the_stored_ones(&dataset);
-    time_outs_bootstrap(&dataset, expected);
+    time_outs_bootstrap(path, &dataset, expected);
 }
 
 fn raw_observations_give_the_stored_ones(dataset: &Dataset) {
@@ -67,9 +70,9 @@ fn raw_observations_give_the_stored_ones(dataset: &Dataset) {
     }
 }
 
-fn time_outs_bootstrap(dataset: &Dataset, expected: &Expected) {
+fn time_outs_bootstrap(path: &Path, dataset: &Dataset, expected: &Expected) {
     let terminal = LoadOptions { timeouts: Timeouts::Terminal, ..LoadOptions::default() };
-    let official = Dataset::load(&folder().join(&expected.file), &terminal).unwrap();
+    let official = Dataset::load(path, &terminal).unwrap();
     let stops = |d: &Dataset| {
         let mut batch = HostBatch::new(d, d.len());
         (0..d.len()).for_each(|i| batch.set(i, d, i).unwrap());
@@ -86,12 +89,13 @@ fn time_outs_bootstrap(dataset: &Dataset, expected: &Expected) {
 }
 
 #[test]
-fn real_files_have_their_known_statistics() {
-    let Ok(cards) = std::fs::read_to_string(folder().join("cards.json")) else {
-        eprintln!("skipped: no {}", folder().display());
-        return;
-    };
-    let cards: Vec<Expected> = serde_json::from_str(&cards).unwrap();
-    assert!(!cards.is_empty());
-    cards.iter().for_each(check);
+fn a_generated_file_has_its_known_statistics() {
+    check_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/benchmark"));
+}
+
+#[test]
+#[ignore = "needs OMIGA_BENCHMARK_DATA"]
+fn named_files_have_their_known_statistics() {
+    let folder = std::env::var_os("OMIGA_BENCHMARK_DATA").expect("OMIGA_BENCHMARK_DATA names the folder of the data");
+    check_all(&PathBuf::from(folder));
 }

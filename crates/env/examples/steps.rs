@@ -4,7 +4,7 @@
 //! cargo run --release -p omiga-env --example steps -- spread 100000 1    # task, steps of each thread, threads
 //! ```
 //!
-//! An episode that ends is reset within the time. Robots need the feature `mujoco` (`make bench-env`).
+//! An episode that ends is reset within the time. Robots need their simulator (`make mujoco`).
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::thread;

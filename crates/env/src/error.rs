@@ -20,17 +20,20 @@ pub enum Error {
         /// The name asked for.
         found: String,
     },
-    /// A task that this build has no simulator for.
+    /// MuJoCo's library, which is missing, another version or none at all.
     #[error(
-        "task `{task}` needs MuJoCo, which this build has not; build with `make mujoco` and use target/mujoco/release/omiga"
+        "cannot load MuJoCo's library `{path}`: {reason}; run `make mujoco` where the program was built, or name one of version {version} in OMIGA_MUJOCO_LIBRARY",
+        version = crate::mujoco::VERSION
     )]
-    NeedsMujoco {
-        /// The task's name.
-        task: String,
+    Simulator {
+        /// Where it was looked for.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A robot's model that cannot be loaded.
     #[error(
-        "cannot load the model `{path}`: {reason}; fetch it with `make mujoco` or name its folder in OMIGA_MUJOCO_ASSETS"
+        "cannot load the model `{path}`: {reason}; run `make mujoco` where the program was built, or name its folder in OMIGA_MUJOCO_ASSETS"
     )]
     Model {
         /// Its file.

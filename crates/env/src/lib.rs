@@ -76,10 +76,9 @@ pub use action::JointAction;
 pub use env::{MultiAgentEnv, Timestep};
 pub use error::{BoxedError, Error, Result};
 pub use evaluation::{Evaluation, Player, evaluate, evaluate_on};
-#[cfg(feature = "mujoco")]
 pub use mujoco::MujocoTeam;
 pub use particle::{Body, Spread, SpreadState};
 pub use policy::{Quality, TeamPolicy, UniformPolicy, behaviour_policy};
-pub use registry::{has_task, is_task, make_env, task_names};
+pub use registry::{has_task, make_env, task_names};
 pub use rollout::{EpisodeResult, Transition, rollout};
 pub use seed::episode_seed;

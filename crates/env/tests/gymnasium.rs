@@ -3,7 +3,6 @@
 //!
 //! Both step the same library with the same numbers; what may differ is the order of a few additions.
 
-#![cfg(feature = "mujoco")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! Local observations of the MuJoCo tasks against whole episodes of gymnasium-robotics 1.4.2 (`tests/golden/gymnasium_robotics`,
 //! and the folder that `OMIGA_GYMNASIUM_ROBOTICS_DIR` names), in double precision.
 
-#![cfg(feature = "mujoco")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says how near it is")]
 
 use std::path::Path;

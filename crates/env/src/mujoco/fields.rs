@@ -1,9 +1,10 @@
 //! Names and units of what is observed and commanded, from the model's own names.
 
-use mujoco_rs::prelude::{MjModel, MjtJoint, MjtObjBase};
 use omiga_format::{ActionField, ObsField, Range};
 
+use super::layout::{FREE, Part, SLIDE};
 use super::robot::Robot;
+use super::simulator::Model;
 
 /// Coordinates of a free body.
 const FREE_POSITIONS: [(&str, &str); 7] = [
@@ -34,17 +35,17 @@ pub const FORCES: [(&str, &str); 6] = [
 ];
 
 /// Every number of a robot's observation, in order, its velocities bounded by `limit`.
-pub fn observed(model: &MjModel, robot: &Robot, limit: f64) -> Vec<ObsField> {
+pub fn observed(model: &Model, robot: &Robot, limit: f64) -> Vec<ObsField> {
     let field = |name: String, unit: &str, range| ObsField { name, unit: unit.to_owned(), range };
     let (mut positions, mut velocities) = (Vec::new(), Vec::new());
-    for (i, kind) in model.jnt_type().iter().enumerate() {
-        let joint = name_of(model, MjtObjBase::mjOBJ_JOINT, i);
-        match kind {
-            MjtJoint::mjJNT_FREE => {
+    for (i, kind) in model.joint_kinds().iter().enumerate() {
+        let joint = name_of(model, Part::Joint, i);
+        match *kind {
+            FREE => {
                 positions.extend(FREE_POSITIONS.map(|(part, unit)| (format!("{joint}.{part}"), unit)));
                 velocities.extend(FREE_VELOCITIES.map(|(part, unit)| (format!("{joint}.{part}"), unit)));
             }
-            MjtJoint::mjJNT_SLIDE => {
+            SLIDE => {
                 positions.push((format!("{joint}.position"), "m"));
                 velocities.push((format!("{joint}.velocity"), "m/s"));
             }
@@ -61,8 +62,8 @@ pub fn observed(model: &MjModel, robot: &Robot, limit: f64) -> Vec<ObsField> {
     fields.extend(velocities.into_iter().map(|(name, unit)| field(name, unit, bounded)));
     if robot.contact.is_some() {
         // The world is body 0.
-        for body in 1..model.ffi().nbody as usize {
-            let name = name_of(model, MjtObjBase::mjOBJ_BODY, body);
+        for body in 1..model.n_bodies() {
+            let name = name_of(model, Part::Body, body);
             let force = |(part, unit)| field(format!("{name}.{part}"), unit, Some(Range::new(-1.0, 1.0)));
             fields.extend(FORCES.map(force));
         }
@@ -71,22 +72,21 @@ pub fn observed(model: &MjModel, robot: &Robot, limit: f64) -> Vec<ObsField> {
 }
 
 /// Every actuator's command, in order.
-pub fn commands(model: &MjModel) -> Vec<ActionField> {
+pub fn commands(model: &Model) -> Vec<ActionField> {
     let command = |(i, range): (usize, &[f64; 2])| ActionField {
-        name: name_of(model, MjtObjBase::mjOBJ_ACTUATOR, i),
+        name: name_of(model, Part::Actuator, i),
         unit: "1".to_owned(),
         range: Range::new(range[0] as f32, range[1] as f32),
     };
-    model.actuator_ctrlrange().iter().enumerate().map(command).collect()
+    model.control_ranges().iter().enumerate().map(command).collect()
 }
 
 /// A part's name; those without one are numbered.
-fn name_of(model: &MjModel, kind: MjtObjBase, id: usize) -> String {
+fn name_of(model: &Model, part: Part, id: usize) -> String {
     let joint_of_actuator = || {
-        let joint = usize::try_from(model.actuator_trnid().get(id)?[0]).ok()?;
-        model.id_to_name(MjtObjBase::mjOBJ_JOINT, joint).map(str::to_owned)
+        let joint = usize::try_from(model.actuator_targets().get(id)?[0]).ok()?;
+        model.name(Part::Joint, joint)
     };
-    let own = model.id_to_name(kind, id).filter(|name| !name.is_empty()).map(str::to_owned);
-    let of_actuator = own.or_else(|| if kind == MjtObjBase::mjOBJ_ACTUATOR { joint_of_actuator() } else { None });
-    of_actuator.unwrap_or_else(|| format!("part_{id}"))
+    let of_actuator = || if part == Part::Actuator { joint_of_actuator() } else { None };
+    model.name(part, id).or_else(of_actuator).unwrap_or_else(|| format!("part_{id}"))
 }

@@ -4,24 +4,19 @@
 //! With local observations the tasks are gymnasium-robotics' instead: an agent observes its own joints, their neighbours and the
 //! root, and drives the joints that are called its own there (for walker2d and ant other actuators, or in another order).
 //!
-//! Built with the feature `mujoco`; `make mujoco` fetches the simulator and the models.
+//! The simulator's library is loaded when a robot is first asked for; `make mujoco` fetches it and the models.
 
-#[cfg(feature = "mujoco")]
 mod fields;
-#[cfg(feature = "mujoco")]
 mod joints;
-#[cfg(feature = "mujoco")]
-mod log;
-#[cfg(feature = "mujoco")]
+mod layout;
+mod library;
 mod places;
-#[cfg(feature = "mujoco")]
 mod robot;
-#[cfg(feature = "mujoco")]
+mod simulator;
 mod team;
 
-#[cfg(feature = "mujoco")]
 pub(crate) use joints::division;
-#[cfg(feature = "mujoco")]
+pub(crate) use layout::VERSION_NAME as VERSION;
 pub use team::MujocoTeam;
 
 /// Tasks: `<robot>-<agents>x<actuators of each>`; see [`parse`] for what may follow.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use mujoco_rs::prelude::{MjModel, MjtObjBase};
-
 use super::fields::FORCES;
 use super::joints::{Division, Joints};
+use super::layout::Part;
 use super::robot::Robot;
+use super::simulator::Model;
 
 /// Places for all agents of a team.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Places {
 
     /// Every agent sees positions, velocities and forces of its own joints, positions of those up to `distance` from them, and
     /// positions and velocities of the root. `None` if the model has no such joints.
-    pub fn local(model: &MjModel, robot: &Robot, division: Division, distance: usize) -> Option<Self> {
+    pub fn local(model: &Model, robot: &Robot, division: Division, distance: usize) -> Option<Self> {
         let sight = Sight::new(model, robot, division.joints)?;
         let seen = division.agents.iter().map(|own| sight.around(own, distance)).collect::<Option<_>>()?;
         Some(Self { seen, actuators: division.actuators(), velocity_limit: division.joints.velocity_limit })
@@ -40,7 +40,7 @@ impl Places {
 
 /// Where positions, velocities and forces lie in a whole observation: one after the other.
 struct Sight<'a> {
-    model: &'a MjModel,
+    model: &'a Model,
     joints: &'a Joints,
     hidden: usize,
     velocities: usize,
@@ -50,9 +50,9 @@ struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    fn new(model: &'a MjModel, robot: &Robot, joints: &'a Joints) -> Option<Self> {
+    fn new(model: &'a Model, robot: &Robot, joints: &'a Joints) -> Option<Self> {
         let velocities = model.qpos0().len() - robot.hidden_positions;
-        let forces = velocities + model.ffi().nv as usize;
+        let forces = velocities + model.n_velocities();
         let mut sight = Self { model, joints, hidden: robot.hidden_positions, velocities, forces, root: (0, 0) };
         let of = |joint: &&str| Some((sight.position(joint)?, sight.velocity(joint)? - velocities));
         let of_joints = joints.names().iter().map(of).collect::<Option<Vec<_>>>()?;
@@ -81,14 +81,14 @@ impl<'a> Sight<'a> {
     }
 
     fn position(&self, joint: &str) -> Option<usize> {
-        usize::try_from(*self.model.jnt_qposadr().get(self.id(joint)?)?).ok()?.checked_sub(self.hidden)
+        usize::try_from(*self.model.joint_positions().get(self.id(joint)?)?).ok()?.checked_sub(self.hidden)
     }
 
     fn velocity(&self, joint: &str) -> Option<usize> {
-        Some(self.velocities + usize::try_from(*self.model.jnt_dofadr().get(self.id(joint)?)?).ok()?)
+        Some(self.velocities + usize::try_from(*self.model.joint_velocities().get(self.id(joint)?)?).ok()?)
     }
 
     fn id(&self, joint: &str) -> Option<usize> {
-        self.model.name_to_id(MjtObjBase::mjOBJ_JOINT, joint)
+        self.model.id(Part::Joint, joint)
     }
 }

@@ -1,9 +1,5 @@
 //! A robot whose actuators belong to a team.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use mujoco_rs::prelude::{MjData, MjModel, MjtWarning};
 use omiga_format::{ActionField, ActionSpace, AgentSpec, ObsField, TaskSpec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,15 +7,14 @@ use rand_distr::StandardNormal;
 
 use super::places::Places;
 use super::robot::{ANT, HALF_CHEETAH, HOPPER, Health, Mover, Noise, Robot, WALKER2D};
-use super::{division, fields, log};
+use super::simulator::{Data, Model};
+use super::{division, fields, library};
 use crate::{Error, JointAction, MultiAgentEnv, Result, Timestep};
 
 /// Steps after which an episode is truncated.
 const EPISODE_LIMIT: u32 = 1000;
 /// The torso: the first body that is not the world.
 const TORSO: usize = 1;
-/// Environment variable that names the folder of the models, when the program is built or, stronger, when it runs.
-const FOLDER: &str = "OMIGA_MUJOCO_ASSETS";
 
 /// A robot whose actuators are divided among its agents, e.g. `hopper-3x1`, or `hopper-3x1-local` with local observations.
 ///
@@ -38,7 +33,7 @@ const FOLDER: &str = "OMIGA_MUJOCO_ASSETS";
 pub struct MujocoTeam {
     task: TaskSpec,
     robot: &'static Robot,
-    data: MjData<Arc<MjModel>>,
+    data: Data,
     places: Places,
     /// Width of the whole observation where agents have only their own, local ones.
     state_dim: Option<usize>,
@@ -54,16 +49,16 @@ impl MujocoTeam {
     /// The task of this name.
     ///
     /// # Errors
-    /// [`Error::UnknownTask`]; [`Error::Model`] when the robot's model is not where it should be, or damaged.
+    /// [`Error::UnknownTask`]; [`Error::Simulator`] when MuJoCo's library cannot be loaded; [`Error::Model`] when the robot's
+    /// model is not where it should be, or damaged.
     pub fn new(name: &str) -> Result<Self> {
         let unknown = || Error::UnknownTask { expected: super::NAMES.to_vec(), found: name.to_owned() };
         let (whole_name, distance) = super::parse(name).ok_or_else(unknown)?;
         let division = division(whole_name).ok_or_else(unknown)?;
         let robot = robot(whole_name).ok_or_else(unknown)?;
-        log::silence();
-        let path = folder().join(robot.xml);
-        let wrong = |reason: String| Error::Model { path: path.clone(), reason };
-        let model = MjModel::from_xml(&path).map_err(|e| wrong(e.to_string()))?;
+        let path = library::assets().join(robot.xml);
+        let wrong = |reason: &str| Error::Model { path: path.clone(), reason: reason.to_owned() };
+        let model = Model::load(&path)?;
         let (n_agents, commands) = (division.agents.len(), fields::commands(&model));
         let width = fields::observed(&model, robot, robot.velocity_limit).len();
         let places = match distance {
@@ -71,11 +66,11 @@ impl MujocoTeam {
             Some(distance) => Places::local(&model, robot, division, distance),
         };
         let places = places.filter(|p| p.actuators.len() == commands.len());
-        let places = places.ok_or_else(|| wrong("it lacks a joint or an actuator of the robot".to_owned()))?;
+        let places = places.ok_or_else(|| wrong("it lacks a joint or an actuator of the robot"))?;
         let task = task(name, &model, robot, &places, &commands);
         let observation = Vec::with_capacity(width);
         let seen_otherwise = (places.velocity_limit != robot.velocity_limit).then(|| observation.clone());
-        let data = MjData::try_new(Arc::new(model)).map_err(|e| wrong(e.to_string()))?;
+        let data = Data::new(model).ok_or_else(|| wrong("there is no memory for it"))?;
         let state_dim = distance.map(|_| width);
         Ok(Self { task, robot, data, places, state_dim, observation, seen_otherwise, steps: 0, running: false })
     }
@@ -128,12 +123,6 @@ impl MujocoTeam {
         for row in out.state.chunks_exact_mut(self.observation.len()) {
             row.iter_mut().zip(&self.observation).for_each(|(to, x)| *to = *x as f32);
         }
-    }
-
-    /// MuJoCo begins again by itself, from its first state, and only counts that it did.
-    fn has_diverged(&self) -> bool {
-        let bad = [MjtWarning::mjWARN_BADQPOS, MjtWarning::mjWARN_BADQVEL, MjtWarning::mjWARN_BADQACC];
-        bad.iter().any(|kind| self.data.warning()[*kind as usize].number > 0)
     }
 
     fn place(&self) -> f64 {
@@ -191,7 +180,7 @@ impl MultiAgentEnv for MujocoTeam {
         let controls = self.data.ctrl_mut();
         self.places.actuators.iter().zip(commands).for_each(|(place, x)| controls[*place] = f64::from(*x));
         (0..self.robot.frame_skip).for_each(|_| self.data.step());
-        if self.has_diverged() {
+        if self.data.has_diverged() {
             self.running = false;
             return Err(Error::Diverged { task: self.task.name.clone(), step: self.steps + 1 });
         }
@@ -199,7 +188,7 @@ impl MultiAgentEnv for MujocoTeam {
             // External forces are computed only when asked for.
             self.data.rne_post_constraint();
         }
-        let dt = self.data.model().opt().timestep * f64::from(self.robot.frame_skip);
+        let dt = self.data.model().timestep() * f64::from(self.robot.frame_skip);
         let effort: f64 = commands.iter().map(|x| f64::from(*x).powi(2)).sum();
         let healthy = self.robot.health.as_ref().is_none_or(|health| self.is_healthy(health));
         let alive = self.robot.health.as_ref().filter(|_| healthy).map_or(0.0, |health| health.reward);
@@ -218,18 +207,13 @@ impl MultiAgentEnv for MujocoTeam {
 }
 
 /// The robot's whole observation, velocities within `limit`.
-fn look(data: &MjData<Arc<MjModel>>, robot: &Robot, limit: f64, whole: &mut Vec<f64>) {
+fn look(data: &Data, robot: &Robot, limit: f64, whole: &mut Vec<f64>) {
     whole.clear();
     whole.extend(&data.qpos()[robot.hidden_positions..]);
     whole.extend(data.qvel().iter().map(|v| v.clamp(-limit, limit)));
     if robot.contact.is_some() {
         whole.extend(data.cfrc_ext()[TORSO..].iter().flatten().map(|f| f.clamp(-1.0, 1.0)));
     }
-}
-
-fn folder() -> PathBuf {
-    let built = || option_env!("OMIGA_MUJOCO_ASSETS").unwrap_or(".deps/mujoco/assets").into();
-    std::env::var_os(FOLDER).map_or_else(built, PathBuf::from)
 }
 
 fn robot(task: &str) -> Option<&'static Robot> {
@@ -242,7 +226,7 @@ fn robot(task: &str) -> Option<&'static Robot> {
     }
 }
 
-fn task(name: &str, model: &MjModel, robot: &Robot, places: &Places, commands: &[ActionField]) -> TaskSpec {
+fn task(name: &str, model: &Model, robot: &Robot, places: &Places, commands: &[ActionField]) -> TaskSpec {
     let observed = fields::observed(model, robot, places.velocity_limit);
     let fields = |seen: &[usize]| -> Vec<ObsField> { seen.iter().map(|place| observed[*place].clone()).collect() };
     let each = commands.len() / places.seen.len();
@@ -251,7 +235,7 @@ fn task(name: &str, model: &MjModel, robot: &Robot, places: &Places, commands: &
         obs: fields(seen),
         action: ActionSpace::Continuous(own.iter().map(|place| commands[*place].clone()).collect()),
     });
-    let seconds = model.opt().timestep * f64::from(robot.frame_skip);
+    let seconds = model.timestep() * f64::from(robot.frame_skip);
     TaskSpec {
         name: name.to_owned(),
         period_ns: Some((seconds * 1e9).round() as u64),

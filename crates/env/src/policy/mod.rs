@@ -1,7 +1,6 @@
 //! Who acts: the interface of a team's policy, and scripted behaviour of named qualities.
 
 mod quality;
-#[cfg(feature = "mujoco")]
 mod snapshots;
 mod spread;
 mod uniform;
@@ -11,6 +10,7 @@ use omiga_format::TaskSpec;
 pub use quality::Quality;
 pub use uniform::UniformPolicy;
 
+use crate::mujoco;
 use crate::registry::PARTICLE;
 use crate::{Error, JointAction, Result, Timestep};
 
@@ -27,8 +27,7 @@ pub trait TeamPolicy: Send {
 }
 
 /// The behaviour policy of a quality. `random` exists for every task, the others for `spread` and `spread-discrete` (see
-/// [`Quality`] for what they do and what they earn) and, with the feature `mujoco`, as recorded policies for hopper,
-/// halfcheetah and ant.
+/// [`Quality`] for what they do and what they earn) and, as recorded policies, for hopper, halfcheetah and ant.
 ///
 /// # Errors
 /// [`Error::NoBehaviour`] if nobody wrote one for the task.
@@ -39,30 +38,12 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if let Some(follower) = spread::Follower::new(task, quality) {
         return Ok(Box::new(follower));
     }
-    let expected = || PARTICLE.into_iter().chain(recorded_tasks()).collect();
-    let missing = || Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected: expected() };
-    recorded(task, quality).ok_or_else(missing)
-}
-
-#[cfg(feature = "mujoco")]
-fn recorded(task: &TaskSpec, quality: Quality) -> Option<Box<dyn TeamPolicy>> {
-    Some(Box::new(snapshots::Snapshots::new(task, quality)?))
-}
-
-/// The tasks for which there are recorded policies.
-#[cfg(feature = "mujoco")]
-fn recorded_tasks() -> impl Iterator<Item = &'static str> {
-    crate::mujoco::NAMES.into_iter().filter(|name| snapshots::are_there(name))
-}
-
-#[cfg(not(feature = "mujoco"))]
-fn recorded_tasks() -> impl Iterator<Item = &'static str> {
-    std::iter::empty()
-}
-
-#[cfg(not(feature = "mujoco"))]
-fn recorded(_: &TaskSpec, _: Quality) -> Option<Box<dyn TeamPolicy>> {
-    None
+    if let Some(snapshots) = snapshots::Snapshots::new(task, quality) {
+        return Ok(Box::new(snapshots));
+    }
+    let robots = mujoco::NAMES.into_iter().filter(|name| snapshots::are_there(name));
+    let expected = PARTICLE.into_iter().chain(robots).collect();
+    Err(Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected })
 }
 
 #[cfg(test)]
@@ -75,15 +56,9 @@ mod tests {
     fn other_tasks_have_only_the_random_one() {
         let task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&task, Quality::Random).is_ok());
-        let robots = if cfg!(feature = "mujoco") {
-            r#", "halfcheetah-6x1", "halfcheetah-2x3", "hopper-3x1", "ant-2x4", "ant-4x2""#
-        } else {
-            ""
-        };
-        let message = format!(
-            "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
-             \"spread-discrete\"{robots}]; use `random`"
-        );
+        let message = "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
+                       \"spread-discrete\", \"halfcheetah-6x1\", \"halfcheetah-2x3\", \"hopper-3x1\", \"ant-2x4\", \
+                       \"ant-4x2\"]; use `random`";
         assert_eq!(behaviour_policy(&task, Quality::Medium).err().unwrap().to_string(), message);
         let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&impostor, Quality::Medium).is_err());

@@ -1,7 +1,6 @@
 //! One of A actions by logits.
 
 use candle_core::{D, Tensor};
-use candle_nn::ops::log_softmax;
 use omiga_format::MASKED_LOGIT;
 
 use crate::Result;
@@ -34,7 +33,10 @@ impl Categorical {
     /// # Gradients
     /// Into the logits.
     pub fn log_prob(&self, actions: &Tensor) -> Result<Tensor> {
-        Ok(log_softmax(&self.logits, D::Minus1)?.gather(actions, 1)?.squeeze(1)?)
+        // log softmax(x) = x - m - log sum exp(x - m), with m the largest, so that nothing overflows.
+        let centred = self.logits.broadcast_sub(&self.logits.max_keepdim(D::Minus1)?)?; // [M, A]
+        let log_sum = centred.exp()?.sum_keepdim(D::Minus1)?.log()?; // [M, 1]
+        Ok(centred.broadcast_sub(&log_sum)?.gather(actions, 1)?.squeeze(1)?)
     }
 }
 
