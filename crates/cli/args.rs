@@ -186,6 +186,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_name = "FILE.hdf5",
+        required = false,
         required_unless_present = "print_config",
         default_value_if("print_config", "true", NOT_GIVEN)
     )]
@@ -194,6 +195,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_name = "FOLDER",
+        required = false,
         required_unless_present = "print_config",
         default_value_if("print_config", "true", NOT_GIVEN)
     )]
@@ -234,8 +236,8 @@ pub struct TrainArgs {
     /// Start from the defaults, without the preset of the task that --task or the dataset's header names
     #[arg(long)]
     pub no_preset: bool,
-    /// Short for --set run.task=...: the task to evaluate in; by default the dataset's own, if there is an environment of that
-    /// name
+    /// Short for --set run.task=...: the task to evaluate in, and whose preset applies; by default the one that the dataset's header
+    /// names, if there is an environment of that name
     #[arg(long)]
     pub task: Option<String>,
     /// Continue the run in --out from its newest checkpoint, with the configuration stored there; --set may change what no

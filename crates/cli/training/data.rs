@@ -89,7 +89,8 @@ impl SharedData {
         for Repair { what, count } in dataset.repaired() {
             note(format!("data: {count} {what}"));
         }
-        let task = task_played(&self.config, &dataset)?;
+        let outline = Dataset::outline(&self.path)?;
+        let task = task_played(&self.config, &dataset, outline.declared_task())?;
         let prepared = Prepared::new(&self.config, dataset, &self.seeds)?;
         if let Some(why) = prepared.why_rows_travel() {
             note(format!("rows travel to the GPU with every few updates, which is slower: {why}"));

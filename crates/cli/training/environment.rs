@@ -14,17 +14,20 @@ const ROWS: usize = 1000;
 /// How far an observation may be out of its range, in widths of that: rounding in a file.
 const SLACK: f32 = 1e-3;
 
-/// The task that policies of this data are played in: the one that is asked for, which must fit, else the data's own if it has
-/// an environment here and fits.
-pub fn task_played(config: &Config, dataset: &Dataset) -> Result<Option<String>> {
+/// The task that policies of this data are played in: the one that is asked for, which must fit, else the one that the data's
+/// header declares, if it has an environment here and fits. What a file is called says nothing.
+pub fn task_played(config: &Config, dataset: &Dataset, declared: Option<&str>) -> Result<Option<String>> {
     if let Some(task) = &config.run.task {
         require_fit(make_env(task)?.task(), dataset)?;
         return Ok(Some(task.clone()));
     }
-    let task = &dataset.task().name;
+    let Some(task) = declared else {
+        note("the dataset does not say its task: no evaluation during training; name it with --task");
+        return Ok(None);
+    };
     let why = match make_env(task) {
         Ok(env) => match require_fit(env.task(), dataset) {
-            Ok(()) => return Ok(Some(task.clone())),
+            Ok(()) => return Ok(Some(task.to_owned())),
             Err(error) => format!("is another one here: {error}"),
         },
         // A robot's data can be learned from without its simulator.
