@@ -98,6 +98,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_name = "FILE.hdf5",
+        required = false,
         required_unless_present = "print_config",
         default_value_if("print_config", "true", NOT_GIVEN)
     )]
@@ -106,6 +107,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_name = "FOLDER",
+        required = false,
         required_unless_present = "print_config",
         default_value_if("print_config", "true", NOT_GIVEN)
     )]
