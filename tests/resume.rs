@@ -107,7 +107,7 @@ fn control_c_stores_the_state() {
 #[test]
 fn a_damaged_newest_checkpoint_is_passed_over() {
     let program = Program::with_data("spread");
-    let run = format!("{RUN} --set network.hidden=16 --set run.keep=1");
+    let run = format!("{RUN} --set network.hidden=16");
     program.done(&format!("train --out run {run} --set run.keep=3"));
     program.done("train --data data.hdf5 --out run --resume").shows("finished after 200 updates");
     let finished = program.files("run");
