@@ -26,9 +26,9 @@ const STEPS: u64 = 6;
 const LIMIT: f64 = 1e-9;
 
 fn config(settings: &[&str]) -> Config {
-    let mut all = vec!["network.hidden=12".to_owned(), "network.mixer_hidden=8".into(), "data.batch_size=10".into()];
-    all.extend(settings.iter().map(|s| (*s).to_owned()));
-    Config::from_parts(&[], &all).unwrap()
+    let small = "data.batch_size = 10\nnetwork.hidden = 12\nnetwork.mixer_hidden = 8";
+    let settings: Vec<_> = settings.iter().map(|s| (*s).to_owned()).collect();
+    Config::from_parts(&[("small", small)], &settings).unwrap()
 }
 
 fn wide(batch: &Batch) -> Batch {
