@@ -148,7 +148,7 @@ pub struct TrainArgs {
     /// Start from the defaults, without the preset of the task that --task or the dataset's header names
     #[arg(long)]
     pub no_preset: bool,
-    /// Task to evaluate in; by default the dataset's own, if there is an environment of that name
+    /// Task to evaluate in, and whose preset applies; by default the dataset's own, if there is an environment of that name
     #[arg(long)]
     pub task: Option<String>,
     /// Continue the run in --out from its newest checkpoint, with the configuration stored there; --set may change what no
