@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::program::{Program, Run, SMALL, root};
 
-pub const COMMANDS: [&str; 10] =
-    ["collect", "inspect", "train", "export", "verify", "eval", "report", "bench", "completions", "man"];
+pub const COMMANDS: [&str; 11] =
+    ["collect", "inspect", "run", "train", "export", "verify", "eval", "report", "bench", "completions", "man"];
 
 #[test]
 fn every_command_has_help_with_an_example() {

@@ -58,7 +58,7 @@ fn check_cards(folder: &Path) {
 /// Learn from a hopper's file, whose name is no task, and export the last checkpoint; the policies take raw observations.
 fn check_learned(program: &Program, file: &Path, settings: &str) {
     let run = program.done(&format!("train --data {} --out run {settings}", file.display()));
-    assert!(run.stderr.contains("has no environment here: no evaluation during training"), "{}", run.stderr);
+    assert!(run.stderr.contains("the dataset does not say its task: no evaluation during training"), "{}", run.stderr);
     program.done("export --checkpoint run --out bundle").shows("3 policies of omiga after");
     program.done("verify bundle --engine native").shows("bundle: verified");
     let contract = &program.done("inspect bundle/agent_2.onnx --json").json()["contract"];

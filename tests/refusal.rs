@@ -21,7 +21,6 @@ fn what_is_unknown_is_answered_with_what_there_is() {
                 "collect --task sprad --out x.hdf5",
                 r#"no task `sprad`, expected one of ["spread", "spread-discrete", "halfcheetah-6x1""#,
             ),
-            ("collect --task hopper-3x1 --out x.hdf5", "task `hopper-3x1` needs MuJoCo"),
             ("collect --task spread --quality superb --out x.hdf5", r#""medium-replay", "medium", "medium-expert""#),
             ("collect --task spread --episodes 0 --out x.hdf5", "0 is not in 1.."),
             ("eval --task sprad --random", r#"expected one of ["spread", "spread-discrete", "halfcheetah-6x1""#),

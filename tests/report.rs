@@ -150,7 +150,10 @@ fn evaluations_have_a_file_of_their_own() {
     program.write(&format!("{run}/metrics.jsonl"), b"{\"step\":70,\"policy_loss\":0.5}\n");
     // The last of them cut off by a crash; five before it count.
     let line = |step: u32| {
-        format!("{{\"step\":{step},\"return_mean\":-{step}.5,\"ci95\":null,\"diverged\":0,\"returns\":[1.0]}}\n")
+        format!(
+            "{{\"step\":{step},\"return_mean\":-{step}.5,\"return_std\":0.0,\"ci95\":null,\"length_mean\":25.0,\
+             \"diverged\":0,\"returns\":[1.0],\"lengths\":[25]}}\n"
+        )
     };
     let lines: String = (1..=6).map(|i| line(10 * i)).collect();
     program.write(&format!("{run}/evaluations.jsonl"), format!("{lines}{{\"step\":70,\"retu").as_bytes());

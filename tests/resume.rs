@@ -14,7 +14,9 @@ const STEPS: u64 = 200;
 /// The run is stopped when it has a checkpoint of this step.
 const STOP_AT: u64 = 100;
 const RUN: &str = "--data data.hdf5 --steps 200 --set run.checkpoint_every=50 --set run.eval_every=50 \
-                   --set run.eval_episodes=2 --set run.log_every=10";
+                   --set run.log_every=10";
+/// Evaluations that are over at once.
+const FEW: &str = "--set run.eval_episodes=2";
 
 /// The same for other numbers of updates, and small.
 const SMALL_RUN: &str = "--data data.hdf5 --out run --set run.checkpoint_every=50 --set run.eval_every=50 \
@@ -48,6 +50,7 @@ fn require_equal(program: &Program, one_go: &str, resumed: &str) {
 
 /// Kill a run in its middle, go on, and compare it with one that never stopped.
 fn check(task: &str, more: &str) {
+    let more = &format!("{FEW} {more}");
     let program = Program::with_data(task);
     program.done(&format!("train --out one-go {RUN} {more}"));
     let files: Vec<_> = program.files("one-go").into_keys().collect();
@@ -108,7 +111,7 @@ fn a_run_killed_in_an_evaluation_goes_on() {
 #[test]
 fn control_c_stores_the_state() {
     let program = Program::with_data("spread");
-    let more = "--set network.hidden=64 --task spread";
+    let more = "--set run.eval_episodes=2 --set network.hidden=64 --task spread";
     program.done(&format!("train --out one-go {RUN} {more}"));
     let child = start(&program, "stopped", more);
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());

@@ -84,10 +84,11 @@ fn a_seed_that_fails_is_said_and_listed() {
     program.write("many/seed-4", b"no folder");
     let words = format!("train --data data.hdf5 --out many --seeds 3..6 --threads 1 --steps 30 {SMALL}");
     let run = program.run(&format!("{words} --json")).expect(2);
-    let said = run.stderr.lines().position(|line| line.starts_with("seed 4 failed: cannot create `many/seed-4`"));
+    let said =
+        run.stderr.lines().position(|line| line.starts_with("omiga: seed 4 failed: cannot create `many/seed-4`"));
     let other = run.stderr.lines().position(|line| line.starts_with("seed 5: step 30"));
     assert!(said.is_some() && said < other, "not at once: {run:?}");
-    assert!(run.complaint().is_some_and(|line| line.contains("1 of 3 runs failed: seed 4")), "{run:?}");
+    assert!(run.stderr.ends_with("omiga: 1 of 3 runs failed: seed 4\n"), "{run:?}");
     let report = run.json();
     let outcomes: Vec<_> =
         report["runs"].as_array().unwrap().iter().map(|run| run["outcome"].as_str().unwrap()).collect();

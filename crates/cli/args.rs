@@ -59,7 +59,7 @@ pub enum Command {
     #[command(after_help = "Example: omiga inspect spread.hdf5\n\
                             Exit codes: 0 described, 2 could not do it")]
     Inspect(InspectArgs),
-    /// Do what a plan says: data, trainings, export, verification, tables; what is done already is kept
+    /// Do what a plan says, from data to tables, and keep what is done
     #[command(after_help = "Example: omiga run examples/plans/train.toml --set data.task=spread\n\
                             First:   omiga run examples/plans/train.toml --set data.task=spread --dry-run\n\
                             Exit codes: 0 done, 1 stopped by Ctrl-C (the same command goes on), 2 a step failed")]

@@ -107,14 +107,16 @@ pub fn is_unicode() -> bool {
 
 /// An error with its causes on standard error.
 pub fn complain(error: &anyhow::Error) {
-    let mut text = format!("omiga: {error}");
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        // Transparent errors repeat their cause.
-        if !text.contains(&cause) {
-            text += &format!(": {cause}");
-        }
-    }
-    write_error(&text);
+    write_error(&format!("omiga: {}", in_full(error)));
+}
+
+/// An error with its causes; those that it says itself are not repeated.
+pub fn in_full(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => text,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// A path as a shell takes it.

@@ -11,7 +11,7 @@ use omiga_train::{BEST_FILE, CONFIG_FILE, LAST_FILE, RunFolder};
 use super::export::exporting;
 use crate::Verdict;
 use crate::args::TrainArgs;
-use crate::output::{complain, detail, next, note, quoted, say_curve, say_json};
+use crate::output::{complain, detail, in_full, next, note, quoted, say_curve, say_json};
 use crate::settings;
 use crate::stop;
 use crate::training::{Ended, Job, Report, Reports, State, default_threads, run_all};
@@ -35,7 +35,7 @@ pub fn train(args: &TrainArgs) -> Result<Verdict> {
     let threads = args.threads.unwrap_or_else(|| default_threads(jobs.len()));
     let results = run_all(&jobs, threads, stop::on_signal()?, &|job, result| {
         if let (Err(error), Some(_)) = (result, &args.seeds) {
-            complain(&anyhow!("{} failed: {error:#}", job.name));
+            complain(&anyhow!("{} failed: {}", job.name, in_full(error)));
         }
     });
     end(args, &jobs, results)

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use anyhow::{Error, anyhow};
 use serde::Serialize;
 
-use crate::output::{complain, note};
+use crate::output::{complain, in_full, note};
 use crate::scores::Scores;
 
 /// What became of a plan.
@@ -45,7 +45,7 @@ impl Summary {
         let step = step.to_string();
         let (outcome, error) = match result {
             Ok(outcome) => (outcome, None),
-            Err(error) => (Outcome::Failed, Some(format!("{error:#}"))),
+            Err(error) => (Outcome::Failed, Some(in_full(&error))),
         };
         match &error {
             None => note(format!("{step}: {}", outcome.word())),

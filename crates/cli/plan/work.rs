@@ -15,6 +15,7 @@ use super::file::Plan;
 use super::record::{Standing, Step};
 use super::summary::{Outcome, Summary};
 use super::{settings, steps, table};
+use crate::output::in_full;
 use crate::training::{Ended, Job, State, run_all};
 
 /// What works on a plan.
@@ -99,7 +100,7 @@ impl<'a> Work<'a> {
         thread::scope(|scope| {
             scope.spawn(move || {
                 let on_end = |job: &Job, result: &Result<Ended>| {
-                    let result = result.as_ref().map(|ended| ended.state).map_err(|e| format!("{e:#}"));
+                    let result = result.as_ref().map(|ended| ended.state).map_err(in_full);
                     // Nobody listens only if this thread is not waited for.
                     drop(send.send((job.out.clone(), result)));
                 };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use omiga_train::config::Config;
-use omiga_train::{Evaluated, Outcome, RunFolder, Score, Trainer};
+use omiga_train::{CONFIG_FILE, Evaluated, METRICS_FILE, Outcome, RunFolder, Score, Trainer};
 use serde::Serialize;
 
 use super::data::SharedData;
@@ -81,6 +81,9 @@ impl Job {
         // First the environment: what is wrong with it is said before a folder is made.
         let mut watcher = Watcher::new(self, loaded.task.as_deref(), several)?;
         let (config, prepared) = (self.config.clone(), loaded.prepared.clone());
+        if self.resume && self.out.join(CONFIG_FILE).is_file() && !self.out.join(METRICS_FILE).exists() {
+            note(format!("`{}` has no `{METRICS_FILE}`: what it held is lost, the run goes on", self.out.display()));
+        }
         let mut trainer = match self.resume && self.out.is_dir() {
             true => Trainer::go_on(config, prepared, &self.out)?,
             false => Trainer::create(config, prepared, &self.out)?,

@@ -7,7 +7,7 @@ use omiga_train::{BEST_FILE, LAST_FILE, Score};
 use serde::Serialize;
 
 use super::job::{Ended, Job, LATE, State};
-use crate::output::say;
+use crate::output::{in_full, say};
 use crate::scores::mean_std;
 
 /// One run.
@@ -98,7 +98,7 @@ impl Report {
         let late = ended.and_then(|e| Some(Late { return_mean: e.late_mean()?, evaluations: e.late.len() }));
         Self {
             outcome: ended.map_or("failed", |ended| ended.state.name()),
-            error: result.as_ref().err().map(|error| format!("{error:#}")),
+            error: result.as_ref().err().map(in_full),
             seed: job.config.run.seed,
             step: ended.map_or(0, |ended| ended.step),
             folder: text(&job.out),

@@ -10,6 +10,7 @@ use omiga_runtime::{EngineKind, Team};
 
 use super::rows::{RowSpec, Who};
 use crate::evaluate::{Deployed, sizes};
+use crate::output::in_full;
 use crate::scores::{Failure, Row, Scores};
 
 /// How rows are played.
@@ -52,7 +53,7 @@ pub fn play(rows: &[RowSpec], how: &Match<'_>) -> Result<Scores> {
                 }
                 scores.rows.push(found);
             }
-            Err(error) => scores.failed.push(Failure { name: name.clone(), error: said(&error) }),
+            Err(error) => scores.failed.push(Failure { name: name.clone(), error: in_full(&error) }),
         }
     }
     if first.is_some_and(|(learned, _)| learned) {
@@ -62,15 +63,6 @@ pub fn play(rows: &[RowSpec], how: &Match<'_>) -> Result<Scores> {
         scores.compare(against);
     }
     Ok(scores)
-}
-
-/// An error with its causes; those that it says itself are not repeated.
-fn said(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        said if said.contains(&cause) => text,
-        said => format!("{said}: {cause}"),
-    })
 }
 
 /// The environments of all threads, made when they are needed.
