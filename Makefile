@@ -1,22 +1,22 @@
 # Every target does its own set-up; nothing but Rust, a C and C++ compiler and Python 3 with pip and venv is needed.
-# Variables of `make train`: TASK QUALITY EPISODES DATA ALGO STEPS SEED SET DEVICE OUT (see scripts/train.sh); of
-# `make reproduce`: see scripts/reproduce.sh; of
+# Variables of `make train` and `make reproduce`: TASK QUALITY EPISODES DATA ALGOS SEED SEEDS STEPS SET DEVICE EVAL OUT PAGE
+# (see scripts/plan.sh); of
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce test check fmt deny clippy doc interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
+.PHONY: mujoco help train reproduce test check fmt deny clippy doc book interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 train: setup ## Collect, train, export, verify, evaluate; a table at the end
-	@scripts/train.sh
+	@TASK="$${TASK:-$(if $(DATA),,spread)}" scripts/plan.sh examples/plans/train.toml
 
-reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS STEPS and more (see scripts/reproduce.sh)
-	@scripts/reproduce.sh
+reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS STEPS and more
+	@scripts/plan.sh examples/plans/reproduce.toml
 
 test: setup mujoco ## Run all tests; OMIGA_BENCHMARK_DATA=folder for those of the benchmark's own files
 	cargo test --release --workspace $(if $(OMIGA_BENCHMARK_DATA),-- --include-ignored)
@@ -36,7 +36,6 @@ clippy: ## Lints, warnings denied
 doc: ## Build the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
-.PHONY: book
 book: ## The documents as a book, links checked: target/book/html
 	@scripts/book.sh
 

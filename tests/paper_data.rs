@@ -30,7 +30,7 @@ fn generated() -> PathBuf {
 
 /// The folder that is named; who asks for these tests must name one.
 fn named() -> PathBuf {
-    std::env::var_os("OMIGA_BENCHMARK_DATA").expect("OMIGA_BENCHMARK_DATA names the folder of the data").into()
+    std::env::var_os("OMIGA_BENCHMARK_DATA").unwrap_or_else(|| panic!("OMIGA_BENCHMARK_DATA names the folder")).into()
 }
 
 /// Every file's card says what numpy found.

@@ -44,9 +44,9 @@ pub enum Error {
         /// Dotted name.
         field: String,
         /// A value, and who says so.
-        one: (String, String),
+        one: Box<(String, String)>,
         /// Another one, and who says so.
-        other: (String, String),
+        other: Box<(String, String)>,
     },
     /// A device that this build or machine does not have.
     #[error("device `{device}` is not available: {reason}")]

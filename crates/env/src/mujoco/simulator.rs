@@ -371,7 +371,8 @@ impl Drop for Data {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::process::Command;

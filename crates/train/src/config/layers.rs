@@ -173,7 +173,7 @@ pub(super) fn agree_on_official(file: &toml::Table, origin: &str, settings: &[Se
 }
 
 fn contradiction(name: &str, one: (&toml::Value, &str), other: (&toml::Value, &str)) -> Error {
-    let said = |(value, origin): (&toml::Value, &str)| (bare(value), origin.to_owned());
+    let said = |(value, origin): (&toml::Value, &str)| Box::new((bare(value), origin.to_owned()));
     Error::Contradiction { field: name.to_owned(), one: said(one), other: said(other) }
 }
 
