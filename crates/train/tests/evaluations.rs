@@ -68,7 +68,9 @@ impl Observer for Watcher {
 
 fn config(more: &[&str]) -> Config {
     let settings = ["run.steps=60", "run.eval_every=10", "run.log_every=10", "network.hidden=16", "run.golden=2"];
-    let settings: Vec<String> = settings.iter().chain(more).map(|s| (*s).to_owned()).collect();
+    // One value for each.
+    let is_set = |s: &&&str| !more.iter().any(|m| m.split('=').next() == s.split('=').next());
+    let settings: Vec<String> = settings.iter().filter(is_set).chain(more).map(|s| (*s).to_owned()).collect();
     Config::from_parts(&[], &settings).unwrap()
 }
 

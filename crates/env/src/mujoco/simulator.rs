@@ -106,7 +106,7 @@ impl Simulator {
 /// The function of this name has the signature `F`.
 unsafe fn function<F: Copy>(library: &Library, name: &str) -> Result<F, String> {
     // SAFETY: as above; it is kept as long as the library.
-    unsafe { library.get::<F>(name) }.map(|found| *found).map_err(|e| e.to_string())
+    unsafe { library.get::<F>(name) }.map(|found| *found).map_err(|_| format!("it has no function `{name}`"))
 }
 
 /// Without a handler MuJoCo writes a file into the working directory. Warnings are kept to ourselves: deprecated words in the
