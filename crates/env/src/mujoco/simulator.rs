@@ -56,7 +56,7 @@ impl Simulator {
     fn load(path: &Path) -> Result<Self> {
         let wrong = |reason: String| Error::Simulator { path: path.to_owned(), reason };
         // SAFETY: what it runs when it is loaded is MuJoCo's, or that of a library that the caller named in its place.
-        let library = unsafe { Library::new(path) }.map_err(|e| wrong(e.to_string()))?;
+        let library = unsafe { Library::new(path) }.map_err(|e| wrong(reason(&e)))?;
         // SAFETY: these signatures have not changed in any version.
         let (version, version_string) = unsafe {
             let version: unsafe extern "C" fn() -> c_int = function(&library, "mj_version").map_err(wrong)?;
@@ -106,7 +106,12 @@ impl Simulator {
 /// The function of this name has the signature `F`.
 unsafe fn function<F: Copy>(library: &Library, name: &str) -> Result<F, String> {
     // SAFETY: as above; it is kept as long as the library.
-    unsafe { library.get::<F>(name) }.map(|found| *found).map_err(|e| e.to_string())
+    unsafe { library.get::<F>(name) }.map(|found| *found).map_err(|e| reason(&e))
+}
+
+/// What the system's loader says.
+fn reason(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Without a handler MuJoCo writes a file into the working directory. Warnings are kept to ourselves: deprecated words in the
@@ -394,8 +399,10 @@ mod tests {
             fs::write(&path, content).unwrap();
             let message = refusal(&path);
             assert!(message.starts_with("cannot load MuJoCo's library `") && message.contains("`make mujoco`"));
+            // The loader's own words, not only that it failed.
+            assert!(message.contains("any.so: "), "{message}");
         }
-        assert!(!refusal(folder.path()).is_empty());
+        assert!(refusal(folder.path()).contains("`make mujoco`"));
 
         let compile = |text: &str| {
             fs::write(folder.path().join("any.c"), text).unwrap();
