@@ -6,6 +6,9 @@ use super::student::t95;
 /// Below this the transformation is its own limit.
 const NO_SKEW: f64 = 1e-6;
 
+/// How far an end may go, in half widths of Student's interval.
+const FURTHEST: f64 = 2.0;
+
 /// Arithmetic mean; NaN of nothing.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
@@ -27,10 +30,13 @@ pub fn std(values: &[f64]) -> Option<f64> {
 /// H(T) = T + l T^2 / 3 + l^2 T^3 / 27 + l / 6
 /// ```
 ///
-/// is nearly Student's, and is inverted in closed form. It needs no resampling, so it has no seed. Of normal values it covers 94
-/// to 96 % for any n. Of returns that are 500 in 85 % and 3000 in 15 % of the episodes: 80 % for n = 10 and 48 % for n = 4, which
-/// is how often the rarer kind is seen at all, so nothing can do better; at least 95 % from n = 20. (The percentile bootstrap:
-/// 79, 46 %, and 79 % of 4 normal values.) Values that are all equal show no spread: the interval is one point.
+/// is nearly Student's, and is inverted in closed form. The skewness of a few values is a guess, so neither end goes further than
+/// twice Student's distance. Nothing is resampled, so there is no seed.
+///
+/// What it covers, measured: of normal values 94 to 96 % for any n. Of returns that are 500 in 85 % and 3000 in 15 % of the
+/// episodes 48 % for n = 4 and 80 % for n = 10, which is how often the rarer kind is seen at all, so nothing can do better; from
+/// n = 20 95 to 98 %. Of log-normal values 87 % for n = 4, 92 % for n = 32. (The percentile bootstrap: 79 % of 4 normal values,
+/// 46 and 79 % of 4 and 10 of the two kinds.) Values that are all equal show no spread: the interval is one point.
 pub fn interval(values: &[f64]) -> Option<Interval> {
     let (center, s) = (mean(values), std(values)?);
     let n = values.len() as f64;
@@ -38,7 +44,8 @@ pub fn interval(values: &[f64]) -> Option<Interval> {
     let skewness = if s > 0.0 { moment(3) / moment(2).powf(1.5) } else { 0.0 };
     let l = if skewness.is_finite() { skewness / n.sqrt() } else { 0.0 };
     let (t, error) = (t95(values.len() - 1), s / n.sqrt());
-    Some((center - untransformed(t, l) * error, center - untransformed(-t, l) * error))
+    let end = |u: f64| center - untransformed(u, l).clamp(-FURTHEST * t, FURTHEST * t) * error;
+    Some((end(t), end(-t)))
 }
 
 /// T with H(T) = u.
@@ -61,16 +68,16 @@ mod tests {
     /// def hall(x):
     ///     n, m, sd = len(x), x.mean(), x.std(ddof=1)
     ///     l, t = ((x - m)**3).mean() / x.std()**3 / n**.5, scipy.stats.t.ppf(.975, n - 1)
-    ///     inverse = lambda u: (np.cbrt(1 + l * (u - l / 6)) - 1) * 3 / l
+    ///     inverse = lambda u: np.clip((np.cbrt(1 + l * (u - l / 6)) - 1) * 3 / l, -2 * t, 2 * t)
     ///     return m - inverse(t) * sd / n**.5, m - inverse(-t) * sd / n**.5
     /// ```
     #[test]
     fn the_formula_in_numpy() {
         let many = [vec![500.0; 27], vec![3000.0; 5]].concat();
         for (values, expected) in [
-            (&[1.0, 2.0, 3.0, 6.0][..], (0.40440333528349814, 16.99227674553164)),
+            (&[1.0, 2.0, 3.0, 6.0][..], (0.40440333528349814, 9.874869763716617)),
             (&many, (620.3038926701533, 1375.1129894727253)),
-            (&[0.1, -0.4, 2.5, 1.1, 0.3, 0.2, 9.0], (-0.24685554449091462, 12.578640010559385)),
+            (&[0.1, -0.4, 2.5, 1.1, 0.3, 0.2, 9.0], (-0.24685554449091462, 7.933220607876413)),
         ] {
             let found = interval(values).unwrap();
             let near = |a: f64, b: f64| (a - b).abs() < 1e-7 * b.abs().max(1.0);
