@@ -19,7 +19,8 @@ reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS 
 	@scripts/plan.sh examples/plans/reproduce.toml
 
 test: setup mujoco ## Run all tests; OMIGA_BENCHMARK_DATA=folder for those of the benchmark's own files
-	cargo test --release --workspace $(if $(OMIGA_BENCHMARK_DATA),-- --include-ignored)
+	cargo test --release --workspace --lib --bins --tests $(if $(OMIGA_BENCHMARK_DATA),-- --include-ignored)
+	cargo test --release --workspace --doc
 
 check: fmt clippy test doc ## All checks, cheapest first
 

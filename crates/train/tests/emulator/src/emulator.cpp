@@ -1,12 +1,14 @@
 // CUDA's threads, blocks and barriers on one thread of the CPU: every thread of a block is a coroutine that runs until its
 // next barrier. Blocks run one after the other, in an order that no kernel may depend on: the last one first.
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 namespace {
@@ -22,9 +24,16 @@ struct Barrier {
     unsigned members, waiting, round;
 };
 
-std::vector<ucontext_t> threads;
+// Where a thread goes on, on a stack of its own, for which it is made once. Between threads one jumps: `swapcontext` would ask the
+// system for the signals' mask each time.
+struct Thread {
+    std::unique_ptr<char[]> stack;
+    jmp_buf place;
+};
+
+std::vector<Thread> threads;
 std::vector<char> finished;
-ucontext_t scheduler;
+jmp_buf scheduler;
 Barrier block_barrier;
 std::vector<Barrier> warp_barriers;
 std::vector<double> exchanged;
@@ -32,7 +41,7 @@ std::vector<double> exchanged;
 // Hand over to the next thread.
 void yield() {
     unsigned self = threadIdx.x;
-    swapcontext(&threads[self], &scheduler);
+    if (!_setjmp(threads[self].place)) _longjmp(scheduler, 1);
     threadIdx.x = self;
 }
 
@@ -83,11 +92,30 @@ struct Launch {
     int* feed;
 } launch;
 
+// One launch after the other.
 void thread_main() {
-    launch.kernel(launch.arena, launch.table, launch.at, launch.rows, launch.feed);
-    finished[threadIdx.x] = 1;
-    // A thread that is done takes part in no further barrier.
-    yield();
+    for (;;) {
+        launch.kernel(launch.arena, launch.table, launch.at, launch.rows, launch.feed);
+        finished[threadIdx.x] = 1;
+        // A thread that is done takes part in no further barrier.
+        yield();
+    }
+}
+
+// Let a thread run until it hands over.
+void resume(unsigned t) {
+    const size_t size = 64 << 10;
+    if (_setjmp(scheduler)) return;
+    threadIdx.x = t;
+    if (threads[t].stack) _longjmp(threads[t].place, 1);
+    threads[t].stack.reset(new char[size]);
+    ucontext_t start;
+    getcontext(&start);
+    start.uc_stack.ss_sp = threads[t].stack.get();
+    start.uc_stack.ss_size = size;
+    start.uc_link = 0;
+    makecontext(&start, thread_main, 0);
+    setcontext(&start);
 }
 
 Kernel* kernel_of(const char* name) {
@@ -112,11 +140,8 @@ Kernel* kernel_of(const char* name) {
 // One launch. Aborts when a barrier is not reached by all of its threads.
 extern "C" void LAUNCH(const char* name, unsigned blocks, unsigned n_threads, real* arena, const int* table, int at,
                        const real* rows, int* feed) {
-    const size_t stack = 64 << 10;
-    static std::vector<char> stacks;
-    stacks.resize(n_threads * stack);
     launch = {kernel_of(name), arena, table, at, rows, feed};
-    threads.resize(n_threads);
+    if (threads.size() < n_threads) threads.resize(n_threads);
     exchanged.resize(n_threads);
     blockDim.x = n_threads;
     for (unsigned block = blocks; block-- > 0;) {
@@ -124,13 +149,6 @@ extern "C" void LAUNCH(const char* name, unsigned blocks, unsigned n_threads, re
         finished.assign(n_threads, 0);
         block_barrier = {n_threads, 0, 0};
         warp_barriers.assign((n_threads + 31) / 32, {32, 0, 0});
-        for (unsigned t = 0; t < n_threads; t++) {
-            getcontext(&threads[t]);
-            threads[t].uc_stack.ss_sp = &stacks[t * stack];
-            threads[t].uc_stack.ss_size = stack;
-            threads[t].uc_link = 0;
-            makecontext(&threads[t], thread_main, 0);
-        }
         // What has happened: barriers passed and threads ended.
         unsigned ended = 0;
         auto happened = [&] {
@@ -142,8 +160,7 @@ extern "C" void LAUNCH(const char* name, unsigned blocks, unsigned n_threads, re
             unsigned before = happened();
             for (unsigned t = 0; t < n_threads; t++) {
                 if (finished[t]) continue;
-                threadIdx.x = t;
-                swapcontext(&scheduler, &threads[t]);
+                resume(t);
                 ended += finished[t];
             }
             if (happened() == before) {
