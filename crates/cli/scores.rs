@@ -1,11 +1,8 @@
 //! What `omiga eval --json` prints and `omiga report` reads, and how returns are summed up.
 
 use omiga_env::statistics::{self, Interval};
-use omiga_env::{Evaluation, has_task};
+use omiga_env::{Evaluation, MUJOCO_VERSION, has_task};
 use serde::{Deserialize, Serialize};
-
-/// What plays the tasks that are not played by this program itself.
-const SIMULATOR: &str = "MuJoCo 3.17.0";
 
 /// Returns of several policies on the same episodes of a task.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,7 +84,7 @@ impl Scores {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             task: task.to_owned(),
-            simulator: simulated.then(|| SIMULATOR.to_owned()),
+            simulator: simulated.then(|| format!("MuJoCo {MUJOCO_VERSION}")),
             engine: None,
             seed,
             episodes,

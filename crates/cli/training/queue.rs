@@ -49,11 +49,17 @@ pub fn run_all(
     results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Threads of job `i` of `jobs`: one, but the last ones, too few to occupy all threads, share them.
+/// Threads of job `i` of `jobs`: one, but the last ones, too few to occupy all threads, share them; and while the last ones end one
+/// after the other, each has two, so that a core whose run is over helps another.
 fn share(i: usize, jobs: usize, threads: NonZeroUsize) -> NonZeroUsize {
     let (threads, tail) = (threads.get(), jobs % threads.get());
-    let Some(place) = (i + tail).checked_sub(jobs) else { return NonZeroUsize::MIN };
-    let share = NonZeroUsize::new(threads / tail + usize::from(place < threads % tail)).unwrap_or(NonZeroUsize::MIN);
+    let alone = match (i + tail).checked_sub(jobs) {
+        Some(place) => threads / tail + usize::from(place < threads % tail),
+        None => 1,
+    };
+    let is_last = i + threads >= jobs;
+    let share = NonZeroUsize::new(if is_last { alone.max(threads.min(2)) } else { alone });
+    let share = share.unwrap_or(NonZeroUsize::MIN);
     if jobs > 1 { share.min(MOST_A_RUN) } else { share }
 }
 
@@ -71,10 +77,10 @@ mod tests {
     fn the_last_jobs_share_what_is_left() {
         check(1, 16, &[16]);
         check(1, 1, &[1]);
-        check(2, 2, &[1, 1]);
-        check(3, 2, &[1, 1, 2]);
+        check(2, 2, &[2, 2]);
+        check(3, 2, &[1, 2, 2]);
         check(3, 8, &[3, 3, 2]);
-        check(10, 4, &[1, 1, 1, 1, 1, 1, 1, 1, 2, 2]);
+        check(10, 4, &[1, 1, 1, 1, 1, 1, 2, 2, 2, 2]);
         check(2, 64, &[8, 8]);
     }
 }

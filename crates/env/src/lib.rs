@@ -76,7 +76,7 @@ pub use action::JointAction;
 pub use env::{MultiAgentEnv, Timestep};
 pub use error::{BoxedError, Error, Result};
 pub use evaluation::{Evaluation, Player, evaluate, evaluate_on};
-pub use mujoco::MujocoTeam;
+pub use mujoco::{MujocoTeam, VERSION as MUJOCO_VERSION};
 pub use particle::{Body, Spread, SpreadState};
 pub use policy::{Quality, TeamPolicy, UniformPolicy, behaviour_policy};
 pub use registry::{has_task, make_env, task_names};

@@ -1,7 +1,8 @@
 //! Where the fields that we read lie in the structs of MuJoCo 3.17.0, in bytes. A test compiles its headers and compares.
 
-/// The version whose layout this is, as `mj_version` says it; and for people.
+/// The version whose layout this is, as `mj_version` says it.
 pub const VERSION: i32 = 3_017_000;
+/// The version of MuJoCo that plays the robots.
 pub const VERSION_NAME: &str = "3.17.0";
 
 macro_rules! offsets {
