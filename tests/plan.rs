@@ -185,6 +185,21 @@ fn a_file_of_ones_own_is_learned_from_where_it_lies() {
     program.refused("run plan.toml --set data.file=none.hdf5", "none.hdf5");
 }
 
+/// The benchmark's own files say neither task nor time limits; with the task's name their policies are played, and its preset applies.
+#[test]
+fn a_file_without_header_is_played_in_the_task_that_is_named() {
+    let file = root().join("tests/golden/benchmark/Hopper-v5-3x1-random.hdf5");
+    let mine = format!("file = \"{}\"\n    task = \"hopper-3x1\"", file.display());
+    let collected = "task = \"spread\"\n    quality = \"medium\"\n    episodes = 10";
+    let program = program(&PLAN.replace(collected, &mine));
+    let report = program.done("run plan.toml --json").json();
+    let table = &report["tables"]["Hopper-v5-3x1-random"];
+    let rows = table["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), &table["simulator"]), (3, &"MuJoCo 3.17.0".into()), "{report}");
+    assert!(program.read_text("out/bc/seed-0/config.toml").contains("transform = \"standardise-with-id\""));
+    assert!(program.read_text("out/bc/seed-0/evaluations.jsonl").lines().count() > 0);
+}
+
 #[test]
 fn the_plans_of_the_makefile_can_be_read() {
     let program = Program::new();
