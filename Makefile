@@ -1,6 +1,6 @@
 # Every target does its own set-up; nothing but Rust, a C and C++ compiler and Python 3 with pip and venv is needed.
-# Variables of `make train` and `make reproduce`: TASK QUALITY EPISODES DATA ALGOS SEED SEEDS STEPS SET DEVICE EVAL OUT PAGE
-# (see scripts/plan.sh); of
+# Variables of `make train` and `make reproduce`: TASK QUALITY EPISODES ALGOS SEED SEEDS STEPS SET DEVICE EVAL OUT PAGE, and DATA of
+# `make train`; DRY_RUN=1 says what would be done (see scripts/plan.sh). Of
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
@@ -13,7 +13,7 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 train: setup ## Collect, train, export, verify, evaluate; a table at the end
-	@TASK="$${TASK:-$(if $(DATA),,spread)}" scripts/plan.sh examples/plans/train.toml
+	@TASK="$${TASK:-$${TASKS:-$(if $(DATA),,spread)}}" scripts/plan.sh examples/plans/train.toml
 
 reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS STEPS and more
 	@scripts/plan.sh examples/plans/reproduce.toml

@@ -15,8 +15,9 @@ use crate::output::Level;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "The way: collect (or your own data), train, export, verify, eval. Each command says what to run next.\n\
-                  Exit codes: 0 done, 1 the verdict is no, 2 could not do it; those of a command: omiga COMMAND --help"
+    after_help = "All at once: omiga run PLAN.toml. Step by step: collect (or your own data), train, export, verify, eval;\n\
+                  each command says what to run next.\n\
+                  Exit codes: 0 done, 1 the verdict is no or it was stopped, 2 could not do it; those of a command: omiga COMMAND --help"
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -110,7 +110,7 @@ section! {
     /// The policies' distribution.
     "policy" PolicyConfig {
         /// Distance that continuous actions keep from -1 and 1 when their likelihood is computed. Official: 1e-7, with which an
-        /// actuator at its bound (u = atanh(1 - 1e-7) = 8.4, others within 2) moves the mean of u so far that the policy pushes much
+        /// actuator at its bound (u = atanh(1 - 1e-7) = 8.4, nearly all others within 2) moves the mean of u so far that the policy pushes much
         /// harder than the data did. 0.02 suits data of one kind of noisy policy, not a mixture (docs/mujoco.md).
         action_margin: f64 = 0.001,
     }
