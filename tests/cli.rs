@@ -13,7 +13,8 @@ pub const COMMANDS: [&str; 11] =
 #[test]
 fn every_command_has_help_with_an_example() {
     let program = Program::new();
-    let listed = program.done("--help").shows("Exit codes: 0 done, 1 the verdict is no or it was stopped, 2 could not do it");
+    let listed =
+        program.done("--help").shows("Exit codes: 0 done, 1 the verdict is no or it was stopped, 2 could not do it");
     let listed = listed.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
     let listed: Vec<_> = listed.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
     assert_eq!(listed, [&COMMANDS[..], &["help"]].concat());

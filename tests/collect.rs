@@ -61,7 +61,7 @@ mod stopped {
     #[test]
     fn control_c_leaves_nothing() {
         let program = Program::new();
-        for name in ["INT", "TERM", "HUP"] {
+        for name in ["INT", "TERM"] {
             let child = start(&program, program.command(ENDLESS));
             signal(&child, name);
             let output = child.wait_with_output().unwrap();
