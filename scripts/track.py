@@ -1,7 +1,10 @@
 """A run's numbers into MLflow or Weights & Biases, through their own clients.
 
-    pip install mlflow-skinny && python scripts/track.py mlflow runs/spread/omiga/seed-0    # into ./mlruns
+    pip install mlflow-skinny sqlalchemy alembic
+    MLFLOW_TRACKING_URI=sqlite:///mlflow.db python scripts/track.py mlflow runs/spread/omiga/seed-0
     pip install wandb && WANDB_MODE=offline python scripts/track.py wandb runs/spread/omiga/seed-0
+
+Run with mlflow-skinny 3.17.2, which refuses folders (./mlruns) unless MLFLOW_ALLOW_FILE_STORE=true, and wandb 0.31.0.
 
 Settings become parameters (`config.toml`), training's numbers (`metrics.jsonl`) and evaluations (`evaluations.jsonl`) become metrics
 over updates. Both clients take their server, project and key from their own variables (MLFLOW_TRACKING_URI, WANDB_PROJECT, ...).
