@@ -15,11 +15,6 @@ cd "$(dirname "$0")/.."
 
 plan=$1 TASK=${TASK:-${TASKS:-}} QUALITY=${QUALITY:-${QUALITIES:-}} ALGOS=${ALGOS:-${ALGO:-}} SEED=${SEED:-}
 
-fail() {
-    echo "plan: $*" >&2
-    exit 2
-}
-
 source scripts/program.sh
 build_program "${TASK:-$(<"$plan")}" "${DEVICE:-cpu}"
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod cores;
 #[cfg(test)]
 mod docs;
 mod engines;

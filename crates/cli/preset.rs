@@ -23,15 +23,14 @@ pub struct Amounts {
     pub quality: Quality,
     /// That are recorded.
     pub episodes: u32,
-    /// That each policy plays for a table. A robot's are a thousand steps long, and its returns less uniform than a hundred
-    /// could hide.
+    /// That each policy plays for a table. Those of robots are up to a thousand steps long.
     pub played: u32,
 }
 
 /// For a task, or for data of none that is known here.
 pub fn amounts(task: &str) -> Amounts {
     let quality = if task.starts_with("walker2d-") { Quality::Random } else { Quality::MediumReplay };
-    match task.starts_with("spread") {
+    match matches!(task, "spread" | "spread-discrete") {
         true => Amounts { quality, episodes: 2000, played: 1000 },
         false => Amounts { quality, episodes: 200, played: 100 },
     }

@@ -1,7 +1,11 @@
 //! What `omiga eval --json` prints and `omiga report` reads, and how returns are summed up.
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use omiga_env::statistics::{self, Interval};
-use omiga_env::{Evaluation, MUJOCO_VERSION, has_task};
+use omiga_env::{Evaluation, simulator};
 use serde::{Deserialize, Serialize};
 
 /// Returns of several policies on the same episodes of a task.
@@ -77,14 +81,26 @@ pub struct Failure {
     pub error: String,
 }
 
+/// The file of a dataset's [`Scores`] beside its runs.
+pub const SCORES_FILE: &str = "eval.json";
+
 impl Scores {
+    /// Read what `omiga eval --json` printed into a file.
+    ///
+    /// # Errors
+    /// What cannot be read or understood, by name.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let parsed = serde_json::from_slice(&text);
+        parsed.with_context(|| format!("`{}` is not what `omiga eval --json` prints", path.display()))
+    }
+
     /// Without rows.
     pub fn new(task: &str, seed: u64, episodes: u32) -> Self {
-        let simulated = has_task(task) && !task.starts_with("spread");
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             task: task.to_owned(),
-            simulator: simulated.then(|| format!("MuJoCo {MUJOCO_VERSION}")),
+            simulator: simulator(task),
             engine: None,
             seed,
             episodes,
@@ -153,9 +169,24 @@ impl Row {
     }
 }
 
-/// Mean of at least one value, and standard deviation of a sample if there are several.
-pub fn mean_std(values: &[f64]) -> (f64, Option<f64>) {
-    (statistics::mean(values), statistics::std(values))
+/// What the last evaluations of a training found.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Late {
+    /// Mean of their mean returns.
+    pub return_mean: f64,
+    /// At most [`Self::MOST`].
+    pub evaluations: usize,
+}
+
+impl Late {
+    /// One evaluation alone depends on its few episodes and on where a swinging training happened to stand.
+    pub const MOST: usize = 5;
+
+    /// Of all evaluations' mean returns, in order; nothing if there were none.
+    pub fn of(returns: &[f64]) -> Option<Self> {
+        let late = &returns[returns.len().saturating_sub(Self::MOST)..];
+        (!late.is_empty()).then(|| Self { return_mean: statistics::mean(late), evaluations: late.len() })
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Behaviour policies to a dataset.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -12,6 +11,7 @@ use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, behaviour_poli
 
 use crate::Verdict;
 use crate::args::CollectArgs;
+use crate::cores;
 use crate::output::{detail, next, note, quoted, say, say_json};
 use crate::progress::Progress;
 use crate::stop;
@@ -41,8 +41,7 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
         "cannot write `{}`: there is no such folder; make it, or choose another --out",
         args.out.display()
     );
-    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let threads = threads.min(args.episodes as usize);
+    let threads = cores::threads(args.threads).get().min(args.episodes as usize);
     let players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
     let env = &players[0].env;
     // Before anything is played: whatever is wrong with the place is said at once.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use omiga_format::{Checkpoint, hash};
+use omiga_format::{Bundle, Checkpoint, hash};
 use serde::Serialize;
 
 use super::train::checkpoint_of;
@@ -28,8 +28,7 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
     // First: whoever mistypes a password has lost nothing.
     let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
     let path = checkpoint_of(&args.checkpoint, args.best)?;
-    let checkpoint = Checkpoint::read(&path)?;
-    let mut bundle = omiga_export::bundle(checkpoint, &hash::of_file(&path)?)?;
+    let mut bundle = bundle_of(&path)?;
     if let Some(signer) = signer {
         bundle = signer.sign(bundle)?;
     }
@@ -57,6 +56,14 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
         next(format!("omiga verify {}", quoted(&args.out)));
     }
     Ok(Verdict::Yes)
+}
+
+/// A checkpoint's policies.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn bundle_of(checkpoint: &Path) -> Result<Bundle> {
+    Ok(omiga_export::bundle(Checkpoint::read(checkpoint)?, &hash::of_file(checkpoint)?)?)
 }
 
 /// The command that exports a checkpoint, or a run's, into a folder beside it.

@@ -16,7 +16,7 @@ pub use bench::bench;
 pub use collect::{collect, record};
 pub use completions::completions;
 pub use eval::{Match, RowSpec, Who, eval, play, table_of};
-pub use export::export;
+pub use export::{bundle_of, export};
 pub use inspect::inspect;
 pub use man::man;
 pub use report::report;

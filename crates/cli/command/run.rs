@@ -1,13 +1,11 @@
 //! A plan to tables.
 
-use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
-
 use anyhow::{Result, bail};
 
 use super::eval::table_of;
 use crate::Verdict;
 use crate::args::RunArgs;
+use crate::cores;
 use crate::output::{note, say, say_json, table};
 use crate::plan::{Outcome, Plan, outlook, run as run_plan};
 use crate::stop;
@@ -20,7 +18,7 @@ pub fn run(args: &RunArgs) -> Result<Verdict> {
         say(table(&["step", "stands"], 2, lines.map(Vec::from).collect()))?;
         return Ok(Verdict::Yes);
     }
-    let threads = args.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let threads = cores::threads(args.threads);
     let summary = run_plan(&plan, threads, stop::on_signal()?)?;
     if args.json {
         say_json(&summary)?;

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use anyhow::Result;
+use omiga_env::statistics;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{Area, COLOURS, Chart, FONT, mesh, refused, span, svg};
 use crate::report::{Algorithm, Cell, algorithms};
-use crate::scores::mean_std;
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (460, 320);
@@ -114,7 +114,7 @@ fn over_seeds(algorithm: &Algorithm) -> Vec<(f64, f64, f64, f64)> {
     let point = |step: u64| {
         let returns = at(step);
         let (low, high) = returns.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
-        (step as f64, low, mean_std(&returns).0, high)
+        (step as f64, low, statistics::mean(&returns), high)
     };
     steps.into_iter().map(point).collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use omiga_env::Quality;
 use omiga_runtime::EngineKind;
-use omiga_train::config::Config;
+use omiga_train::config::{Config, merge};
 use serde::{Deserialize, Deserializer};
 
 /// What is to be done: data, trainings, evaluation, a page.
@@ -211,16 +211,6 @@ fn check_settings(origin: &str, settings: &toml::Table) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Tables are joined, everything else is replaced.
-pub fn merge(into: &mut toml::Table, from: toml::Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(table)) => merge(inner, table),
-            (_, value) => drop(into.insert(key, value)),
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Names {

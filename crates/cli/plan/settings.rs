@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use omiga_dataset::Outline;
-use omiga_train::config::Config;
+use omiga_train::config::{Config, merge};
 
 use super::cell::{Cell, Run};
-use super::file::{Plan, merge};
+use super::file::Plan;
 use crate::output::detail;
 use crate::settings;
 

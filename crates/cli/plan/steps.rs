@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail, ensure};
-use omiga_format::{Bundle, Checkpoint, SUMS_FILE, hash};
+use omiga_format::{Bundle, SUMS_FILE, hash};
 use omiga_runtime::EngineKind;
 use omiga_train::{BEST_FILE, LAST_FILE};
 
@@ -14,7 +14,7 @@ use super::cell::{Cell, Run, Source};
 use super::record::{Request, Standing, Step, in_words};
 use super::summary::Outcome;
 use crate::args::CollectArgs;
-use crate::command::record as record_episodes;
+use crate::command::{bundle_of, record as record_episodes};
 use crate::engines::load_each;
 
 /// Record the cell's dataset, unless it is there as asked for.
@@ -97,20 +97,16 @@ impl Exported {
         Self { row, checkpoint: run.join(LAST_FILE), folder: run.join("bundle") }
     }
 
-    fn step(&self) -> Result<Step> {
-        let request = [("checkpoint", hash::of_file(&self.checkpoint)?), ("program", program())];
-        Ok(Step::new(self.folder.with_extension("step.json"), of(request)))
-    }
-
     /// Export it, unless that was done.
     pub fn export(&self) -> Result<Outcome> {
-        let step = self.step()?;
+        let request = [("checkpoint", hash::of_file(&self.checkpoint)?), ("program", program())];
+        let step = Step::new(self.folder.with_extension("step.json"), of(request));
         if step.standing()? == Standing::Current {
             return Ok(Outcome::Kept);
         }
-        let checkpoint = Checkpoint::read(&self.checkpoint)?;
+        let bundle = bundle_of(&self.checkpoint)?;
         step.begin()?;
-        omiga_export::bundle(checkpoint, &hash::of_file(&self.checkpoint)?)?.write(&self.folder)?;
+        bundle.write(&self.folder)?;
         step.end(&[self.sums()])?;
         Ok(Outcome::Done)
     }

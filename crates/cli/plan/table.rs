@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use omiga_dataset::Dataset;
 use omiga_env::{Quality, has_task};
-use omiga_format::{atomic, hash};
+use omiga_format::atomic;
 use omiga_runtime::EngineKind;
 use omiga_train::{BEST_FILE, LAST_FILE};
 
@@ -17,53 +17,41 @@ use super::record::{Request, Standing, Step};
 use super::steps::{Exported, of, program};
 use super::summary::Outcome;
 use crate::command::{Match, RowSpec, Who, play as play_rows, table_of};
-use crate::report;
-use crate::scores::{DATASET, Scores};
+use crate::output::note;
+use crate::report::{self, folders, name};
+use crate::scores::{DATASET, SCORES_FILE, Scores};
 
-/// The table as JSON, and as it is printed.
-const SCORES_FILE: &str = "eval.json";
+/// The table as it is printed.
 const TEXT_FILE: &str = "results.txt";
 /// With whose row the others are compared, if it is there.
 const BASELINE: &str = "bc";
 
 /// Bundles to be played: of the plan's trainings, and of others that somebody laid beside them.
-pub fn bundles(plan: &Plan, cell: &Cell, trained: &[&Run]) -> Vec<Exported> {
-    let mut runs: Vec<(String, PathBuf)> = Vec::new();
-    for run in cell.runs.iter().filter(|run| trained.iter().any(|t| t.folder == run.folder)) {
-        runs.push((run.name(), run.folder.clone()));
-    }
-    runs.extend(beside(cell));
+pub fn bundles(plan: &Plan, cell: &Cell, trained: &[&Run]) -> Result<Vec<Exported>> {
+    let is_trained = |run: &&Run| trained.iter().any(|trained| trained.folder == run.folder);
+    let planned = cell.runs.iter().filter(is_trained).map(|run| (run.name(), run.folder.clone()));
     let mut all = Vec::new();
-    for (row, folder) in runs {
+    for (row, folder) in planned.chain(beside(cell)?) {
         all.push(Exported::last(row.clone(), &folder));
         if plan.evaluate.best && folder.join(BEST_FILE).is_file() {
             all.push(Exported::best(row, &folder));
         }
     }
-    all
+    Ok(all)
 }
 
 /// Runs in `<algorithm>/<seed>` below the cell that the plan does not name.
-fn beside(cell: &Cell) -> Vec<(String, PathBuf)> {
+fn beside(cell: &Cell) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
-    for algorithm in folders(&cell.folder) {
-        for run in folders(&algorithm) {
+    for algorithm in folders(&cell.folder)? {
+        for run in folders(&algorithm)? {
             let is_planned = cell.runs.iter().any(|planned| planned.folder == run);
             if !is_planned && run.join(LAST_FILE).is_file() {
-                let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 found.push((format!("{}/{}", name(&algorithm), name(&run)), run));
             }
         }
     }
-    found
-}
-
-/// In the order of their names; what cannot be read has none.
-fn folders(path: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders
+    Ok(found)
 }
 
 /// Engines in which a bundle repeats its golden vectors: the one that plays, and the native one.
@@ -73,8 +61,17 @@ pub fn engines(plan: &Plan) -> Vec<EngineKind> {
 }
 
 /// Play every bundle, unless that was done; write the table.
-pub fn play(plan: &Plan, cell: &Cell, bundles: &[Exported], threads: NonZeroUsize) -> Result<Outcome> {
-    let step = Step::new(cell.folder.join("eval.step.json"), request(plan, cell, bundles)?);
+///
+/// # Errors
+/// What keeps a row from being had.
+pub fn play(
+    plan: &Plan,
+    cell: &Cell,
+    data_sha256: &str,
+    bundles: &[Exported],
+    threads: NonZeroUsize,
+) -> Result<Outcome> {
+    let step = Step::new(cell.folder.join("eval.step.json"), request(plan, cell, data_sha256, bundles)?);
     if step.standing()? == Standing::Current {
         return Ok(Outcome::Kept);
     }
@@ -87,10 +84,7 @@ pub fn play(plan: &Plan, cell: &Cell, bundles: &[Exported], threads: NonZeroUsiz
         rows.extend(random);
         rows.extend(bundles.iter().map(|bundle| RowSpec::new(&bundle.row, Who::Bundle(bundle.folder.clone()))));
     } else {
-        crate::output::note(format!(
-            "{}: task `{task}` has no environment here: its policies are not played",
-            cell.name
-        ));
+        note(format!("{}: task `{task}` has no environment here: its policies are not played", cell.name));
     }
     let baseline = bundles.iter().map(|b| b.row.as_str()).find(|row| row.split('/').next() == Some(BASELINE));
     let how = Match {
@@ -114,9 +108,9 @@ pub fn play(plan: &Plan, cell: &Cell, bundles: &[Exported], threads: NonZeroUsiz
     Ok(Outcome::Done)
 }
 
-fn request(plan: &Plan, cell: &Cell, bundles: &[Exported]) -> Result<Request> {
+fn request(plan: &Plan, cell: &Cell, data_sha256: &str, bundles: &[Exported]) -> Result<Request> {
     let mut request = of([
-        ("data", hash::of_file(&cell.data())?),
+        ("data", data_sha256.to_owned()),
         ("episodes", cell.episodes.to_string()),
         ("seed", plan.evaluate.seed.to_string()),
         ("engine", plan.evaluate.engine.0.to_string()),
@@ -139,9 +133,7 @@ fn task_of(cell: &Cell) -> Result<String> {
 
 /// The table as it was stored.
 pub fn read(cell: &Cell) -> Result<Scores> {
-    let path = cell.folder.join(SCORES_FILE);
-    let text = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("`{}` is no table; remove it", path.display()))
+    Scores::read(&cell.folder.join(SCORES_FILE))
 }
 
 /// The page about all datasets that have a table.

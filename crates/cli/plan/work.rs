@@ -29,6 +29,8 @@ struct Work<'a> {
 /// A dataset that is there, and its trainings.
 struct Ready<'a> {
     cell: &'a Cell,
+    /// Of the dataset.
+    sha256: String,
     /// Trainings that are not over.
     open: usize,
     /// Trainings that came to their end.
@@ -88,7 +90,7 @@ impl<'a> Work<'a> {
         }
         let open = of_cell.len();
         due.append(&mut of_cell);
-        Ok(Ready { cell, open, trained })
+        Ok(Ready { cell, sha256, open, trained })
     }
 
     /// Train everything; make each dataset's table as soon as its last training is over.
@@ -125,7 +127,14 @@ impl<'a> Work<'a> {
     fn finish(&mut self, ready: &Ready<'_>) {
         let (plan, cell) = (self.plan, ready.cell);
         let mut verified = Vec::new();
-        for bundle in table::bundles(plan, cell, &ready.trained) {
+        let bundles = match table::bundles(plan, cell, &ready.trained) {
+            Ok(bundles) => bundles,
+            Err(error) => {
+                self.summary.add(format!("{}: exports", cell.name), Err(error));
+                return;
+            }
+        };
+        for bundle in bundles {
             let exported = self.unless_stopped(|| bundle.export());
             if !self.summary.add(format!("{}: export {}", cell.name, bundle.row), exported) {
                 continue;
@@ -139,7 +148,7 @@ impl<'a> Work<'a> {
         if verified.is_empty() {
             return;
         }
-        let played = self.unless_stopped(|| table::play(plan, cell, &verified, self.threads));
+        let played = self.unless_stopped(|| table::play(plan, cell, &ready.sha256, &verified, self.threads));
         if !self.summary.add(format!("{}: table", cell.name), played) {
             return;
         }

@@ -7,12 +7,7 @@ use anyhow::{Context, Result, ensure};
 use omiga_env::statistics::{Estimate, difference, over_runs};
 use omiga_train::RunFolder;
 
-use crate::scores::{DATASET, Failure, Row, Scores, mean_std};
-
-/// What `omiga eval --json` said of a cell's runs.
-const SCORES_FILE: &str = "eval.json";
-/// Evaluations at the end of a training that are averaged.
-pub const LATE: usize = 5;
+use crate::scores::{DATASET, Failure, Late, Row, SCORES_FILE, Scores};
 
 /// A dataset's place in the tables.
 #[derive(Debug)]
@@ -71,10 +66,7 @@ impl Cell {
     }
 
     fn read(folder: &Path, task: String, quality: String) -> Result<Self> {
-        let path = folder.join(SCORES_FILE);
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let scores: Scores = serde_json::from_str(&text)
-            .with_context(|| format!("`{}` is not what `omiga eval --json` prints", path.display()))?;
+        let scores = Scores::read(&folder.join(SCORES_FILE))?;
         let Scores { simulator, engine, failed, .. } = scores;
         let (dataset, others, algorithms) = (None, Vec::new(), Vec::new());
         let mut cell = Self { task, quality, simulator, engine, dataset, others, algorithms, failed };
@@ -157,21 +149,25 @@ impl Algorithm {
 }
 
 impl Run {
-    /// Mean of the last [`LATE`] evaluations in training, if there were any.
+    /// Mean of the last evaluations in training, if there were any.
     fn late(&self) -> Option<f64> {
-        let late = &self.curve[self.curve.len().saturating_sub(LATE)..];
-        let returns: Vec<f64> = late.iter().map(|(_, x)| *x).collect();
-        (!returns.is_empty()).then(|| mean_std(&returns).0)
+        let returns: Vec<f64> = self.curve.iter().map(|(_, x)| *x).collect();
+        Late::of(&returns).map(|late| late.return_mean)
     }
 }
 
-fn folders(path: &Path) -> Result<Vec<PathBuf>> {
+/// The folders in a folder, in the order of their names.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn folders(path: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(path).with_context(|| format!("cannot read folder `{}`", path.display()))?;
     let mut folders: Vec<_> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_dir()).collect();
     folders.sort();
     Ok(folders)
 }
 
-fn name(path: &Path) -> String {
+/// The last part of a path.
+pub fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

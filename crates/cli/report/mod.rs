@@ -13,7 +13,7 @@ use omiga_format::atomic;
 
 use crate::figure::{curves, profile};
 
-pub use cell::{Algorithm, Cell};
+pub use cell::{Algorithm, Cell, folders, name};
 pub use overall::Overall;
 pub use page::{algorithms, of_task, tasks};
 pub use reference::Reference;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::cell::{Cell, LATE};
+use super::cell::Cell;
 use super::overall::Overall;
 use super::reference::Reference;
 use super::tables;
+use crate::scores::Late;
 
 /// From worst to best.
 const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
@@ -27,7 +28,7 @@ pub fn page(
         let cells = of_task(cells, task);
         text += &format!("\n## {task}\n\n{}", tables::episodes(&cells));
         text += &format!("\n**Last checkpoint**\n\n{}", tables::last_checkpoints(&cells, reference));
-        text += &format!("\n**Mean of the last {LATE} evaluations in training**\n\n{}", tables::late(&cells));
+        text += &format!("\n**Mean of the last {} evaluations in training**\n\n{}", Late::MOST, tables::late(&cells));
         if let Some(table) = tables::differences(&cells, baseline) {
             text += &format!("\n**Difference to {baseline}**\n\n{table}");
         }

@@ -13,10 +13,7 @@ use super::data::SharedData;
 use super::watcher::Watcher;
 use crate::output::note;
 use crate::profile;
-
-/// A run's evaluations whose mean is its result, at most: one alone depends on its few episodes and on where a swinging
-/// training happened to stand.
-pub const LATE: usize = 5;
+use crate::scores::Late;
 
 /// A training to be done.
 #[derive(Clone, Debug)]
@@ -56,8 +53,8 @@ pub struct Ended {
     pub step: u64,
     /// The evaluation of the last checkpoint.
     pub last: Option<Evaluated>,
-    /// The last evaluations, at most [`LATE`].
-    pub late: Vec<Score>,
+    /// The last evaluations, if there were any.
+    pub late: Option<Late>,
     /// Evaluations that found nothing.
     pub failed_evaluations: u32,
     /// The best evaluation, on the episodes that it was chosen by: no measure of its checkpoint.
@@ -74,8 +71,8 @@ impl Job {
         stop: &AtomicBool,
     ) -> Result<Ended> {
         if stop.load(Ordering::Relaxed) {
-            let (state, late) = (State::NotBegun, Vec::new());
-            return Ok(Ended { state, step: 0, last: None, late, failed_evaluations: 0, best: None });
+            let state = State::NotBegun;
+            return Ok(Ended { state, step: 0, last: None, late: None, failed_evaluations: 0, best: None });
         }
         let loaded = data.get()?;
         // First the environment: what is wrong with it is said before a folder is made.
@@ -102,20 +99,14 @@ impl Job {
 impl Ended {
     fn of(outcome: Outcome, trainer: &Trainer, folder: &RunFolder) -> Result<Self> {
         let (step, mut found) = (trainer.step(), folder.evaluations()?);
-        let late = found[found.len().saturating_sub(LATE)..].iter().map(Evaluated::score).collect();
+        let returns: Vec<f64> = found.iter().map(|found| found.return_mean).collect();
         Ok(Self {
             state: if outcome == Outcome::Finished { State::Finished } else { State::Interrupted },
             step,
             last: found.pop().filter(|last| last.step == step),
-            late,
+            late: Late::of(&returns),
             failed_evaluations: trainer.failed_evaluations(),
             best: trainer.best(),
         })
-    }
-
-    /// Mean return of the last evaluations.
-    pub fn late_mean(&self) -> Option<f64> {
-        let sum: f64 = self.late.iter().map(|score| score.return_mean).sum();
-        (!self.late.is_empty()).then(|| sum / self.late.len() as f64)
     }
 }

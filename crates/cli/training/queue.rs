@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 
 use super::data::SharedData;
 use super::job::{Ended, Job};
+use crate::cores;
 
 /// Threads of one run among several, and of a program that is not told how many, at most: an update is some twenty
 /// independent pieces of work.
@@ -18,7 +19,7 @@ const MOST_A_RUN: NonZeroUsize = match NonZeroUsize::new(8) {
 
 /// Threads for so many jobs if nobody says: one a core.
 pub fn default_threads(jobs: usize) -> NonZeroUsize {
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cores = cores::threads(None);
     if jobs > 1 { cores } else { cores.min(MOST_A_RUN) }
 }
 

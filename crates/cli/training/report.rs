@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
+use omiga_env::statistics;
 use omiga_train::{BEST_FILE, LAST_FILE, Score};
 use serde::Serialize;
 
-use super::job::{Ended, Job, LATE, State};
+use super::job::{Ended, Job, State};
 use crate::output::{in_full, say};
-use crate::scores::mean_std;
+use crate::scores::Late;
 
 /// One run.
 #[derive(Serialize)]
@@ -38,13 +39,6 @@ pub struct Last {
     pub length_mean: f64,
     pub episodes: usize,
     pub diverged: u32,
-}
-
-/// A mean over evaluations.
-#[derive(Serialize)]
-pub struct Late {
-    pub return_mean: f64,
-    pub evaluations: usize,
 }
 
 /// The best evaluation.
@@ -95,7 +89,7 @@ impl Report {
             episodes: last.returns.len(),
             diverged: last.diverged,
         });
-        let late = ended.and_then(|e| Some(Late { return_mean: e.late_mean()?, evaluations: e.late.len() }));
+        let late = ended.and_then(|ended| ended.late);
         Self {
             outcome: ended.map_or("failed", |ended| ended.state.name()),
             error: result.as_ref().err().map(in_full),
@@ -143,8 +137,8 @@ impl Reports {
     /// All runs, with the means of those that have a result.
     pub fn of(runs: Vec<Report>) -> Self {
         let over = |values: Vec<f64>| {
-            let (return_mean, return_std) = (!values.is_empty()).then(|| mean_std(&values))?;
-            Some(Over { return_mean, return_std, runs: values.len() })
+            let (return_mean, return_std) = (statistics::mean(&values), statistics::std(&values));
+            (!values.is_empty()).then_some(Over { return_mean, return_std, runs: values.len() })
         };
         // One that was stopped says nothing yet.
         let finished = || runs.iter().filter(|run| run.outcome == State::Finished.name());
@@ -160,7 +154,7 @@ impl Reports {
             if self.failed > 0 { format!("; {} of {} failed", self.failed, self.runs.len()) } else { String::new() };
         let what = [
             (&self.last, "last checkpoint".to_owned()),
-            (&self.late, format!("last evaluations of each run (at most {LATE})")),
+            (&self.late, format!("last evaluations of each run (at most {})", Late::MOST)),
         ];
         for (over, what) in what {
             let Some(Over { return_mean, return_std, runs }) = over else { continue };

@@ -23,6 +23,11 @@ pub fn has_task(name: &str) -> bool {
     PARTICLE.contains(&name) || mujoco::parse(name).is_some()
 }
 
+/// What plays a task that is not played by this crate itself, with its version: trajectories differ from one to another.
+pub fn simulator(name: &str) -> Option<String> {
+    mujoco::parse(name).map(|_| format!("MuJoCo {}", mujoco::VERSION))
+}
+
 /// An environment by its task's name.
 ///
 /// # Errors

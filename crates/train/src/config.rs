@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
 use self::entry::{Entry, LARGEST};
-pub use self::layers::{Layer, Layers, Resolved, Setting};
+pub use self::layers::{Layer, Layers, Resolved, Setting, merge};
 pub use self::resume::MAY_CHANGE;
 pub use self::sections::{DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RunConfig};
 use crate::dist::OFFICIAL_ACTION_MARGIN;

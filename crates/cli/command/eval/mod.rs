@@ -4,9 +4,7 @@ mod play;
 mod rows;
 mod show;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::thread;
 
 use anyhow::{Result, anyhow};
 use omiga_env::{JointAction, episode_seed, make_env, rollout};
@@ -15,6 +13,7 @@ use omiga_runtime::{LoadOptions, Team};
 
 use crate::Verdict;
 use crate::args::EvalArgs;
+use crate::cores;
 use crate::evaluate::Deployed;
 use crate::figure::{Episode, episode};
 use crate::progress::Progress;
@@ -28,7 +27,7 @@ pub use show::text as table_of;
 pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     let rows = rows::rows(args)?;
     let task = args.task.clone().map_or_else(|| rows::task_of(&rows), Ok)?;
-    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let threads = cores::threads(args.threads);
     let played = rows.iter().filter(|row| !matches!(row.who, Who::Dataset(_))).count();
     let progress = Progress::of_episodes(played as u64 * u64::from(args.episodes), "");
     let scores = play(

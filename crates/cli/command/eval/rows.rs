@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use omiga_env::Quality;
-use omiga_format::{Bundle, Checkpoint, hash};
+use omiga_format::Bundle;
 use omiga_train::RunFolder;
 
 use crate::args::EvalArgs;
+use crate::command::export::bundle_of;
 use crate::scores::DATASET;
 
 /// A row that was asked for.
@@ -64,10 +65,7 @@ impl Who {
         match self {
             Self::Dataset(_) | Self::Behaviour(_) => Ok(None),
             Self::Bundle(path) => Ok(Some(Bundle::read(path).with_context(|| format!("bundle `{}`", path.display()))?)),
-            Self::Checkpoint(path) => {
-                let checkpoint = Checkpoint::read(path)?;
-                Ok(Some(omiga_export::bundle(checkpoint, &hash::of_file(path)?)?))
-            }
+            Self::Checkpoint(path) => Ok(Some(bundle_of(path)?)),
         }
     }
 }

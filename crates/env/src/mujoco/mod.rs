@@ -16,7 +16,7 @@ mod simulator;
 mod team;
 
 pub(crate) use joints::division;
-pub use layout::VERSION_NAME as VERSION;
+pub(crate) use layout::VERSION_NAME as VERSION;
 pub use team::MujocoTeam;
 
 /// Tasks: `<robot>-<agents>x<actuators of each>`; see [`parse`] for what may follow.

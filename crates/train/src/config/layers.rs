@@ -230,8 +230,8 @@ pub(super) fn values(table: &toml::Table) -> Values {
     found
 }
 
-/// Later ones win.
-pub(super) fn merge(into: &mut toml::Table, from: toml::Table) {
+/// Join tables; of everything else the later one wins.
+pub fn merge(into: &mut toml::Table, from: toml::Table) {
     for (key, value) in from {
         match (into.get_mut(&key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(table)) => merge(inner, table),
