@@ -158,6 +158,25 @@ fn a_training_that_fails_stops_nobody_else() {
     }
 }
 
+/// A damaged record is one run's misfortune.
+#[test]
+fn a_damaged_record_stops_its_own_run_alone() {
+    let program = program(PLAN);
+    program.done("run plan.toml");
+    program.write("out/bc/seed-0/train.step.json", b"{");
+    let run = program.run("run plan.toml --json").expect(2);
+    assert!(run.stderr.contains("is no record of a step; remove it to do the step anew"), "{run:?}");
+    let steps = outcomes(&run.json());
+    assert_eq!(
+        (&*steps["spread/medium: train bc/seed-0"], &*steps["spread/medium: train omiga/seed-0"]),
+        ("failed", "kept")
+    );
+    // Where nothing could be trained there is nothing else to complain of.
+    let run = program.run("run plan.toml --set out=other --set settings.optim.lr=1e30 --json").expect(2);
+    let report = run.json();
+    assert!(outcomes(&report).keys().all(|step| step.contains("data") || step.contains("train ")), "{report}");
+}
+
 #[test]
 fn several_datasets_have_a_table_each_and_a_page() {
     let program = program(PLAN);

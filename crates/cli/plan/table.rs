@@ -43,6 +43,9 @@ pub fn bundles(plan: &Plan, cell: &Cell, trained: &[&Run]) -> Result<Vec<Exporte
 /// Runs in `<algorithm>/<seed>` below the cell that the plan does not name.
 fn beside(cell: &Cell) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
+    if !cell.folder.is_dir() {
+        return Ok(found);
+    }
     for algorithm in folders(&cell.folder)? {
         for run in folders(&algorithm)? {
             let is_planned = cell.runs.iter().any(|planned| planned.folder == run);

@@ -76,17 +76,23 @@ impl<'a> Work<'a> {
         let (sha256, outline) = (hash::of_file(&data)?, Dataset::outline(&data)?);
         let (mut trained, mut of_cell) = (Vec::new(), Vec::new());
         for run in &cell.runs {
-            let config = settings::of_run(self.plan, cell, run, &outline)?;
-            let step = steps::training(run, &sha256, &config.to_toml()?);
-            let name = training(cell, run);
-            if step.standing()? == Standing::Current {
-                self.summary.add(name, Ok(Outcome::Kept));
-                trained.push(run);
-                continue;
+            let name = format!("{}: train {}", cell.name, run.name());
+            let found = settings::of_run(self.plan, cell, run, &outline).and_then(|config| {
+                let step = steps::training(run, &sha256, &config.to_toml()?);
+                Ok((step.standing()?, step, config))
+            });
+            match found {
+                Ok((Standing::Current, ..)) => {
+                    self.summary.add(name, Ok(Outcome::Kept));
+                    trained.push(run);
+                }
+                Ok((_, step, config)) => {
+                    let resume = run.folder.join(CONFIG_FILE).is_file();
+                    let job = Job { name, data: data.clone(), out: run.folder.clone(), config, resume, profile: None };
+                    of_cell.push(Due { job, run, step, ready });
+                }
+                Err(error) => drop(self.summary.add(name, Err(error))),
             }
-            let resume = run.folder.join(CONFIG_FILE).is_file();
-            let job = Job { name, data: data.clone(), out: run.folder.clone(), config, resume, profile: None };
-            of_cell.push(Due { job, run, step, ready });
         }
         let open = of_cell.len();
         due.append(&mut of_cell);
@@ -165,11 +171,6 @@ impl<'a> Work<'a> {
     fn unless_stopped(&self, step: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
         if self.stop.load(Ordering::Relaxed) { Ok(Outcome::Interrupted) } else { step() }
     }
-}
-
-/// A training's name in what is said.
-fn training(cell: &Cell, run: &Run) -> String {
-    format!("{}: train {}", cell.name, run.name())
 }
 
 /// Write down that a training came to its end.
