@@ -217,6 +217,14 @@ fn a_file_without_header_is_played_in_the_task_that_is_named() {
     assert_eq!((rows.len(), &table["simulator"]), (3, &"MuJoCo 3.17.0".into()), "{report}");
     assert!(program.read_text("out/bc/seed-0/config.toml").contains("transform = \"standardise-with-id\""));
     assert!(program.read_text("out/bc/seed-0/evaluations.jsonl").lines().count() > 0);
+
+    // What it is called names no task.
+    std::fs::copy(&file, program.path("hopper-3x1.hdf5")).unwrap();
+    let unnamed = PLAN.replace(collected, "file = \"hopper-3x1.hdf5\"").replace("\"out\"", "\"unnamed\"");
+    program.write("unnamed.toml", unnamed.as_bytes());
+    let run = program.done("run unnamed.toml --json");
+    assert!(run.stderr.contains("the file does not say its task; name it with `data.task`"), "{run:?}");
+    assert_eq!(run.json()["tables"]["hopper-3x1"]["rows"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -78,20 +78,26 @@ pub fn play(
     if step.standing()? == Standing::Current {
         return Ok(Outcome::Kept);
     }
-    let task = task_of(cell)?;
+    let outline = Dataset::outline(&cell.data())?;
+    let named = cell.task.as_deref().or(outline.declared_task());
     let mut rows = vec![RowSpec::new(DATASET, Who::Dataset(cell.data()))];
-    let is_played = has_task(&task);
+    let is_played = named.is_some_and(has_task);
+    let task = named.unwrap_or(&outline.task);
     if is_played {
         let random =
             plan.evaluate.random.then(|| RowSpec::new(Quality::Random.name(), Who::Behaviour(Quality::Random)));
         rows.extend(random);
         rows.extend(bundles.iter().map(|bundle| RowSpec::new(&bundle.row, Who::Bundle(bundle.folder.clone()))));
     } else {
-        note(format!("{}: task `{task}` has no environment here: its policies are not played", cell.name));
+        let why = match named {
+            Some(task) => format!("task `{task}` has no environment here"),
+            None => "the file does not say its task; name it with `data.task`".to_owned(),
+        };
+        note(format!("{}: policies are not played: {why}", cell.name));
     }
     let baseline = bundles.iter().map(|b| b.row.as_str()).find(|row| row.split('/').next() == Some(BASELINE));
     let how = Match {
-        task: &task,
+        task,
         episodes: cell.episodes,
         seed: plan.evaluate.seed,
         engine: plan.evaluate.engine.0,
@@ -124,14 +130,6 @@ fn request(plan: &Plan, cell: &Cell, data_sha256: &str, bundles: &[Exported]) ->
         request.insert(format!("bundle {}", bundle.row), bundle.sha256()?);
     }
     Ok(request)
-}
-
-/// The task that is played: as named, else as the file says.
-fn task_of(cell: &Cell) -> Result<String> {
-    match &cell.task {
-        Some(task) => Ok(task.clone()),
-        None => Ok(Dataset::outline(&cell.data())?.task),
-    }
 }
 
 /// The table as it was stored.
