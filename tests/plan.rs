@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{Program, root};
+use crate::program::{Program, Run, root};
 
 /// Seconds of work: small networks, few updates, few episodes.
 const PLAN: &str = "
@@ -232,7 +232,10 @@ fn the_plans_of_the_makefile_can_be_read() {
     let program = Program::new();
     for (plan, more) in [("train", "--set data.task=spread"), ("reproduce", "")] {
         let path = root().join("examples/plans").join(format!("{plan}.toml"));
-        program.done(&format!("run {} {more} --dry-run", path.display())).shows("to be collected");
+        // Their paths are the checkout's.
+        let mut command = program.command(&format!("run {} {more} --dry-run", path.display()));
+        command.current_dir(root());
+        Run::of(plan, command).expect(0).shows("to be collected");
     }
 }
 

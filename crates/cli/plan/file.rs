@@ -11,6 +11,8 @@ use omiga_runtime::EngineKind;
 use omiga_train::config::{Config, merge};
 use serde::{Deserialize, Deserializer};
 
+use crate::report;
+
 /// What is to be done: data, trainings, evaluation, a page.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +174,9 @@ impl Plan {
             ensure!(found.is_none_or(|n| n >= least), "`{name}` is {found:?}, expected at least {least}");
             Ok(())
         };
+        if let Some(ReportPart { page, reference }) = &self.report {
+            report::require(reference.as_deref(), page)?;
+        }
         at_least("data.episodes", *episodes, 1)?;
         at_least("evaluate.episodes", self.evaluate.episodes, 2)
     }
@@ -280,6 +285,8 @@ mod tests {
         check(SMALL, &["data.file=x.hdf5", "data.quality=expert"], "is there already");
         check(SMALL, &["algorithm.x.algorithm=bc", "train.algorithms=../x"], "cannot name an algorithm");
         check(SMALL, &["out"], "key.path=value");
+        check(SMALL, &["report.page=PAGE.txt"], "expected a name.md");
+        check(SMALL, &["report.page=PAGE.md", "report.reference=none.toml"], "cannot read `none.toml`");
     }
 
     #[test]

@@ -18,6 +18,16 @@ pub use overall::Overall;
 pub use page::{algorithms, of_task, tasks};
 pub use reference::Reference;
 
+/// What a page needs beside the runs, which can be asked for before there are any: published results that can be read, and a name
+/// for it.
+///
+/// # Errors
+/// What is wrong with either.
+pub fn require(reference: Option<&Path>, out: &Path) -> Result<Option<Reference>> {
+    ensure!(out.extension().is_some_and(|e| e == "md"), "--out is `{}`, expected a name.md", out.display());
+    reference.map(Reference::read).transpose()
+}
+
 /// Read all runs below `root` and write the page `out` (a name.md) with its figures beside it, comparing algorithms with
 /// `baseline`. How many datasets it is about.
 ///
@@ -25,8 +35,7 @@ pub use reference::Reference;
 /// What cannot be read, understood or written, by name.
 pub fn write(root: &Path, reference: Option<&Path>, baseline: &str, out: &Path) -> Result<usize> {
     let cells = Cell::read_all(root)?;
-    let reference = reference.map(Reference::read).transpose()?;
-    ensure!(out.extension().is_some_and(|e| e == "md"), "--out is `{}`, expected a name.md", out.display());
+    let reference = require(reference, out)?;
     if let Some(folder) = out.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     }
