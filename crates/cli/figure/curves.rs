@@ -11,6 +11,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{Area, COLOURS, Chart, FONT, mesh, refused, span, svg};
 use crate::report::{Algorithm, Cell, algorithms};
 
+/// From here on updates are written as thousands: none of six labels loses its digits.
+const IN_THOUSANDS: f64 = 10_000.0;
+
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (460, 320);
 /// Size of the letters at the axes and in the strip.
@@ -51,9 +54,10 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
         .y_label_area_size(64)
         .build_cartesian_2d(x.clone(), y)
         .map_err(refused)?;
+    let in_thousands = x.end >= IN_THOUSANDS;
     mesh(&mut chart, LABELS)
         .x_labels(6)
-        .x_label_formatter(&|x| format!("{:.0}k", x / 1000.0))
+        .x_label_formatter(&|step| if in_thousands { format!("{:.0}k", step / 1000.0) } else { format!("{step:.0}") })
         .y_label_formatter(&|y| format!("{y:.0}"))
         .x_desc("updates")
         .y_desc("return")
