@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(1);
 const TICKS: u32 = 3000;
 /// An observation older than this is refused.
 const MAX_OBS_AGE_NS: u64 = 150_000_000;
-/// For so long the last action is repeated when there is no new one.
+/// For so long after a new action was due the last one is repeated.
 const HOLD_NS: u64 = 200_000_000;
 
 fn main() -> ExitCode {

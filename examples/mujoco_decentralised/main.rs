@@ -13,26 +13,28 @@ use omiga_env::{episode_seed, make_env};
 use omiga_format::Bundle;
 use omiga_runtime::{LoadOptions, Policy};
 
-use crate::agent::{Agent, Pace};
+use crate::agent::{Actuators, Agent, Pace, at_rest};
 use crate::plant::Plant;
 
-const USAGE: &str = "expected: [BUNDLE] [--fast] [--seed N]";
+const USAGE: &str = "expected: [BUNDLE] [--fast | --cut STEP] [--seed N]";
 
 fn main() -> Result<()> {
-    let (mut folder, mut fast, mut seed) = (PathBuf::from("models/spread"), false, 0);
+    let (mut folder, mut fast, mut cut, mut seed) = (PathBuf::from("models/spread"), false, None, 0);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--fast" => fast = true,
+            "--cut" => cut = Some(arguments.next().context(USAGE)?.parse().context("the step is a number")?),
             "--seed" => seed = arguments.next().context(USAGE)?.parse().context("the seed is a number")?,
             option if option.starts_with('-') => bail!("`{option}` is unknown; {USAGE}"),
             path => folder = path.into(),
         }
     }
-    run(&folder, fast, seed)
+    ensure!(!fast || cut.is_none(), "without a clock nobody notices that nothing comes; {USAGE}");
+    run(&folder, fast, cut, seed)
 }
 
-fn run(folder: &Path, fast: bool, seed: u64) -> Result<()> {
+fn run(folder: &Path, fast: bool, cut: Option<u32>, seed: u64) -> Result<()> {
     let bundle = Bundle::read(folder)?;
     let task = &bundle.manifest().task;
     ensure!(!task.is_discrete(), "task `{}` has no commands but choices; take another bundle", task.name);
@@ -42,9 +44,12 @@ fn run(folder: &Path, fast: bool, seed: u64) -> Result<()> {
 
     // Everything that can be refused is refused before a thread starts.
     let (home, returned) = mpsc::channel();
-    let mut agents = Vec::new();
+    let (mut agents, mut actuators) = (Vec::new(), Vec::new());
     for name in task.agents.iter().map(|agent| &agent.name) {
-        agents.push(Agent::new(Policy::from_bundle(&bundle, name, &LoadOptions::default())?, home.clone())?);
+        let policy = Policy::from_bundle(&bundle, name, &LoadOptions::default())?;
+        let own = Actuators::at(&at_rest(&policy));
+        actuators.push(own.clone());
+        agents.push(Agent::new(policy, own, home.clone())?);
     }
     drop(home);
     let pace = if fast { Pace::Fast } else { Pace::real_time() };
@@ -59,7 +64,8 @@ fn run(folder: &Path, fast: bool, seed: u64) -> Result<()> {
             threads.push(scope.spawn(move || agent.run(pace, &messages)));
         }
         // The threads end when the plant drops their inboxes.
-        let episode = Plant { env, inboxes, returned, pace, period_ns }.episode(episode_seed(seed, 0))?;
+        let episode =
+            Plant { env, inboxes, returned, actuators, cut, pace, period_ns }.episode(episode_seed(seed, 0))?;
         let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().ok().context("an agent's thread panicked");
         let stats = threads.into_iter().map(join).collect::<Result<Vec<_>>>()?;
         anyhow::Ok((episode, stats))

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use omiga_env::{JointAction, MultiAgentEnv, Timestep};
 
-use crate::agent::{Message, Pace};
+use crate::agent::{Actuators, Message, Pace};
 
 pub struct Plant {
     pub env: Box<dyn MultiAgentEnv>,
     /// One an agent.
     pub inboxes: Vec<Sender<Message>>,
     pub returned: Receiver<Message>,
+    /// One an agent.
+    pub actuators: Vec<Actuators>,
+    /// From this step on the last agent gets no observation.
+    pub cut: Option<u32>,
     pub pace: Pace,
     pub period_ns: u64,
 }
@@ -29,24 +33,23 @@ pub struct Episode {
 #[derive(Default)]
 pub struct Times {
     taken: Vec<Duration>,
-    /// Periods that ended before the commands came.
+    /// Periods that ended before they came.
     pub missed: u32,
 }
 
 impl Plant {
-    /// Play one. Observations are made at the begin of a period, and commands that came until its end move the machine
-    /// through it; an actuator whose command did not come keeps its last one, at first none.
+    /// Play one. Observations are made at the begin of a period, and what the actuators are told until its end moves the
+    /// machine through it.
     pub fn episode(mut self, seed: u64) -> Result<Episode> {
         let task = self.env.task().clone();
         let (n, a) = (task.n_agents(), task.action_dim());
         let mut idle: Vec<Option<Message>> = (0..n)
             .map(|agent| {
                 let obs = vec![0.0; task.agents[agent].obs.len()];
-                Some(Message { agent, stamp_ns: 0, obs, commands: vec![0.0; a], acted: false })
+                Some(Message { agent, stamp_ns: 0, obs })
             })
             .collect();
-        let mut commands: Vec<f32> =
-            task.agents.iter().flat_map(|agent| agent.action.ranges()).map(|r| 0.0_f32.clamp(r.low, r.high)).collect();
+        let mut commands = vec![0.0; n * a];
         let mut episode = Episode { team_return: 0.0, steps: 0, agents: Vec::new() };
         episode.agents.resize_with(n, Times::default);
         let mut sent = vec![Instant::now(); n];
@@ -55,7 +58,8 @@ impl Plant {
         while !t.is_last() {
             let begin_ns = u64::from(episode.steps) * self.period_ns;
             self.wait_until(begin_ns);
-            for (agent, inbox) in self.inboxes.iter().enumerate() {
+            let is_cut = self.cut.is_some_and(|step| episode.steps >= step);
+            for (agent, inbox) in self.inboxes.iter().enumerate().take(n - usize::from(is_cut)) {
                 // Whoever has not answered yet sees the next one.
                 let Some(mut message) = idle[agent].take() else { continue };
                 message.stamp_ns = self.now_ns(begin_ns);
@@ -68,15 +72,15 @@ impl Plant {
                 let Some(message) = self.next(begin_ns + self.period_ns)? else { break };
                 let agent = message.agent;
                 episode.agents[agent].taken.push(sent[agent].elapsed());
-                if message.acted {
-                    commands[agent * a..][..a].copy_from_slice(&message.commands);
-                }
                 idle[agent] = Some(message);
             }
             for (times, _) in episode.agents.iter_mut().zip(&idle).filter(|(_, message)| message.is_none()) {
                 times.missed += 1;
             }
             self.wait_until(begin_ns + self.period_ns);
+            for (actuators, commands) in self.actuators.iter().zip(commands.chunks_exact_mut(a)) {
+                actuators.read(commands);
+            }
             self.env.step(&JointAction::Continuous(commands.clone()), &mut t)?;
             episode.team_return += t.team_reward;
             episode.steps += 1;

@@ -106,6 +106,16 @@
 #define OMIGA_INTERMEDIATE_EVALUATE 1
 
 /**
+ * A fault of the observation between two periods counts at once.
+ */
+#define OMIGA_FAULT_AT_ONCE 0
+
+/**
+ * A fault of the observation between two periods counts at the next one; until then the last action is held.
+ */
+#define OMIGA_FAULT_AT_PERIOD 1
+
+/**
  * No safe choice.
  */
 #define OMIGA_NO_CHOICE 4294967295
@@ -141,7 +151,7 @@
 #define OMIGA_FLAG_OBS_STALE (1 << 3)
 
 /**
- * Fault: the observation was measured after now; two clocks, or a wrong one.
+ * Fault: the observation was measured after now, by more than allowed; two clocks, or a wrong one.
  */
 #define OMIGA_FLAG_OBS_FROM_FUTURE (1 << 4)
 
@@ -187,7 +197,7 @@
 #define OMIGA_FLAG_ENGINE (1 << 12)
 
 /**
- * Fault: now is before the last now. It lasts until time has caught up, or a reset.
+ * Fault: now is before the last now. It lasts until time has caught up or goes on from there, or a reset.
  */
 #define OMIGA_FLAG_TIME_BACKWARDS (1 << 13)
 
@@ -195,6 +205,11 @@
  * Fault: the time is the same in too many ticks in a row.
  */
 #define OMIGA_FLAG_CLOCK_STALLED (1 << 14)
+
+/**
+ * Fault: one of the reports in these flags is a fault by the options, or `OMIGA_FLAG_LATCHED` is set.
+ */
+#define OMIGA_FLAG_DECLARED (1 << 15)
 
 /**
  * Report: an observed value was outside of its range and was moved to the range's end.
@@ -237,6 +252,34 @@
 #define OMIGA_FLAG_TIME_STANDS_STILL (1 << 23)
 
 /**
+ * Report: the policy was asked off the grid, because the period's tick gave no action or the mask has taken its choice
+ * away.
+ */
+#define OMIGA_FLAG_ASKED_AGAIN (1 << 24)
+
+/**
+ * Report, a fault unless the options say otherwise: the observation is older than one before it.
+ */
+#define OMIGA_FLAG_OBS_OUT_OF_ORDER (1 << 25)
+
+/**
+ * Report, a fault unless the options say otherwise: now is more than the largest gap after the last now. Nobody knows
+ * whether time has passed or the clock is wrong; the next tick tells.
+ */
+#define OMIGA_FLAG_TIME_JUMPED (1 << 26)
+
+/**
+ * Report: a rate has a limit, but nobody has said where the actuators are, so the command is free.
+ */
+#define OMIGA_FLAG_RATE_UNKNOWN (1 << 27)
+
+/**
+ * Report, always with `OMIGA_FLAG_DECLARED`: nothing is wrong any more, but after a fault the options want more good
+ * samples, or somebody to say that the policy may act again.
+ */
+#define OMIGA_FLAG_LATCHED (1 << 28)
+
+/**
  * All faults, those of later versions too: the low 16 bits. No new action of the policy is used.
  */
 #define OMIGA_FLAGS_FAULTS 65535
@@ -269,7 +312,7 @@
 /**
  * Bytes of a buffer that is long enough for every line of `omiga_status_text`.
  */
-#define OMIGA_STATUS_TEXT_SIZE 512
+#define OMIGA_STATUS_TEXT_SIZE 768
 
 /**
  * A policy in a control loop: its period, its limits and its fallback. Opaque.
@@ -321,7 +364,7 @@ typedef struct omiga_controller_options {
      */
     uint32_t safe_choice;
     /**
-     * How long after it was made an action is held, in nanoseconds. For `OMIGA_FALLBACK_HOLD_THEN_SAFE`, else 0.
+     * How long after the next one was due an action is held, in nanoseconds. For `OMIGA_FALLBACK_HOLD_THEN_SAFE`, else 0.
      */
     uint64_t hold_ns;
     /**
@@ -341,7 +384,7 @@ typedef struct omiga_controller_options {
      */
     uint64_t max_jitter_ns;
     /**
-     * After a longer pause everything starts anew, in nanoseconds; 0: 10 periods.
+     * After a longer pause the clock may be wrong, in nanoseconds; 0: 10 periods.
      */
     uint64_t max_gap_ns;
     /**
@@ -369,6 +412,40 @@ typedef struct omiga_controller_options {
      * O, or 0.
      */
     uint64_t out_of_range_of_len;
+    /**
+     * How much after now an observation may be stamped, in nanoseconds. 1,000,000.
+     */
+    uint64_t max_future_ns;
+    /**
+     * No more time than this counts as passed between two commands for their rates, in nanoseconds; 0: the period.
+     */
+    uint64_t max_step_ns;
+    /**
+     * `OMIGA_FLAG_...`s of reports that are faults. `OMIGA_FLAG_OBS_OUT_OF_ORDER | OMIGA_FLAG_TIME_JUMPED`.
+     */
+    uint32_t fault_on;
+    /**
+     * An `OMIGA_FAULT_...`: when a fault between two periods counts. `OMIGA_FAULT_AT_ONCE`.
+     */
+    uint32_t fault_between;
+    /**
+     * Not 0: after a fault nothing but the safe action (or none) is commanded until somebody says that the policy may
+     * act again. 0.
+     */
+    uint32_t latch;
+    /**
+     * After a fault the policy acts again with this good observation in a row. 1.
+     */
+    uint32_t resume_after;
+    /**
+     * `[A]`, largest change of each command in its unit per second on the way to the safe action, NaN for no limit;
+     * NULL: it is commanded at once.
+     */
+    const float *safe_rate;
+    /**
+     * A, or 0.
+     */
+    uint64_t safe_rate_len;
 } omiga_controller_options;
 
 /**
@@ -388,7 +465,7 @@ typedef struct omiga_status {
      */
     uint32_t index;
     /**
-     * Age of the observation that was decided on, in nanoseconds; 0 without a controller.
+     * Age of this step's observation, in nanoseconds; 0 without a controller.
      */
     uint64_t obs_age_ns;
     /**
@@ -408,9 +485,13 @@ typedef struct omiga_status {
      */
     uint8_t code;
     /**
+     * How many observed fields are not finite, out of their range or clamped.
+     */
+    uint16_t bad_fields;
+    /**
      * 0.
      */
-    uint8_t reserved[6];
+    uint8_t reserved[4];
 } omiga_status;
 
 /**

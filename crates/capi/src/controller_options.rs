@@ -1,8 +1,8 @@
 //! A controller's options, from a plain struct to the runtime's.
 
 use omiga_runtime::{
-    ActionSpace, ControllerOptions, Fallback, GuardOptions, Intermediate, OutOfRange, Policy, PolicyContract,
-    SafeAction,
+    ActionSpace, ControllerOptions, Fallback, FaultBetween, Flags, GuardOptions, Intermediate, OutOfRange, Policy,
+    PolicyContract, SafeAction,
 };
 
 use crate::code::omiga_code;
@@ -27,6 +27,11 @@ pub const OMIGA_INTERMEDIATE_HOLD: u32 = 0;
 /// A tick between two periods decides on its fresh observation.
 pub const OMIGA_INTERMEDIATE_EVALUATE: u32 = 1;
 
+/// A fault of the observation between two periods counts at once.
+pub const OMIGA_FAULT_AT_ONCE: u32 = 0;
+/// A fault of the observation between two periods counts at the next one; until then the last action is held.
+pub const OMIGA_FAULT_AT_PERIOD: u32 = 1;
+
 /// No safe choice.
 pub const OMIGA_NO_CHOICE: u32 = 0xffff_ffff;
 
@@ -47,7 +52,7 @@ pub struct omiga_controller_options {
     pub max_stalled_ticks: u32,
     /// The safe choice of a discrete policy; needed if the fallback uses it. `OMIGA_NO_CHOICE`.
     pub safe_choice: u32,
-    /// How long after it was made an action is held, in nanoseconds. For `OMIGA_FALLBACK_HOLD_THEN_SAFE`, else 0.
+    /// How long after the next one was due an action is held, in nanoseconds. For `OMIGA_FALLBACK_HOLD_THEN_SAFE`, else 0.
     pub hold_ns: u64,
     /// Time between two actions of the policy, in nanoseconds; 0: the contract's.
     pub period_ns: u64,
@@ -57,7 +62,7 @@ pub struct omiga_controller_options {
     pub max_lateness_ns: u64,
     /// Intervals that differ more from the period are reported, in nanoseconds; 0: none is.
     pub max_jitter_ns: u64,
-    /// After a longer pause everything starts anew, in nanoseconds; 0: 10 periods.
+    /// After a longer pause the clock may be wrong, in nanoseconds; 0: 10 periods.
     pub max_gap_ns: u64,
     /// `[A]`, the safe commands of a continuous policy; needed if the fallback uses them, else NULL.
     pub safe_action: *const f32,
@@ -72,6 +77,24 @@ pub struct omiga_controller_options {
     pub out_of_range_of: *const u8,
     /// O, or 0.
     pub out_of_range_of_len: u64,
+    /// How much after now an observation may be stamped, in nanoseconds. 1,000,000.
+    pub max_future_ns: u64,
+    /// No more time than this counts as passed between two commands for their rates, in nanoseconds; 0: the period.
+    pub max_step_ns: u64,
+    /// `OMIGA_FLAG_...`s of reports that are faults. `OMIGA_FLAG_OBS_OUT_OF_ORDER | OMIGA_FLAG_TIME_JUMPED`.
+    pub fault_on: u32,
+    /// An `OMIGA_FAULT_...`: when a fault between two periods counts. `OMIGA_FAULT_AT_ONCE`.
+    pub fault_between: u32,
+    /// Not 0: after a fault nothing but the safe action (or none) is commanded until somebody says that the policy may
+    /// act again. 0.
+    pub latch: u32,
+    /// After a fault the policy acts again with this good observation in a row. 1.
+    pub resume_after: u32,
+    /// `[A]`, largest change of each command in its unit per second on the way to the safe action, NaN for no limit;
+    /// NULL: it is commanded at once.
+    pub safe_rate: *const f32,
+    /// A, or 0.
+    pub safe_rate_len: u64,
 }
 
 // SAFETY: see the struct.
@@ -79,12 +102,13 @@ unsafe impl Sized32 for omiga_controller_options {
     const NAME: &'static str = "options";
 
     fn fresh() -> Self {
+        let (options, guard) = (ControllerOptions::default(), GuardOptions::default());
         Self {
             struct_size: size_of::<Self>() as u32,
             fallback: OMIGA_FALLBACK_ERROR,
             out_of_range: OMIGA_OUT_OF_RANGE_REFUSE.into(),
             intermediate: OMIGA_INTERMEDIATE_HOLD,
-            max_stalled_ticks: ControllerOptions::default().max_stalled_ticks,
+            max_stalled_ticks: options.max_stalled_ticks,
             safe_choice: OMIGA_NO_CHOICE,
             hold_ns: 0,
             period_ns: 0,
@@ -98,6 +122,14 @@ unsafe impl Sized32 for omiga_controller_options {
             max_rate_len: 0,
             out_of_range_of: std::ptr::null(),
             out_of_range_of_len: 0,
+            max_future_ns: guard.max_future_ns,
+            max_step_ns: 0,
+            fault_on: guard.fault_on.bits(),
+            fault_between: OMIGA_FAULT_AT_ONCE,
+            latch: guard.latch.into(),
+            resume_after: guard.resume_after,
+            safe_rate: std::ptr::null(),
+            safe_rate_len: 0,
         }
     }
 }
@@ -130,12 +162,17 @@ impl omiga_controller_options {
         // SAFETY: the caller's promise.
         let (fallback, guard) = unsafe { (self.fallback(policy)?, self.guard(policy)?) };
         Ok(ControllerOptions {
-            guard: GuardOptions { fallback, max_obs_age_ns: given(self.max_obs_age_ns), ..guard },
+            guard: GuardOptions { fallback, ..guard },
             period_ns: given(self.period_ns),
             intermediate: match self.intermediate {
                 OMIGA_INTERMEDIATE_HOLD => Intermediate::Hold,
                 OMIGA_INTERMEDIATE_EVALUATE => Intermediate::Evaluate,
                 other => return Err(Error::argument("intermediate", "an OMIGA_INTERMEDIATE_...", other)),
+            },
+            fault_between: match self.fault_between {
+                OMIGA_FAULT_AT_ONCE => FaultBetween::AtOnce,
+                OMIGA_FAULT_AT_PERIOD => FaultBetween::AtPeriod,
+                other => return Err(Error::argument("fault_between", "an OMIGA_FAULT_...", other)),
             },
             max_lateness_ns: given(self.max_lateness_ns),
             max_jitter_ns: given(self.max_jitter_ns),
@@ -192,13 +229,24 @@ impl omiga_controller_options {
     /// As [`Self::runtimes`].
     unsafe fn guard(&self, policy: &Policy) -> Result<GuardOptions, Error> {
         // SAFETY: the caller's promise.
-        let (rates, modes) = unsafe {
+        let (max, safe, modes) = unsafe {
             (
                 array("max_rate", self.max_rate, self.max_rate_len, policy.action_dim())?,
+                array("safe_rate", self.safe_rate, self.safe_rate_len, policy.action_dim())?,
                 array("out_of_range_of", self.out_of_range_of, self.out_of_range_of_len, policy.obs_dim())?,
             )
         };
-        let mut options = GuardOptions::default().with_out_of_range(mode("out_of_range", self.out_of_range)?);
+        let given = |ns: u64| Some(ns).filter(|ns| *ns > 0);
+        let mut options = GuardOptions {
+            out_of_range: mode("out_of_range", self.out_of_range)?,
+            max_obs_age_ns: given(self.max_obs_age_ns),
+            max_future_ns: self.max_future_ns,
+            max_step_ns: given(self.max_step_ns),
+            fault_on: Flags::from_bits_retain(self.fault_on),
+            latch: self.latch != 0,
+            resume_after: self.resume_after,
+            ..GuardOptions::default()
+        };
         let Some(PolicyContract { obs, action, .. }) = policy.contract() else { return Ok(options) };
         for (field, found) in obs.iter().zip(modes.unwrap_or_default()) {
             let mode = mode("out_of_range_of", u32::from(*found))?;
@@ -207,18 +255,21 @@ impl omiga_controller_options {
                 options = options.with_out_of_range_of(&field.name, mode);
             }
         }
-        match (action, rates) {
-            (_, None) => {}
-            (ActionSpace::Discrete(_), Some(_)) => {
-                return Err(Error::argument("max_rate", "NULL for a discrete policy", "an array"));
-            }
-            (ActionSpace::Continuous(fields), Some(rates)) => {
-                for (field, rate) in fields.iter().zip(rates).filter(|(_, rate)| !rate.is_nan()) {
-                    options = options.with_max_rate(&field.name, *rate);
-                }
-            }
-        }
+        options.max_rate = rates("max_rate", max, action)?;
+        options.safe_rate = rates("safe_rate", safe, action)?;
         Ok(options)
+    }
+}
+
+/// The limits that are there, by the commands' names.
+fn rates(name: &'static str, found: Option<&[f32]>, action: &ActionSpace) -> Result<Vec<(String, f32)>, Error> {
+    match (action, found) {
+        (_, None) => Ok(Vec::new()),
+        (ActionSpace::Discrete(_), Some(_)) => Err(Error::argument(name, "NULL for a discrete policy", "an array")),
+        (ActionSpace::Continuous(fields), Some(rates)) => {
+            let limited = fields.iter().zip(rates).filter(|(_, rate)| !rate.is_nan());
+            Ok(limited.map(|(field, rate)| (field.name.clone(), *rate)).collect())
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub const OMIGA_FLAG_OBS_NOT_FINITE: u32 = 1 << 1;
 pub const OMIGA_FLAG_OBS_OUT_OF_RANGE: u32 = 1 << 2;
 /// Fault: the observation is older than allowed.
 pub const OMIGA_FLAG_OBS_STALE: u32 = 1 << 3;
-/// Fault: the observation was measured after now; two clocks, or a wrong one.
+/// Fault: the observation was measured after now, by more than allowed; two clocks, or a wrong one.
 pub const OMIGA_FLAG_OBS_FROM_FUTURE: u32 = 1 << 4;
 /// Fault: the buffer for the action has another width than the policy's. It is never written.
 pub const OMIGA_FLAG_ACTION_WIDTH: u32 = 1 << 5;
@@ -35,10 +35,12 @@ pub const OMIGA_FLAG_ACTION_NOT_AVAILABLE: u32 = 1 << 10;
 pub const OMIGA_FLAG_WRONG_KIND: u32 = 1 << 11;
 /// Fault: the engine failed.
 pub const OMIGA_FLAG_ENGINE: u32 = 1 << 12;
-/// Fault: now is before the last now. It lasts until time has caught up, or a reset.
+/// Fault: now is before the last now. It lasts until time has caught up or goes on from there, or a reset.
 pub const OMIGA_FLAG_TIME_BACKWARDS: u32 = 1 << 13;
 /// Fault: the time is the same in too many ticks in a row.
 pub const OMIGA_FLAG_CLOCK_STALLED: u32 = 1 << 14;
+/// Fault: one of the reports in these flags is a fault by the options, or `OMIGA_FLAG_LATCHED` is set.
+pub const OMIGA_FLAG_DECLARED: u32 = 1 << 15;
 /// Report: an observed value was outside of its range and was moved to the range's end.
 pub const OMIGA_FLAG_OBS_CLAMPED: u32 = 1 << 16;
 /// Report: the command is not all the way there, because it may not change faster.
@@ -55,6 +57,19 @@ pub const OMIGA_FLAG_SKIPPED: u32 = 1 << 21;
 pub const OMIGA_FLAG_GAP: u32 = 1 << 22;
 /// Report: the time is that of the last tick.
 pub const OMIGA_FLAG_TIME_STANDS_STILL: u32 = 1 << 23;
+/// Report: the policy was asked off the grid, because the period's tick gave no action or the mask has taken its choice
+/// away.
+pub const OMIGA_FLAG_ASKED_AGAIN: u32 = 1 << 24;
+/// Report, a fault unless the options say otherwise: the observation is older than one before it.
+pub const OMIGA_FLAG_OBS_OUT_OF_ORDER: u32 = 1 << 25;
+/// Report, a fault unless the options say otherwise: now is more than the largest gap after the last now. Nobody knows
+/// whether time has passed or the clock is wrong; the next tick tells.
+pub const OMIGA_FLAG_TIME_JUMPED: u32 = 1 << 26;
+/// Report: a rate has a limit, but nobody has said where the actuators are, so the command is free.
+pub const OMIGA_FLAG_RATE_UNKNOWN: u32 = 1 << 27;
+/// Report, always with `OMIGA_FLAG_DECLARED`: nothing is wrong any more, but after a fault the options want more good
+/// samples, or somebody to say that the policy may act again.
+pub const OMIGA_FLAG_LATCHED: u32 = 1 << 28;
 /// All faults, those of later versions too: the low 16 bits. No new action of the policy is used.
 pub const OMIGA_FLAGS_FAULTS: u32 = 0xffff;
 
@@ -71,7 +86,7 @@ pub const OMIGA_SOURCE_SAFE: u8 = 3;
 pub const OMIGA_NO_INDEX: u32 = 0xffff_ffff;
 
 /// Bytes of a buffer that is long enough for every line of `omiga_status_text`.
-pub const OMIGA_STATUS_TEXT_SIZE: usize = 512;
+pub const OMIGA_STATUS_TEXT_SIZE: usize = 768;
 
 /// What a step, a choice or a tick came to.
 ///
@@ -85,7 +100,7 @@ pub struct omiga_status {
     /// The first field (of the observation, the action or the mask) that the lowest of the flags with a field speaks
     /// of; `OMIGA_NO_INDEX` if none.
     pub index: u32,
-    /// Age of the observation that was decided on, in nanoseconds; 0 without a controller.
+    /// Age of this step's observation, in nanoseconds; 0 without a controller.
     pub obs_age_ns: u64,
     /// How long ago the policy made the action that is repeated (held, or between two periods), in nanoseconds.
     pub held_ns: u64,
@@ -95,8 +110,10 @@ pub struct omiga_status {
     pub source: u8,
     /// An `omiga_code`: `OMIGA_OK`, `OMIGA_FAULT`, or why the call was not carried out at all.
     pub code: u8,
+    /// How many observed fields are not finite, out of their range or clamped.
+    pub bad_fields: u16,
     /// 0.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 4],
 }
 
 impl From<Status> for omiga_status {
@@ -111,7 +128,8 @@ impl From<Status> for omiga_status {
             lateness_ns: status.lateness_ns,
             source: status.source as u8,
             code: code as u8,
-            reserved: [0; 6],
+            bad_fields: status.bad_fields,
+            reserved: [0; 4],
         }
     }
 }
@@ -140,6 +158,7 @@ impl omiga_status {
                 _ => Source::None,
             },
             index: self.index,
+            bad_fields: self.bad_fields,
             obs_age_ns: self.obs_age_ns,
             held_ns: self.held_ns,
             lateness_ns: self.lateness_ns,
@@ -246,6 +265,7 @@ mod tests {
             flags: Flags::all(),
             source: Source::None,
             index: u32::MAX - 1,
+            bad_fields: u16::MAX,
             obs_age_ns: u64::MAX,
             held_ns: u64::MAX,
             lateness_ns: u64::MAX,
@@ -266,6 +286,7 @@ mod tests {
         assert_eq!(offset_of!(omiga_status, lateness_ns), 24);
         assert_eq!(offset_of!(omiga_status, source), 32);
         assert_eq!(offset_of!(omiga_status, code), 33);
-        assert_eq!(offset_of!(omiga_status, reserved), 34);
+        assert_eq!(offset_of!(omiga_status, bad_fields), 34);
+        assert_eq!(offset_of!(omiga_status, reserved), 36);
     }
 }

@@ -81,11 +81,11 @@ fn check(shown: &str) {
         "observes velocity.x [m/s] between -27 and 27",
         "commands left [1] between 0 and 1",
         "tick   800: held: OBS_NOT_FINITE",
-        // The policy's last action was made in tick 700 and is held for 150 ms.
-        "tick   851: safe: OBS_NOT_FINITE",
+        // The policy's next action was due in tick 800; the last one is held for 150 ms more.
+        "tick   951: safe: OBS_NOT_FINITE",
         "tick  1200: policy",
-        "native ticks 20, between 1980, late 0, jitter 0, skipped 0, gaps 0",
-        "faults 400, held 51, safe 349, no action 0",
+        "native ticks 20, between 1584, late 0, jitter 0, skipped 0, gaps 0",
+        "faults 400, held 151, safe 249, no action 0",
     ] {
         assert!(shown.contains(line), "no `{line}` in\n{shown}");
     }
@@ -122,7 +122,7 @@ fn the_manual_is_right() {
     let strict = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "manual.c", "-o", "manual"];
     done(installed.command("cc").args(strict).args(flags.split_whitespace()));
     let shown = done(installed.command(installed.folder.path().join("manual")).current_dir(root()));
-    assert_eq!(shown, "10 native, 101 held, 399 safe\n");
+    assert_eq!(shown, "10 native, 201 held, 299 safe\n");
 }
 
 #[test]

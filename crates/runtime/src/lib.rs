@@ -62,7 +62,7 @@ mod status;
 mod team;
 mod wire;
 
-pub use controller::{Controller, ControllerOptions, Intermediate, Stats};
+pub use controller::{Controller, ControllerOptions, FaultBetween, Intermediate, Stats};
 pub use error::{Error, Result, StepError};
 pub use guard::{Fallback, Guard, GuardOptions, Observation, OutOfRange, SafeAction};
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.

@@ -6,7 +6,8 @@ use crate::StepError;
 
 bitflags::bitflags! {
     /// Everything that was noticed in a step. The low 16 bits are faults: no new action of the policy is used. The high
-    /// 16 bits are reports: the step went on. The numbers are part of the interface and never change.
+    /// 16 bits are reports: the step went on, unless [`crate::GuardOptions::fault_on`] makes a fault of one. The numbers
+    /// are part of the interface and never change.
     #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
     pub struct Flags: u32 {
         /// Bit 0, fault: the observation has another width than the policy's.
@@ -17,7 +18,7 @@ bitflags::bitflags! {
         const OBS_OUT_OF_RANGE = 1 << 2;
         /// Bit 3, fault: the observation is older than allowed.
         const OBS_STALE = 1 << 3;
-        /// Bit 4, fault: the observation was measured after now; two clocks, or a wrong one.
+        /// Bit 4, fault: the observation was measured after now, by more than allowed; two clocks, or a wrong one.
         const OBS_FROM_FUTURE = 1 << 4;
         /// Bit 5, fault: the buffer for the action has another width than the policy's. It is never written.
         const ACTION_WIDTH = 1 << 5;
@@ -36,10 +37,12 @@ bitflags::bitflags! {
         const WRONG_KIND = 1 << 11;
         /// Bit 12, fault: the engine failed.
         const ENGINE = 1 << 12;
-        /// Bit 13, fault: now is before the last now. It lasts until time has caught up (a controller: is past it), or a reset.
+        /// Bit 13, fault: now is before the last now. It lasts until time has caught up or goes on from there, or a reset.
         const TIME_BACKWARDS = 1 << 13;
         /// Bit 14, fault: the time is the same in too many ticks in a row.
         const CLOCK_STALLED = 1 << 14;
+        /// Bit 15, fault: one of the reports in these flags is a fault by the options, or [`Self::LATCHED`] is set.
+        const DECLARED = 1 << 15;
 
         /// Bit 16, report: an observed value was outside of its range and was moved to the range's end.
         const OBS_CLAMPED = 1 << 16;
@@ -57,12 +60,27 @@ bitflags::bitflags! {
         const GAP = 1 << 22;
         /// Bit 23, report: the time is that of the last tick.
         const TIME_STANDS_STILL = 1 << 23;
+        /// Bit 24, report: the policy was asked off the grid, because the period's tick gave no action or the mask has
+        /// taken its choice away.
+        const ASKED_AGAIN = 1 << 24;
+        /// Bit 25, report, a fault unless the options say otherwise: the observation is older than one before it.
+        const OBS_OUT_OF_ORDER = 1 << 25;
+        /// Bit 26, report, a fault unless the options say otherwise: now is more than the largest gap after the last
+        /// now. Nobody knows whether time has passed or the clock is wrong; the next tick tells.
+        const TIME_JUMPED = 1 << 26;
+        /// Bit 27, report: a rate has a limit, but nobody has said where the actuators are, so the command is free.
+        const RATE_UNKNOWN = 1 << 27;
+        /// Bit 28, report, always with [`Self::DECLARED`]: nothing is wrong any more, but after a fault the options want
+        /// more good samples, or somebody to call `resume`.
+        const LATCHED = 1 << 28;
     }
 }
 
 impl Flags {
     /// All faults, those of later versions too.
     pub const FAULTS: Self = Self::from_bits_retain(0xffff);
+    /// Faults of the clock, after which no time is known: nothing is held, and no rate slows the way to the safe action.
+    pub(crate) const NO_CLOCK: Self = Self::TIME_BACKWARDS.union(Self::CLOCK_STALLED);
 
     /// Is any of them a fault?
     pub const fn is_fault(self) -> bool {
@@ -124,7 +142,9 @@ pub struct Status {
     /// The first field (of the observation, the action or the mask) that the lowest of the flags with a field speaks of;
     /// `u32::MAX` if there is none.
     pub index: u32,
-    /// Age of the observation that was decided on; 0 if it is from the future.
+    /// How many observed fields are not finite, out of their range or clamped; 65,535 also for more.
+    pub bad_fields: u16,
+    /// Age of this step's observation; 0 if it is from the future, or the time is wrong.
     pub obs_age_ns: u64,
     /// How long ago the policy made the action that is repeated: held, or between two periods; else 0.
     pub held_ns: u64,
@@ -135,7 +155,7 @@ pub struct Status {
 impl Default for Status {
     fn default() -> Self {
         let (flags, source) = (Flags::empty(), Source::None);
-        Self { flags, source, index: u32::MAX, obs_age_ns: 0, held_ns: 0, lateness_ns: 0 }
+        Self { flags, source, index: u32::MAX, bad_fields: 0, obs_age_ns: 0, held_ns: 0, lateness_ns: 0 }
     }
 }
 
@@ -201,6 +221,9 @@ impl fmt::Display for Status {
         if self.index != u32::MAX {
             write!(f, ", field {}", self.index)?;
         }
+        if self.bad_fields > 1 {
+            write!(f, ", {} bad fields", self.bad_fields)?;
+        }
         for (what, ns) in
             [("observation is", self.obs_age_ns), ("action is", self.held_ns), ("tick is late by", self.lateness_ns)]
         {
@@ -233,6 +256,7 @@ mod tests {
         status.flags |= Flags::LATE;
         check(status, "held: OBS_NOT_FINITE | LATE, field 3, action is 20000 us old, tick is late by 7 us");
         check(StepError::WrongKind.into(), "no action: WRONG_KIND");
+        check(Status { bad_fields: 3, index: 1, ..Status::default() }, "no action, field 1, 3 bad fields");
     }
 
     #[test]
@@ -260,10 +284,11 @@ mod tests {
     #[test]
     fn numbers_stay() {
         let bits: Vec<u32> = Flags::all().iter().map(|flag| flag.bits().trailing_zeros()).collect();
-        assert_eq!(bits, (0..15).chain(16..24).collect::<Vec<_>>());
+        assert_eq!(bits, (0..29).collect::<Vec<_>>());
         assert!(Flags::all().iter().all(|flag| flag.is_fault() == (flag.bits() < 1 << 16)));
         assert_eq!(Flags::ACTION_WIDTH.bits(), 32);
         assert_eq!(Flags::TIME_STANDS_STILL.bits(), 1 << 23);
+        assert_eq!(Flags::LATCHED.bits(), 1 << 28);
         assert_eq!([Source::None, Source::Policy, Source::Held, Source::Safe].map(|s| s as u8), [0, 1, 2, 3]);
     }
 }

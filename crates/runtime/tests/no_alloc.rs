@@ -149,7 +149,8 @@ fn careful(discrete: bool) -> GuardOptions {
     let options = GuardOptions::default()
         .with_out_of_range_of("obs.0", OutOfRange::ClampAndReport)
         .with_fallback(Fallback::HoldThenSafe { hold_ns: 2000, safe });
-    if discrete { options } else { options.with_max_rate("a.1", 1e6) }
+    let options = options.with_resume_after(2).with_latch(true);
+    if discrete { options } else { options.with_max_rate("a.1", 1e6).with_safe_rate("a.2", 1e6) }
 }
 
 /// A million steps of 300 ns at a time, with every kind of fault now and then; they allocate nothing and end in each way.
@@ -171,7 +172,7 @@ fn check_guarded(discrete: bool, mut step: impl FnMut(u64, Observation<'_>, usiz
             };
             let stamp_ns = match fault {
                 7 => now_ns.saturating_sub(501),
-                8 => now_ns + 1,
+                8 => now_ns + 2_000_000,
                 _ => now_ns.saturating_sub(i % 100),
             };
             let width = if fault == 9 { 3 } else { 4 };
@@ -196,10 +197,19 @@ fn check_guarded(discrete: bool, mut step: impl FnMut(u64, Observation<'_>, usiz
 fn a_guard_allocates_nothing() {
     let mut guard = Guard::new(limited(false).unwrap(), &careful(false)).unwrap();
     let mut action = [0.0; 3];
-    check_guarded(false, |now_ns, obs, width| guard.step(now_ns, obs, &mut action[..width]));
+    let mut bad = 0;
+    check_guarded(false, |now_ns, obs, width| {
+        guard.resume();
+        bad += guard.bad_fields(obs.values).count();
+        guard.step(now_ns, obs, &mut action[..width])
+    });
+    assert!(bad > 1000);
     let mut guard = Guard::new(limited(true).unwrap(), &careful(true)).unwrap();
     let mut choice = 0;
-    check_guarded(true, |now_ns, obs, _| guard.choose(now_ns, obs, &mut choice));
+    check_guarded(true, |now_ns, obs, _| {
+        guard.resume();
+        guard.choose(now_ns, obs, &mut choice)
+    });
 }
 
 #[test]
@@ -215,12 +225,16 @@ fn a_controller_allocates_nothing() {
             if now_ns % 1_000_000 == 300_000 {
                 controller.reset_to(&[0.0; 3]).unwrap();
             }
+            controller.resume();
             controller.tick(now_ns, obs, &mut action[..width])
         });
         assert!(controller.stats().native_ticks > 100_000, "{:?}", controller.stats());
         let mut controller = Controller::new(limited(true).unwrap(), &options(true)).unwrap();
         let mut choice = 0;
-        check_guarded(true, |now_ns, obs, _| controller.tick_choice(now_ns, obs, &mut choice));
+        check_guarded(true, |now_ns, obs, _| {
+            controller.resume();
+            controller.tick_choice(now_ns, obs, &mut choice)
+        });
     }
 }
 

@@ -24,6 +24,7 @@ fn flags_are_the_runtimes() {
         ("ENGINE", OMIGA_FLAG_ENGINE),
         ("TIME_BACKWARDS", OMIGA_FLAG_TIME_BACKWARDS),
         ("CLOCK_STALLED", OMIGA_FLAG_CLOCK_STALLED),
+        ("DECLARED", OMIGA_FLAG_DECLARED),
         ("OBS_CLAMPED", OMIGA_FLAG_OBS_CLAMPED),
         ("RATE_LIMITED", OMIGA_FLAG_RATE_LIMITED),
         ("INTERMEDIATE", OMIGA_FLAG_INTERMEDIATE),
@@ -32,6 +33,11 @@ fn flags_are_the_runtimes() {
         ("SKIPPED", OMIGA_FLAG_SKIPPED),
         ("GAP", OMIGA_FLAG_GAP),
         ("TIME_STANDS_STILL", OMIGA_FLAG_TIME_STANDS_STILL),
+        ("ASKED_AGAIN", OMIGA_FLAG_ASKED_AGAIN),
+        ("OBS_OUT_OF_ORDER", OMIGA_FLAG_OBS_OUT_OF_ORDER),
+        ("TIME_JUMPED", OMIGA_FLAG_TIME_JUMPED),
+        ("RATE_UNKNOWN", OMIGA_FLAG_RATE_UNKNOWN),
+        ("LATCHED", OMIGA_FLAG_LATCHED),
     ];
     let expected: Vec<_> = Flags::all().iter_names().map(|(name, flag)| (name, flag.bits())).collect();
     assert_eq!(flags.as_slice(), expected);
@@ -63,7 +69,7 @@ fn layouts_are_fixed() {
     assert_eq!(offset_of!(omiga_info, obs_dim), 52);
     assert_eq!(offset_of!(omiga_info, n_agents), 64);
     assert_eq!(offset_of!(omiga_info, discrete), 68);
-    assert_eq!((size_of::<omiga_controller_options>(), align_of::<omiga_controller_options>()), (120, 8));
+    assert_eq!((size_of::<omiga_controller_options>(), align_of::<omiga_controller_options>()), (168, 8));
     assert_eq!(offset_of!(omiga_controller_options, fallback), 4);
     assert_eq!(offset_of!(omiga_controller_options, max_stalled_ticks), 16);
     assert_eq!(offset_of!(omiga_controller_options, safe_choice), 20);
@@ -71,6 +77,9 @@ fn layouts_are_fixed() {
     assert_eq!(offset_of!(omiga_controller_options, max_gap_ns), 64);
     assert_eq!(offset_of!(omiga_controller_options, safe_action), 72);
     assert_eq!(offset_of!(omiga_controller_options, out_of_range_of_len), 112);
+    assert_eq!(offset_of!(omiga_controller_options, max_future_ns), 120);
+    assert_eq!(offset_of!(omiga_controller_options, fault_on), 136);
+    assert_eq!(offset_of!(omiga_controller_options, safe_rate), 152);
     assert_eq!((size_of::<omiga_stats>(), align_of::<omiga_stats>()), (112, 8));
     assert_eq!(offset_of!(omiga_stats, none), 72);
     assert_eq!(offset_of!(omiga_stats, mean_jitter_ns), 104);

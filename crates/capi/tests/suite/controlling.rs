@@ -192,7 +192,8 @@ fn ticks_follow_the_schedule() {
         let held = tick(&controller, 110, &bad, OMIGA_FAULT, OMIGA_FLAG_OBS_NOT_FINITE, OMIGA_SOURCE_HELD);
         assert_eq!(held, first);
     }
-    assert_eq!(tick(&controller, 120, &bad, OMIGA_FAULT, OMIGA_FLAG_OBS_NOT_FINITE, OMIGA_SOURCE_SAFE), SAFE);
+    // The next action was due at 110.
+    assert_eq!(tick(&controller, 126, &bad, OMIGA_FAULT, OMIGA_FLAG_OBS_NOT_FINITE, OMIGA_SOURCE_SAFE), SAFE);
     tick(&controller, 119, &good, OMIGA_FAULT, OMIGA_FLAG_TIME_BACKWARDS, OMIGA_SOURCE_SAFE);
     tick(&controller, 130, &good, OMIGA_OK, OMIGA_FLAG_GAP, OMIGA_SOURCE_POLICY);
     tick(&controller, 140, &good[1..], OMIGA_FAULT, OMIGA_FLAG_OBS_WIDTH, OMIGA_SOURCE_HELD);
@@ -218,7 +219,7 @@ fn limits_are_by_index() {
     let controller = controller.unwrap();
     let (mut obs, mut free) = ([0.5; OBS], [0.0; ACTIONS]);
     assert_eq!(u32::from(policy.step(&obs, &mut free).code), OMIGA_OK);
-    let low = tick(&controller, 0, &obs, OMIGA_OK, 0, OMIGA_SOURCE_POLICY);
+    let low = tick(&controller, 0, &obs, OMIGA_OK, OMIGA_FLAG_RATE_UNKNOWN, OMIGA_SOURCE_POLICY);
     assert_eq!(low, free, "the first command is free");
     // SAFETY: a handle, and as long as said.
     unsafe {
@@ -232,7 +233,8 @@ fn limits_are_by_index() {
         assert_eq!(omiga_controller_reset(controller.0), OMIGA_OK);
     }
     obs[0] = 3.0;
-    tick(&controller, 20, &obs, OMIGA_OK, OMIGA_FLAG_OBS_CLAMPED, OMIGA_SOURCE_POLICY);
+    let reports = OMIGA_FLAG_OBS_CLAMPED | OMIGA_FLAG_RATE_LIMITED;
+    tick(&controller, 20, &obs, OMIGA_OK, reports, OMIGA_SOURCE_POLICY);
     let (now_ns, stamp_ns, mut action) = (30 * MS, 28 * MS, [UNTOUCHED; ACTIONS]);
     // SAFETY: buffers as long as said.
     let stale = unsafe {

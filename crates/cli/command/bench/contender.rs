@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use omiga_runtime::{
-    Controller, ControllerOptions, EngineKind, Error, Fallback, GuardOptions, LoadOptions, Observation, Policy,
-    SafeAction, Team,
+    ActionSpace, Controller, ControllerOptions, EngineKind, Error, Fallback, GuardOptions, LoadOptions, Observation,
+    Policy, SafeAction, Team,
 };
 
 use super::case::{Acting, Case};
@@ -129,11 +129,18 @@ fn of_controller(case: &Case) -> Result<(Step<'_>, String)> {
     let policy = Policy::from_bundle(&case.bundle, agent, &LoadOptions::default())?;
     let detail = policy.engine();
     let safe = SafeAction::Commands(vec![0.0; policy.action_dim()]);
-    let guard = GuardOptions::default()
+    let mut guard = GuardOptions::default()
         .with_max_obs_age_ns(PERIOD_NS)
         .with_fallback(Fallback::HoldThenSafe { hold_ns: PERIOD_NS, safe });
+    // Everything is checked; no limit is reached.
+    if let Some(ActionSpace::Continuous(fields)) = policy.contract().map(|contract| &contract.action) {
+        guard.max_rate = fields.iter().map(|field| (field.name.clone(), 1e9)).collect();
+        guard.safe_rate.clone_from(&guard.max_rate);
+    }
     let options = ControllerOptions::default().with_period_ns(PERIOD_NS).with_guard(guard);
+    let options = options.with_max_lateness_ns(PERIOD_NS).with_max_jitter_ns(PERIOD_NS);
     let mut controller = Controller::new(policy, &options)?;
+    controller.reset_to(&vec![0.0; task.action_dim()])?;
     let rows = case.rows();
     let (mut action, mut now_ns) = (vec![0.0; task.action_dim()], 0);
     let step = move |i: usize| {

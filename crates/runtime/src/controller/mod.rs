@@ -6,38 +6,38 @@ mod stats;
 
 use self::schedule::{At, Kind, Schedule};
 use self::stats::Counts;
-use crate::guard::{Output, Work};
+use crate::guard::{Output, Step, Work};
 use crate::{Error, Flags, Guard, Observation, Policy, Result, Status, StepError};
 
-pub use self::options::{ControllerOptions, Intermediate};
+pub use self::options::{ControllerOptions, FaultBetween, Intermediate};
 pub use self::stats::Stats;
 
 /// A guarded policy and its clock's grid. The loop calls [`Self::tick`] as often as it likes, at least once a period; the
 /// controller reads no clock and never waits.
 ///
 /// # Ticks
+/// - Every tick is checked as a [`Guard`]'s step is: widths, values, ranges, stamp and age of its own observation.
 /// - The first tick after `new` or a reset is the policy's turn (native) and starts the grid: one due time every period.
 ///   A later tick is native if it is at or after the due time; the grid does not move with late ticks, so the average
 ///   rate is right. [`Status::lateness_ns`] says how much after its due time a native tick came: [`Flags::LATE`].
+/// - A native tick that gave no action of the policy stays due: the next tick asks again, [`Flags::ASKED_AGAIN`], until
+///   one has it. The grid stays.
 /// - Whole periods without a tick are left out and counted: [`Flags::SKIPPED`]. The next due time is the next one on the
 ///   grid.
 /// - The time between two native ticks differs from the period by the jitter: [`Flags::JITTER`].
-/// - No tick for longer than [`ControllerOptions::max_gap_ns`]: [`Flags::GAP`]. The policy's memory is reset and a new
-///   grid starts with this tick, native and not late. The last command stays the start of the rate limits, since the
-///   actuators still have it, but no more than a period counts as passed, so that the command does not jump. A held
-///   action stays bound to its own time.
-/// - Every other tick is [`Flags::INTERMEDIATE`]: see [`Intermediate`]. With [`Intermediate::Hold`] it repeats the last
-///   native tick's decision. If that was an action of the policy, it is commanded again, [`crate::Source::Policy`], its
-///   age in [`Status::held_ns`] and [`Status::obs_age_ns`] the age of the observation it was made from; commands that
-///   their rates kept from it move on towards it. If that was a
-///   fault, the fault is still in the flags and the fallback is applied to the present time: what is held becomes safe
-///   when its time is over, not only at the next period.
+/// - Every other tick is [`Flags::INTERMEDIATE`]: see [`Intermediate`]. With [`Intermediate::Hold`] it commands the last
+///   native tick's action again, [`crate::Source::Policy`], its age in [`Status::held_ns`]; commands that their rates kept
+///   from it move on towards it. A mask that forbids the choice makes the policy choose anew, [`Flags::ASKED_AGAIN`]. A
+///   fault leads to the fallback in that tick, or at the next period: see [`FaultBetween`].
+/// - No tick for longer than [`ControllerOptions::max_gap_ns`]: [`Flags::TIME_JUMPED`], a fault unless the options say
+///   otherwise, after which nothing is held.
 /// - The time of the tick before: [`Flags::TIME_STANDS_STILL`], and an intermediate tick. More than
 ///   [`ControllerOptions::max_stalled_ticks`] in a row: [`Flags::CLOCK_STALLED`], a fault after which nothing is held.
-/// - A time before that of the tick before: [`Flags::TIME_BACKWARDS`], a fault after which nothing is held, until time
-///   is past it or a reset.
-/// - The first tick with a right time after either fault is as one after a gap, [`Flags::GAP`]: native, with the present
-///   observation. How old the last action really is then, no clock has measured, so it is not commanded again.
+/// - A time before that of the tick before: [`Flags::TIME_BACKWARDS`], a fault after which nothing is held.
+/// - A time that was doubted is believed when the next tick goes on from it, later by no more than the largest gap, or is
+///   where the time was before. This tick, or the first whose time moves again, is [`Flags::GAP`]: the policy's memory is
+///   reset and a new grid starts with this tick, native and not late. How old the last action really is then, no clock
+///   has measured, so it is not commanded again.
 /// - A call for the other kind of action or with a buffer of another width is no tick: it changes nothing but
 ///   [`Stats::faults`] and [`Stats::none`].
 ///
@@ -71,15 +71,8 @@ pub struct Controller {
     guard: Guard,
     schedule: Schedule,
     intermediate: Intermediate,
-    native: Native,
+    fault_between: FaultBetween,
     counts: Counts,
-}
-
-/// The last decision of a native tick.
-#[derive(Clone, Copy, Debug, Default)]
-struct Native {
-    status: Status,
-    stamp_ns: u64,
 }
 
 impl Controller {
@@ -89,7 +82,7 @@ impl Controller {
     /// As [`Guard::new`]; [`Error::Options`] when neither the options nor the contract have a period, or for times that
     /// cannot be.
     pub fn new(policy: Policy, options: &ControllerOptions) -> Result<Self> {
-        let guard = Guard::new(policy, &options.guard)?;
+        let mut guard = Guard::with_period(policy, &options.guard, options.period_ns)?;
         let wrong = |option: &str, expected: &str, found: String| {
             let policy = guard.policy().name().to_owned();
             Err(Error::Options { policy, option: option.to_owned(), expected: expected.to_owned(), found })
@@ -108,12 +101,12 @@ impl Controller {
             period_ns,
             max_lateness_ns: options.max_lateness_ns.unwrap_or(u64::MAX),
             max_jitter_ns: options.max_jitter_ns.unwrap_or(u64::MAX),
-            max_gap_ns,
             max_stalled_ticks: options.max_stalled_ticks,
             at: None,
         };
-        let (intermediate, native, counts) = (options.intermediate, Native::default(), Counts::default());
-        Ok(Self { guard, schedule, intermediate, native, counts })
+        guard.set_max_gap_ns(max_gap_ns);
+        let (intermediate, fault_between, counts) = (options.intermediate, options.fault_between, Counts::default());
+        Ok(Self { guard, schedule, intermediate, fault_between, counts })
     }
 
     /// The commands at the time `now_ns` of a clock that does not go backwards. If the status has no action, `action` is
@@ -134,13 +127,22 @@ impl Controller {
         self.run(now_ns, obs, Output::Choice(action))
     }
 
-    /// Forget everything but the statistics: the policy's memory, the time, the last commands. The next tick is native.
+    /// Forget everything but the statistics and where the actuators are, as [`Guard::reset`]. The next tick is native.
     ///
     /// # Real-time
     /// As a tick.
     pub fn reset(&mut self) {
         self.guard.reset();
-        (self.schedule.at, self.native) = (None, Native::default());
+        self.schedule.at = None;
+    }
+
+    /// As [`Self::reset`], but the actuators may be anywhere: the next command is free, [`Flags::RATE_UNKNOWN`].
+    ///
+    /// # Real-time
+    /// As a tick.
+    pub fn reset_free(&mut self) {
+        self.guard.reset_free();
+        self.schedule.at = None;
     }
 
     /// As [`Self::reset`], and take over without a bump from whoever had the actuators: they are at `command`, `[A]`.
@@ -152,8 +154,21 @@ impl Controller {
     /// As a tick.
     pub fn reset_to(&mut self, command: &[f32]) -> Result<(), StepError> {
         self.guard.reset_to(command)?;
-        (self.schedule.at, self.native) = (None, Native::default());
+        self.schedule.at = None;
         Ok(())
+    }
+
+    /// Let the policy act again after a fault that is latched: see [`Guard::resume`].
+    ///
+    /// # Real-time
+    /// As a tick.
+    pub fn resume(&mut self) {
+        self.guard.resume();
+    }
+
+    /// Every field of an observation that is not as the contract says: see [`Guard::bad_fields`].
+    pub fn bad_fields<'a>(&'a self, values: &'a [f32]) -> impl Iterator<Item = (usize, Flags)> + 'a {
+        self.guard.bad_fields(values)
     }
 
     /// How the ticks went so far.
@@ -171,7 +186,8 @@ impl Controller {
         self.guard.policy()
     }
 
-    /// When it is the policy's turn next: sleep until then. `None` before the first tick, which may be at any time.
+    /// When it is the policy's turn next: sleep until then. `None` before the first tick, which may be at any time. After
+    /// a fault an earlier tick with a good observation may be the policy's, too.
     pub fn next_tick_ns(&self) -> Option<u64> {
         self.schedule.at.map(|At { due_ns, .. }| due_ns)
     }
@@ -186,24 +202,24 @@ impl Controller {
     }
 
     fn run_tick(&mut self, now_ns: u64, obs: Observation<'_>, output: Output<'_>) -> Status {
-        let tick = self.schedule.tick(now_ns);
-        self.counts.count_tick(&tick);
-        if tick.flags.contains(Flags::GAP) {
-            self.guard.restart(now_ns.saturating_sub(self.schedule.period_ns));
+        let mut tick = self.schedule.tick(self.guard.tell(now_ns));
+        let holds = self.intermediate == Intermediate::Hold;
+        if tick.kind == Kind::Intermediate && holds && self.guard.must_choose_anew(obs.mask) {
+            tick = tick.again();
         }
-        let work = match (tick.kind, self.intermediate) {
-            (Kind::Native, _) => Work::Advance,
-            (Kind::Intermediate, Intermediate::Evaluate) => Work::Aside,
-            (Kind::Intermediate, Intermediate::Hold) => {
-                Work::Again { status: self.native.status, stamp_ns: self.native.stamp_ns }
-            }
-            (Kind::Fault, _) => Work::Refuse(tick.flags.intersection(Flags::FAULTS)),
+        self.counts.count_tick(&tick);
+        let work = match tick.kind {
+            Kind::Native | Kind::Again => Work::Advance,
+            Kind::Intermediate if !holds => Work::Aside,
+            Kind::Intermediate | Kind::Fault => Work::Again,
         };
-        let mut status = self.guard.run(now_ns, obs, output, work);
-        status.flags |= tick.flags;
+        let due_in_ns = self.next_tick_ns().unwrap_or(0).saturating_sub(now_ns);
+        let lenient = tick.kind == Kind::Intermediate && self.fault_between == FaultBetween::AtPeriod;
+        let step = Step { time: tick.time, work, flags: tick.flags, due_in_ns, lenient };
+        let mut status = self.guard.run(obs, output, step);
         status.lateness_ns = tick.lateness_ns;
-        if tick.kind == Kind::Native {
-            self.native = Native { status, stamp_ns: obs.stamp_ns };
+        if work == Work::Advance {
+            self.schedule.settle(status.is_ok());
         }
         status
     }

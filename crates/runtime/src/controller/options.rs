@@ -5,11 +5,24 @@ use crate::GuardOptions;
 /// What a tick between two periods of the policy commands.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Intermediate {
-    /// The last period's decision again. Of the observation only the mask counts, which must allow the choice.
+    /// The last period's action again, if the new observation has no fault. A mask that forbids the choice makes the
+    /// policy choose anew.
     #[default]
     Hold,
     /// What the policy makes of the new observation; the policy's memory stays as it was at the last period.
     Evaluate,
+}
+
+/// When a fault of the observation between two periods of the policy counts.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum FaultBetween {
+    /// In the tick that sees it: the fallback follows.
+    #[default]
+    AtOnce,
+    /// At the next period, if it is still there: until then the flags say it and the last action is held,
+    /// [`crate::Source::Held`], whatever the fallback. For sensors that are slower than the limit on their age, as long
+    /// as they are in time for the policy.
+    AtPeriod,
 }
 
 /// When a controller acts, and what is unusual.
@@ -22,11 +35,14 @@ pub struct ControllerOptions {
     pub period_ns: Option<u64>,
     /// What a tick between two periods commands.
     pub intermediate: Intermediate,
+    /// When a fault between two periods counts.
+    pub fault_between: FaultBetween,
     /// Report ticks that are due for longer: [`crate::Flags::LATE`].
     pub max_lateness_ns: Option<u64>,
     /// Report intervals that differ from the period by more: [`crate::Flags::JITTER`].
     pub max_jitter_ns: Option<u64>,
-    /// Start anew if there was no tick for longer, [`crate::Flags::GAP`]; else 10 periods. At least one.
+    /// Longest time between two ticks; after a longer one the clock may be wrong, [`crate::Flags::TIME_JUMPED`]. Else 10
+    /// periods. At least one.
     pub max_gap_ns: Option<u64>,
     /// So many ticks in a row may have the time of the one before; more are [`crate::Flags::CLOCK_STALLED`].
     pub max_stalled_ticks: u32,
@@ -38,6 +54,7 @@ impl Default for ControllerOptions {
             guard: GuardOptions::default(),
             period_ns: None,
             intermediate: Intermediate::Hold,
+            fault_between: FaultBetween::AtOnce,
             max_lateness_ns: None,
             max_jitter_ns: None,
             max_gap_ns: None,
@@ -65,6 +82,12 @@ impl ControllerOptions {
         Self { intermediate, ..self }
     }
 
+    /// Let a fault between two periods count then.
+    #[must_use]
+    pub fn with_fault_between(self, fault_between: FaultBetween) -> Self {
+        Self { fault_between, ..self }
+    }
+
     /// Report ticks that are later than this.
     #[must_use]
     pub fn with_max_lateness_ns(self, lateness_ns: u64) -> Self {
@@ -77,7 +100,7 @@ impl ControllerOptions {
         Self { max_jitter_ns: Some(jitter_ns), ..self }
     }
 
-    /// Start anew if there was no tick for longer than this.
+    /// Suspect the clock if there was no tick for longer than this.
     #[must_use]
     pub fn with_max_gap_ns(self, gap_ns: u64) -> Self {
         Self { max_gap_ns: Some(gap_ns), ..self }

@@ -1,6 +1,7 @@
 //! Which tick is which, from the times alone.
 
 use crate::Flags;
+use crate::guard::Time;
 
 /// The grid of due times, and where on it the ticks have come.
 #[derive(Clone, Debug)]
@@ -8,7 +9,6 @@ pub(super) struct Schedule {
     pub(super) period_ns: u64,
     pub(super) max_lateness_ns: u64,
     pub(super) max_jitter_ns: u64,
-    pub(super) max_gap_ns: u64,
     pub(super) max_stalled_ticks: u32,
     pub(super) at: Option<At>,
 }
@@ -16,21 +16,21 @@ pub(super) struct Schedule {
 /// Where a running schedule is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At {
-    /// The latest tick whose time was not before the one before it.
-    last_ns: u64,
     /// The last tick of a period.
     native_ns: u64,
-    /// The next one.
+    /// When it was due, and the next one.
+    turn_ns: u64,
     pub(super) due_ns: u64,
-    /// So many ticks had `last_ns` before.
+    /// It gave no action.
+    owed: bool,
+    /// So many ticks had the time of the one before.
     stalled: u32,
-    /// A tick since then had an earlier time.
-    went_back: bool,
 }
 
 /// What a tick is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tick {
+    pub(super) time: Time,
     pub(super) kind: Kind,
     /// What the time alone says.
     pub(super) flags: Flags,
@@ -45,6 +45,8 @@ pub(super) struct Tick {
 pub(super) enum Kind {
     /// Yes.
     Native,
+    /// Not by the grid, but there is no action that could be repeated.
+    Again,
     /// Not yet.
     Intermediate,
     /// The time is wrong.
@@ -53,58 +55,73 @@ pub(super) enum Kind {
 
 impl Schedule {
     /// Take notice of a tick. Any times will do: nothing overflows.
-    pub(super) fn tick(&mut self, now_ns: u64) -> Tick {
-        let Some(at) = self.at else { return self.start(now_ns, Flags::empty()) };
-        if now_ns < at.last_ns || at.went_back && now_ns == at.last_ns {
-            self.at = Some(At { went_back: true, ..at });
-            return Tick::new(Kind::Fault, Flags::TIME_BACKWARDS);
+    pub(super) fn tick(&mut self, time: Time) -> Tick {
+        if !time.right {
+            return Tick::new(time, Kind::Fault, time.flags);
         }
+        let Some(at) = &mut self.at else { return self.start(time, time.flags) };
         // Nobody knows how much time has really passed while the clock was wrong.
-        let was_wrong = now_ns > at.last_ns && (at.went_back || at.stalled > self.max_stalled_ticks);
-        if was_wrong || now_ns - at.last_ns > self.max_gap_ns {
-            return self.start(now_ns, Flags::GAP);
+        let stood = at.stalled > self.max_stalled_ticks && time.elapsed_ns > 0;
+        if stood || time.flags.contains(Flags::GAP) {
+            return self.start(time, time.flags | Flags::GAP);
         }
-        let stalled = if now_ns == at.last_ns { at.stalled.saturating_add(1) } else { 0 };
-        self.at = Some(At { last_ns: now_ns, stalled, ..at });
-        if stalled > self.max_stalled_ticks {
-            let flags = Flags::CLOCK_STALLED | Flags::TIME_STANDS_STILL | Flags::INTERMEDIATE;
-            return Tick::new(Kind::Fault, flags);
+        at.stalled = if time.elapsed_ns == 0 { at.stalled.saturating_add(1) } else { 0 };
+        let still = if at.stalled > 0 { Flags::TIME_STANDS_STILL } else { Flags::empty() };
+        if at.stalled > self.max_stalled_ticks {
+            return Tick::new(time, Kind::Fault, Flags::CLOCK_STALLED | still | Flags::INTERMEDIATE);
         }
-        if stalled > 0 {
-            return Tick::new(Kind::Intermediate, Flags::TIME_STANDS_STILL | Flags::INTERMEDIATE);
+        let at = *at;
+        if time.now_ns >= at.due_ns && at.stalled == 0 {
+            return self.native(time, at);
         }
-        if now_ns < at.due_ns {
-            return Tick::new(Kind::Intermediate, Flags::INTERMEDIATE);
+        if at.owed {
+            let lateness_ns = time.now_ns.saturating_sub(at.turn_ns);
+            return Tick { lateness_ns, ..Tick::new(time, Kind::Again, Flags::ASKED_AGAIN | still) };
         }
-        self.native(now_ns, at)
+        Tick::new(time, Kind::Intermediate, Flags::INTERMEDIATE | still)
+    }
+
+    /// Did the policy act in a tick that was its turn? If not, the next one is, too.
+    pub(super) fn settle(&mut self, acted: bool) {
+        if let Some(at) = &mut self.at {
+            at.owed = !acted;
+        }
     }
 
     /// The first tick of a new phase.
-    fn start(&mut self, now_ns: u64, flags: Flags) -> Tick {
+    fn start(&mut self, time: Time, flags: Flags) -> Tick {
+        let now_ns = time.now_ns;
         let due_ns = now_ns.saturating_add(self.period_ns);
-        self.at = Some(At { last_ns: now_ns, native_ns: now_ns, due_ns, stalled: 0, went_back: false });
-        Tick::new(Kind::Native, flags)
+        self.at = Some(At { native_ns: now_ns, turn_ns: now_ns, due_ns, owed: false, stalled: 0 });
+        Tick::new(time, Kind::Native, flags)
     }
 
     /// A tick of a period, now or overdue.
-    fn native(&mut self, now_ns: u64, at: At) -> Tick {
+    fn native(&mut self, time: Time, at: At) -> Tick {
+        let now_ns = time.now_ns;
         let lateness_ns = now_ns - at.due_ns;
         let skipped_periods = lateness_ns.checked_div(self.period_ns).unwrap_or(0);
-        let jitter_ns = (now_ns - at.native_ns).abs_diff(self.period_ns);
-        let to_next_ns = self.period_ns.saturating_mul(skipped_periods.saturating_add(1));
-        let due_ns = at.due_ns.saturating_add(to_next_ns);
-        self.at = Some(At { last_ns: now_ns, native_ns: now_ns, due_ns, stalled: 0, went_back: false });
+        let jitter_ns = now_ns.saturating_sub(at.native_ns).abs_diff(self.period_ns);
+        let turn_ns = at.due_ns.saturating_add(self.period_ns.saturating_mul(skipped_periods));
+        let due_ns = turn_ns.saturating_add(self.period_ns);
+        self.at = Some(At { native_ns: now_ns, turn_ns, due_ns, owed: false, stalled: 0 });
         let mut flags = Flags::empty();
         flags.set(Flags::LATE, lateness_ns > self.max_lateness_ns);
         flags.set(Flags::JITTER, jitter_ns > self.max_jitter_ns);
         flags.set(Flags::SKIPPED, skipped_periods > 0);
-        Tick { kind: Kind::Native, flags, lateness_ns, jitter_ns: Some(jitter_ns), skipped_periods }
+        Tick { time, kind: Kind::Native, flags, lateness_ns, jitter_ns: Some(jitter_ns), skipped_periods }
     }
 }
 
 impl Tick {
-    fn new(kind: Kind, flags: Flags) -> Self {
-        Self { kind, flags, lateness_ns: 0, jitter_ns: None, skipped_periods: 0 }
+    fn new(time: Time, kind: Kind, flags: Flags) -> Self {
+        Self { time, kind, flags, lateness_ns: 0, jitter_ns: None, skipped_periods: 0 }
+    }
+
+    /// The same tick, with the policy asked though it is not its turn.
+    pub(super) fn again(self) -> Self {
+        let flags = self.flags.difference(Flags::INTERMEDIATE) | Flags::ASKED_AGAIN;
+        Self { kind: Kind::Again, flags, ..self }
     }
 }
 
@@ -114,28 +131,38 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
+    const OK: Flags = Flags::empty();
+
     fn schedule() -> Schedule {
-        let (max_lateness_ns, max_jitter_ns, max_gap_ns) = (20, 30, 1000);
-        Schedule { period_ns: 100, max_lateness_ns, max_jitter_ns, max_gap_ns, max_stalled_ticks: 2, at: None }
+        let (max_lateness_ns, max_jitter_ns) = (20, 30);
+        Schedule { period_ns: 100, max_lateness_ns, max_jitter_ns, max_stalled_ticks: 2, at: None }
     }
 
-    /// Ticks at these times, of these kinds (native, intermediate, fault) and flags, late by so much.
+    /// A time that is believed.
+    fn at(now_ns: u64, before_ns: u64) -> Time {
+        Time { now_ns, elapsed_ns: now_ns.saturating_sub(before_ns), right: true, flags: OK }
+    }
+
+    /// Ticks at these times, of these kinds (native, intermediate, asked again, fault) and flags, late by so much. The
+    /// policy acts in a native tick (n) or not (x), and when it is asked again.
     fn check(ticks: &[(u64, char, Flags, u64)]) {
-        let mut schedule = schedule();
+        let (mut schedule, mut before_ns) = (schedule(), 0);
         for (now_ns, kind, flags, lateness_ns) in ticks {
-            let tick = schedule.tick(*now_ns);
-            let kind = match kind {
-                'n' => Kind::Native,
-                'i' => Kind::Intermediate,
-                _ => Kind::Fault,
+            let tick = schedule.tick(at(*now_ns, before_ns));
+            before_ns = *now_ns;
+            let expected = match kind {
+                'n' | 'x' => (Kind::Native, *flags),
+                'i' => (Kind::Intermediate, *flags | Flags::INTERMEDIATE),
+                'a' => (Kind::Again, *flags | Flags::ASKED_AGAIN),
+                _ => (Kind::Fault, *flags | Flags::INTERMEDIATE),
             };
-            let mut expected = *flags;
-            expected.set(Flags::INTERMEDIATE, kind == Kind::Intermediate || flags.contains(Flags::CLOCK_STALLED));
-            assert_eq!((tick.kind, tick.flags, tick.lateness_ns), (kind, expected, *lateness_ns), "at {now_ns}");
+            assert_eq!((tick.kind, tick.flags), expected, "at {now_ns}");
+            assert_eq!(tick.lateness_ns, *lateness_ns, "at {now_ns}");
+            if matches!(kind, 'n' | 'x' | 'a') {
+                schedule.settle(*kind != 'x');
+            }
         }
     }
-
-    const OK: Flags = Flags::empty();
 
     #[test]
     fn the_phase_is_kept() {
@@ -145,47 +172,50 @@ mod tests {
 
     #[test]
     fn lateness_and_jitter_are_reported() {
-        check(&[(0, 'n', OK, 0), (120, 'n', OK, 20), (221, 'n', Flags::LATE, 21), (300, 'n', OK, 0)]);
-        check(&[(0, 'n', OK, 0), (131, 'n', Flags::LATE | Flags::JITTER, 31), (200, 'n', Flags::JITTER, 0)]);
+        check(&[(1, 'n', OK, 0), (121, 'n', OK, 20), (222, 'n', Flags::LATE, 21), (301, 'n', OK, 0)]);
+        check(&[(1, 'n', OK, 0), (132, 'n', Flags::LATE | Flags::JITTER, 31), (201, 'n', Flags::JITTER, 0)]);
     }
 
     #[test]
     fn missed_periods_are_counted_and_the_grid_stays() {
         let missed = Flags::SKIPPED | Flags::LATE | Flags::JITTER;
-        check(&[(0, 'n', OK, 0), (199, 'n', Flags::LATE | Flags::JITTER, 99), (200, 'n', Flags::JITTER, 0)]);
-        check(&[(0, 'n', OK, 0), (200, 'n', missed, 100), (299, 'i', OK, 0), (300, 'n', OK, 0)]);
-        check(&[(0, 'n', OK, 0), (350, 'n', missed, 250), (399, 'i', OK, 0), (400, 'n', Flags::JITTER, 0)]);
+        check(&[(1, 'n', OK, 0), (200, 'n', Flags::LATE | Flags::JITTER, 99), (201, 'n', Flags::JITTER, 0)]);
+        check(&[(1, 'n', OK, 0), (201, 'n', missed, 100), (300, 'i', OK, 0), (301, 'n', OK, 0)]);
+        check(&[(1, 'n', OK, 0), (351, 'n', missed, 250), (400, 'i', OK, 0), (401, 'n', Flags::JITTER, 0)]);
         let mut late = schedule();
-        let _ = late.tick(0);
-        assert_eq!((late.tick(350).skipped_periods, late.at.unwrap().due_ns), (2, 400));
+        let _ = late.tick(at(1, 0));
+        assert_eq!((late.tick(at(351, 1)).skipped_periods, late.at.unwrap().due_ns), (2, 401));
     }
 
+    /// Its lateness counts from when it was due, and says nothing of the loop.
     #[test]
-    fn a_gap_starts_anew() {
+    fn a_tick_without_an_action_stays_due_and_the_grid_stays() {
+        check(&[(1, 'x', OK, 0), (2, 'a', OK, 1), (3, 'i', OK, 0), (101, 'n', OK, 0)]);
+        check(&[(1, 'n', OK, 0), (111, 'x', OK, 10), (190, 'a', OK, 89), (200, 'i', OK, 0), (201, 'n', OK, 0)]);
+        check(&[(1, 'x', OK, 0), (101, 'x', OK, 0), (101, 'a', Flags::TIME_STANDS_STILL, 0), (102, 'i', OK, 0)]);
         let missed = Flags::SKIPPED | Flags::LATE | Flags::JITTER;
-        check(&[(0, 'n', OK, 0), (1000, 'n', missed, 900), (1100, 'n', OK, 0)]);
-        check(&[(0, 'n', OK, 0), (1001, 'n', Flags::GAP, 0), (1100, 'i', OK, 0), (1101, 'n', OK, 0)]);
+        check(&[(1, 'n', OK, 0), (251, 'x', missed, 150), (252, 'a', OK, 51), (301, 'n', Flags::JITTER, 0)]);
     }
 
     #[test]
-    fn time_that_stands_or_goes_back_is_seen() {
+    fn time_that_stands_is_seen() {
         let (still, stalled) = (Flags::TIME_STANDS_STILL, Flags::TIME_STANDS_STILL | Flags::CLOCK_STALLED);
-        let back = Flags::TIME_BACKWARDS;
         check(&[(7, 'n', OK, 0), (7, 'i', still, 0), (7, 'i', still, 0), (7, 'f', stalled, 0), (7, 'f', stalled, 0)]);
         check(&[(7, 'n', OK, 0), (7, 'i', still, 0), (8, 'i', OK, 0), (8, 'i', still, 0), (107, 'n', OK, 0)]);
-        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (0, 'f', back, 0), (50, 'f', back, 0), (49, 'f', back, 0)]);
+        // However little the clock moves then: what was decided before may be an hour old.
+        let standing = [(7, 'n', OK, 0), (7, 'i', still, 0), (7, 'i', still, 0), (7, 'f', stalled, 0)];
+        check(&[&standing[..], &[(8, 'n', Flags::GAP, 0), (107, 'i', OK, 0), (108, 'n', OK, 0)]].concat());
     }
 
-    /// However little the clock moved: what was decided before may be an hour old.
     #[test]
-    fn a_clock_that_was_wrong_starts_anew() {
-        let (still, stalled) = (Flags::TIME_STANDS_STILL, Flags::TIME_STANDS_STILL | Flags::CLOCK_STALLED);
-        let (back, gap) = (Flags::TIME_BACKWARDS, Flags::GAP);
-        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (51, 'n', gap, 0), (150, 'i', OK, 0), (151, 'n', OK, 0)]);
-        check(&[(50, 'n', OK, 0), (49, 'f', back, 0), (50, 'f', back, 0), (60, 'n', gap, 0), (60, 'i', still, 0)]);
-        let standing = [(7, 'n', OK, 0), (7, 'i', still, 0), (7, 'i', still, 0), (7, 'f', stalled, 0)];
-        check(&[&standing[..], &[(8, 'n', gap, 0), (107, 'i', OK, 0), (108, 'n', OK, 0)]].concat());
-        check(&[&standing[..], &[(6, 'f', back, 0), (7, 'f', back, 0), (9, 'n', gap, 0)]].concat());
+    fn a_wrong_time_moves_nothing_and_a_gap_starts_anew() {
+        let mut schedule = schedule();
+        let _ = schedule.tick(at(50, 0));
+        let wrong = Time { right: false, flags: Flags::TIME_BACKWARDS, ..at(49, 49) };
+        let tick = schedule.tick(wrong);
+        assert_eq!((tick.kind, tick.flags, schedule.at.unwrap().due_ns), (Kind::Fault, Flags::TIME_BACKWARDS, 150));
+        let tick = schedule.tick(Time { flags: Flags::GAP, ..at(60, 50) });
+        assert_eq!((tick.kind, tick.flags, schedule.at.unwrap().due_ns), (Kind::Native, Flags::GAP, 160));
     }
 
     #[test]
@@ -199,14 +229,17 @@ mod tests {
         };
         for _ in 0..20_000 {
             let mut schedule = schedule();
-            schedule.period_ns = extreme(&mut rng).max(1);
-            (schedule.max_gap_ns, schedule.max_stalled_ticks) = (extreme(&mut rng), rng.random_range(0..3));
+            (schedule.period_ns, schedule.max_stalled_ticks) = (extreme(&mut rng).max(1), rng.random_range(0..3));
+            let mut now_ns = 0;
             for _ in 0..10 {
-                let now_ns = extreme(&mut rng);
-                let tick = schedule.tick(now_ns);
+                let (before_ns, gap) = (now_ns, rng.random_bool(0.2));
+                now_ns = if gap { extreme(&mut rng) } else { extreme(&mut rng).max(now_ns) };
+                let flags = if gap { Flags::GAP } else { OK };
+                let tick = schedule.tick(Time { flags, ..at(now_ns, before_ns) });
                 assert_eq!(tick.kind == Kind::Fault, tick.flags.is_fault());
                 let due_ns = schedule.at.unwrap().due_ns;
                 assert!(tick.kind != Kind::Native || due_ns > now_ns || due_ns == u64::MAX, "{schedule:?}");
+                schedule.settle(rng.random_bool(0.5));
             }
         }
     }

@@ -8,6 +8,8 @@ use crate::{Flags, Source, Status};
 pub struct Stats {
     /// Ticks in which it was the policy's turn.
     pub native_ticks: u64,
+    /// Ticks off the grid in which the policy was asked again: [`Flags::ASKED_AGAIN`].
+    pub asked_again: u64,
     /// Ticks between two periods, those with the time of the one before too.
     pub intermediate_ticks: u64,
     /// Of the native ticks, those with [`Flags::LATE`].
@@ -53,6 +55,7 @@ impl Counts {
             self.lateness_sum_ns = self.lateness_sum_ns.saturating_add(tick.lateness_ns.into());
             stats.max_lateness_ns = stats.max_lateness_ns.max(tick.lateness_ns);
         }
+        add(&mut stats.asked_again, tick.flags.contains(Flags::ASKED_AGAIN).into());
         if let Some(jitter_ns) = tick.jitter_ns {
             add(&mut self.intervals, 1);
             self.jitter_sum_ns = self.jitter_sum_ns.saturating_add(jitter_ns.into());
@@ -95,13 +98,22 @@ fn mean(sum: u128, n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Time;
 
     fn check(latenesses_ns: &[u64], mean_lateness_ns: u64) {
         let mut counts = Counts::default();
         for lateness_ns in latenesses_ns {
             let (flags, jitter_ns) = (Flags::LATE, Some(*lateness_ns / 2));
             let lateness_ns = *lateness_ns;
-            counts.count_tick(&Tick { kind: Kind::Native, flags, lateness_ns, jitter_ns, skipped_periods: u64::MAX });
+            let time = Time { now_ns: 0, elapsed_ns: 0, right: true, flags: Flags::empty() };
+            counts.count_tick(&Tick {
+                time,
+                kind: Kind::Native,
+                flags,
+                lateness_ns,
+                jitter_ns,
+                skipped_periods: u64::MAX,
+            });
         }
         let stats = counts.stats();
         let n = latenesses_ns.len() as u64;

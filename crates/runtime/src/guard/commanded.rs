@@ -1,6 +1,5 @@
 //! What has been commanded so far: where a rate limit starts and what can be held.
 
-use super::limits::CommandLimit;
 use crate::{Flags, Status};
 
 /// The last command, and the last one that was the policy's.
@@ -8,23 +7,30 @@ use crate::{Flags, Status};
 pub(super) struct Commanded {
     /// `[A]`, what the actuators were told last, before it was rounded to f32: a rate may be less than a step of f32 a tick.
     position: Vec<f64>,
-    position_at: At,
+    /// Has anything been commanded yet?
+    known: bool,
+    /// Since then.
+    idle_ns: u64,
+    /// `[A]`, where the next command comes to.
+    next: Vec<f64>,
     /// `[A]`, the policy's last action.
     made: Vec<f32>,
     made_choice: u32,
-    made_ns: Option<u64>,
+    /// Since it was made; `None`: never.
+    age_ns: Option<u64>,
+    /// The age at which the next one is due.
+    due_age_ns: u64,
     /// Nothing but the policy's own actions were commanded since.
     holdable: bool,
 }
 
-/// When something was commanded.
-#[derive(Clone, Copy, Debug)]
-enum At {
-    /// Not at all.
-    Never,
-    /// At some time in the past, told by [`Commanded::start_from`].
-    Unknown,
-    Time(u64),
+/// Where commands are to go.
+#[derive(Clone, Copy)]
+pub(super) enum Target<'a> {
+    /// To the policy's last action.
+    Made,
+    /// Here, `[A]`.
+    At(&'a [f32]),
 }
 
 impl Commanded {
@@ -32,37 +38,47 @@ impl Commanded {
     pub(super) fn new(commands: usize) -> Self {
         Self {
             position: vec![0.0; commands],
-            position_at: At::Never,
+            known: false,
+            idle_ns: 0,
+            next: vec![0.0; commands],
             made: vec![0.0; commands],
             made_choice: 0,
-            made_ns: None,
+            age_ns: None,
+            due_age_ns: 0,
             holdable: false,
         }
     }
 
+    /// Forget the policy's actions and all times. The actuators are still where they are.
     pub(super) fn reset(&mut self) {
-        (self.position_at, self.made_ns, self.holdable) = (At::Never, None, false);
+        (self.idle_ns, self.age_ns, self.holdable) = (0, None, false);
     }
 
-    /// The actuators are at `command`, `[A]`; what is beyond the bounds counts as the bound.
-    pub(super) fn start_from(&mut self, command: &[f32], limits: &[CommandLimit]) {
-        self.reset();
-        for ((position, x), limit) in self.position.iter_mut().zip(command).zip(limits) {
-            *position = x.max(limit.range.low).min(limit.range.high).into();
+    /// The actuators may be anywhere.
+    pub(super) fn forget_position(&mut self) {
+        self.known = false;
+    }
+
+    /// The actuators are at `command`, `[A]`, which can be held as an action can; what is beyond the bounds counts as the
+    /// bound.
+    pub(super) fn start_from(&mut self, command: &[f32], low: &[f32], high: &[f32]) {
+        let inside = command.iter().zip(low).zip(high).map(|((x, low), high)| x.max(*low).min(*high));
+        for ((position, made), x) in self.position.iter_mut().zip(&mut self.made).zip(inside) {
+            (*position, *made) = (x.into(), x);
         }
-        self.position_at = At::Unknown;
+        (self.known, self.idle_ns) = (true, 0);
+        (self.age_ns, self.due_age_ns, self.holdable) = (Some(0), 0, true);
     }
 
-    /// After a gap the last command counts as at most this old, so that the first step moves no further than others.
-    pub(super) fn forget_time_before(&mut self, ns: u64) {
-        if let At::Time(at) = self.position_at {
-            self.position_at = At::Time(at.max(ns));
-        }
+    /// Time passes.
+    pub(super) fn pass(&mut self, elapsed_ns: u64) {
+        self.idle_ns = self.idle_ns.saturating_add(elapsed_ns);
+        self.age_ns = self.age_ns.map(|age_ns| age_ns.saturating_add(elapsed_ns));
     }
 
-    /// Age of the policy's last action, if that is what may be held for `hold_ns`.
-    pub(super) fn held(&self, now_ns: u64, hold_ns: u64) -> Option<u64> {
-        self.age(now_ns).filter(|age| self.holdable && *age <= hold_ns)
+    /// Age of the policy's last action, if it may be held for `hold_ns` after the next one was due.
+    pub(super) fn held(&self, hold_ns: u64) -> Option<u64> {
+        self.age_ns.filter(|age_ns| self.holdable && age_ns.saturating_sub(self.due_age_ns) <= hold_ns)
     }
 
     /// Nothing is held until the policy has acted again.
@@ -71,8 +87,8 @@ impl Commanded {
     }
 
     /// Age of the policy's last action.
-    pub(super) fn age(&self, now_ns: u64) -> Option<u64> {
-        self.made_ns.map(|made| now_ns.saturating_sub(made))
+    pub(super) fn age_ns(&self) -> Option<u64> {
+        self.age_ns
     }
 
     /// The policy's last choice.
@@ -80,67 +96,62 @@ impl Commanded {
         self.made_choice
     }
 
-    /// Command what the policy made now, as far as the rates allow.
-    pub(super) fn policy(
-        &mut self,
-        now_ns: u64,
-        made: &[f32],
-        limits: &[CommandLimit],
-        status: &mut Status,
-        action: &mut [f32],
-    ) {
-        self.made.iter_mut().zip(made).for_each(|(made, x)| *made = *x);
-        self.made_ns = Some(now_ns);
-        self.repeat(now_ns, limits, status, action);
-    }
-
-    /// Command the policy's last action again, now as far as the rates allow.
-    pub(super) fn repeat(&mut self, now_ns: u64, limits: &[CommandLimit], status: &mut Status, action: &mut [f32]) {
-        let elapsed_ns = match self.position_at {
-            At::Never => None,
-            At::Unknown => Some(0),
-            At::Time(at) => Some(now_ns.saturating_sub(at)),
+    /// Find out where the next command comes to on its way, at these rates (free: none) and if no more than `max_step_ns`
+    /// have passed, and say how it falls short.
+    pub(super) fn plan(&mut self, target: Target<'_>, rates: Option<&[f32]>, max_step_ns: u64, status: &mut Status) {
+        let target = match target {
+            Target::Made => self.made.as_slice(),
+            Target::At(target) => target,
         };
-        let fields = self.position.iter_mut().zip(&self.made).zip(limits).zip(action).enumerate();
-        for (index, (((position, made), limit), command)) in fields {
-            let most = elapsed_ns.map_or(f64::INFINITY, |ns| most(limit.max_rate, ns));
-            *position = approach(*position, *made, most);
-            *command = *position as f32;
-            if *command != *made {
+        let Some(rates) = rates else {
+            return self.next.iter_mut().zip(target).for_each(|(next, x)| *next = (*x).into());
+        };
+        let seconds = self.idle_ns.min(max_step_ns) as f64 / 1e9;
+        let fields = self.next.iter_mut().zip(&self.position).zip(target).zip(rates).enumerate();
+        for (index, (((next, position), wanted), rate)) in fields {
+            *next = match (rate.is_infinite(), self.known) {
+                (true, _) => (*wanted).into(),
+                (false, true) => approach(*position, *wanted, f64::from(*rate) * seconds),
+                (false, false) => {
+                    status.flags |= Flags::RATE_UNKNOWN;
+                    (*wanted).into()
+                }
+            };
+            if *next as f32 != *wanted {
                 status.note(Flags::RATE_LIMITED, index);
             }
         }
-        self.position_at = At::Time(now_ns);
+    }
+
+    /// Command what was planned: the policy's, made now or before.
+    pub(super) fn follow(&mut self, action: &mut [f32]) {
+        self.position.iter_mut().zip(&self.next).for_each(|(position, next)| *position = *next);
         self.holdable = true;
+        self.tell(action);
+    }
+
+    /// Command what was planned on the way to the safe action.
+    pub(super) fn retreat(&mut self, action: &mut [f32]) {
+        self.follow(action);
+        self.holdable = false;
     }
 
     /// Command what was commanded last: the policy's, if it may be held.
-    pub(super) fn hold(&mut self, now_ns: u64, action: &mut [f32]) {
-        self.position_at = At::Time(now_ns);
+    pub(super) fn tell(&mut self, action: &mut [f32]) {
+        (self.known, self.idle_ns) = (true, 0);
         action.iter_mut().zip(&self.position).for_each(|(command, x)| *command = *x as f32);
     }
 
-    /// The policy chose this now.
-    pub(super) fn policy_choice(&mut self, now_ns: u64, choice: u32) {
-        (self.made_choice, self.made_ns, self.holdable) = (choice, Some(now_ns), true);
+    /// The policy made these, `[A]`, or this choice now; the next one is due in `due_in_ns`.
+    pub(super) fn make(&mut self, commands: &[f32], choice: u32, due_in_ns: u64) {
+        self.made.iter_mut().zip(commands).for_each(|(made, x)| *made = *x);
+        (self.made_choice, self.age_ns, self.due_age_ns) = (choice, Some(0), due_in_ns);
     }
 
-    /// The policy's last choice was commanded again.
-    pub(super) fn repeat_choice(&mut self) {
-        self.holdable = true;
+    /// The policy's last choice was commanded, or the safe one.
+    pub(super) fn choose(&mut self, policys: bool) {
+        self.holdable = policys;
     }
-
-    /// The safe action `[A]`, empty if discrete, was commanded.
-    pub(super) fn safe(&mut self, now_ns: u64, safe: &[f32]) {
-        self.position.iter_mut().zip(safe).for_each(|(position, x)| *position = (*x).into());
-        self.position_at = At::Time(now_ns);
-        self.holdable = false;
-    }
-}
-
-/// Largest change in this time.
-fn most(max_rate: f32, elapsed_ns: u64) -> f64 {
-    if max_rate.is_infinite() { f64::INFINITY } else { f64::from(max_rate) * (elapsed_ns as f64 / 1e9) }
 }
 
 /// `wanted`, or what is `most` away from `position` on the way there.
@@ -152,7 +163,6 @@ fn approach(position: f64, wanted: f32, most: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use omiga_format::Range;
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
@@ -172,17 +182,31 @@ mod tests {
         check(1.0, 2.0, 1e-12, 1.0 + 1e-12);
     }
 
+    /// Command `wanted` after so much time, and the flags.
+    fn step(commanded: &mut Commanded, elapsed_ns: u64, wanted: &[f32], rates: &[f32]) -> (Vec<f32>, Status) {
+        let (mut status, mut command) = (Status::default(), vec![f32::NAN; wanted.len()]);
+        commanded.pass(elapsed_ns);
+        commanded.plan(Target::At(wanted), Some(rates), u64::MAX, &mut status);
+        commanded.make(wanted, 0, 0);
+        commanded.follow(&mut command);
+        (command, status)
+    }
+
+    fn at(start: &[f32]) -> Commanded {
+        let mut commanded = Commanded::new(start.len());
+        commanded.start_from(start, &vec![f32::MIN; start.len()], &vec![f32::MAX; start.len()]);
+        commanded
+    }
+
     /// Where a limit of `max_rate` a second leads from `start` towards `wanted` in 10 s of ticks of `tick_ns`.
     fn after_ten_seconds(start: f32, wanted: f32, max_rate: f32, tick_ns: u64) -> f32 {
-        let limits = [CommandLimit { range: Range::new(f32::MIN, f32::MAX), max_rate }];
-        let (mut commanded, mut command) = (Commanded::new(1), [f32::NAN]);
-        commanded.safe(0, &[start]);
-        for tick in 1..=10_000_000_000 / tick_ns {
-            let before = command[0];
-            commanded.policy(tick * tick_ns, &[wanted], &limits, &mut Status::default(), &mut command);
-            assert!(tick == 1 || (command[0] >= before && command[0] <= wanted), "{before} {}", command[0]);
+        let (mut commanded, mut before) = (at(&[start]), start);
+        for _ in 1..=10_000_000_000 / tick_ns {
+            let (command, _) = step(&mut commanded, tick_ns, &[wanted], &[max_rate]);
+            assert!(command[0] >= before && command[0] <= wanted, "{before} {}", command[0]);
+            before = command[0];
         }
-        command[0]
+        before
     }
 
     /// Also where a tick's share is less than half of the distance between two f32: 0.06 at a million, 3e-5 at 300.
@@ -200,66 +224,78 @@ mod tests {
         for _ in 0..2_000 {
             let mut draw = || rng.random_range(-1.0_f32..1.0) * 10.0_f32.powi(rng.random_range(-20..20));
             let (start, wanted, max_rate) = (draw(), draw(), draw().abs());
-            let limits = [CommandLimit { range: Range::new(f32::MIN, f32::MAX), max_rate }];
-            let (mut commanded, mut command) = (Commanded::new(1), [0.0]);
-            commanded.safe(0, &[start]);
-            let mut now_ns = 0_u64;
+            let (mut commanded, mut passed_ns) = (at(&[start]), 0_u64);
             for _ in 0..20 {
-                now_ns += rng.random_range(0..1_000_000_000);
-                commanded.policy(now_ns, &[wanted], &limits, &mut Status::default(), &mut command);
-                let (gone, most) = (f64::from(command[0]) - f64::from(start), most(max_rate, now_ns));
+                let elapsed_ns = rng.random_range(0..1_000_000_000);
+                passed_ns += elapsed_ns;
+                let (command, _) = step(&mut commanded, elapsed_ns, &[wanted], &[max_rate]);
+                let gone = f64::from(command[0]) - f64::from(start);
+                let most = f64::from(max_rate) * (passed_ns as f64 / 1e9);
                 let step = f64::from(command[0].next_up()) - f64::from(command[0].next_down());
-                assert!(gone.abs() <= most * (1.0 + 1e-12) + step, "{start} {wanted} {max_rate} {now_ns} {command:?}");
+                assert!(gone.abs() <= most * (1.0 + 1e-12) + step, "{start} {wanted} {max_rate} {command:?}");
                 let (low, high) = (start.min(wanted), start.max(wanted));
-                assert!((low..=high).contains(&command[0]), "{start} {wanted} {max_rate} {now_ns} {command:?}");
+                assert!((low..=high).contains(&command[0]), "{start} {wanted} {max_rate} {command:?}");
             }
         }
     }
 
-    /// A limit of 10 a second on the first of two commands, both in [-5, 5].
+    /// A limit of 10 a second on the first of two commands.
     #[test]
     fn the_limit_starts_at_the_last_command() {
-        let limit = |max_rate| CommandLimit { range: Range::new(-5.0, 5.0), max_rate };
-        let limits = [limit(10.0), limit(f32::INFINITY)];
+        const RATES: [f32; 2] = [10.0, f32::INFINITY];
+        const MS: u64 = 1_000_000;
         let mut commanded = Commanded::new(2);
-        let step = |c: &mut Commanded, ms: u64, wanted: [f32; 2]| {
-            let mut status = Status::default();
-            let mut command = vec![f32::NAN; 2];
-            c.policy(ms * 1_000_000, &wanted, &limits, &mut status, &mut command);
-            (command, status.flags == Flags::RATE_LIMITED && status.index == 0)
+        let check = |commanded: &mut Commanded, ms: u64, wanted: [f32; 2], expected: [f32; 2], flags| {
+            let (command, status) = step(commanded, ms * MS, &wanted, &RATES);
+            assert_eq!((command.as_slice(), status.flags), (expected.as_slice(), flags));
+            assert_eq!(status.index, if flags == Flags::RATE_LIMITED { 0 } else { u32::MAX });
         };
-        assert_eq!(step(&mut commanded, 7, [4.0, 4.0]), (vec![4.0, 4.0], false));
-        assert_eq!(step(&mut commanded, 107, [0.0, -4.0]), (vec![3.0, -4.0], true));
-        assert_eq!(step(&mut commanded, 107, [0.0, 0.0]), (vec![3.0, 0.0], true));
-        commanded.safe(200_000_000, &[-5.0, 0.0]);
-        assert_eq!(step(&mut commanded, 300, [0.0, 0.0]), (vec![-4.0, 0.0], true));
-        commanded.forget_time_before(10_000_000_000 - 50_000_000);
-        assert_eq!(step(&mut commanded, 10_000, [0.0, 0.0]), (vec![-3.5, 0.0], true));
-        commanded.start_from(&[7.0, 0.0], &limits);
-        assert_eq!(step(&mut commanded, 10_001, [0.0, 0.0]), (vec![5.0, 0.0], true));
-        assert_eq!(step(&mut commanded, 10_101, [0.0, 0.0]), (vec![4.0, 0.0], true));
-        // On the way, and then there.
+        let limited = Flags::RATE_LIMITED;
+        check(&mut commanded, 7, [4.0, 4.0], [4.0, 4.0], Flags::RATE_UNKNOWN);
+        check(&mut commanded, 100, [0.0, -4.0], [3.0, -4.0], limited);
+        check(&mut commanded, 0, [0.0, 0.0], [3.0, 0.0], limited);
+        // A safe action at once, and the way back.
         let (mut status, mut command) = (Status::default(), [f32::NAN; 2]);
-        commanded.repeat(10_301_000_000, &limits, &mut status, &mut command);
-        assert_eq!((status.flags, command), (Flags::RATE_LIMITED, [2.0, 0.0]));
-        command = [f32::NAN; 2];
-        commanded.hold(10_401_000_000, &mut command);
-        assert_eq!(command, [2.0, 0.0]);
-        commanded.repeat(10_501_000_000, &limits, &mut status, &mut command);
-        assert_eq!(command, [1.0, 0.0]);
+        commanded.plan(Target::At(&[-5.0, 0.0]), None, 0, &mut status);
+        commanded.retreat(&mut command);
+        assert_eq!((command, status), ([-5.0, 0.0], Status::default()));
+        check(&mut commanded, 100, [0.0, 0.0], [-4.0, 0.0], limited);
+        // After a long time no more than `max_step_ns` counts.
+        commanded.pass(u64::MAX);
+        commanded.plan(Target::At(&[0.0; 2]), Some(&RATES), 50 * MS, &mut status);
+        commanded.follow(&mut command);
+        assert_eq!(command, [-3.5, 0.0]);
+        // A reset forgets the time alone.
         commanded.reset();
-        assert_eq!(step(&mut commanded, 10_102, [0.0, 0.0]), (vec![0.0, 0.0], false));
+        check(&mut commanded, 0, [0.0, 0.0], [-3.5, 0.0], limited);
+        commanded.start_from(&[7.0, 0.0], &[-5.0; 2], &[5.0; 2]);
+        check(&mut commanded, 0, [0.0, 0.0], [5.0, 0.0], limited);
+        // On the way, held, and there.
+        commanded.pass(200 * MS);
+        commanded.plan(Target::Made, Some(&RATES), u64::MAX, &mut status);
+        commanded.follow(&mut command);
+        assert_eq!(command, [3.0, 0.0]);
+        commanded.pass(100 * MS);
+        commanded.tell(&mut command);
+        assert_eq!(command, [3.0, 0.0]);
+        check(&mut commanded, 300, [0.0, 0.0], [0.0, 0.0], Flags::empty());
+        commanded.forget_position();
+        check(&mut commanded, 1, [5.0, 0.0], [5.0, 0.0], Flags::RATE_UNKNOWN);
     }
 
     #[test]
     fn only_what_nothing_else_followed_is_held() {
         let mut commanded = Commanded::new(0);
-        assert_eq!(commanded.held(5, u64::MAX), None);
-        commanded.policy_choice(10, 3);
-        assert_eq!((commanded.held(15, 5), commanded.held(16, 5), commanded.choice()), (Some(5), None, 3));
-        commanded.safe(16, &[]);
-        assert_eq!((commanded.held(17, 50), commanded.age(17)), (None, Some(7)));
-        commanded.repeat_choice();
-        assert_eq!(commanded.held(17, 50), Some(7));
+        assert_eq!(commanded.held(u64::MAX), None);
+        commanded.make(&[], 3, 10);
+        commanded.choose(true);
+        commanded.pass(15);
+        assert_eq!((commanded.held(5), commanded.held(4), commanded.choice()), (Some(15), None, 3));
+        commanded.choose(false);
+        assert_eq!((commanded.held(50), commanded.age_ns()), (None, Some(15)));
+        commanded.choose(true);
+        assert_eq!(commanded.held(50), Some(15));
+        commanded.reset();
+        assert_eq!((commanded.held(50), commanded.age_ns()), (None, None));
     }
 }

@@ -1,44 +1,54 @@
 //! Options and contract, checked against each other and laid out by index.
 
-use omiga_format::{ActionSpace, PolicyContract, Range};
+use omiga_format::{ActionField, ActionSpace, PolicyContract, Range};
 
 use super::{Fallback, GuardOptions, OutOfRange, SafeAction};
-use crate::{Error, Policy, Result};
+use crate::{Error, Flags, Policy, Result};
 
 /// Of a field without a range in the contract: beyond it the squares of some hundred fields, of which a policy may take the
 /// mean, are no f32 any more, and all fields become zero. No sensor means such a value.
 const MAX_MAGNITUDE: f32 = 1e18;
 
-/// What an observed value must be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ObsLimit {
-    pub(super) range: Range,
-    pub(super) out_of_range: OutOfRange,
-}
-
-/// What a command must be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CommandLimit {
-    pub(super) range: Range,
-    /// Units per second; infinite if free.
-    pub(super) max_rate: f32,
-}
-
 /// Everything that a step is checked against.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
-    /// `[O]`
-    pub(super) obs: Vec<ObsLimit>,
-    /// `[A]`, empty if discrete.
-    pub(super) commands: Vec<CommandLimit>,
+    pub(super) obs: ObsLimits,
+    pub(super) commands: CommandLimits,
     pub(super) max_obs_age_ns: u64,
+    pub(super) max_future_ns: u64,
+    /// The most that counts as passed between two commands.
+    pub(super) max_step_ns: u64,
+    /// The contract's; 0 without one.
+    pub(super) period_ns: u64,
     pub(super) fallback: Fallback,
+    pub(super) fault_on: Flags,
+}
+
+/// What observed values must be, each `[O]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ObsLimits {
+    pub(super) low: Vec<f32>,
+    pub(super) high: Vec<f32>,
+    pub(super) out_of_range: Vec<OutOfRange>,
+}
+
+/// What commands must be, each `[A]`, empty if discrete.
+#[derive(Clone, Debug)]
+pub(super) struct CommandLimits {
+    pub(super) low: Vec<f32>,
+    pub(super) high: Vec<f32>,
+    /// Units per second; infinite if free; `None`: all are.
+    pub(super) rates: Option<Vec<f32>>,
+    /// On the way to the safe action.
+    pub(super) safe_rates: Option<Vec<f32>>,
 }
 
 impl Limits {
+    /// `period_ns` stands in for the contract's.
+    ///
     /// # Errors
     /// [`Error::ContractNeeded`] or [`Error::Options`].
-    pub(super) fn new(policy: &Policy, options: &GuardOptions) -> Result<Self> {
+    pub(super) fn new(policy: &Policy, options: &GuardOptions, period_ns: Option<u64>) -> Result<Self> {
         let contract = policy.contract().ok_or_else(|| Error::ContractNeeded { policy: policy.name().to_owned() })?;
         let check = Check { policy: policy.name(), contract };
         if let Some(safe) = options.fallback.safe() {
@@ -47,15 +57,47 @@ impl Limits {
         if let Fallback::HoldThenSafe { hold_ns, .. } = options.fallback {
             check.above_zero("hold_ns", hold_ns)?;
         }
-        if let Some(age_ns) = options.max_obs_age_ns {
-            check.above_zero("max_obs_age_ns", age_ns)?;
+        for (option, given) in [("max_obs_age_ns", options.max_obs_age_ns), ("max_step_ns", options.max_step_ns)] {
+            given.map_or(Ok(()), |ns| check.above_zero(option, ns))?;
         }
+        if !Flags::all().difference(Flags::FAULTS).contains(options.fault_on) {
+            return check.refuse("fault_on", "reports", format!("bits {:#x}", options.fault_on.bits()));
+        }
+        let period_ns = period_ns.or(contract.period_ns).filter(|ns| *ns > 0);
+        let max_step_ns = match options.max_step_ns.or(period_ns) {
+            Some(ns) => ns,
+            None if options.max_rate.is_empty() && options.safe_rate.is_empty() => u64::MAX,
+            None => return check.refuse("max_step_ns", "a time, as there are rates and no period", "not set"),
+        };
         Ok(Self {
             obs: check.obs(options)?,
             commands: check.commands(options)?,
             max_obs_age_ns: options.max_obs_age_ns.or(contract.max_obs_age_ns).unwrap_or(u64::MAX),
+            max_future_ns: options.max_future_ns,
+            max_step_ns,
+            period_ns: period_ns.unwrap_or(0),
             fallback: options.fallback.clone(),
+            fault_on: options.fault_on,
         })
+    }
+}
+
+impl ObsLimits {
+    /// Is every value in its range? Then it is finite. In one pass without a branch.
+    pub(super) fn hold(&self, values: &[f32]) -> bool {
+        let fields = values.iter().zip(&self.low).zip(&self.high);
+        fields.fold(true, |all, ((x, low), high)| all & (*x >= *low) & (*x <= *high))
+    }
+
+    /// What is wrong with field `index`, if anything is.
+    pub(super) fn fault(&self, index: usize, value: f32) -> Option<Flags> {
+        let (low, high) = (self.low.get(index)?, self.high.get(index)?);
+        match self.out_of_range.get(index)? {
+            _ if !value.is_finite() => Some(Flags::OBS_NOT_FINITE),
+            _ if value >= *low && value <= *high => None,
+            OutOfRange::Refuse => Some(Flags::OBS_OUT_OF_RANGE),
+            OutOfRange::ClampAndReport => Some(Flags::OBS_CLAMPED),
+        }
     }
 }
 
@@ -65,12 +107,17 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn obs(&self, options: &GuardOptions) -> Result<Vec<ObsLimit>> {
-        let limit = |range: Option<Range>| match range {
-            Some(range) => ObsLimit { range, out_of_range: options.out_of_range },
-            None => ObsLimit { range: Range::new(-MAX_MAGNITUDE, MAX_MAGNITUDE), out_of_range: OutOfRange::Refuse },
-        };
-        let mut limits: Vec<_> = self.contract.obs.iter().map(|field| limit(field.range)).collect();
+    fn obs(&self, options: &GuardOptions) -> Result<ObsLimits> {
+        let mut limits = ObsLimits::default();
+        for field in &self.contract.obs {
+            let (Range { low, high }, out_of_range) = match field.range {
+                Some(range) => (range, options.out_of_range),
+                None => (Range::new(-MAX_MAGNITUDE, MAX_MAGNITUDE), OutOfRange::Refuse),
+            };
+            limits.low.push(low);
+            limits.high.push(high);
+            limits.out_of_range.push(out_of_range);
+        }
         let names: Vec<_> = self.contract.obs.iter().map(|field| field.name.as_str()).collect();
         let asked: Vec<_> = options.out_of_range_of.iter().map(|(name, _)| name.as_str()).collect();
         let found = self.find("out_of_range_of", "an observed field of the contract", &names, &asked)?;
@@ -79,28 +126,36 @@ impl Check<'_> {
                 let option = format!("out_of_range_of `{name}`");
                 return self.refuse(option, "a field with a range in the contract", "one without");
             }
-            limits[index].out_of_range = *out_of_range;
+            limits.out_of_range[index] = *out_of_range;
         }
         Ok(limits)
     }
 
-    fn commands(&self, options: &GuardOptions) -> Result<Vec<CommandLimit>> {
+    fn commands(&self, options: &GuardOptions) -> Result<CommandLimits> {
         let fields = match &self.contract.action {
             ActionSpace::Continuous(fields) => fields.as_slice(),
             ActionSpace::Discrete(_) => &[],
         };
-        let limit = |range| CommandLimit { range, max_rate: f32::INFINITY };
-        let mut limits: Vec<_> = fields.iter().map(|field| limit(field.range)).collect();
+        Ok(CommandLimits {
+            low: fields.iter().map(|field| field.range.low).collect(),
+            high: fields.iter().map(|field| field.range.high).collect(),
+            rates: self.rates("max_rate", fields, &options.max_rate)?,
+            safe_rates: self.rates("safe_rate", fields, &options.safe_rate)?,
+        })
+    }
+
+    fn rates(&self, option: &str, fields: &[ActionField], asked: &[(String, f32)]) -> Result<Option<Vec<f32>>> {
+        let mut rates = vec![f32::INFINITY; fields.len()];
         let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-        let asked: Vec<_> = options.max_rate.iter().map(|(name, _)| name.as_str()).collect();
-        let found = self.find("max_rate", "a command of the contract", &names, &asked)?;
-        for (index, (name, rate)) in found.into_iter().zip(&options.max_rate) {
+        let wanted: Vec<_> = asked.iter().map(|(name, _)| name.as_str()).collect();
+        let found = self.find(option, "a command of the contract", &names, &wanted)?;
+        for (index, (name, rate)) in found.into_iter().zip(asked) {
             if !rate.is_finite() || *rate <= 0.0 {
-                return self.refuse(format!("max_rate of `{name}`"), "finite and above 0", rate);
+                return self.refuse(format!("{option} of `{name}`"), "finite and above 0", rate);
             }
-            limits[index].max_rate = *rate;
+            rates[index] = *rate;
         }
-        Ok(limits)
+        Ok(Some(rates).filter(|_| !asked.is_empty()))
     }
 
     /// Where the names that are asked for are, each of them once.

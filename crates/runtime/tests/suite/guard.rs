@@ -46,7 +46,7 @@ fn every_fault_leaves_the_buffer_alone() {
     check_fault(&[0.0, f32::MAX], now, Flags::OBS_OUT_OF_RANGE, 1);
     check_fault(&[0.0, -1.1e18], now, Flags::OBS_OUT_OF_RANGE, 1);
     check_fault(&[0.0; 2], now - MAX_AGE - 1, Flags::OBS_STALE, NONE);
-    check_fault(&[0.0; 2], now + 1, Flags::OBS_FROM_FUTURE, NONE);
+    check_fault(&[0.0; 2], now + MS + 1, Flags::OBS_FROM_FUTURE, NONE);
     check_fault(&[0.0, 4e8], now, Flags::ACTION_NOT_FINITE, 1);
     check_fault(&[0.0, 3.01], now, Flags::ACTION_OUT_OF_BOUNDS, 1);
     check_fault(&[-1.01, -1.01], now, Flags::ACTION_OUT_OF_BOUNDS, 0);
@@ -56,7 +56,7 @@ fn every_fault_leaves_the_buffer_alone() {
     check_fault(&[2.0_f32.next_up(), 3.0], now, Flags::OBS_OUT_OF_RANGE, 0);
     // Several at once: the index is of the first.
     check_fault(&[2.1, f32::NAN], 0, Flags::OBS_NOT_FINITE | Flags::OBS_OUT_OF_RANGE | Flags::OBS_STALE, 1);
-    check_fault(&[0.0; 1], now + 1, Flags::OBS_WIDTH | Flags::OBS_FROM_FUTURE, NONE);
+    check_fault(&[0.0; 1], u64::MAX, Flags::OBS_WIDTH | Flags::OBS_FROM_FUTURE, NONE);
 }
 
 #[test]
@@ -98,7 +98,8 @@ fn check(options: &GuardOptions, steps: &[Step]) {
     for (now, stamp, values, flags, source, expected) in steps {
         let status = guard.step(now * MS, obs(values, stamp * MS), &mut action);
         assert_eq!((status.flags, status.source, action), (*flags, *source, *expected), "at {now} ms: {status}");
-        assert_eq!(status.obs_age_ns, now.saturating_sub(*stamp) * MS);
+        let right = !status.flags.contains(Flags::TIME_BACKWARDS);
+        assert_eq!(status.obs_age_ns, if right { now.saturating_sub(*stamp) * MS } else { 0 });
         assert_eq!(status.is_ok(), matches!(source, Source::Policy));
     }
 }
@@ -144,14 +145,14 @@ fn the_age_limit_is_the_options_or_the_contracts_or_none() {
     assert!(fresh(changed(false, |t| t.max_obs_age_ns = None), &own, u64::MAX));
 }
 
-/// 100 a second is 0.1 a millisecond.
+/// 125 a second is 0.125 a millisecond.
 #[test]
 fn commands_change_no_faster_than_their_rates() {
     let limited = Flags::RATE_LIMITED;
     check(
         &GuardOptions::default().with_max_rate("x", 125.0).with_fallback(Fallback::Safe(safe(-1.0, 0.0))),
         &[
-            (10, 10, [1.0, 3.0], OK, Source::Policy, [1.0, 3.0]),
+            (10, 10, [1.0, 3.0], Flags::RATE_UNKNOWN, Source::Policy, [1.0, 3.0]),
             (11, 11, [-1.0, -1.0], limited, Source::Policy, [0.875, -1.0]),
             (13, 13, [-1.0, -1.0], limited, Source::Policy, [0.625, -1.0]),
             (14, 14, [0.5, -1.0], OK, Source::Policy, [0.5, -1.0]),
@@ -160,18 +161,25 @@ fn commands_change_no_faster_than_their_rates() {
             // The safe action is there at once; the way back is limited.
             (15, 15, NAN, Flags::OBS_NOT_FINITE, Source::Safe, [-1.0, 0.0]),
             (16, 16, [0.0, 1.0], limited, Source::Policy, [-0.875, 1.0]),
-            (100, 100, [0.0, 1.0], OK, Source::Policy, [0.0, 1.0]),
+            // After a pause no more than the contract's period of 10 ms counts.
+            (100, 100, [1.0, 1.0], limited, Source::Policy, [0.375, 1.0]),
         ],
     );
 }
 
-/// Time without a command counts: the actuator had it.
+/// Time without a command counts, up to a period: the actuator had it.
 #[test]
 fn the_rate_counts_from_the_last_command() {
+    let rates = GuardOptions::default().with_max_rate("y", 125.0);
+    let first = (0, 0, [0.0, 0.0], Flags::RATE_UNKNOWN, Source::Policy, [0.0, 0.0]);
+    let nothing = |ms| (ms, ms, NAN, Flags::OBS_NOT_FINITE, Source::None, [0.0, 0.0]);
+    let after = |ms, y| (ms, ms, [0.0, 3.0], Flags::RATE_LIMITED, Source::Policy, [0.0, y]);
+    check(&rates, &[first, nothing(5), nothing(10), nothing(15), after(16, 1.25)]);
+    check(&rates.clone().with_max_step_ns(14 * MS), &[first, nothing(5), nothing(10), after(16, 1.75)]);
     check(
-        &GuardOptions::default().with_max_rate("y", 125.0),
+        &rates,
         &[
-            (0, 0, [0.0, 0.0], OK, Source::Policy, [0.0, 0.0]),
+            first,
             (1, 1, NAN, Flags::OBS_NOT_FINITE, Source::None, [0.0, 0.0]),
             (2, 2, [0.0, 1.0], Flags::RATE_LIMITED, Source::Policy, [0.0, 0.25]),
         ],
@@ -189,9 +197,11 @@ fn the_last_action_is_held_and_then_it_is_safe() {
             (10, 10, [0.0, 1.0], OK, Source::Policy, [0.0, 1.0]),
             (20, 10, [1.0, 1.0], stale, Source::Held, [0.0, 1.0]),
             (30, 30, NAN, nan, Source::Held, [0.0, 1.0]),
-            (31, 31, NAN, nan, Source::Safe, [0.5, 0.5]),
-            (40, 40, [0.25, 1.0], OK, Source::Policy, [0.25, 1.0]),
-            (41, 41, [0.0, 9.0], Flags::ACTION_OUT_OF_BOUNDS, Source::Held, [0.25, 1.0]),
+            // The next action was due at 20.
+            (40, 40, NAN, nan, Source::Held, [0.0, 1.0]),
+            (41, 41, NAN, nan, Source::Safe, [0.5, 0.5]),
+            (42, 42, [0.25, 1.0], OK, Source::Policy, [0.25, 1.0]),
+            (43, 43, [0.0, 9.0], Flags::ACTION_OUT_OF_BOUNDS, Source::Held, [0.25, 1.0]),
         ],
     );
     let mut guard = Guard::new(policy(false), &hold(20 * MS, safe(0.5, 0.5))).unwrap();
@@ -199,7 +209,8 @@ fn the_last_action_is_held_and_then_it_is_safe() {
     let status = guard.step(MS, obs(&[0.0, 1.0], MS), &mut action);
     assert_eq!((status.held_ns, status.lateness_ns), (0, 0));
     assert_eq!(guard.step(8 * MS, obs(&NAN, 8 * MS), &mut action).held_ns, 7 * MS);
-    assert_eq!(guard.step(22 * MS, obs(&NAN, 8 * MS), &mut action).held_ns, 0);
+    assert_eq!(guard.step(31 * MS, obs(&NAN, 8 * MS), &mut action).held_ns, 30 * MS);
+    assert_eq!(guard.step(32 * MS, obs(&NAN, 8 * MS), &mut action).held_ns, 0);
 }
 
 /// What is held is the command as it was limited.
@@ -208,17 +219,19 @@ fn a_limited_command_is_held_where_it_was() {
     check(
         &hold(20 * MS, safe(-1.0, 0.0)).with_max_rate("x", 125.0),
         &[
-            (0, 0, [0.0, 0.0], OK, Source::Policy, [0.0, 0.0]),
+            (0, 0, [0.0, 0.0], Flags::RATE_UNKNOWN, Source::Policy, [0.0, 0.0]),
             (1, 1, [1.0, 0.0], Flags::RATE_LIMITED, Source::Policy, [0.125, 0.0]),
             (2, 2, NAN, Flags::OBS_NOT_FINITE, Source::Held, [0.125, 0.0]),
-            (22, 22, NAN, Flags::OBS_NOT_FINITE, Source::Safe, [-1.0, 0.0]),
+            (31, 31, NAN, Flags::OBS_NOT_FINITE, Source::Held, [0.125, 0.0]),
+            (32, 32, NAN, Flags::OBS_NOT_FINITE, Source::Safe, [-1.0, 0.0]),
         ],
     );
 }
 
 #[test]
-fn a_time_that_goes_back_is_a_fault_until_it_has_caught_up() {
-    let back = Flags::TIME_BACKWARDS;
+fn a_time_that_goes_back_is_a_fault_until_it_has_caught_up_or_goes_on() {
+    let (back, gap) = (Flags::TIME_BACKWARDS, Flags::GAP);
+    let nan = Flags::OBS_NOT_FINITE;
     check(
         &hold(50 * MS, safe(0.5, 0.5)),
         &[
@@ -226,16 +239,20 @@ fn a_time_that_goes_back_is_a_fault_until_it_has_caught_up() {
             // Nothing is held, as nothing can be timed.
             (19, 19, [0.0, 1.0], back, Source::Safe, [0.5, 0.5]),
             // No ages from a wrong time.
-            (5, 19, NAN, back | Flags::OBS_NOT_FINITE, Source::Safe, [0.5, 0.5]),
+            (5, 19, NAN, back | nan, Source::Safe, [0.5, 0.5]),
             // Once safe, only the policy leads away from it.
-            (20, 20, NAN, Flags::OBS_NOT_FINITE, Source::Safe, [0.5, 0.5]),
+            (20, 20, NAN, gap | nan, Source::Safe, [0.5, 0.5]),
             (20, 20, [1.0, 1.0], OK, Source::Policy, [1.0, 1.0]),
-            (21, 21, NAN, Flags::OBS_NOT_FINITE, Source::Held, [1.0, 1.0]),
+            (21, 21, NAN, nan, Source::Held, [1.0, 1.0]),
+            // A clock that was set.
+            (7, 7, [1.0, 1.0], back, Source::Safe, [0.5, 0.5]),
+            (8, 8, [1.0, 1.0], gap, Source::Policy, [1.0, 1.0]),
+            (9, 9, [1.0, 0.0], OK, Source::Policy, [1.0, 0.0]),
         ],
     );
     let mut guard = Guard::new(policy(false), &GuardOptions::default()).unwrap();
-    assert!(guard.step(u64::MAX, obs(&[0.0; 2], u64::MAX), &mut [0.0; 2]).is_ok());
-    assert_eq!(guard.step(0, obs(&[0.0; 2], 0), &mut [0.0; 2]).flags, back);
+    let mut step = |now_ns| guard.step(now_ns, obs(&[0.0; 2], now_ns), &mut [0.0; 2]).flags;
+    assert_eq!([step(u64::MAX), step(0), step(0), step(1), step(2)], [OK, back, back, gap, OK]);
     guard.reset();
     assert!(guard.step(0, obs(&[0.0; 2], 0), &mut [0.0; 2]).is_ok());
 }
@@ -249,8 +266,12 @@ fn a_reset_forgets_and_reset_to_takes_over() {
     guard.reset();
     let status = guard.step(MS, obs(&NAN, MS), &mut action);
     assert_eq!((status.source, action), (Source::Safe, [0.0, 0.0]));
+    // Where the actuators are is not forgotten.
     guard.reset();
-    assert!(guard.step(0, obs(&[1.0, 1.0], 0), &mut action).flags.is_empty());
+    assert_eq!(guard.step(0, obs(&[1.0, 1.0], 0), &mut action).flags, Flags::RATE_LIMITED);
+    assert_eq!(action, [0.0, 1.0]);
+    guard.reset_free();
+    assert_eq!(guard.step(0, obs(&[1.0, 1.0], 0), &mut action).flags, Flags::RATE_UNKNOWN);
     assert_eq!(action, [1.0, 1.0]);
 
     assert_eq!(guard.reset_to(&[0.0; 3]), Err(StepError::ActionWidth { expected: 2, found: 3 }));
@@ -312,12 +333,12 @@ fn a_fallback_heeds_the_mask() {
             (2, NAN, not_2, nan, 1, Source::Held, 1),
             (3, NAN, not_1, nan, 1, Source::Safe, 2),
             (4, [1.0, 0.0, 0.0], all, OK, NONE, Source::Policy, 0),
-            (25, NAN, not_2, nan | missing, 1, Source::None, 0),
-            (26, [0.0, 0.0, 1.0], not_2, missing, 2, Source::None, 0),
-            (27, NAN, &[false; 3], nan | missing | Flags::NO_ACTION_AVAILABLE, 1, Source::None, 0),
+            (35, NAN, not_2, nan | missing, 1, Source::None, 0),
+            (36, [0.0, 0.0, 1.0], not_2, missing, 2, Source::None, 0),
+            (37, NAN, &[false; 3], nan | missing | Flags::NO_ACTION_AVAILABLE, 1, Source::None, 0),
             // A mask of another width allows nothing.
-            (28, [1.0, 0.0, 0.0], &[true; 4], Flags::MASK_WIDTH, NONE, Source::None, 0),
-            (29, NAN, all, nan, 1, Source::Safe, 2),
+            (38, [1.0, 0.0, 0.0], &[true; 4], Flags::MASK_WIDTH, NONE, Source::None, 0),
+            (39, NAN, all, nan, 1, Source::Safe, 2),
         ],
     );
 }
@@ -341,6 +362,16 @@ fn options_that_cannot_be_are_refused() {
     check(hold(1, safe(-2.0, 0.0)), "safe action's `x` is -2, expected between -1 and 1");
     check(own().with_max_obs_age_ns(0), "max_obs_age_ns is 0, expected above 0");
     check(own().with_max_rate("z", 1.0), "field of max_rate is `z`, expected a command of the contract");
+    check(own().with_safe_rate("z", 1.0), "field of safe_rate is `z`, expected a command of the contract");
+    check(own().with_safe_rate("y", 0.0), "safe_rate of `y` is 0, expected finite and above 0");
+    check(own().with_max_step_ns(0), "max_step_ns is 0, expected above 0");
+    check(own().with_fault_on(Flags::OBS_STALE), "fault_on is bits 0x6000008, expected reports");
+    let timeless = changed(false, |t| t.period_ns = None);
+    let message = "max_step_ns is not set, expected a time, as there are rates and no period";
+    for options in [own().with_max_rate("x", 1.0), own().with_safe_rate("x", 1.0)] {
+        check_refused(timeless.clone(), options.clone(), &format!("echo.onnx: {message}; correct the options"));
+        assert!(Guard::new(timeless.clone(), &options.with_max_step_ns(1)).is_ok());
+    }
     for (rate, shown) in [(0.0, "0"), (-1.0, "-1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
         let message = format!("max_rate of `x` is {shown}, expected finite and above 0");
         check(own().with_max_rate("x", rate), &message);
@@ -368,6 +399,31 @@ fn a_foreign_policy_is_not_guarded() {
     let message = "x.onnx: there is no contract, expected that of an exported policy; export it with omiga to guard it";
     let policy = Policy::from_onnx("x.onnx", &bytes, &LoadOptions::default()).unwrap();
     check_refused(policy, GuardOptions::default(), message);
+}
+
+/// Every bad field has its name, and there is a count of them.
+#[test]
+fn bad_fields_are_counted_and_told() {
+    let narrow = |t: &mut omiga_format::TaskSpec| {
+        for field in &mut t.agents[0].obs {
+            field.range = Some(omiga_format::Range::new(-0.5, 0.5));
+        }
+    };
+    let options = GuardOptions::default().with_out_of_range_of("obs.1", OutOfRange::ClampAndReport);
+    let mut guard = Guard::new(changed(false, narrow), &options).unwrap();
+    let (nan, far, clamped) = (Flags::OBS_NOT_FINITE, Flags::OBS_OUT_OF_RANGE, Flags::OBS_CLAMPED);
+    let mut check = |values: [f32; 2], flags: Flags, bad: &[(usize, Flags)]| {
+        let status = guard.step(0, obs(&values, 0), &mut [0.0; 2]);
+        assert_eq!((status.flags, usize::from(status.bad_fields)), (flags, bad.len()), "{status}");
+        assert_eq!(status.index, bad.first().map_or(NONE, |(index, _)| *index as u32));
+        assert_eq!(guard.bad_fields(&values).collect::<Vec<_>>(), bad);
+    };
+    check([0.5, -0.5], OK, &[]);
+    check([f32::NAN, f32::INFINITY], nan, &[(0, nan), (1, nan)]);
+    check([0.6, -0.6], far | clamped, &[(0, far), (1, clamped)]);
+    check([0.0, 0.6], clamped, &[(1, clamped)]);
+    // Fields that there are not have no faults.
+    assert_eq!(guard.bad_fields(&[0.0, 0.0, f32::NAN]).count(), 0);
 }
 
 /// A bundle's policy does under guard what it does without, and the contract's limit has come with it.

@@ -11,6 +11,8 @@ mod controller;
 #[cfg(test)]
 mod echo;
 #[cfg(test)]
+mod glitches;
+#[cfg(test)]
 mod graphs;
 #[cfg(test)]
 mod guard;
