@@ -318,6 +318,9 @@ pub struct ExportArgs {
     /// Folder of the bundle
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
+    /// Number of this release: a machine may refuse all that are older than the one it asks for
+    #[arg(long, value_name = "N")]
+    pub release: Option<u64>,
     /// Sign it with this secret key of minisign; its password, if it has one, comes from OMIGA_SIGN_PASSWORD or is
     /// asked for
     #[arg(long, value_name = "KEYFILE")]

@@ -1,7 +1,7 @@
 //! What a person or a script reads.
 
 use std::env;
-use std::fmt::Display;
+use std::fmt::{self, Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use anyhow::{Context, Result};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
+use omiga_format::is_visible;
 use serde::Serialize;
 
 use crate::figure::{Marks, curve};
@@ -39,10 +40,10 @@ fn says(level: Level) -> bool {
     LEVEL.load(Ordering::Relaxed) >= level as u8
 }
 
-/// One line on standard output. If its reader went away (`omiga inspect x | head`) the text is lost, and nothing else: what
+/// One line on standard output, without characters that a terminal would obey. If its reader went away (`omiga inspect x | head`) the text is lost, and nothing else: what
 /// was found still decides how the program ends.
 pub fn say(text: impl Display) -> Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
+    match writeln!(io::stdout().lock(), "{}", Harmless(text, |c| c.escape_debug().to_string())) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
@@ -60,7 +61,10 @@ pub fn say_curve(points: &[(u64, f64)]) -> Result<()> {
 
 /// A value as JSON on standard output.
 pub fn say_json(value: &impl Serialize) -> Result<()> {
-    say(serde_json::to_string_pretty(value).context("cannot write JSON")?)
+    let json = serde_json::to_string_pretty(value).context("cannot write JSON")?;
+    // Only texts have such characters, and JSON has its own way to write them.
+    let escape = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+    say(Harmless(json, escape))
 }
 
 /// One line for a person, on standard error.
@@ -84,7 +88,25 @@ pub fn next(command: impl Display) {
 
 /// A closed standard error is nobody's loss.
 fn write_error(text: &dyn Display) {
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    drop(writeln!(io::stderr().lock(), "{}", Harmless(text, |c| c.escape_debug().to_string())));
+}
+
+/// A text of several lines in which only what a file or a parser can have brought in is escaped, by the function.
+struct Harmless<T>(T, fn(char) -> String);
+
+impl<T: Display> Display for Harmless<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Escaped<'a, 'f>(&'a mut fmt::Formatter<'f>, fn(char) -> String);
+        impl fmt::Write for Escaped<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                text.chars().try_for_each(|c| match is_visible(c) || matches!(c, '\n' | '\t') {
+                    true => self.0.write_char(c),
+                    false => self.0.write_str(&self.1(c)),
+                })
+            }
+        }
+        write!(Escaped(f, self.1), "{}", self.0)
+    }
 }
 
 /// Is a moving bar wanted, and does somebody see it?

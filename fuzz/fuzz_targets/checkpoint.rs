@@ -1,12 +1,14 @@
 #![no_main]
 
+#[path = "../../crates/format/tests/regressions/budget.rs"]
+mod budget;
 #[path = "../../crates/format/tests/regressions/checkpoint.rs"]
 mod checkpoint;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
 fuzz_target!(|bytes: &[u8]| {
-    checkpoint::check(bytes);
+    budget::within(100, bytes, checkpoint::check);
 });
 
 // Every other change is one of the header or of the text in it, whose lengths are then made right again.

@@ -1,12 +1,14 @@
 #![no_main]
 
+#[path = "../../crates/format/tests/regressions/budget.rs"]
+mod budget;
 #[path = "../../crates/runtime/tests/regressions/onnx.rs"]
 mod onnx;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
 fuzz_target!(|bytes: &[u8]| {
-    onnx::check(bytes);
+    budget::within(4, bytes, onnx::check);
 });
 
 // Every other change is one of the graph: of bytes alone few leave a file whose lengths still fit.

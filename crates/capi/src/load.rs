@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use omiga_runtime::{Bundle, Error as Refusal, Policy};
+use omiga_runtime::{Error as Refusal, Policy};
 
 use crate::code::{OMIGA_ARGUMENT, OMIGA_LOAD, OMIGA_SELFTEST, omiga_code};
 use crate::error::{Error, report_call};
@@ -35,8 +35,9 @@ pub unsafe extern "C" fn omiga_policy_load(
         place.put(std::ptr::null_mut());
         // SAFETY: the caller's promises.
         let (path, options) = unsafe { (pointer::text("path", path)?, load_options(agent, options)?) };
-        let loaded = Policy::load(Path::new(path), &options).map_err(refused)?;
-        place.put(omiga_policy::boxed(loaded)?);
+        let path = Path::new(path);
+        let load = if path.is_file() { Policy::load_onnx } else { Policy::load };
+        place.put(omiga_policy::boxed(load(path, &options).map_err(refused)?)?);
         Ok(())
     })
 }
@@ -83,7 +84,7 @@ pub unsafe extern "C" fn omiga_policy_load_memory(
             let (name, data) = unsafe { (pointer::text("name", file.name)?, pointer::slice("data", file.data, len)?) };
             copies.push((name.to_owned(), data.to_vec()));
         }
-        let bundle = Bundle::from_files(copies).map_err(|e| refused(e.into()))?;
+        let bundle = options.assemble(copies).map_err(refused)?;
         let agent = options.agent_of(&bundle).map_err(refused)?;
         place.put(omiga_policy::boxed(Policy::from_bundle(&bundle, agent, &options).map_err(refused)?)?);
         Ok(())

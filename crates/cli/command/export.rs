@@ -29,6 +29,9 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
     let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
     let path = checkpoint_of(&args.checkpoint, args.best)?;
     let mut bundle = bundle_of(&path)?;
+    if let Some(release) = args.release {
+        bundle = bundle.with_release(release)?;
+    }
     if let Some(signer) = signer {
         bundle = signer.sign(bundle)?;
     }

@@ -1,7 +1,6 @@
 //! What is this? A dataset, a run, a checkpoint, a bundle or a policy.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -9,7 +8,8 @@ use anyhow::{Result, anyhow, bail};
 use omiga_dataset::{Card, LoadOptions};
 use omiga_format::onnx::Model;
 use omiga_format::{
-    Bundle, Checkpoint, CheckpointMeta, DatasetRef, MANIFEST_FILE, Manifest, PolicyContract, TaskSpec, atomic,
+    Bundle, Checkpoint, CheckpointMeta, DatasetRef, Identity, MANIFEST_FILE, Manifest, PolicyContract, Shown, TaskSpec,
+    atomic,
 };
 use omiga_train::{CONFIG_FILE, RunFolder};
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
         return if path.join(CONFIG_FILE).is_file() { run(path, args.json) } else { bundle(path, args.json) };
     }
     let mut magic = Vec::new();
-    let first = File::open(path).and_then(|file| file.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic));
+    let first = atomic::open(path)?.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic);
     first.map_err(|error| anyhow!("cannot read `{}` ({error}); is the path right?", path.display()))?;
     match path.extension().and_then(|e| e.to_str()) {
         _ if magic == HDF5_MAGIC => dataset(path, args.json),
@@ -115,6 +115,13 @@ fn checkpoint(path: &Path, json: bool) -> Result<Verdict> {
     Ok(Verdict::Yes)
 }
 
+#[derive(Serialize)]
+struct BundleReport<'a> {
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+    identity: Identity,
+}
+
 fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     if !path.join(MANIFEST_FILE).is_file() {
         bail!(
@@ -123,9 +130,9 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
         );
     }
     let bundle = Bundle::read(path)?;
-    let manifest: &Manifest = bundle.manifest();
+    let (manifest, identity) = (bundle.manifest(), bundle.identity(None)?);
     if json {
-        say_json(manifest)?;
+        say_json(&BundleReport { manifest, identity })?;
         return Ok(Verdict::Yes);
     }
     let from = &manifest.provenance;
@@ -135,8 +142,12 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     ))?;
     say(task_line(&manifest.task))?;
     say(dataset_line(&from.dataset))?;
-    if let Some(signature) = bundle.signature() {
-        say(format!("signature of key {}, not checked; see omiga verify --pubkey", signature.signer()))?;
+    let release = identity.release.map_or_else(String::new, |release| format!(", release {release}"));
+    say(format!("bundle {}{release}", identity.bundle_sha256))?;
+    say(format!("contract {}", identity.contract_sha256))?;
+    if let Some(signer) = identity.signer {
+        let comment = Shown::reason(signer.trusted_comment);
+        say(format!("signature of key {}, not checked; see omiga verify --pubkey: {comment:?}", signer.key))?;
     }
     let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
     say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;

@@ -43,22 +43,20 @@ pub fn verify(args: &VerifyArgs) -> Result<Verdict> {
     let bundle = args.bundle.display().to_string();
     let mut report = Report { bundle, verdict: "yes", signer: None, rows: Vec::new(), errors: Vec::new() };
     let mut task = None;
-    match Bundle::read(&args.bundle) {
+    // Nothing of a stranger's bundle is looked at.
+    let bundle = key.as_ref().map_or_else(|| Bundle::read(&args.bundle), |key| Bundle::read_signed(&args.bundle, key));
+    match bundle {
         Err(error @ FormatError::Io { .. }) => return Err(error.into()),
         Err(error) => report.errors.push(error.to_string()),
-        Ok(bundle) => match key.as_ref().map(|key| bundle.verify(key)) {
-            // Nothing of a stranger's bundle is looked at.
-            Some(Err(error)) => report.errors.push(error.to_string()),
-            checked => {
-                report.signer = bundle.signature().map(|signature| Signer {
-                    key: signature.signer().to_string(),
-                    comment: signature.trusted_comment().to_owned(),
-                    checked: checked.is_some(),
-                });
-                replay(&bundle, &args.engine, &mut report)?;
-                task = Some(bundle.manifest().task.name.clone());
-            }
-        },
+        Ok(bundle) => {
+            report.signer = bundle.signature().map(|signature| Signer {
+                key: signature.signer().to_string(),
+                comment: signature.trusted_comment().to_owned(),
+                checked: key.is_some(),
+            });
+            replay(&bundle, &args.engine, &mut report)?;
+            task = Some(bundle.manifest().task.name.clone());
+        }
     }
     if !report.errors.is_empty() {
         report.verdict = "no";

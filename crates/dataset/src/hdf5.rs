@@ -80,7 +80,8 @@ impl Source {
     pub fn open(path: &Path) -> Result<Self> {
         // An unreadable path is the system's error, not the parser's.
         let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-        let (data, bytes) = File::open(path).and_then(|f| f.metadata().map(|m| (Arc::new(f), m.len()))).map_err(io)?;
+        let data = Arc::new(omiga_format::atomic::open(path)?);
+        let bytes = data.metadata().map_err(io)?.len();
         let (file, keys) = guard(path, "the file", || {
             let file = hdf5_pure::File::from_source(Bytes { file: Arc::clone(&data), len: bytes })?;
             let keys = file.root().datasets()?;

@@ -1,7 +1,7 @@
 //! The whole way, from random checkpoints to bundles.
 
 use omiga_format::onnx::{IR_VERSION, Model, OPSET, Op};
-use omiga_format::{Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, ObsTransform, TensorFile};
+use omiga_format::{ActionSpace, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, ObsTransform, Range, TensorFile};
 use omiga_runtime::{LoadOptions, Policy};
 
 use crate::sample::{CASES, Sample};
@@ -151,6 +151,18 @@ fn a_policy_that_is_not_the_trainer_s_is_refused() {
 }
 
 /// The logits agree but another action was written down.
+/// Its self-test would pass for any command.
+#[test]
+fn a_range_that_f32_cannot_resolve_is_not_exported() {
+    let mut checkpoint = Sample::default().checkpoint();
+    for agent in &mut checkpoint.meta.task.agents {
+        let ActionSpace::Continuous(fields) = &mut agent.action else { unreachable!("they are commands") };
+        fields[1].range = Range::new(1000.0, 1000.001);
+    }
+    let error = bundle(checkpoint, "c0ffee").unwrap_err().to_string();
+    assert!(error.contains("range [1000, 1000.001], expected wide enough beside its bounds"), "{error}");
+}
+
 #[test]
 fn another_choice_is_refused() {
     let sample = Sample { discrete: true, ..Sample::default() };

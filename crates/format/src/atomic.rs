@@ -1,8 +1,9 @@
 //! Files that appear whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Error, Result};
 
@@ -43,23 +44,16 @@ impl Pending {
     /// An empty file that [`Self::commit`] puts at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] where no file can be: no such folder, no permission, something that is no file, or another writer of
-    /// this process that has not finished.
+    /// [`Error::Io`] where no file can be: no such folder, no permission, something that is no file.
     pub fn create(path: &Path) -> Result<Self> {
         let refused = |source| io("cannot write", path)(source);
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             return Err(refused(std::io::Error::other("it is no file; choose another name")));
         }
-        let temporary = temporary_beside(path);
-        // Not truncated before it is locked: it may be somebody's.
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(false).open(&temporary).map_err(refused)?;
-        if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-            return Err(refused(std::io::Error::other("it is being written; wait, or choose another name")));
-        }
-        let pending = Self { file, path: path.to_owned(), temporary: Some(temporary) };
-        pending.file.set_len(0).map_err(refused)?;
-        Ok(pending)
+        // Only new files: no link is followed, nobody's file is emptied.
+        let new = |temporary: &Path| File::options().write(true).create_new(true).open(temporary);
+        let (file, temporary) = beside(path, new).map_err(refused)?;
+        Ok(Self { file, path: path.to_owned(), temporary: Some(temporary) })
     }
 
     /// Where it will be.
@@ -96,10 +90,19 @@ impl Drop for Pending {
     }
 }
 
-/// The name under which `path` is written before it is renamed; unique to this process.
-pub fn temporary_beside(path: &Path) -> PathBuf {
+/// What `make` makes under a name beside `path`, to be renamed later, and that name: no other thread and no other process
+/// has it. (A process that was killed may have left something, under a name that is passed over.)
+pub(crate) fn beside<T>(path: &Path, make: impl Fn(&Path) -> std::io::Result<T>) -> std::io::Result<(T, PathBuf)> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+    loop {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
+        match make(&temporary) {
+            Err(taken) if taken.kind() == ErrorKind::AlreadyExists => {}
+            made => return Ok((made?, temporary)),
+        }
+    }
 }
 
 /// Make a rename in the folder of `path` durable.
@@ -110,12 +113,30 @@ pub fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Open a file, or a link to one. A pipe, device or socket is refused before it is opened: to open a pipe is to wait for its
+/// other end.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn open(path: &Path) -> Result<File> {
+    let refused = |source| io("cannot read", path)(source);
+    let check = |found: &Metadata| match found.is_file() || found.is_dir() {
+        true => Ok(()),
+        false => Err(std::io::Error::other("it is a device, pipe or socket, expected a file")),
+    };
+    fs::metadata(path).and_then(|found| check(&found)).map_err(refused)?;
+    let file = File::open(path).map_err(refused)?;
+    // Something else may have taken its place.
+    file.metadata().and_then(|found| check(&found)).map_err(refused)?;
+    Ok(file)
+}
+
 /// Read a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Error::TooLarge`] before anything is allocated, or [`Error::Io`].
+/// [`Error::TooLarge`] before anything is allocated, or [`Error::Io`], as [`open`].
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    read_open(File::open(path).map_err(io("cannot read", path))?, path, limit)
+    read_open(open(path)?, path, limit)
 }
 
 /// As [`read`], of a file that was opened at `path`.
@@ -138,10 +159,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         write(&path, b"old").unwrap();
-        fs::create_dir(temporary_beside(&path)).unwrap();
-        assert!(write(&path, b"new").is_err());
+        let half =
+            |file: &mut File| file.write_all(b"ne").and_then(|()| Err(std::io::Error::other("the disk is full")));
+        assert!(write_with(&path, half).unwrap_err().to_string().contains("the disk is full"));
         assert_eq!(read(&path, 3).unwrap(), b"old");
-        fs::remove_dir(temporary_beside(&path)).unwrap();
         write(&path, b"new").unwrap();
         assert_eq!(read(&path, 3).unwrap(), b"new");
         assert!(matches!(read(&path, 2), Err(Error::TooLarge { bytes: 3, .. })));
@@ -154,17 +175,62 @@ mod tests {
         let path = folder.path().join("x");
         let pending = Pending::create(&path).unwrap();
         pending.file().write_all(b"new").unwrap();
-        let second = Pending::create(&path).unwrap_err().to_string();
-        assert!(second.contains("it is being written; wait, or choose another name"), "{second}");
         assert!(!path.exists());
+        // A second writer has a file of its own; who commits last has the name.
+        let second = Pending::create(&path).unwrap();
+        second.file().write_all(b"newer").unwrap();
+        second.commit().unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"newer");
         pending.commit().unwrap();
-        assert_eq!(read(&path, 3).unwrap(), b"new");
-        // What was given up, and what a process that was killed left behind.
+        assert_eq!(read(&path, 5).unwrap(), b"new");
         Pending::create(&path).unwrap().file().write_all(b"half").unwrap();
-        fs::write(temporary_beside(&path), b"a longer half").unwrap();
-        write(&path, b"newer").unwrap();
-        assert_eq!(read(&path, 9).unwrap(), b"newer");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn threads_do_not_write_into_each_others_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let texts: Vec<_> = (0..8_u8).map(|i| vec![b'a' + i; 10_000]).collect();
+        std::thread::scope(|threads| {
+            for text in &texts {
+                threads.spawn(|| (0..20).for_each(|_| write(&path, text).unwrap()));
+            }
+        });
+        assert!(texts.contains(&read(&path, 10_000).unwrap()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Whoever guesses the next names cannot make somebody else's file ours.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_the_temporary_file_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("x"), folder.path().join("other"));
+        fs::write(&other, "theirs").unwrap();
+        let ((), first) = beside(&path, |_| Ok(())).unwrap();
+        let name = first.file_name().unwrap().to_str().unwrap();
+        let (start, number) = name.strip_suffix(".tmp").unwrap().rsplit_once('-').unwrap();
+        for next in number.parse::<u64>().unwrap()..number.parse::<u64>().unwrap() + 1000 {
+            std::os::unix::fs::symlink(&other, folder.path().join(format!("{start}-{next}.tmp"))).unwrap();
+        }
+        write(&path, b"ours").unwrap();
+        assert_eq!((fs::read(&other).unwrap(), fs::read(&path).unwrap()), (b"theirs".to_vec(), b"ours".to_vec()));
+    }
+
+    /// It would wait for ever for somebody to write into it.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, link) = (folder.path().join("x.onnx"), folder.path().join("link"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for path in [&pipe, &link, Path::new("/dev/zero")] {
+            let error = read(path, 10).unwrap_err().to_string();
+            assert!(error.contains("it is a device, pipe or socket, expected a file"), "{error}");
+            assert!(crate::hash::of_file(path).is_err());
+        }
     }
 
     #[cfg(unix)]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionSpace, AgentSpec, Error, ObsField, ObsTransform, Result, TaskSpec};
+use crate::spec::MAX_DIM;
+use crate::{ActionSpace, AgentSpec, Error, ObsField, ObsTransform, Result, TaskSpec, bounded};
 
 /// Key of the contract in the ONNX model's `metadata_props`.
 pub const CONTRACT_KEY: &str = "omiga.contract";
@@ -29,6 +30,7 @@ pub struct PolicyContract {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_obs_age_ns: Option<u64>,
     /// The raw local observation.
+    #[serde(deserialize_with = "bounded::list::<MAX_DIM, _, _>")]
     pub obs: Vec<ObsField>,
     /// The commands.
     pub action: ActionSpace,

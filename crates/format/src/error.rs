@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::KeyId;
+use crate::{KeyId, Shown};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -12,7 +12,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("{action} `{path}`: {source}")]
+    #[error(
+        "{action} `{path}`: {source}",
+        path = Shown::reason(.path.display())
+    )]
     Io {
         /// What was tried: `cannot read`, `cannot write`.
         action: &'static str,
@@ -22,7 +25,13 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A task, agent or field that cannot be.
-    #[error("task `{task}`: {field} is {found}, expected {expected}")]
+    #[error(
+        "task `{task}`: {field} is {found}, expected {expected}",
+        task = Shown::name(.task),
+        field = Shown::name(.field),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Spec {
         /// The task's name.
         task: String,
@@ -34,7 +43,11 @@ pub enum Error {
         found: String,
     },
     /// Not a safetensors file, or a damaged one.
-    #[error("{file}: not a valid safetensors file ({reason}); is it truncated or damaged?")]
+    #[error(
+        "{file}: not a valid safetensors file ({reason}); is it truncated or damaged?",
+        file = Shown::reason(.file),
+        reason = Shown::reason(.reason)
+    )]
     Safetensors {
         /// Which file.
         file: String,
@@ -42,7 +55,11 @@ pub enum Error {
         reason: String,
     },
     /// JSON that does not parse or has unknown or missing fields.
-    #[error("{file}: invalid JSON in {part} ({reason}); was it written by another version?")]
+    #[error(
+        "{file}: invalid JSON in {part} ({reason}); was it written by another version?",
+        file = Shown::reason(.file),
+        reason = Shown::reason(.reason)
+    )]
     Json {
         /// Which file.
         file: String,
@@ -53,7 +70,8 @@ pub enum Error {
     },
     /// A schema version that this build does not read.
     #[error(
-        "{file}: schema {found}, expected {expected}; write it again with this version (a bundle: export it again)"
+        "{file}: schema {found}, expected {expected}; write it again with this version (a bundle: export it again)",
+        file = Shown::reason(.file)
     )]
     Schema {
         /// Which file.
@@ -64,7 +82,11 @@ pub enum Error {
         found: u32,
     },
     /// A tensor that should be there.
-    #[error("{file}: tensor `{tensor}` is missing; was it written for another network?")]
+    #[error(
+        "{file}: tensor `{tensor}` is missing; was it written for another network?",
+        file = Shown::reason(.file),
+        tensor = Shown::name(.tensor)
+    )]
     MissingTensor {
         /// Which file.
         file: String,
@@ -72,7 +94,11 @@ pub enum Error {
         tensor: String,
     },
     /// Tensors that nobody asked for.
-    #[error("{file}: unused tensors {tensors:?}; was it written for another network?")]
+    #[error(
+        "{file}: unused tensors {tensors:?}; was it written for another network?",
+        file = Shown::reason(.file),
+        tensors = Shown::name(.tensors)
+    )]
     UnusedTensors {
         /// Which file.
         file: String,
@@ -80,7 +106,13 @@ pub enum Error {
         tensors: Vec<String>,
     },
     /// A tensor of another shape.
-    #[error("{file}: tensor `{tensor}` has shape {found:?}, expected {expected:?}; was it trained on another task?")]
+    #[error(
+        "{file}: tensor `{tensor}` has shape {found:?}, expected {expected:?}; was it trained on another task?",
+        file = Shown::reason(.file),
+        tensor = Shown::name(.tensor),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Shape {
         /// Which file.
         file: String,
@@ -92,7 +124,12 @@ pub enum Error {
         found: Vec<usize>,
     },
     /// A tensor of another element type.
-    #[error("{file}: tensor `{tensor}` has elements of {found}, expected {expected}")]
+    #[error(
+        "{file}: tensor `{tensor}` has elements of {found}, expected {expected}",
+        file = Shown::reason(.file),
+        tensor = Shown::name(.tensor),
+        found = Shown::name(.found)
+    )]
     ElementType {
         /// Which file.
         file: String,
@@ -104,7 +141,11 @@ pub enum Error {
         found: String,
     },
     /// NaN or infinity where a number is needed.
-    #[error("{file}: tensor `{tensor}` is not finite at element {index}; use an earlier checkpoint")]
+    #[error(
+        "{file}: tensor `{tensor}` is not finite at element {index}; use an earlier checkpoint",
+        file = Shown::reason(.file),
+        tensor = Shown::name(.tensor)
+    )]
     NotFinite {
         /// Which file.
         file: String,
@@ -114,7 +155,10 @@ pub enum Error {
         index: usize,
     },
     /// A file larger than this kind of file may be.
-    #[error("`{path}`: {bytes} bytes, expected at most {limit}; is it the right file?")]
+    #[error(
+        "`{path}`: {bytes} bytes, expected at most {limit}; is it the right file?",
+        path = Shown::reason(.path.display())
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -124,21 +168,27 @@ pub enum Error {
         limit: u64,
     },
     /// A file name in a manifest that is not a plain name.
-    #[error("bundle: file name `{}` is not a plain ASCII file name free for use; do not load it", .name.escape_debug())]
+    #[error(
+        "bundle: file name `{name}` is not a plain ASCII file name free for use; do not load it",
+        name = Shown::name(.name)
+    )]
     FileName {
         /// The name.
         name: String,
     },
     /// A file of a bundle that is not there.
-    #[error("bundle: `{name}` is missing, expected beside `bundle.json`; copy the whole folder or export it again")]
+    #[error(
+        "bundle: `{name}` is missing, expected beside `bundle.json`; copy the whole folder or export it again",
+        name = Shown::name(.name)
+    )]
     MissingFile {
         /// The file's name.
         name: String,
     },
     /// A file that the bundle does not have, or has already.
     #[error(
-        "bundle: `{}` is not in the manifest or given twice, expected each file of the folder once; leave it out",
-        .name.escape_debug()
+        "bundle: `{name}` is not in the manifest or given twice, expected each file of the folder once; leave it out",
+        name = Shown::name(.name)
     )]
     UnknownFile {
         /// The file's name.
@@ -146,7 +196,8 @@ pub enum Error {
     },
     /// A link, folder, device or pipe in the place of a file.
     #[error(
-        "bundle: `{name}` is {found}, expected a file of its own; copy the folder with its files or do not load it"
+        "bundle: `{name}` is {found}, expected a file of its own; copy the folder with its files or do not load it",
+        name = Shown::name(.name)
     )]
     NotAFile {
         /// The file's name.
@@ -155,7 +206,10 @@ pub enum Error {
         found: &'static str,
     },
     /// A file of a bundle whose size is not what its manifest says.
-    #[error("bundle: `{name}` has {found} bytes, expected {expected}; it was changed after export: export it again")]
+    #[error(
+        "bundle: `{name}` has {found} bytes, expected {expected}; it was changed after export: export it again",
+        name = Shown::name(.name)
+    )]
     Size {
         /// The file's name.
         name: String,
@@ -165,7 +219,12 @@ pub enum Error {
         found: u64,
     },
     /// A file of a bundle whose content is not what the bundle says.
-    #[error("bundle: `{name}` has sha256 {found}, expected {expected}; it was changed after export: export it again")]
+    #[error(
+        "bundle: `{name}` has sha256 {found}, expected {expected}; it was changed after export: export it again",
+        name = Shown::name(.name),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Hash {
         /// The file's name.
         name: String,
@@ -175,7 +234,10 @@ pub enum Error {
         found: String,
     },
     /// A `SHA256SUMS` that is not the bundle's.
-    #[error("bundle: line {line} of `SHA256SUMS` is another, expected {expected}; it was changed: export it again")]
+    #[error(
+        "bundle: line {line} of `SHA256SUMS` is another, expected {expected}; it was changed: export it again",
+        expected = Shown::name(.expected)
+    )]
     Sums {
         /// The first line that differs, from 1.
         line: usize,
@@ -218,7 +280,12 @@ pub enum Error {
         key: KeyId,
     },
     /// A manifest that contradicts itself or its bundle.
-    #[error("bundle: {field} is {found}, expected {expected}; export it again")]
+    #[error(
+        "bundle: {field} is {found}, expected {expected}; export it again",
+        field = Shown::name(.field),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Manifest {
         /// What is wrong.
         field: String,
@@ -228,15 +295,34 @@ pub enum Error {
         found: String,
     },
     /// Not an ONNX model, or a damaged one.
-    #[error("{file}: not a valid ONNX model ({reason}); is it truncated or damaged?")]
+    #[error(
+        "{file}: not a valid ONNX model ({reason}); is it truncated or damaged?",
+        file = Shown::reason(.file),
+        reason = Shown::reason(.reason)
+    )]
     Onnx {
         /// Which file.
         file: String,
         /// What is wrong.
         reason: String,
     },
+    /// An ONNX model that would take more memory than it is worth.
+    #[error("{file}: {what} is {found}, expected at most {limit}; is it a policy?", file = Shown::reason(.file))]
+    TooMany {
+        /// Which file.
+        file: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much; counting ends soon after the limit.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// An ONNX model without this project's contract.
-    #[error("{file}: no `{key}` in its metadata; it was not exported by omiga")]
+    #[error(
+        "{file}: no `{key}` in its metadata; it was not exported by omiga",
+        file = Shown::reason(.file)
+    )]
     NoContract {
         /// Which file.
         file: String,

@@ -21,10 +21,12 @@
 //! ([`Bundle::from_files`]).
 
 mod actor;
+mod bounded;
 mod bundle;
 mod checkpoint;
 mod contract;
 mod error;
+mod shown;
 mod spec;
 mod tensor;
 mod transform;
@@ -37,12 +39,13 @@ pub mod onnx;
 
 pub use actor::{ActorHead, ActorSpec, MASKED_LOGIT, MU_LIMIT};
 pub use bundle::{
-    AgentEntry, Bundle, FileEntry, GOLDEN_FILE, KeyId, MANIFEST_FILE, MODEL_CARD_FILE, Manifest, Provenance, PublicKey,
-    SIGNATURE_FILE, SUMS_FILE, Signature,
+    AgentEntry, Bundle, FileEntry, GOLDEN_FILE, Identity, KeyId, MANIFEST_FILE, MODEL_CARD_FILE, Manifest, Provenance,
+    PublicKey, SIGNATURE_FILE, SUMS_FILE, Signature, Signer,
 };
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};
+pub use shown::{Shown, is_visible};
 pub use spec::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};
-pub use tensor::{Dtype, HostTensor, TensorFile};
+pub use tensor::{Dtype, HostTensor, TensorFile, TensorViews};
 pub use transform::{MIN_STD, ObsTransform};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, bounded, hash, is_visible};
 
 /// A closed interval of physical values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,9 +58,9 @@ pub struct ActionField {
 #[serde(rename_all = "kebab-case")]
 pub enum ActionSpace {
     /// A vector of bounded numbers.
-    Continuous(Vec<ActionField>),
+    Continuous(#[serde(deserialize_with = "bounded::list::<MAX_DIM, _, _>")] Vec<ActionField>),
     /// One of several named actions, by index.
-    Discrete(Vec<String>),
+    Discrete(#[serde(deserialize_with = "bounded::list::<MAX_DIM, _, _>")] Vec<String>),
 }
 
 impl ActionSpace {
@@ -90,9 +90,13 @@ impl ActionSpace {
 
     /// The bounds of each command; empty if discrete.
     pub fn ranges(&self) -> Vec<Range> {
+        self.fields().iter().map(|f| f.range).collect()
+    }
+
+    fn fields(&self) -> &[ActionField] {
         match self {
-            Self::Continuous(fields) => fields.iter().map(|f| f.range).collect(),
-            Self::Discrete(_) => Vec::new(),
+            Self::Continuous(fields) => fields,
+            Self::Discrete(_) => &[],
         }
     }
 
@@ -111,6 +115,7 @@ pub struct AgentSpec {
     /// Unique ASCII name; also the stem of its `.onnx` file.
     pub name: String,
     /// Its raw local observation, one entry a scalar.
+    #[serde(deserialize_with = "bounded::list::<MAX_DIM, _, _>")]
     pub obs: Vec<ObsField>,
     /// Its commands.
     pub action: ActionSpace,
@@ -136,13 +141,14 @@ pub struct TaskSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub episode_limit: Option<u32>,
     /// The team, in the order of the data's agent axis.
+    #[serde(deserialize_with = "bounded::list::<MAX_AGENTS, _, _>")]
     pub agents: Vec<AgentSpec>,
 }
 
 /// More agents than any dataset here has; keeps hostile files small.
-const MAX_AGENTS: usize = 1024;
+pub(crate) const MAX_AGENTS: usize = 1024;
 /// Widest observation or action.
-const MAX_DIM: usize = 65_536;
+pub(crate) const MAX_DIM: usize = 65_536;
 
 impl TaskSpec {
     /// A task of which nothing but the sizes is known: fields are named `obs.0`, `obs.1`, ...
@@ -182,6 +188,21 @@ impl TaskSpec {
         self.agents.first().is_some_and(|a| a.action.is_discrete())
     }
 
+    /// SHA-256 of the task as compact JSON, hexadecimal: of the agents and the names, units and ranges of their fields, the
+    /// period and the limits. It is the same for every policy trained for this task, whatever the training.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] for a task that is no JSON: one with a range that is not finite.
+    pub fn sha256(&self) -> Result<String> {
+        let json = serde_json::to_vec(self).map_err(|e| Error::Spec {
+            task: self.name.clone(),
+            field: "description".into(),
+            expected: "JSON".into(),
+            found: e.to_string(),
+        })?;
+        Ok(hash::of_bytes(&json))
+    }
+
     /// Check that the task can be: at least one agent, everybody observes something, actions of one kind and width, unique
     /// ASCII names, proper bounds.
     ///
@@ -195,6 +216,9 @@ impl TaskSpec {
             self.check(field, "above 0", time.unwrap_or(1), time != Some(0))?;
         }
         check_unique(self, "agent names", self.agents.iter().map(|a| a.name.as_str()).collect())?;
+        let same = first_same(self.agents.iter().map(|a| a.name.as_str()));
+        let found = same.map_or_else(String::new, |(a, b)| format!("`{a}` and `{b}`"));
+        self.check("pair of agent names", "different but for the case of letters", found, same.is_none())?;
         self.agents.iter().try_for_each(|agent| self.validate_agent(agent))
     }
 
@@ -213,12 +237,13 @@ impl TaskSpec {
         self.check(&of("discrete action"), &self.is_discrete().to_string(), discrete, discrete == self.is_discrete())?;
         check_unique(self, &of("observation fields"), agent.obs.iter().map(|f| f.name.as_str()).collect())?;
         check_unique(self, &of("action fields"), agent.action.names())?;
+        let units = agent.obs.iter().map(|f| (&f.name, &f.unit));
+        let mut units = units.chain(agent.action.fields().iter().map(|f| (&f.name, &f.unit)));
+        if let Some((name, unit)) = units.find(|(_, unit)| !unit.chars().all(is_visible)) {
+            return self.check(&of(&format!("unit of `{name}`")), "text without control characters", unit, false);
+        }
         let obs_ranges = agent.obs.iter().filter_map(|f| f.range.map(|r| (&f.name, r)));
-        let action_ranges = match &agent.action {
-            ActionSpace::Continuous(fields) => fields.as_slice(),
-            ActionSpace::Discrete(_) => &[],
-        };
-        for (name, range) in obs_ranges.chain(action_ranges.iter().map(|f| (&f.name, f.range))) {
+        for (name, range) in obs_ranges.chain(agent.action.fields().iter().map(|f| (&f.name, f.range))) {
             let found = format!("[{}, {}]", range.low, range.high);
             self.check(&of(&format!("range of `{name}`")), "finite with low < high", found, range.is_proper())?;
         }
@@ -238,24 +263,42 @@ impl TaskSpec {
     }
 }
 
-/// File names are made from names, so they stay plain: letters, digits, `_`, `-`, `.`; no leading dot.
+/// File names are made from names, so they stay plain: letters, digits, `_`, `-`, `.`; no dot at either end (it would be
+/// hidden, or lost on Windows), and none that is a device there.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    (1..=128).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(plain)
+    let dotted = name.starts_with('.') || name.ends_with('.');
+    (1..=128).contains(&name.len()) && !dotted && name.bytes().all(plain) && !is_device(name)
+}
+
+/// `CON`, `nul.onnx`, `Com1.tar.gz`: whatever follows the first point, Windows opens the device.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str())
+        || port.is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
+}
+
+/// The first two names that are one where letters have no case.
+pub(crate) fn first_same<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+    let mut names: Vec<_> = names.into_iter().map(|name| (name.to_ascii_lowercase(), name)).collect();
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| (pair[0].1, pair[1].1))
 }
 
 fn check_name(task: &TaskSpec, field: &str, name: &str) -> Result<()> {
-    task.check(field, "1 to 128 of letters, digits, `_`, `-`, `.`", format!("`{name}`"), is_plain_name(name))
+    task.check(field, "1 to 128 of letters, digits, `_`, `-`, inner `.`", format!("`{name}`"), is_plain_name(name))
 }
 
 fn check_unique(task: &TaskSpec, field: &str, mut names: Vec<&str>) -> Result<()> {
     names.sort_unstable();
     let twice = names.windows(2).find(|w| w[0] == w[1]).map(|w| w[0]);
     task.check(field, "unique", format!("`{}` twice", twice.unwrap_or("")), twice.is_none())?;
-    let empty_or_foreign = names.iter().find(|n| n.is_empty() || !n.is_ascii());
+    let is_seen = |name: &str| !name.is_empty() && name.bytes().all(|b| matches!(b, b' '..=b'~'));
+    let empty_or_foreign = names.iter().find(|n| !is_seen(n));
     task.check(
         field,
-        "ASCII and not empty",
+        "printable ASCII and not empty",
         format!("`{}`", empty_or_foreign.unwrap_or(&"")),
         empty_or_foreign.is_none(),
     )
@@ -288,7 +331,7 @@ mod tests {
         check(|t| t.agents[1].name = "agent_0".into(), "task `pumps`: agent names is `agent_0` twice, expected unique");
         check(
             |t| t.agents[0].name = "../x".into(),
-            "task `pumps`: name of agent `../x` is `../x`, expected 1 to 128 of letters, digits, `_`, `-`, `.`",
+            "task `pumps`: name of agent `../x` is `../x`, expected 1 to 128 of letters, digits, `_`, `-`, inner `.`",
         );
         check(
             |t| t.agents[0].obs[0].range = Some(Range::new(1.0, f32::NAN)),
@@ -297,6 +340,41 @@ mod tests {
         check(
             |t| t.agents[1].action = ActionSpace::choices(2),
             "task `pumps`: discrete action of agent `agent_1` is true, expected false",
+        );
+    }
+
+    /// A terminal obeys control characters, and another file system holds other names for the same.
+    #[test]
+    fn names_and_units_are_plain_everywhere() {
+        let agents = |names: [&'static str; 2]| {
+            move |t: &mut TaskSpec| t.agents.iter_mut().zip(names).for_each(|(agent, name)| agent.name = name.into())
+        };
+        let plain = "1 to 128 of letters, digits, `_`, `-`, inner `.`";
+        for name in ["NUL", "con", "Aux.x", "prn", "COM1", "lpt9.tar", "a.", "a ", ".a"] {
+            let shown = name.escape_debug();
+            let message = format!("task `pumps`: name of agent `{shown}` is `{shown}`, expected {plain}");
+            check(agents([name, "b"]), &message);
+        }
+        let same = "`Agent_0` and `agent_0`, expected different but for the case of letters";
+        check(agents(["agent_0", "Agent_0"]), &format!("task `pumps`: pair of agent names is {same}"));
+        let mut task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(2));
+        agents(["console", "com10"])(&mut task);
+        task.agents[0].obs[0].unit = "\u{b5}m/s\u{b2}".into();
+        task.validate().unwrap();
+        let hostile = "\u{1b}]0;owned\u{7}";
+        check(
+            |t| t.agents[0].obs[0].name = hostile.into(),
+            "task `pumps`: observation fields of agent `agent_0` is `\\u{1b}]0;owned\\u{7}`, expected printable ASCII and not \
+             empty",
+        );
+        check(
+            |t| t.agents[0].action = ActionSpace::Discrete(vec!["a\nb".into(), "c".into()]),
+            "task `pumps`: action fields of agent `agent_0` is `a\\nb`, expected printable ASCII and not empty",
+        );
+        check(
+            |t| t.agents[1].obs[2].unit = hostile.into(),
+            "task `pumps`: unit of `obs.2` of agent `agent_1` is \\u{1b}]0;owned\\u{7}, expected text without control \
+             characters",
         );
     }
 

@@ -42,6 +42,10 @@ impl HostTensor {
     element!(from_i64, to_i64, i64, I64);
     element!(from_u8, to_u8, u8, U8);
 
+    fn of(view: &TensorView<'_>) -> Self {
+        Self { dtype: view.dtype(), shape: view.shape().to_vec(), bytes: view.data().to_vec() }
+    }
+
     /// Element type.
     pub fn dtype(&self) -> Dtype {
         self.dtype
@@ -88,9 +92,7 @@ impl TensorFile {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(wrong)?;
         let meta = header.metadata().as_ref().and_then(|m| m.get(META_KEY).cloned()).unwrap_or_default();
         let views = SafeTensors::deserialize(bytes).map_err(wrong)?;
-        let tensor =
-            |v: &TensorView<'_>| HostTensor { dtype: v.dtype(), shape: v.shape().to_vec(), bytes: v.data().to_vec() };
-        let tensors = views.iter().map(|(name, view)| (name.to_owned(), tensor(&view))).collect();
+        let tensors = views.iter().map(|(name, view)| (name.to_owned(), HostTensor::of(&view))).collect();
         Ok(Self { name: name.to_owned(), meta, tensors })
     }
 
@@ -154,6 +156,37 @@ impl TensorFile {
             return Ok(());
         }
         Err(Error::UnusedTensors { file: self.name, tensors: self.tensors.into_keys().collect() })
+    }
+}
+
+/// As [`TensorFile`], its tensors left where they are until one is asked for.
+#[derive(Debug)]
+pub struct TensorViews<'a> {
+    name: String,
+    views: BTreeMap<String, TensorView<'a>>,
+}
+
+impl<'a> TensorViews<'a> {
+    /// Look through a safetensors file, called `name` in messages.
+    ///
+    /// # Errors
+    /// [`Error::Safetensors`].
+    pub fn parse(name: &str, bytes: &'a [u8]) -> Result<Self> {
+        let wrong = |e: safetensors::SafeTensorError| Error::Safetensors { file: name.into(), reason: e.to_string() };
+        let views = SafeTensors::deserialize(bytes).map_err(wrong)?.tensors().into_iter().collect();
+        Ok(Self { name: name.to_owned(), views })
+    }
+
+    /// The tensors' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.views.keys().map(String::as_str)
+    }
+
+    /// Copies of the tensors of these names, those that are there.
+    pub fn pick<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> TensorFile {
+        let copy = |name: &str| Some((name.to_owned(), HostTensor::of(self.views.get(name)?)));
+        let tensors = names.into_iter().filter_map(copy).collect();
+        TensorFile { name: self.name.clone(), meta: String::new(), tensors }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Why a policy is not loaded and why a step gives no action, one variant per way.
+//! Why a policy is not loaded, one variant per way.
 
 use std::path::PathBuf;
 
-use omiga_format::KeyId;
+use omiga_format::{KeyId, Shown};
 
-use crate::EngineKind;
+use crate::{EngineKind, StepError};
 
 /// Result of loading.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,7 +17,10 @@ pub enum Error {
     #[error(transparent)]
     Format(#[from] omiga_format::Error),
     /// An engine's name that is none.
-    #[error("engine is `{found}`, expected `native` or `onnxruntime`")]
+    #[error(
+        "engine is `{found}`, expected `native` or `onnxruntime`",
+        found = Shown::name(.found)
+    )]
     UnknownEngine {
         /// What was found.
         found: String,
@@ -37,21 +40,68 @@ pub enum Error {
         found: f32,
     },
     /// A team of several without a choice among them.
-    #[error("the bundle has {} agents and none was chosen, expected one of {names:?}; name it", .names.len())]
+    #[error(
+        "the bundle has {} agents and none was chosen, expected one of {names:?}; name it",
+        .names.len(),
+        names = Shown::name(.names)
+    )]
     AgentNeeded {
         /// The team.
         names: Vec<String>,
     },
     /// An agent that is not in the team.
-    #[error("the bundle has no agent `{agent}`, expected one of {names:?}")]
+    #[error(
+        "the bundle has no agent `{agent}`, expected one of {names:?}",
+        agent = Shown::name(.agent),
+        names = Shown::name(.names)
+    )]
     UnknownAgent {
         /// The agent asked for.
         agent: String,
         /// The team.
         names: Vec<String>,
     },
+    /// A sound bundle or file that is not the one asked for.
+    #[error(
+        "{policy}: {what} is {found}, expected {expected}; load the right one or correct the load options",
+        policy = Shown::reason(.policy),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
+    Identity {
+        /// Which policy or bundle.
+        policy: String,
+        /// What differs: task, agent, contract, release.
+        what: &'static str,
+        /// What the options ask for.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A file in the place of a bundle's folder.
+    #[error(
+        "`{path}` is a file, expected a bundle's folder; load a lone file with `load_onnx`",
+        path = Shown::reason(.path.display())
+    )]
+    NotABundle {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A policy without a self-test, to be guarded.
+    #[error(
+        "{policy}: a lone file has no self-test, expected a bundle's policy to be guarded; load the bundle, or set \
+             `guard_untested`",
+        policy = Shown::reason(.policy)
+    )]
+    Untested {
+        /// Which policy.
+        policy: String,
+    },
     /// A file without a bundle where a signature is asked for.
-    #[error("{policy}: a lone file has no signature, expected key {expected}; load the signed bundle's folder")]
+    #[error(
+        "{policy}: a lone file has no signature, expected key {expected}; load the signed bundle's folder",
+        policy = Shown::reason(.policy)
+    )]
     LoneFile {
         /// Which policy.
         policy: String,
@@ -59,7 +109,10 @@ pub enum Error {
         expected: KeyId,
     },
     /// An operator set that the native engine does not know.
-    #[error("{policy}: operator set is {found}, expected 11 to 17; use the onnxruntime engine")]
+    #[error(
+        "{policy}: operator set is {found}, expected 11 to 17; use the onnxruntime engine",
+        policy = Shown::reason(.policy)
+    )]
     Opset {
         /// Which policy.
         policy: String,
@@ -70,7 +123,10 @@ pub enum Error {
     #[error(
         "{policy}: node `{node}` has operator `{operator}`, expected one of the native engine's ({}); use the \
              onnxruntime engine",
-        operators()
+        operators(),
+        policy = Shown::reason(.policy),
+        node = Shown::name(.node),
+        operator = Shown::name(.operator)
     )]
     UnsupportedOperator {
         /// Which policy.
@@ -81,7 +137,14 @@ pub enum Error {
         operator: String,
     },
     /// An operator in a form that the native engine does not run.
-    #[error("{policy}: node `{node}` ({operator}): {what} is {found}, expected {expected}; use the onnxruntime engine")]
+    #[error(
+        "{policy}: node `{node}` ({operator}): {what} is {found}, expected {expected}; use the onnxruntime engine",
+        policy = Shown::reason(.policy),
+        node = Shown::name(.node),
+        what = Shown::name(.what),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     UnsupportedForm {
         /// Which policy.
         policy: String,
@@ -97,7 +160,11 @@ pub enum Error {
         found: Box<str>,
     },
     /// A name that two things have.
-    #[error("{policy}: name `{name}` is defined twice, expected once; export it again")]
+    #[error(
+        "{policy}: name `{name}` is defined twice, expected once; export it again",
+        policy = Shown::reason(.policy),
+        name = Shown::name(.name)
+    )]
     DuplicateName {
         /// Which policy.
         policy: String,
@@ -105,7 +172,12 @@ pub enum Error {
         name: String,
     },
     /// A name that nothing before its use defines: missing, misplaced or in a cycle.
-    #[error("{policy}: `{user}` uses `{name}`, expected to be defined before its use; export it again")]
+    #[error(
+        "{policy}: `{user}` uses `{name}`, expected to be defined before its use; export it again",
+        policy = Shown::reason(.policy),
+        user = Shown::name(.user),
+        name = Shown::name(.name)
+    )]
     UndefinedName {
         /// Which policy.
         policy: String,
@@ -115,7 +187,13 @@ pub enum Error {
         name: String,
     },
     /// Inputs or outputs that are not those of a policy.
-    #[error("{policy}: {what} is {found}, expected {expected}; is it a policy?")]
+    #[error(
+        "{policy}: {what} is {found}, expected {expected}; is it a policy?",
+        policy = Shown::reason(.policy),
+        what = Shown::name(.what),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Interface {
         /// Which policy.
         policy: String,
@@ -127,7 +205,10 @@ pub enum Error {
         found: String,
     },
     /// More than this engine takes on.
-    #[error("{policy}: {what} is {found}, expected at most {limit}; is it a policy?")]
+    #[error(
+        "{policy}: {what} is {found}, expected at most {limit}; is it a policy?",
+        policy = Shown::reason(.policy)
+    )]
     TooLarge {
         /// Which policy.
         policy: String,
@@ -139,7 +220,11 @@ pub enum Error {
         limit: usize,
     },
     /// NaN or infinity among the parameters.
-    #[error("{policy}: tensor `{tensor}` is not finite at element {index}; export an earlier checkpoint")]
+    #[error(
+        "{policy}: tensor `{tensor}` is not finite at element {index}; export an earlier checkpoint",
+        policy = Shown::reason(.policy),
+        tensor = Shown::name(.tensor)
+    )]
     NotFinite {
         /// Which policy.
         policy: String,
@@ -149,7 +234,12 @@ pub enum Error {
         index: usize,
     },
     /// A graph that does not do what its contract, or the bundle's task, says.
-    #[error("{policy}: {what} is {found}, expected {expected} as promised; export it again")]
+    #[error(
+        "{policy}: {what} is {found}, expected {expected} as promised; export it again",
+        policy = Shown::reason(.policy),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Contract {
         /// Which policy.
         policy: String,
@@ -161,7 +251,11 @@ pub enum Error {
         found: String,
     },
     /// A policy that gives no action at load.
-    #[error("{policy}: no action in {}: {source}; export it again", during(*.case))]
+    #[error(
+        "{policy}: no action in {}: {source}; export it again",
+        during(*.case),
+        policy = Shown::reason(.policy)
+    )]
     NoAction {
         /// Which policy.
         policy: String,
@@ -173,7 +267,9 @@ pub enum Error {
     /// An action that is not the golden one.
     #[error(
         "{policy}: self-test case {case}: {what} is {found}, expected {expected} within {tolerance}; do not use \
-             this bundle: export it again"
+             this bundle: export it again",
+        policy = Shown::reason(.policy),
+        what = Shown::name(.what)
     )]
     SelfTest {
         /// Which policy.
@@ -190,7 +286,12 @@ pub enum Error {
         tolerance: f64,
     },
     /// Golden vectors that test nothing.
-    #[error("{policy}: golden vectors have {what} {found}, expected {expected}; export it again")]
+    #[error(
+        "{policy}: golden vectors have {what} {found}, expected {expected}; export it again",
+        policy = Shown::reason(.policy),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Golden {
         /// Which policy.
         policy: String,
@@ -201,20 +302,32 @@ pub enum Error {
         /// What was found.
         found: String,
     },
-    /// A lone file has nothing to be tested with.
-    #[error("{policy}: there are no golden vectors, expected those of a bundle; load the bundle's folder")]
+    /// A lone file has nothing to be tested with, and who gave the golden vectors back has nothing any more.
+    #[error(
+        "{policy}: there are no golden vectors, expected those of a bundle; load the bundle and keep them",
+        policy = Shown::reason(.policy)
+    )]
     NoSelfTest {
         /// Which policy.
         policy: String,
     },
     /// A policy that promises nothing cannot be held to it.
-    #[error("{policy}: there is no contract, expected that of an exported policy; export it with omiga to guard it")]
+    #[error(
+        "{policy}: there is no contract, expected that of an exported policy; export it with omiga to guard it",
+        policy = Shown::reason(.policy)
+    )]
     ContractNeeded {
         /// Which policy.
         policy: String,
     },
     /// Options of a guard or a controller that do not fit the policy's contract, or cannot be.
-    #[error("{policy}: {option} is {found}, expected {expected}; correct the options")]
+    #[error(
+        "{policy}: {option} is {found}, expected {expected}; correct the options",
+        policy = Shown::reason(.policy),
+        option = Shown::name(.option),
+        found = Shown::name(.found),
+        expected = Shown::name(.expected)
+    )]
     Options {
         /// Which policy.
         policy: String,
@@ -227,7 +340,8 @@ pub enum Error {
     },
     /// ONNX Runtime's shared library is nowhere.
     #[error(
-        "ONNX Runtime's library is not at {tried:?}; set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)"
+        "ONNX Runtime's library is not at {tried:?}; set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)",
+        tried = Shown::reason(.tried)
     )]
     LibraryNotFound {
         /// Where it was looked for.
@@ -235,7 +349,9 @@ pub enum Error {
     },
     /// A file that is not a usable ONNX Runtime.
     #[error(
-        "`{path}` cannot be used as ONNX Runtime ({reason}); set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)"
+        "`{path}` cannot be used as ONNX Runtime ({reason}); set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)",
+        path = Shown::reason(.path.display()),
+        reason = Shown::reason(.reason)
     )]
     Library {
         /// The file.
@@ -244,7 +360,11 @@ pub enum Error {
         reason: String,
     },
     /// Another ONNX Runtime is already in this process, which can hold only one.
-    #[error("ONNX Runtime was already loaded from `{loaded}`, expected `{asked}`; use one library in a process")]
+    #[error(
+        "ONNX Runtime was already loaded from `{loaded}`, expected `{asked}`; use one library in a process",
+        loaded = Shown::reason(.loaded.display()),
+        asked = Shown::reason(.asked.display())
+    )]
     OtherLibrary {
         /// The library asked for.
         asked: PathBuf,
@@ -252,7 +372,11 @@ pub enum Error {
         loaded: PathBuf,
     },
     /// ONNX Runtime refuses the policy.
-    #[error("{policy}: ONNX Runtime refuses it: {reason}")]
+    #[error(
+        "{policy}: ONNX Runtime refuses it: {reason}",
+        policy = Shown::reason(.policy),
+        reason = Shown::reason(.reason)
+    )]
     OnnxRuntime {
         /// Which policy.
         policy: String,
@@ -267,64 +391,4 @@ fn during(case: Option<usize>) -> String {
 
 fn operators() -> String {
     omiga_format::onnx::Op::ALL.map(omiga_format::onnx::Op::name).join(", ")
-}
-
-/// Why a step gave no action. The output buffer is as it was before the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StepError {
-    /// An observation of another width.
-    #[error("observation has {found} values, expected {expected}")]
-    ObsWidth {
-        /// What the policy takes.
-        expected: usize,
-        /// What it was given.
-        found: usize,
-    },
-    /// A buffer for the action of another width.
-    #[error("action buffer has {found} values, expected {expected}")]
-    ActionWidth {
-        /// What the policy fills.
-        expected: usize,
-        /// What it was given.
-        found: usize,
-    },
-    /// An action mask of another width.
-    #[error("action mask has {found} values, expected {expected}")]
-    MaskWidth {
-        /// What the policy takes.
-        expected: usize,
-        /// What it was given.
-        found: usize,
-    },
-    /// NaN or infinity in the observation.
-    #[error("observation is not finite at {index}; check the sensor")]
-    ObsNotFinite {
-        /// First such value.
-        index: usize,
-    },
-    /// A mask without a single available action.
-    #[error("no action is available, expected at least one in the mask")]
-    NoActionAvailable,
-    /// NaN or infinity in the action or among the available actions' logits.
-    #[error("action is not finite at {index}; do not use this policy here")]
-    ActionNotFinite {
-        /// First such value.
-        index: usize,
-    },
-    /// The policy chose an action that does not exist or that the mask forbids.
-    #[error("the policy chose action {index}, expected an available one; do not use this policy here")]
-    ActionNotAvailable {
-        /// What it chose; -1 if its logits cannot be ordered.
-        index: i64,
-    },
-    /// `step` on a discrete policy, or `choose` on a continuous one.
-    #[error("the policy's actions are of the other kind; call `choose` for discrete and `step` for continuous ones")]
-    WrongKind,
-    /// A state that another policy made.
-    #[error("the state is another policy's; make one with this policy's `state()`")]
-    ForeignState,
-    /// The engine failed.
-    #[error("the engine failed; load the policy again")]
-    Engine,
 }

@@ -1,6 +1,6 @@
 //! Executes exported policies.
 //!
-//! In: a bundle's folder (or a lone `.onnx` file) and raw local observations in physical units. Out: physical actions,
+//! In: a bundle's folder (or a lone `.onnx` file, if asked for) and raw local observations in physical units. Out: physical actions,
 //! or indices of discrete ones, or why there is none and nothing else. The three main types are [`Policy`] (one agent, from
 //! a file to actions), [`Guard`] (the policy held to its contract: ages, ranges, bounds, rates, a fallback) and
 //! [`Controller`] (the guard on a grid of periods). [`Team`] steps all policies of a bundle together.
@@ -37,14 +37,15 @@
 //!
 //! Where a policy must come from somebody known, [`LoadOptions::with_public_key`] refuses every bundle that was not
 //! signed by them. Without the cargo feature `fs` (on by default) nothing here touches a file system: a bundle is made
-//! of bytes, with all the same checks.
+//! of bytes, with all the same checks. [`LoadOptions`] can also ask for one task, one contract and a least release, and
+//! [`Policy::identity`] says which bundle is running.
 //!
 //! ```
-//! use omiga_runtime::{Bundle, LoadOptions, PublicKey, Result, Team};
+//! use omiga_runtime::{LoadOptions, PublicKey, Result, Team};
 //!
 //! fn load(files: Vec<(String, Vec<u8>)>, key: &str) -> Result<Team> {
 //!     let options = LoadOptions::default().with_public_key(PublicKey::parse(key)?);
-//!     Team::from_bundle(&Bundle::from_files(files)?, &options)
+//!     Team::from_bundle(&options.assemble(files)?, &options)
 //! }
 //! # assert!(load(Vec::new(), "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").is_err());
 //! ```
@@ -55,24 +56,29 @@ mod controller;
 mod engine;
 mod error;
 mod guard;
+mod kind;
+mod loaded;
 mod options;
 mod policy;
 mod selftest;
+mod source;
 mod status;
+mod step_error;
 mod team;
-mod wire;
 
 pub use controller::{Controller, ControllerOptions, FaultBetween, Intermediate, Stats};
-pub use error::{Error, Result, StepError};
+pub use error::{Error, Result};
 pub use guard::{Fallback, Guard, GuardOptions, Observation, OutOfRange, SafeAction};
+pub use kind::ErrorKind;
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
 pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
-/// What policies are loaded from, and who signed it.
-pub use omiga_format::{Bundle, KeyId, PublicKey, Signature};
+/// What policies are loaded from, which it is, and who signed it.
+pub use omiga_format::{Bundle, Identity, KeyId, PublicKey, Signature, Signer};
 pub use options::{EngineKind, LoadOptions};
-pub use policy::{Policy, PolicyState};
+pub use policy::{MAX_OBS, Policy, PolicyState};
 pub use selftest::SelfTest;
 pub use status::{Flags, Source, Status};
+pub use step_error::StepError;
 pub use team::Team;
 
 /// The programs on the pages, run as tests.

@@ -1,10 +1,12 @@
 //! How to load a policy.
 
 use std::fmt;
+#[cfg(feature = "fs")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use omiga_format::{Bundle, PublicKey};
+use omiga_format::{Bundle, Identity, PolicyContract, PublicKey};
 
 use crate::{Error, Result};
 
@@ -52,25 +54,49 @@ impl EngineKind {
     }
 }
 
-/// How to load a policy. The default is the native engine with a self-test tolerance of 1e-5.
+/// How to load a policy, and which one it must be. The default is the native engine with a self-test tolerance of 1e-5,
+/// and anybody's bundle.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LoadOptions {
     /// What executes the graph.
     pub engine: EngineKind,
-    /// Which agent of a bundle; needed if the team has more than one. A lone file ignores it.
+    /// Which agent of a bundle; needed if the team has more than one. A lone file must be this agent's.
     pub agent: Option<String>,
     /// ONNX Runtime's shared library; else `ORT_DYLIB_PATH`, else beside the program.
     pub onnxruntime_library: Option<PathBuf>,
-    /// Largest difference from the golden vectors. It is multiplied by `max(1, half the range)` of a physical
-    /// action and by `max(1, |logit|)` of a logit.
+    /// Largest difference from the golden vectors: of a command, in halves of its range (and four roundings to f32 at its
+    /// larger bound, which for a range around zero are nothing beside it); of a logit, in `max(1, |logit|)`.
     pub tolerance: f32,
     /// Whose bundles are loaded; nobody else's, no unsigned ones and no lone files. Without one, anybody's.
     pub public_key: Option<PublicKey>,
+    /// Name of the task that it must be of.
+    pub task: Option<String>,
+    /// The [`omiga_format::TaskSpec::sha256`] that the bundle's task must have: that of the machine's names, units and
+    /// ranges. Hexadecimal, as [`Identity::contract_sha256`].
+    pub contract_sha256: Option<String>,
+    /// Least [`Identity::release`]: an older bundle is refused, and one without a number.
+    pub least_release: Option<u64>,
+    /// Keep the golden vectors for [`crate::Policy::run_self_test`]; without them a policy takes less memory.
+    pub keep_golden: bool,
+    /// Let a guard or a controller have a policy without a self-test: a lone file.
+    pub guard_untested: bool,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { engine: EngineKind::Native, agent: None, onnxruntime_library: None, tolerance: 1e-5, public_key: None }
+        Self {
+            engine: EngineKind::Native,
+            agent: None,
+            onnxruntime_library: None,
+            tolerance: 1e-5,
+            public_key: None,
+            task: None,
+            contract_sha256: None,
+            least_release: None,
+            keep_golden: true,
+            guard_untested: false,
+        }
     }
 }
 
@@ -105,6 +131,63 @@ impl LoadOptions {
         Self { public_key: Some(public_key), ..self }
     }
 
+    /// Load only policies of this task.
+    #[must_use]
+    pub fn with_task(self, task: impl Into<String>) -> Self {
+        Self { task: Some(task.into()), ..self }
+    }
+
+    /// Load only bundles whose task has this [`Identity::contract_sha256`].
+    #[must_use]
+    pub fn with_contract_sha256(self, contract_sha256: impl Into<String>) -> Self {
+        Self { contract_sha256: Some(contract_sha256.into()), ..self }
+    }
+
+    /// Load only bundles of this [`Identity::release`] or a later one.
+    #[must_use]
+    pub fn with_least_release(self, least_release: u64) -> Self {
+        Self { least_release: Some(least_release), ..self }
+    }
+
+    /// Keep the golden vectors after the self-test at load, or give their memory back.
+    #[must_use]
+    pub fn with_golden_kept(self, keep_golden: bool) -> Self {
+        Self { keep_golden, ..self }
+    }
+
+    /// Let a guard or a controller have a lone file, which has no golden vectors: nothing has shown that it does what it
+    /// was trained to do.
+    #[must_use]
+    pub fn with_guard_untested(self, guard_untested: bool) -> Self {
+        Self { guard_untested, ..self }
+    }
+
+    /// Read a bundle's folder. With a [`Self::public_key`] the signature is checked before anything is parsed.
+    ///
+    /// # Errors
+    /// [`Error::NotABundle`] for a file; else whatever is wrong with the bundle.
+    #[cfg(feature = "fs")]
+    pub fn read(&self, folder: &Path) -> Result<Bundle> {
+        if folder.is_file() {
+            return Err(Error::NotABundle { path: folder.to_owned() });
+        }
+        match &self.public_key {
+            Some(key) => Ok(Bundle::read_signed(folder, key)?),
+            None => Ok(Bundle::read(folder)?),
+        }
+    }
+
+    /// As [`Self::read`], of the files of a bundle by their names.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the bundle.
+    pub fn assemble(&self, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Bundle> {
+        match &self.public_key {
+            Some(key) => Ok(Bundle::from_signed_files(files, key)?),
+            None => Ok(Bundle::from_files(files)?),
+        }
+    }
+
     /// The agent asked for, or the only one of `bundle`.
     ///
     /// # Errors
@@ -117,12 +200,35 @@ impl LoadOptions {
         }
     }
 
-    /// Is `bundle` signed as these options want it?
-    pub(crate) fn check_signature(&self, bundle: &Bundle) -> Result<()> {
+    /// Which bundle is it, if it is signed as these options want it, and the one that they ask for?
+    pub(crate) fn identify(&self, bundle: &Bundle) -> Result<Identity> {
+        let identity = bundle.identity(self.public_key.as_ref())?;
+        let least = self.least_release;
+        let release = least.map(|least| format!("{least} or later")).filter(|_| identity.release < least);
+        let found = identity.release.map_or("no number".to_owned(), |release| release.to_string());
+        differs("the bundle", "task", self.task.as_deref(), &identity.task)?;
+        differs("the bundle", "contract", self.contract_sha256.as_deref(), &identity.contract_sha256)?;
+        differs("the bundle", "release", release.as_deref(), &found)?;
+        Ok(identity)
+    }
+
+    /// May `policy`, of which nothing is read yet, be a lone file?
+    pub(crate) fn check_may_be_lone(&self, policy: &str) -> Result<()> {
+        self.validate()?;
         match &self.public_key {
-            Some(key) => Ok(bundle.verify(key)?),
+            Some(key) => Err(Error::LoneFile { policy: policy.to_owned(), expected: key.id() }),
             None => Ok(()),
         }
+    }
+
+    /// Is the lone file `policy`, which says that it is `contract`'s, the one that these options ask for?
+    pub(crate) fn check_lone(&self, policy: &str, contract: Option<&PolicyContract>) -> Result<()> {
+        let (task, agent) = contract.map_or(("unknown", "unknown"), |c| (&c.task, &c.agent));
+        let release = self.least_release.map(|least| format!("{least} or later"));
+        differs(policy, "task", self.task.as_deref(), task)?;
+        differs(policy, "agent", self.agent.as_deref(), agent)?;
+        differs(policy, "contract of the whole team", self.contract_sha256.as_deref(), "unknown")?;
+        differs(policy, "release", release.as_deref(), "unknown")
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
@@ -131,6 +237,19 @@ impl LoadOptions {
             t if t.is_finite() && t >= 0.0 => Ok(()),
             found => Err(Error::Tolerance { found }),
         }
+    }
+}
+
+/// Nothing may be `expected`, or it must be what was found.
+fn differs(policy: &str, what: &'static str, expected: Option<&str>, found: &str) -> Result<()> {
+    match expected {
+        Some(expected) if expected != found => Err(Error::Identity {
+            policy: policy.to_owned(),
+            what,
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -3,20 +3,25 @@
 #[cfg(feature = "fs")]
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg(feature = "fs")]
 use omiga_format::atomic;
-use omiga_format::onnx::Model;
-use omiga_format::{ActionSpace, Bundle, PolicyContract};
+use omiga_format::{Bundle, Identity, PolicyContract};
 
-use crate::engine::{Engine, Memory, Pool, Signature, probe};
+use crate::engine::{Memory, Pool, probe};
+use crate::loaded::Loaded;
 use crate::selftest::{Golden, SelfTest};
-use crate::{Error, LoadOptions, Result, StepError, wire};
+use crate::source::Source;
+use crate::{Error, LoadOptions, Result, StepError};
 
 /// Largest lone file read, 256 MiB as in a bundle.
 #[cfg(feature = "fs")]
 const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// Largest magnitude of an observed value, 1e16, whatever its range in the contract. A policy may divide by the deviation of
+/// all its fields (at most 65,536); the sum of their squares must be an f32, or all of them would become zero and a
+/// plausible action come out. No sensor means a value beyond.
+pub const MAX_OBS: f32 = 1e16;
 
 /// A policy that is loaded, tested and warm. It does not change: what a stream of observations leaves behind is in a
 /// [`PolicyState`], and a clone shares everything.
@@ -34,22 +39,13 @@ pub struct Policy {
     tested: Option<Arc<Tested>>,
 }
 
+/// Which bundle it is from, its golden vectors if they were kept, and how they went at load.
 #[derive(Debug)]
-struct Loaded {
-    /// Unlike that of any other policy of this process.
-    id: usize,
-    name: String,
-    contract: Option<PolicyContract>,
-    signature: Signature,
-    engine: Engine,
-}
-
-/// The golden vectors, and how they went at load.
-#[derive(Debug)]
-struct Tested {
-    golden: Golden,
-    tolerance: f32,
-    result: SelfTest,
+pub(crate) struct Tested {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) golden: Option<Golden>,
+    pub(crate) tolerance: f32,
+    pub(crate) result: SelfTest,
 }
 
 /// What one stream of observations leaves behind between steps: buffers, and the memory of a recurrent policy. (The
@@ -89,80 +85,64 @@ impl PolicyState {
 }
 
 impl Policy {
-    /// Load from a bundle's folder, or from a lone `.onnx` file.
+    /// Load from a bundle's folder.
     ///
     /// # Errors
     /// [`Error::AgentNeeded`] with the agents' names if a team of several is loaded without
-    /// [`LoadOptions::agent`]; else as [`Self::from_bundle`] and [`Self::from_onnx`].
+    /// [`LoadOptions::agent`]; else as [`LoadOptions::read`] and [`Self::from_bundle`].
     #[cfg(feature = "fs")]
-    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self> {
         options.validate()?;
-        if !path.is_dir() {
-            let name = path.file_name().map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
-            return Self::from_onnx(&name, &atomic::read(path, MAX_FILE_BYTES)?, options);
-        }
-        let bundle = Bundle::read(path)?;
+        let bundle = options.read(folder)?;
         Self::from_bundle(&bundle, options.agent_of(&bundle)?, options)
+    }
+
+    /// Load a lone `.onnx` file: without hashes, signature, golden vectors, and so without a self-test.
+    ///
+    /// # Errors
+    /// As [`Self::from_onnx`], or whatever is wrong with reading the file.
+    #[cfg(feature = "fs")]
+    pub fn load_onnx(path: &Path, options: &LoadOptions) -> Result<Self> {
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
+        options.check_may_be_lone(&name)?;
+        Self::from_onnx(&name, &atomic::read(path, MAX_FILE_BYTES)?, options)
     }
 
     /// Load the policy of `agent`, replay the bundle's golden vectors on it and warm it up.
     ///
     /// # Errors
     /// [`Error::SelfTest`] when an action is not the golden one (see [`LoadOptions::tolerance`]); before anything of
-    /// the policy is looked at, an error if it is not signed as [`LoadOptions::public_key`] wants it; else whatever is
-    /// wrong with the file, its contract or the engine. There is no policy that failed its self-test.
+    /// the policy is looked at, an error if it is not signed as [`LoadOptions::public_key`] wants it and
+    /// [`Error::Identity`] if it is not the one that the options ask for; else whatever is wrong with the file, its
+    /// contract or the engine. There is no policy that failed its self-test.
     pub fn from_bundle(bundle: &Bundle, agent: &str, options: &LoadOptions) -> Result<Self> {
-        options.check_signature(bundle)?;
-        Self::pooled(bundle, agent, options, &mut Pool::default())
-    }
-
-    /// As [`Self::from_bundle`] of a bundle whose signature was checked; weights that are in `pool` are not held twice.
-    pub(crate) fn pooled(bundle: &Bundle, agent: &str, options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
-        let manifest = bundle.manifest();
-        let Some(index) = manifest.agents.iter().position(|a| a.name == agent) else {
-            let names = manifest.agents.iter().map(|a| a.name.clone()).collect();
-            return Err(Error::UnknownAgent { agent: agent.to_owned(), names });
-        };
-        let file = &manifest.agents[index].policy;
-        let mut loaded = Loaded::load(file, bundle.file(file)?, options, pool)?;
-        agent.clone_into(&mut loaded.name);
-        let Some(contract) = &loaded.contract else {
-            let key = omiga_format::CONTRACT_KEY;
-            return Err(omiga_format::Error::NoContract { file: file.clone(), key }.into());
-        };
-        if PolicyContract::of(&manifest.task, index, &contract.transform).as_ref() != Some(contract) {
-            return Err(Error::Contract {
-                policy: file.clone(),
-                what: "contract",
-                expected: format!("that of agent `{agent}` of task `{}`", manifest.task.name),
-                found: format!("that of agent `{}` of task `{}`, or other fields", contract.agent, contract.task),
-            });
-        }
-        let golden = Golden::of(bundle, index)?;
-        let mut policy = Self::warm(file, loaded)?;
-        let result = golden.replay(&policy, options.tolerance)?;
-        policy.tested = Some(Arc::new(Tested { golden, tolerance: options.tolerance, result }));
-        Ok(policy)
+        Source::open(bundle, options)?.policy(agent)
     }
 
     /// Load a lone ONNX file, called `name` in messages, and warm it up. Without golden vectors there is no
-    /// self-test; without this project's metadata there is no contract.
+    /// self-test, so that no guard takes it unless [`LoadOptions::guard_untested`]; without this project's metadata there
+    /// is no contract.
     ///
     /// # Errors
-    /// [`Error::LoneFile`] if there is a [`LoadOptions::public_key`], as a lone file has no signature; else whatever is
-    /// wrong with the file, its contract or the engine.
+    /// [`Error::LoneFile`] if there is a [`LoadOptions::public_key`], as a lone file has no signature;
+    /// [`Error::Identity`] if its contract is not of the task and the agent that the options ask for, or if they ask for
+    /// what only a bundle has; else whatever is wrong with the file, its contract or the engine.
     pub fn from_onnx(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Self> {
-        match &options.public_key {
-            Some(key) => Err(Error::LoneFile { policy: name.to_owned(), expected: key.id() }),
-            None => Self::warm(name, Loaded::load(name, bytes, options, &mut Pool::default())?),
-        }
+        options.check_may_be_lone(name)?;
+        let loaded = Loaded::load(name, bytes, options, &mut Pool::default())?;
+        options.check_lone(name, loaded.contract.as_ref())?;
+        Self::warm(name, loaded)
     }
 
-    fn warm(name: &str, loaded: Loaded) -> Result<Self> {
+    pub(crate) fn warm(name: &str, loaded: Loaded) -> Result<Self> {
         let policy = Self { loaded: Arc::new(loaded), tested: None };
         let no_action = |source| Error::NoAction { policy: name.to_owned(), case: None, source };
         policy.warm_up().map_err(no_action)?;
         Ok(policy)
+    }
+
+    pub(crate) fn tested(self, tested: Tested) -> Self {
+        Self { tested: Some(Arc::new(tested)), ..self }
     }
 
     fn warm_up(&self) -> Result<(), StepError> {
@@ -214,6 +194,22 @@ impl Policy {
         self.loaded.engine.describe()
     }
 
+    /// Which bundle it is from; `None` for a lone file.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.tested.as_ref().map(|tested| &*tested.identity)
+    }
+
+    /// May a guard have it?
+    ///
+    /// # Errors
+    /// [`Error::Untested`] for a lone file, unless [`LoadOptions::guard_untested`].
+    pub(crate) fn check_guardable(&self) -> Result<()> {
+        match self.tested.is_some() || self.loaded.guard_untested {
+            true => Ok(()),
+            false => Err(Error::Untested { policy: self.loaded.name.clone() }),
+        }
+    }
+
     /// How the self-test at load went; `None` for a lone file.
     pub fn self_test(&self) -> Option<SelfTest> {
         self.tested.as_ref().map(|tested| tested.result)
@@ -225,10 +221,12 @@ impl Policy {
     /// Allocates, and takes as long as all recorded steps: not for the loop itself.
     ///
     /// # Errors
-    /// [`Error::SelfTest`] or [`Error::NoAction`] when the answers differ, [`Error::NoSelfTest`] for a lone file.
+    /// [`Error::SelfTest`] or [`Error::NoAction`] when the answers differ, [`Error::NoSelfTest`] for a lone file and
+    /// without [`LoadOptions::keep_golden`].
     pub fn run_self_test(&self) -> Result<SelfTest> {
-        match &self.tested {
-            Some(tested) => tested.golden.replay(self, tested.tolerance),
+        let kept = self.tested.as_deref().and_then(|tested| Some((tested.golden.as_ref()?, tested.tolerance)));
+        match kept {
+            Some((golden, tolerance)) => golden.replay(self, tolerance),
             None => Err(Error::NoSelfTest { policy: self.loaded.name.clone() }),
         }
     }
@@ -303,75 +301,11 @@ impl Policy {
         if found != expected {
             return Err(StepError::ObsWidth { expected, found });
         }
-        match obs.iter().position(|x| !x.is_finite()) {
+        // Not so of NaN either.
+        match obs.iter().position(|x| !(x.abs() <= MAX_OBS)) {
+            Some(index) if obs[index].is_finite() => Err(StepError::ObsTooLarge { index }),
             Some(index) => Err(StepError::ObsNotFinite { index }),
             None => Ok(()),
         }
     }
-}
-
-impl Loaded {
-    fn load(name: &str, bytes: &[u8], options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
-        static LOADED: AtomicUsize = AtomicUsize::new(0);
-        options.validate()?;
-        wire::check(name, bytes)?;
-        let model = Model::parse(name, bytes)?;
-        let contract = match model.contract(name) {
-            Ok(contract) => Some(contract),
-            Err(omiga_format::Error::NoContract { .. }) => None,
-            Err(other) => return Err(other.into()),
-        };
-        check_no_nan(name, &model)?;
-        let engine = Engine::load(name, bytes, &model, options, pool)?;
-        let signature = engine.signature();
-        if let Some(contract) = &contract {
-            check_contract(name, contract, signature)?;
-        }
-        let id = LOADED.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, name: name.to_owned(), contract, signature, engine })
-    }
-
-    /// Run the graph on the memory of a state of policy `id`.
-    #[inline]
-    fn run<'a>(
-        &self,
-        id: usize,
-        memory: &'a mut Memory,
-        obs: &[f32],
-        mask: &[bool],
-    ) -> Result<(&'a [f32], i64), StepError> {
-        match id == self.id {
-            true => self.engine.run(memory, obs, mask),
-            false => Err(StepError::ForeignState),
-        }
-    }
-}
-
-/// NaN is no parameter, whatever the engine.
-fn check_no_nan(policy: &str, model: &Model) -> Result<()> {
-    for tensor in model.graph.iter().flat_map(|g| &g.initializer) {
-        let listed = tensor.float_data.iter().position(|x| x.is_nan());
-        let is_f32 = tensor.data_type == omiga_format::onnx::element_type::FLOAT;
-        let mut raw = tensor.raw_data.as_chunks().0.iter();
-        let index = listed.or_else(|| raw.position(|b| is_f32 && f32::from_le_bytes(*b).is_nan()));
-        if let Some(index) = index {
-            return Err(Error::NotFinite { policy: policy.to_owned(), tensor: tensor.name.clone(), index });
-        }
-    }
-    Ok(())
-}
-
-fn check_contract(policy: &str, contract: &PolicyContract, graph: Signature) -> Result<()> {
-    let kind = |discrete: bool| if discrete { "discrete" } else { "continuous" }.to_owned();
-    let discrete = matches!(contract.action, ActionSpace::Discrete(_));
-    for (what, expected, found) in [
-        ("observation width", contract.obs.len().to_string(), graph.obs_dim.to_string()),
-        ("kind of action", kind(discrete), kind(graph.discrete)),
-        ("action width", contract.action.dim().to_string(), graph.action_dim.to_string()),
-    ] {
-        if expected != found {
-            return Err(Error::Contract { policy: policy.to_owned(), what, expected, found });
-        }
-    }
-    Ok(())
 }

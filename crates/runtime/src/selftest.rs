@@ -1,8 +1,15 @@
 //! The golden vectors of a bundle, replayed on a policy before anybody gets it.
 
-use omiga_format::{Bundle, GOLDEN_FILE, TaskSpec, TensorFile};
+use std::collections::BTreeSet;
+
+use omiga_format::{Bundle, GOLDEN_FILE, Range, TaskSpec, TensorFile, TensorViews};
 
 use crate::{Error, Policy, Result, StepError};
+
+/// Roundings of a command to f32, on both sides of a comparison together.
+const ROUNDINGS: f64 = 4.0;
+/// Most of half a range that they may amount to: beyond it a test could not tell a command from its opposite.
+const MOST_ROUNDING: f64 = 0.01;
 
 /// A self-test that was passed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,36 +32,60 @@ pub(crate) struct Golden {
 
 #[derive(Debug)]
 enum GoldenAction {
-    /// Actions [K, A] and half of each command's range `[A]`.
-    Commands { actions: Vec<f32>, half_ranges: Vec<f32> },
+    /// Actions [K, A] and each command's range `[A]`.
+    Commands { actions: Vec<f32>, ranges: Vec<Range> },
     /// Choices `[K]`, masks and logits [K, A].
     Choices { choices: Vec<i64>, masks: Vec<bool>, logits: Vec<f32>, action_dim: usize },
 }
 
-impl Golden {
+/// The golden vectors of a whole team, where they lie in a bundle: looked through once, copied agent by agent.
+pub(crate) struct GoldenFile<'a>(TensorViews<'a>);
+
+impl<'a> GoldenFile<'a> {
+    /// # Errors
+    /// A file that is none, or a tensor that is no agent's.
+    pub(crate) fn open(bundle: &'a Bundle) -> Result<Self> {
+        let file = TensorViews::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE)?)?;
+        let task = &bundle.manifest().task;
+        let agents: BTreeSet<_> = task.agents.iter().map(|agent| agent.name.as_str()).collect();
+        // A name may have points itself.
+        let of_agent = |(agent, part): (&str, &str)| agents.contains(agent) && parts(task).contains(&part);
+        let unused = file.names().filter(|name| !name.rsplit_once('.').is_some_and(of_agent));
+        let tensors: Vec<_> = unused.map(str::to_owned).collect();
+        match tensors.is_empty() {
+            true => Ok(Self(file)),
+            false => Err(omiga_format::Error::UnusedTensors { file: GOLDEN_FILE.to_owned(), tensors }.into()),
+        }
+    }
+
     /// Those of agent `index` of the bundle's task.
     ///
     /// # Errors
-    /// Whatever tensor is missing, mis-shaped or of no agent; [`Error::Golden`] if they test nothing.
-    pub(crate) fn of(bundle: &Bundle, index: usize) -> Result<Self> {
-        let task = &bundle.manifest().task;
-        let mut file = TensorFile::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE)?)?;
-        let name = task.agents[index].name.clone();
-        let golden = Self::take(&mut file, task, name)?;
-        drop_other_agents(&mut file, task, index);
-        file.finish()?;
-        Ok(golden)
+    /// Whatever tensor is missing or mis-shaped; [`Error::Golden`] if they test nothing.
+    pub(crate) fn take(&self, task: &TaskSpec, index: usize) -> Result<Golden> {
+        let name = &task.agents[index].name;
+        let names: Vec<_> = parts(task).iter().map(|part| format!("{name}.{part}")).collect();
+        Golden::take(&mut self.0.pick(names.iter().map(String::as_str)), task, index)
     }
+}
 
-    fn take(file: &mut TensorFile, task: &TaskSpec, name: String) -> Result<Self> {
+/// What is recorded of an agent.
+fn parts(task: &TaskSpec) -> &'static [&'static str] {
+    match task.is_discrete() {
+        true => &["obs", "action", "action_mask", "logits"],
+        false => &["obs", "action"],
+    }
+}
+
+impl Golden {
+    fn take(file: &mut TensorFile, task: &TaskSpec, index: usize) -> Result<Self> {
+        let agent = &task.agents[index];
+        let name = agent.name.clone();
         let key = |part: &str| format!("{name}.{part}");
         let wrong = |what, expected: &str, found: String| {
             Err(Error::Golden { policy: name.clone(), what, expected: expected.to_owned(), found })
         };
         let action_dim = task.action_dim();
-        let Some(agent) = task.agents.iter().find(|a| a.name == name) else {
-            return wrong("agent", "one of the team", name.clone());
-        };
         let obs_dim = agent.obs.len();
         let cases = file.tensors.get(&key("obs")).and_then(|t| t.shape().first().copied()).unwrap_or(0);
         let obs = file.take_f32(&key("obs"), &[cases, obs_dim])?;
@@ -63,8 +94,12 @@ impl Golden {
         }
         if !task.is_discrete() {
             let actions = file.take_f32(&key("action"), &[cases, action_dim])?;
-            let half_ranges = agent.action.ranges().iter().map(|r| r.high / 2.0 - r.low / 2.0).collect();
-            let action = GoldenAction::Commands { actions, half_ranges };
+            let ranges = agent.action.ranges();
+            if let Some(range) = ranges.iter().find(|range| rounding(range) > MOST_ROUNDING * half(range)) {
+                let expected = "wide enough beside its bounds for f32 to tell commands apart; move its zero";
+                return wrong("a command's range", expected, format!("[{}, {}]", range.low, range.high));
+            }
+            let action = GoldenAction::Commands { actions, ranges };
             return Ok(Self { name, obs, obs_dim, action });
         }
         let logits = file.take_f32(&key("logits"), &[cases, action_dim])?;
@@ -91,20 +126,22 @@ impl Golden {
         for (case, obs) in self.obs.chunks_exact(self.obs_dim).enumerate() {
             state.reset();
             let difference = match &self.action {
-                GoldenAction::Commands { actions, half_ranges } => {
-                    let compare = Comparison { name: &self.name, case, what: "action", tolerance };
-                    let mut action = vec![0.0; half_ranges.len()];
+                GoldenAction::Commands { actions, ranges } => {
+                    let compare = Comparison { name: &self.name, case, what: "action" };
+                    let mut action = vec![0.0; ranges.len()];
                     policy.step(&mut state, obs, &mut action).map_err(|e| self.no_action(case, e))?;
-                    let golden = &actions[case * half_ranges.len()..];
-                    compare.rows(golden, &action, |i| half_ranges[i])?
+                    let golden = &actions[case * ranges.len()..];
+                    let allowed = |range| f64::from(tolerance) * half(range) + rounding(range);
+                    compare.rows(golden, &action, |i| allowed(&ranges[i]))?
                 }
                 GoldenAction::Choices { choices, masks, logits, action_dim } => {
                     let mask = &masks[case * action_dim..][..*action_dim];
                     let choice = policy.choose(&mut state, obs, mask).map_err(|e| self.no_action(case, e))?;
                     let golden = &logits[case * action_dim..][..*action_dim];
-                    let compare = Comparison { name: &self.name, case, what: "logit", tolerance };
-                    let difference = compare.rows(golden, state.logits(), |i| golden[i].abs())?;
-                    compare.choices(golden, choices[case] as usize, choice)?;
+                    let compare = Comparison { name: &self.name, case, what: "logit" };
+                    let allowed = |logit: f32| f64::from(tolerance) * f64::from(logit).abs().max(1.0);
+                    let difference = compare.rows(golden, state.logits(), |i| allowed(golden[i]))?;
+                    compare.choices(golden, choices[case] as usize, choice, allowed)?;
                     difference
                 }
             };
@@ -119,17 +156,16 @@ impl Golden {
     }
 }
 
-/// Tensors of the other agents are none of this one's business; those of nobody are.
-fn drop_other_agents(file: &mut TensorFile, task: &TaskSpec, index: usize) {
-    let parts: &[&str] = match task.is_discrete() {
-        true => &["obs", "action", "action_mask", "logits"],
-        false => &["obs", "action"],
-    };
-    for (_, agent) in task.agents.iter().enumerate().filter(|(i, _)| *i != index) {
-        for part in parts {
-            file.tensors.remove(&format!("{}.{part}", agent.name));
-        }
-    }
+/// Half of a range.
+fn half(range: &Range) -> f64 {
+    (f64::from(range.high) - f64::from(range.low)) / 2.0
+}
+
+/// What the rounding of a command alone may amount to: the last operations of a graph, scaling and moving, each round to the
+/// spacing of numbers at the larger bound.
+fn rounding(range: &Range) -> f64 {
+    let bound = range.low.abs().max(range.high.abs());
+    ROUNDINGS * (f64::from(bound) - f64::from(bound.next_down()))
 }
 
 /// One case.
@@ -137,16 +173,15 @@ struct Comparison<'a> {
     name: &'a str,
     case: usize,
     what: &'static str,
-    tolerance: f32,
 }
 
 impl Comparison<'_> {
-    /// Largest difference of two rows, each allowed `tolerance * max(1, scale)`.
-    fn rows(&self, golden: &[f32], found: &[f32], scale: impl Fn(usize) -> f32) -> Result<f32> {
+    /// Largest difference of two rows, each at most what is `allowed`.
+    fn rows(&self, golden: &[f32], found: &[f32], allowed: impl Fn(usize) -> f64) -> Result<f32> {
         let mut largest = 0.0_f64;
         for (i, (expected, found)) in golden.iter().zip(found).enumerate() {
             let (expected, found) = (f64::from(*expected), f64::from(*found));
-            let tolerance = f64::from(self.tolerance) * f64::from(scale(i)).max(1.0);
+            let tolerance = allowed(i);
             let difference = (expected - found).abs();
             if difference > tolerance || difference.is_nan() {
                 return self.fail(format!("{} {i}", self.what), expected, found, tolerance);
@@ -156,11 +191,10 @@ impl Comparison<'_> {
         Ok(largest as f32)
     }
 
-    /// The same choice, or one whose logit is the same within the tolerance.
-    fn choices(&self, logits: &[f32], expected: usize, found: usize) -> Result<()> {
+    /// The same choice, or one whose logit is the same within what is `allowed`.
+    fn choices(&self, logits: &[f32], expected: usize, found: usize, allowed: impl Fn(f32) -> f64) -> Result<()> {
         let (best, chosen) = (f64::from(logits[expected]), f64::from(logits[found]));
-        let tolerance = f64::from(self.tolerance) * best.abs().max(1.0);
-        if expected == found || (best - chosen).abs() <= tolerance {
+        if expected == found || (best - chosen).abs() <= allowed(logits[expected]) {
             return Ok(());
         }
         self.fail("choice".to_owned(), expected as f64, found as f64, 0.0)

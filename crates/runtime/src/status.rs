@@ -96,6 +96,7 @@ impl From<StepError> for Flags {
             StepError::ActionWidth { .. } => Self::ACTION_WIDTH,
             StepError::MaskWidth { .. } => Self::MASK_WIDTH,
             StepError::ObsNotFinite { .. } => Self::OBS_NOT_FINITE,
+            StepError::ObsTooLarge { .. } => Self::OBS_OUT_OF_RANGE,
             StepError::NoActionAvailable => Self::NO_ACTION_AVAILABLE,
             StepError::ActionNotFinite { .. } => Self::ACTION_NOT_FINITE,
             StepError::ActionNotAvailable { .. } => Self::ACTION_NOT_AVAILABLE,
@@ -192,7 +193,9 @@ impl Status {
     /// Add what the policy alone says.
     pub(crate) fn refuse(&mut self, error: StepError) {
         match error {
-            StepError::ObsNotFinite { index } | StepError::ActionNotFinite { index } => self.note(error.into(), index),
+            StepError::ObsNotFinite { index }
+            | StepError::ObsTooLarge { index }
+            | StepError::ActionNotFinite { index } => self.note(error.into(), index),
             StepError::ActionNotAvailable { index } => {
                 self.note(error.into(), usize::try_from(index).unwrap_or(usize::MAX));
             }

@@ -2,10 +2,11 @@
 
 #[cfg(feature = "fs")]
 use std::path::Path;
+use std::sync::Arc;
 
-use omiga_format::{Bundle, TaskSpec};
+use omiga_format::{Bundle, Identity, TaskSpec};
 
-use crate::engine::Pool;
+use crate::source::Source;
 use crate::{LoadOptions, Policy, PolicyState, Result, StepError};
 
 /// A team's policies in the order of its task, and a state of each. Policies with the same weights hold them once.
@@ -15,6 +16,7 @@ use crate::{LoadOptions, Policy, PolicyState, Result, StepError};
 #[derive(Clone, Debug)]
 pub struct Team {
     task: TaskSpec,
+    identity: Arc<Identity>,
     policies: Vec<Policy>,
     states: Vec<PolicyState>,
     /// [N * A], so that a failed step leaves the caller's buffer as it was.
@@ -30,7 +32,8 @@ impl Team {
     /// As [`Policy::from_bundle`], for the first agent that fails.
     #[cfg(feature = "fs")]
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
-        Self::from_bundle(&Bundle::read(path)?, options)
+        options.validate()?;
+        Self::from_bundle(&options.read(path)?, options)
     }
 
     /// Load every agent's policy of a bundle and test each.
@@ -39,14 +42,14 @@ impl Team {
     /// As [`Policy::from_bundle`], for the first agent that fails.
     pub fn from_bundle(bundle: &Bundle, options: &LoadOptions) -> Result<Self> {
         let task = bundle.manifest().task.clone();
-        options.check_signature(bundle)?;
-        let mut pool = Pool::default();
-        let load = |agent: &omiga_format::AgentSpec| Policy::pooled(bundle, &agent.name, options, &mut pool);
+        let mut source = Source::open(bundle, options)?;
+        let load = |agent: &omiga_format::AgentSpec| source.policy(&agent.name);
         let policies: Vec<_> = task.agents.iter().map(load).collect::<Result<_>>()?;
+        let identity = Arc::clone(source.identity());
         let states = policies.iter().map(Policy::state).collect();
         let staged = vec![0.0; policies.iter().filter(|p| !p.is_discrete()).map(Policy::action_dim).sum()];
         let staged_choices = vec![0; policies.len()];
-        Ok(Self { task, policies, states, staged, staged_choices })
+        Ok(Self { task, identity, policies, states, staged, staged_choices })
     }
 
     /// Number N of agents.
@@ -58,6 +61,11 @@ impl Team {
     /// The task that the team was trained for.
     pub fn task(&self) -> &TaskSpec {
         &self.task
+    }
+
+    /// Which bundle it is from.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// The policies, in the task's order.
@@ -145,6 +153,7 @@ fn check_obs(found: usize, expected: usize) -> Result<(), StepError> {
 fn in_team(error: StepError, obs_offset: usize, action_offset: usize) -> StepError {
     match error {
         StepError::ObsNotFinite { index } => StepError::ObsNotFinite { index: obs_offset + index },
+        StepError::ObsTooLarge { index } => StepError::ObsTooLarge { index: obs_offset + index },
         StepError::ActionNotFinite { index } => StepError::ActionNotFinite { index: action_offset + index },
         other => other,
     }

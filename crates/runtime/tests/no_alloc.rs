@@ -265,6 +265,58 @@ fn empty_nodes_take_little_memory() {
     assert!(held < 1 << 20, "{held} bytes for a file of {}", graph.len());
 }
 
+/// Field `tag` of a message, of any length.
+fn field(tag: u8, content: &[u8]) -> Vec<u8> {
+    let len = content.len() as u32;
+    let digits = [0, 7, 14, 21, 28].map(|shift| (len >> shift) as u8 & 127 | if shift < 28 { 128 } else { 0 });
+    [&[tag << 3 | 2][..], &digits, content].concat()
+}
+
+/// A few bytes of a file that are many in memory, in every place where that is so: refused, with at most twice the file (and
+/// what any small file may take) beside the file itself, and a message that can be read.
+#[test]
+fn a_file_takes_at_most_three_times_its_size() {
+    const N: usize = 8 << 20;
+    let good = team(6, 2, false).model(0).to_bytes();
+    let bytes = |byte: u8| vec![byte; N];
+    let name = |tag| field(tag, b"fc1.weight");
+    let initializer = |parts: &[Vec<u8>]| field(7, &field(5, &parts.concat()));
+    let node = |parts: &[Vec<u8>]| field(7, &field(1, &parts.concat()));
+    let shape = |dims: Vec<u8>| field(7, &field(11, &[name(1), field(2, &field(1, &field(2, &dims)))].concat()));
+    let contract = |fields: &str| {
+        let text = format!("{{\"obs\":[{fields}");
+        field(14, &[field(1, b"omiga.contract"), field(2, text.as_bytes())].concat())
+    };
+    for (what, hostile) in [
+        ("dims", initializer(&[field(1, &bytes(0)), name(8)])),
+        ("dims one by one", initializer(&[[8, 0].repeat(N / 2), name(8)])),
+        ("int64_data", initializer(&[field(7, &bytes(0)), name(8)])),
+        ("ints", node(&[field(5, &[name(1), field(8, &bytes(0))].concat())])),
+        ("tensors", field(7, &[0x2a, 0].repeat(N / 2))),
+        ("nodes", field(7, &[0x0a, 0].repeat(N / 2))),
+        ("attributes", node(&[[0x2a, 0].repeat(N / 2)])),
+        ("inputs of a node", node(&[[0x0a, 0].repeat(N / 2)])),
+        ("values", field(7, &[0x5a, 0].repeat(N / 2))),
+        ("dimensions", shape([0x0a, 0].repeat(N / 2))),
+        ("operator sets", [0x42, 0].repeat(N / 2)),
+        ("metadata", [0x72, 0].repeat(N / 2)),
+        ("fields of the contract", contract(&"{\"name\":\"a\"},".repeat(N / 13))),
+        ("operator", node(&[field(4, &bytes(0x1b)), name(2)])),
+        ("name of a tensor", initializer(&[field(8, &bytes(b'x')), field(8, &bytes(b'x'))])),
+        ("name of an input", node(&[field(4, b"Tanh"), field(1, &bytes(7)), name(2)])),
+    ] {
+        let file = [&hostile[..], &good].concat();
+        let mut loaded = None;
+        let held = peak(|| loaded = Some(Policy::from_onnx("x.onnx", &file, &LoadOptions::default()).map(drop)));
+        let error = loaded.unwrap().map_or_else(|e| e.to_string(), |()| "none".to_owned());
+        let most = (2 * file.len() + (16 << 20)) as isize;
+        assert!(held <= most, "{what}: {held} bytes for a file of {}: {error}", file.len());
+        assert!(error.len() < 700 && !error.contains(char::is_control), "{what}: {error}");
+        // A long name is a name.
+        assert_eq!(error == "none", what == "name of a tensor", "{what}");
+    }
+}
+
 /// One tensor in many layers is packed once.
 #[test]
 fn a_tensor_used_often_takes_its_memory_once() {

@@ -178,13 +178,13 @@ fn only_who_is_trusted() {
     assert!(load(&folder.path(), Some("agent_0"), &raw const options).is_ok());
 }
 
-/// A unit may be any text; C would see only its beginning.
+/// C would see only the beginning of a text with a NUL: no contract has one.
 #[test]
 fn texts_that_c_cannot_read_are_refused() {
-    let folder = Folder::changed(false, |t| t.agents.iter_mut().for_each(|a| a.obs[1].unit = "m\0s".into()));
-    let (code, message) = load(&folder.path(), Some("agent_0"), ptr::null()).err().unwrap();
-    assert_eq!(code, OMIGA_LOAD);
-    assert_eq!(message, "a unit is \"m\\0s\", expected text without NUL; export it again under another name");
+    let mut task = Folder::of(false).team.task;
+    task.agents[0].obs[1].unit = "m\0s".into();
+    let message = task.validate().unwrap_err().to_string();
+    assert!(message.ends_with("is m\\0s, expected text without control characters"), "{message}");
 }
 
 #[test]

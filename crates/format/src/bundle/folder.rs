@@ -2,9 +2,9 @@
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Bundle, MANIFEST_FILE, SIGNATURE_FILE, SUMS_FILE};
+use super::{Bundle, MANIFEST_FILE, PublicKey, SIGNATURE_FILE, SUMS_FILE};
 use crate::{Error, Result, atomic};
 
 impl Bundle {
@@ -17,7 +17,22 @@ impl Bundle {
     /// # Errors
     /// Whatever is wrong with the manifest or a file.
     pub fn read(folder: &Path) -> Result<Self> {
-        Self::assemble(|name, limit| {
+        Self::read_with(folder, None)
+    }
+
+    /// As [`Bundle::read`] of a bundle that was signed with `key`'s secret part; of any other, two small files are read
+    /// and nothing is parsed.
+    ///
+    /// # Errors
+    /// First those of [`Bundle::verify`], then those of [`Bundle::read`].
+    pub fn read_signed(folder: &Path, key: &PublicKey) -> Result<Self> {
+        Self::read_with(folder, Some(key))
+    }
+
+    fn read_with(folder: &Path, key: Option<&PublicKey>) -> Result<Self> {
+        // What is no folder is no bundle: the system says why.
+        fs::read_dir(folder).map_err(atomic::io("cannot read", folder))?;
+        Self::assemble(key, |name, limit| {
             let path = folder.join(name);
             match fs::symlink_metadata(&path) {
                 // Without a manifest it is no bundle, or not even a folder: the system says which.
@@ -30,6 +45,12 @@ impl Bundle {
 
     /// Write the folder as a whole: beside its place, then renamed. An earlier bundle at `folder` is replaced with
     /// everything in it, its signature too; any other folder is left alone.
+    ///
+    /// # Replacement
+    /// With the cargo feature `exchange`, on Linux, Android and Apple's systems, the two folders change places in one
+    /// operation: at every moment there is a whole bundle, also after a crash. Elsewhere, and on file systems that cannot,
+    /// the earlier one is first moved aside (`.<name>.<number>.old`); between the two renames there is none. Whoever reads
+    /// the folder in that moment may find files of both: that is an error of [`Bundle::read`], and to be read again.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::Manifest`] when `folder` exists and is neither an empty folder nor a bundle.
@@ -46,7 +67,11 @@ impl Bundle {
                 found: "something else".into(),
             });
         }
-        let temporary = atomic::temporary_beside(folder);
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).map_err(atomic::io("cannot create", parent))?;
+        }
+        let created = atomic::beside(folder, |temporary| fs::create_dir(temporary));
+        let ((), temporary) = created.map_err(atomic::io("cannot write", folder))?;
         let written = self.write_into(&temporary).and_then(|()| replace_folder(&temporary, folder));
         if written.is_err() {
             // The first error is the one to report; a leftover is only untidy.
@@ -56,7 +81,6 @@ impl Bundle {
     }
 
     fn write_into(&self, folder: &Path) -> Result<()> {
-        fs::create_dir_all(folder).map_err(atomic::io("cannot create", folder))?;
         for (name, content) in &self.files {
             atomic::write(&folder.join(name), content)?;
         }
@@ -106,24 +130,45 @@ fn is_same(_seen: &Metadata, opened: &Metadata) -> bool {
     opened.is_file()
 }
 
-/// Put `temporary` in the place of `folder`; what was there is moved aside first and comes back if that fails.
+/// Put `temporary` in the place of `folder`, and remove what was there.
 fn replace_folder(temporary: &Path, folder: &Path) -> Result<()> {
+    let old = match fs::symlink_metadata(folder) {
+        Err(_) => {
+            fs::rename(temporary, folder).map_err(atomic::io("cannot write", folder))?;
+            None
+        }
+        Ok(_) if exchange(temporary, folder) => Some(temporary.to_owned()),
+        Ok(_) => Some(replace_in_two_steps(temporary, folder)?),
+    };
+    atomic::sync_folder_of(folder).map_err(atomic::io("cannot write", folder))?;
+    old.map_or(Ok(()), |old| fs::remove_dir_all(&old).map_err(atomic::io("cannot remove", &old)))
+}
+
+/// Let the two folders change places, if the system and the file system can do that.
+#[cfg(all(feature = "exchange", any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn exchange(temporary: &Path, folder: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+    renameat_with(CWD, temporary, CWD, folder, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(all(feature = "exchange", any(target_os = "linux", target_os = "android", target_vendor = "apple"))))]
+fn exchange(_temporary: &Path, _folder: &Path) -> bool {
+    false
+}
+
+/// What was there is moved aside first, and comes back if the second step fails. Where it is now.
+fn replace_in_two_steps(temporary: &Path, folder: &Path) -> Result<PathBuf> {
     let aside = temporary.with_extension("old");
-    let had_one = fs::symlink_metadata(folder).is_ok();
-    if had_one {
-        fs::rename(folder, &aside).map_err(atomic::io("cannot replace", folder))?;
-    }
-    if let Err(source) = fs::rename(temporary, folder) {
-        if had_one {
+    fs::rename(folder, &aside).map_err(atomic::io("cannot replace", folder))?;
+    match fs::rename(temporary, folder) {
+        Ok(()) => Ok(aside),
+        Err(source) => {
             // Nothing better can be done if this fails too; both folders are still there.
             drop(fs::rename(&aside, folder));
+            Err(atomic::io("cannot write", folder)(source))
         }
-        return Err(atomic::io("cannot write", folder)(source));
     }
-    if had_one {
-        fs::remove_dir_all(&aside).map_err(atomic::io("cannot remove", &aside))?;
-    }
-    atomic::sync_folder_of(folder).map_err(atomic::io("cannot write", folder))
 }
 
 #[cfg(test)]
@@ -154,6 +199,50 @@ mod tests {
             assert_eq!(fs::read_dir(&path).unwrap().count(), bundle.to_files().len());
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
+    }
+
+    /// Where folders cannot be exchanged.
+    #[test]
+    fn two_steps_replace_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, new) = (folder.path().join("bundle"), folder.path().join("new"));
+        let signed = signed();
+        bundle().write(&path).unwrap();
+        signed.write(&new).unwrap();
+        let aside = replace_in_two_steps(&new, &path).unwrap();
+        assert_eq!((Bundle::read(&path).unwrap(), Bundle::read(&aside).unwrap()), (signed.clone(), bundle()));
+        assert!(!new.exists());
+        // The second step fails: the first is taken back.
+        replace_in_two_steps(&folder.path().join("nowhere"), &path).unwrap_err();
+        assert_eq!(Bundle::read(&path).unwrap(), signed);
+    }
+
+    /// A reader looks all the time while a writer replaces the bundle: it is never gone.
+    #[cfg(all(feature = "exchange", target_os = "linux"))]
+    #[test]
+    fn there_is_a_bundle_at_every_moment() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle");
+        bundle().write(&path).unwrap();
+        let ready = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            let reader = threads.spawn(|| {
+                let mut looks = 0_u32;
+                while !ready.load(Ordering::Relaxed) {
+                    assert!(path.join(MANIFEST_FILE).is_file(), "gone at look {looks}");
+                    looks += 1;
+                }
+                looks
+            });
+            for i in 0..40 {
+                if i % 2 == 0 { signed() } else { bundle() }.write(&path).unwrap();
+            }
+            ready.store(true, Ordering::Relaxed);
+            assert!(reader.join().unwrap() > 40);
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

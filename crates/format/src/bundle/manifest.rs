@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{GOLDEN_FILE, MANIFEST_FILE, SIGNATURE_FILE, SUMS_FILE};
-use crate::spec::is_plain_name;
-use crate::{DatasetRef, Error, Result, TaskSpec, hash};
+use crate::spec::{MAX_AGENTS, first_same, is_plain_name};
+use crate::{DatasetRef, Error, Result, TaskSpec, bounded, hash};
 
 /// Largest file, 256 MiB.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -61,11 +61,16 @@ pub struct Provenance {
 pub struct Manifest {
     /// Layout of the bundle, [`Manifest::SCHEMA`].
     pub schema: u32,
+    /// Number of this release, which its maker counts up; a machine may ask for a least one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
     /// The team and its task.
     pub task: TaskSpec,
     /// Policies in the task's order of agents.
+    #[serde(deserialize_with = "bounded::list::<MAX_AGENTS, _, _>")]
     pub agents: Vec<AgentEntry>,
     /// Every file but the manifest, sorted by name.
+    #[serde(deserialize_with = "bounded::list::<MAX_FILES, _, _>")]
     pub files: Vec<FileEntry>,
     /// Where it comes from.
     pub provenance: Provenance,
@@ -111,6 +116,10 @@ impl Manifest {
         let has_own_place = |name: &str| [MANIFEST_FILE, SUMS_FILE, SIGNATURE_FILE].contains(&name);
         if let Some(name) = names.iter().find(|n| !is_plain_name(n) || has_own_place(n)) {
             return Err(Error::FileName { name: (*name).to_owned() });
+        }
+        let own = [MANIFEST_FILE, SUMS_FILE, SIGNATURE_FILE];
+        if let Some((a, b)) = first_same(names.iter().copied().chain(own)) {
+            return wrong("list of files", "different but for the case of letters".into(), format!("`{a}` and `{b}`"));
         }
         if !names.is_sorted_by(|a, b| a < b) {
             return wrong("list of files", "sorted and unique".into(), format!("{names:?}"));

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "fs")]
 mod folder;
+mod identity;
 mod manifest;
 mod signature;
 mod sums;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use crate::{Error, Result, TaskSpec};
 
+pub use identity::{Identity, Signer};
 pub use manifest::{AgentEntry, FileEntry, Manifest, Provenance};
 pub use signature::{KeyId, PublicKey, Signature};
 
@@ -46,8 +48,8 @@ const MAX_SIGNATURE_BYTES: u64 = 16 << 10;
 /// # Signature
 /// What is signed is `SHA256SUMS`: it has the hash of everything else, so one small detached signature in minisign's
 /// format covers the whole bundle, and the stock tools can make and check it. A signature is optional, it is kept by
-/// [`Bundle::read`] and [`Bundle::write`], and it proves nothing until [`Bundle::verify`] is asked with the public key
-/// that one trusts. It says who made a bundle, not that it is the newest: an older signed bundle stays valid. Its first
+/// [`Bundle::read`] and [`Bundle::write`], and it proves nothing until the public key that one trusts is asked:
+/// [`Bundle::read_signed`] and [`Bundle::from_signed_files`] do so before anything is parsed, [`Bundle::verify`] later. It says who made a bundle, not that it is the newest: an older signed bundle stays valid. Its first
 /// line, the untrusted comment, is covered by nothing and used for nothing, as everywhere in this format.
 #[derive(Clone, PartialEq)]
 pub struct Bundle {
@@ -81,7 +83,19 @@ impl Bundle {
         files: BTreeMap<String, Vec<u8>>,
     ) -> Result<Self> {
         let entries = files.iter().map(|(name, content)| FileEntry::of(name, content)).collect();
-        let manifest = Manifest { schema: Manifest::SCHEMA, task, agents, files: entries, provenance };
+        let manifest = Manifest { schema: Manifest::SCHEMA, task, agents, files: entries, provenance, release: None };
+        Self::of(manifest, files)
+    }
+
+    /// The same bundle as release number `release`, without the signature that it had: it is another one now.
+    ///
+    /// # Errors
+    /// As [`Bundle::new`].
+    pub fn with_release(self, release: u64) -> Result<Self> {
+        Self::of(Manifest { release: Some(release), ..self.manifest }, self.files)
+    }
+
+    fn of(manifest: Manifest, files: BTreeMap<String, Vec<u8>>) -> Result<Self> {
         manifest.task.validate()?;
         manifest.validate()?;
         let manifest_json = manifest.to_json()?;
@@ -96,6 +110,18 @@ impl Bundle {
     /// # Errors
     /// Whatever is wrong with the manifest or a file; [`Error::UnknownFile`] for one too many, or twice the same.
     pub fn from_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self> {
+        Self::gather(files, None)
+    }
+
+    /// As [`Bundle::from_files`] of a bundle that was signed with `key`'s secret part; of any other nothing is parsed.
+    ///
+    /// # Errors
+    /// First those of [`Bundle::verify`], then those of [`Bundle::from_files`].
+    pub fn from_signed_files(files: impl IntoIterator<Item = (String, Vec<u8>)>, key: &PublicKey) -> Result<Self> {
+        Self::gather(files, Some(key))
+    }
+
+    fn gather(files: impl IntoIterator<Item = (String, Vec<u8>)>, key: Option<&PublicKey>) -> Result<Self> {
         let mut given = BTreeMap::new();
         for (name, content) in files {
             if given.contains_key(&name) {
@@ -103,7 +129,7 @@ impl Bundle {
             }
             given.insert(name, content);
         }
-        let bundle = Self::assemble(|name, _| Ok(given.remove(name)))?;
+        let bundle = Self::assemble(key, |name, _| Ok(given.remove(name)))?;
         match given.into_keys().next() {
             Some(name) => Err(Error::UnknownFile { name }),
             None => Ok(bundle),
@@ -112,15 +138,29 @@ impl Bundle {
 
     /// The one way from bytes to a bundle. `take` gives the file of a name, which it may refuse to read beyond the
     /// number of bytes.
-    fn assemble(mut take: impl FnMut(&str, u64) -> Result<Option<Vec<u8>>>) -> Result<Self> {
-        let mut required = |name: &str, limit| {
-            let content = take(name, limit)?.ok_or_else(|| Error::MissingFile { name: name.to_owned() })?;
-            check_size(name, &content, limit).map(|()| content)
+    ///
+    /// What a file may do here depends on what is known of it. The listing and the signature are small, and all that an
+    /// unsigned bundle is asked for if there is a `key`. The manifest is parsed once its hash is the listed one, and the
+    /// other files are taken one by one, each no longer than the manifest says.
+    fn assemble(key: Option<&PublicKey>, mut take: impl FnMut(&str, u64) -> Result<Option<Vec<u8>>>) -> Result<Self> {
+        let mut optional = |name: &str, limit| {
+            let content = take(name, limit)?;
+            content.iter().try_for_each(|content| check_size(name, content, limit)).map(|()| content)
         };
+        let listing = optional(SUMS_FILE, MAX_SUMS_BYTES)?;
+        let signature = optional(SIGNATURE_FILE, MAX_SIGNATURE_BYTES)?;
+        let signature = signature.map(|bytes| Signature::parse(&bytes)).transpose()?;
+        if let Some(key) = key {
+            verify(signature.as_ref(), key, listing.as_deref().unwrap_or_default())?;
+        }
+        let mut required =
+            |name: &str, limit| optional(name, limit)?.ok_or_else(|| Error::MissingFile { name: name.to_owned() });
         let manifest_json = required(MANIFEST_FILE, MAX_MANIFEST_BYTES)?;
+        let listing = listing.ok_or_else(|| Error::MissingFile { name: SUMS_FILE.to_owned() })?;
+        sums::check_manifest(&listing, &manifest_json)?;
         let manifest = Manifest::parse(&manifest_json)?;
         let sums = sums::of(&manifest, &manifest_json);
-        sums::check(&required(SUMS_FILE, MAX_SUMS_BYTES)?, &sums)?;
+        sums::check(&listing, &sums)?;
         let mut files = BTreeMap::new();
         for entry in &manifest.files {
             let content = required(&entry.name, entry.bytes).map_err(|e| match e {
@@ -132,10 +172,6 @@ impl Bundle {
             entry.check(&content)?;
             files.insert(entry.name.clone(), content);
         }
-        let signature = match take(SIGNATURE_FILE, MAX_SIGNATURE_BYTES)? {
-            Some(bytes) => Some(Signature::parse(&bytes)?),
-            None => None,
-        };
         Ok(Self { manifest, manifest_json, files, sums, signature })
     }
 
@@ -189,10 +225,14 @@ impl Bundle {
     /// # Errors
     /// [`Error::Unsigned`], [`Error::OtherSigner`] or [`Error::Forged`].
     pub fn verify(&self, key: &PublicKey) -> Result<()> {
-        match &self.signature {
-            Some(signature) => signature.verify(key, self.sums.as_bytes()),
-            None => Err(Error::Unsigned { expected: key.id() }),
-        }
+        verify(self.signature.as_ref(), key, self.sums.as_bytes())
+    }
+}
+
+fn verify(signature: Option<&Signature>, key: &PublicKey, sums: &[u8]) -> Result<()> {
+    match signature {
+        Some(signature) => signature.verify(key, sums),
+        None => Err(Error::Unsigned { expected: key.id() }),
     }
 }
 

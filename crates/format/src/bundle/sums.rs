@@ -12,6 +12,25 @@ pub(super) fn of(manifest: &Manifest, manifest_json: &[u8]) -> String {
     lines.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect()
 }
 
+/// Is the manifest that was found the listed one? Asked before it is parsed.
+///
+/// # Errors
+/// [`Error::Hash`] when it is another, [`Error::Sums`] when none is listed.
+pub(super) fn check_manifest(listing: &[u8], manifest_json: &[u8]) -> Result<()> {
+    let found = hash::of_bytes(manifest_json);
+    let own = |line: &&[u8]| line.get(hash::HEX_LEN..) == Some(format!("  {MANIFEST_FILE}\n").as_bytes());
+    let mut lines = listing.split_inclusive(|b| *b == b'\n');
+    let listed = lines.find(own).and_then(|line| str::from_utf8(&line[..hash::HEX_LEN]).ok());
+    match listed.filter(|listed| hash::is_hex(listed)) {
+        Some(listed) if listed == found => Ok(()),
+        Some(listed) => Err(Error::Hash { name: MANIFEST_FILE.to_owned(), expected: listed.to_owned(), found }),
+        None => {
+            let line = listing.split(|b| *b == b'\n').count();
+            Err(Error::Sums { line, expected: format!("`{found}  {MANIFEST_FILE}` up to it") })
+        }
+    }
+}
+
 /// Is the listing that was found byte for byte the `expected` one?
 ///
 /// # Errors

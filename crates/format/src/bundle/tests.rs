@@ -128,7 +128,7 @@ fn damage_is_named() {
     check(|f| drop(f.insert("x\n".into(), vec![])), "`x\\n` is not in the manifest or given twice");
     check(|f| replace(f, "a text", "b text"), "`bundle.json` has sha256");
     check(|f| f.get_mut(SUMS_FILE).unwrap().extend(b"x"), "line 5 of `SHA256SUMS` is another, expected the end");
-    check(|f| drop(f.insert(SUMS_FILE.into(), b"x".to_vec())), "line 1 of `SHA256SUMS` is another, expected `e3b0c4");
+    check(|f| drop(f.insert(SUMS_FILE.into(), b"x".to_vec())), "line 1 of `SHA256SUMS` is another, expected `");
     check(|f| drop(f.insert(SIGNATURE_FILE.into(), b"x".to_vec())), "not a minisign signature (expected four lines)");
     let twice = bundle().to_files().into_iter().chain([(SUMS_FILE.to_owned(), vec![])]);
     assert!(Bundle::from_files(twice).unwrap_err().to_string().contains("given twice"));
@@ -151,6 +151,13 @@ fn a_manifest_that_cannot_be_is_named() {
     check("\"schema\": 2", "\"new\": [], \"schema\": 3", "schema 3, expected 2");
     check("\"schema\": 2,", "", "invalid JSON");
     check("\"step\"", "\"stop\"", "invalid JSON");
+    for name in ["NUL.onnx", "aux", "com1.onnx", "a.", "a "] {
+        check("\"name\": \"agent_0.onnx\"", &format!("\"name\": \"{name}\""), "not a plain ASCII file name");
+    }
+    for name in ["Model_card.md", "model_card.MD", "sha256sums", "Bundle.json", "GOLDEN.safetensors"] {
+        let message = "expected different but for the case of letters";
+        check("\"name\": \"agent_0.onnx\"", &format!("\"name\": \"{name}\""), message);
+    }
     for name in ["../agent_0.onnx", "/agent_0.onnx", "a/agent_0.onnx", "..", ".", "", "C:\\\\x", "a\\u0000", "\u{e4}"] {
         check("\"name\": \"agent_0.onnx\"", &format!("\"name\": \"{name}\""), "not a plain ASCII file name");
     }
@@ -171,7 +178,7 @@ fn a_manifest_that_cannot_be_is_named() {
     let all = |n, bytes| many(n, bytes) + place;
     // Between the model card and the policy, to stay sorted.
     check(place, &all(5, 256 << 20), "size of all files is 1342177283, expected at most 1073741824");
-    check(place, &all(2100, 0), "number of files is 2103, expected at most 2048");
+    check(place, &all(2100, 0), "invalid length 2049, expected a list of at most 2048");
 }
 
 #[test]
@@ -191,4 +198,59 @@ fn signatures() {
     replace(&mut files, "a text", "b text");
     fit(&mut files);
     check(&Bundle::from_files(files).unwrap(), &key, "changed or signed by somebody else: do not load it");
+}
+
+/// What nobody signed is not parsed, whatever it is, and its other files are not even asked for.
+#[test]
+fn nothing_is_parsed_before_its_signature() {
+    let key = first();
+    let good = signed();
+    assert_eq!(Bundle::from_signed_files(good.to_files(), &key).unwrap(), good);
+    let check = |files: Files, message: &str| {
+        let error = Bundle::from_signed_files(files, &key).unwrap_err().to_string();
+        assert!(error.contains(message), "`{error}` lacks `{message}`");
+    };
+    let broken = |mut files: Files| {
+        for name in [MANIFEST_FILE, GOLDEN_FILE, "agent_0.onnx"] {
+            files.insert(name.to_owned(), b"{".to_vec());
+        }
+        files.insert("x".to_owned(), Vec::new());
+        files
+    };
+    check(broken(bundle().to_files()), "it is not signed");
+    let mut files = broken(signed().to_files());
+    files.insert(SUMS_FILE.to_owned(), b"x".to_vec());
+    check(files, "is not the signature of key");
+    check(Files::new(), "it is not signed");
+    // The listing is the signer's: now the manifest is compared with it, and not parsed if it is another.
+    check(broken(signed().to_files()), "`bundle.json` has sha256");
+    let mut asked = Vec::new();
+    let refused = Bundle::assemble(Some(&key), |name, _| {
+        asked.push(name.to_owned());
+        Ok(bundle().to_files().remove(name))
+    });
+    assert!(matches!(refused, Err(Error::Unsigned { .. })));
+    assert_eq!(asked, [SUMS_FILE, SIGNATURE_FILE]);
+}
+
+#[test]
+fn a_release_is_another_bundle() {
+    let numbered = signed().with_release(7).unwrap();
+    assert_eq!((numbered.manifest().release, numbered.signature()), (Some(7), None));
+    assert_eq!(Bundle::from_files(numbered.to_files()).unwrap(), numbered);
+    assert!(numbered.with_signature(signed().signature().unwrap().text()).unwrap().verify(&first()).is_err());
+}
+
+#[test]
+fn an_identity_is_what_is_signed() {
+    let found = signed().identity(Some(&first())).unwrap();
+    assert_eq!(found.bundle_sha256, crate::hash::of_bytes(signed().sums().as_bytes()));
+    assert_eq!(found, Identity { signer: found.signer.clone(), ..bundle().identity(None).unwrap() });
+    let signer = Signer { key: first().id(), trusted_comment: "the first".into(), is_verified: true };
+    assert_eq!(found.signer, Some(signer.clone()));
+    assert_eq!(signed().identity(None).unwrap().signer, Some(Signer { is_verified: false, ..signer }));
+    assert!(matches!(signed().identity(Some(&second())), Err(Error::OtherSigner { .. })));
+    assert!(matches!(bundle().identity(Some(&first())), Err(Error::Unsigned { .. })));
+    let json = serde_json::to_string(&found).unwrap();
+    assert!(json.contains("\"key\":\"34505370219A8DC3\""), "{json}");
 }

@@ -1,6 +1,5 @@
 //! The hash of a file that need not fit into memory.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -13,8 +12,7 @@ use crate::{Result, atomic};
 /// # Errors
 /// [`crate::Error::Io`].
 pub fn of_file(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(atomic::io("cannot read", path))?;
-    of_reader(file).map_err(atomic::io("cannot read", path))
+    of_reader(atomic::open(path)?).map_err(atomic::io("cannot read", path))
 }
 
 /// Hash of all that `reader` gives, read in pieces.

@@ -4,6 +4,7 @@
 
 mod message;
 mod op;
+mod wire;
 
 pub use message::{
     Attribute, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, StringEntry, Tensor, TensorShape,
@@ -28,8 +29,10 @@ impl Model {
     /// Parse an ONNX file, called `file` in messages.
     ///
     /// # Errors
-    /// [`Error::Onnx`] when the bytes are not an ONNX model with a graph.
+    /// [`Error::TooMany`] before anything is made of bytes that would take far more memory than they are; [`Error::Onnx`]
+    /// when they are not an ONNX model with a graph, or name another file.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
+        wire::check(file, bytes)?;
         let wrong = |reason: String| Error::Onnx { file: file.to_owned(), reason };
         let model = Self::decode(bytes).map_err(|e| wrong(e.to_string()))?;
         match (&model.graph, model.ir_version) {

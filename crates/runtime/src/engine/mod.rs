@@ -12,8 +12,9 @@ use crate::{EngineKind, LoadOptions, Result, StepError};
 
 pub(crate) use native::Pool;
 
-/// Most numbers in all buffers of a policy.
-const MAX_BUFFER: usize = 1 << 24;
+/// Most numbers in all buffers of a policy: what the transforms of the widest observation, 65,536 fields, need, and half as
+/// much again. A few bytes of a file are enough to ask for them.
+const MAX_BUFFER: usize = 1 << 20;
 
 /// The widths and the kind of a policy, batch of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

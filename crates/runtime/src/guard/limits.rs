@@ -3,11 +3,7 @@
 use omiga_format::{ActionField, ActionSpace, PolicyContract, Range};
 
 use super::{Fallback, GuardOptions, OutOfRange, SafeAction};
-use crate::{Error, Flags, Policy, Result};
-
-/// Of a field without a range in the contract: beyond it the squares of some hundred fields, of which a policy may take the
-/// mean, are no f32 any more, and all fields become zero. No sensor means such a value.
-const MAX_MAGNITUDE: f32 = 1e18;
+use crate::{Error, Flags, MAX_OBS, Policy, Result};
 
 /// Everything that a step is checked against.
 #[derive(Clone, Debug)]
@@ -47,9 +43,10 @@ impl Limits {
     /// `period_ns` stands in for the contract's.
     ///
     /// # Errors
-    /// [`Error::ContractNeeded`] or [`Error::Options`].
+    /// [`Error::ContractNeeded`], [`Error::Untested`] or [`Error::Options`].
     pub(super) fn new(policy: &Policy, options: &GuardOptions, period_ns: Option<u64>) -> Result<Self> {
         let contract = policy.contract().ok_or_else(|| Error::ContractNeeded { policy: policy.name().to_owned() })?;
+        policy.check_guardable()?;
         let check = Check { policy: policy.name(), contract };
         if let Some(safe) = options.fallback.safe() {
             check.safe(safe)?;
@@ -112,7 +109,7 @@ impl Check<'_> {
         for field in &self.contract.obs {
             let (Range { low, high }, out_of_range) = match field.range {
                 Some(range) => (range, options.out_of_range),
-                None => (Range::new(-MAX_MAGNITUDE, MAX_MAGNITUDE), OutOfRange::Refuse),
+                None => (Range::new(-MAX_OBS, MAX_OBS), OutOfRange::Refuse),
             };
             limits.low.push(low);
             limits.high.push(high);

@@ -115,10 +115,10 @@ impl Guard {
     /// Guard a policy. The options are checked against its contract.
     ///
     /// # Errors
-    /// [`crate::Error::ContractNeeded`] for a foreign file; [`crate::Error::Options`] for names that are not the
-    /// contract's, rates and times that cannot be, rates without a period or [`GuardOptions::max_step_ns`], faults that
-    /// are no reports, and a safe action that is of the other kind, too short or long, not finite, out of its bounds or
-    /// no choice.
+    /// [`crate::Error::ContractNeeded`] for a foreign file; [`crate::Error::Untested`] for a lone one, unless
+    /// [`crate::LoadOptions::guard_untested`]; [`crate::Error::Options`] for names that are not the contract's, rates and
+    /// times that cannot be, rates without a period or [`GuardOptions::max_step_ns`], faults that are no reports, and a
+    /// safe action that is of the other kind, too short or long, not finite, out of its bounds or no choice.
     pub fn new(policy: Policy, options: &GuardOptions) -> Result<Self> {
         Self::with_period(policy, options, None)
     }

@@ -19,6 +19,8 @@ mod guard;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod refusal;

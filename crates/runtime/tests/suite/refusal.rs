@@ -87,19 +87,19 @@ fn names_shapes_and_sizes_are_checked() {
     let huge = |m: &mut Model| {
         m.graph.as_mut().unwrap().input[0] = ValueInfo::batched("obs", element_type::FLOAT, Some(1 << 40));
     };
-    check_model(false, huge, "number of buffered values is 1099511627776, expected at most 16777216");
+    check_model(false, huge, "number of buffered values is 1099511627776, expected at most 1048576");
     let elsewhere = |m: &mut Model| tensors(m)[0].data_location = 1;
     check_model(false, elsewhere, "the elements of a tensor are in another file; save it as one file");
-    // 2^23 numbers are room enough, reading them 200 times is too much.
+    // 2^19 numbers are room enough, reading them 2,100 times is too much.
     let means = |m: &mut Model| {
         let graph = m.graph.as_mut().unwrap();
-        graph.input[0] = ValueInfo::batched("obs", element_type::FLOAT, Some(1 << 23));
+        graph.input[0] = ValueInfo::batched("obs", element_type::FLOAT, Some(1 << 19));
         let mean = graph.node.iter().find(|n| n.op_type == "ReduceMean").unwrap().clone();
         let copy = |i| Node { input: vec!["obs".into()], output: vec![format!("mean{i}")], ..mean.clone() };
-        graph.node = (0..200).map(copy).collect();
-        graph.node[199].output[0] = "action".into();
+        graph.node = (0..2_100).map(copy).collect();
+        graph.node[2_099].output[0] = "action".into();
     };
-    check_model(false, means, "number of multiply-adds is 1082130432, expected at most 1073741824");
+    check_model(false, means, "number of multiply-adds is 1074266112, expected at most 1073741824");
     let batch = |m: &mut Model| m.graph.as_mut().unwrap().input[0].r#type = None;
     check_model(false, batch, "value `obs` is another input");
     let two = |m: &mut Model| {
@@ -256,10 +256,12 @@ fn agents_are_chosen_by_name() {
     assert!(wrong.contains("no agent `agent_2`, expected one of [\"agent_0\", \"agent_1\"]"), "{wrong}");
     assert_eq!(Team::load(&path, &LoadOptions::default()).unwrap().len(), 2);
 
-    let lone = Policy::load(&path.join("agent_1.onnx"), &LoadOptions::default()).unwrap();
+    let error = Policy::load(&path.join("agent_1.onnx"), &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("agent_1.onnx` is a file, expected a bundle's folder; load a lone file with"), "{error}");
+    let lone = Policy::load_onnx(&path.join("agent_1.onnx"), &LoadOptions::default()).unwrap();
     assert_eq!((lone.name(), lone.self_test()), ("agent_1.onnx", None));
     assert_eq!(lone.contract().unwrap().agent, "agent_1");
-    assert!(Policy::load(&path.join("agent_9.onnx"), &LoadOptions::default()).is_err());
+    assert!(Policy::load_onnx(&path.join("agent_9.onnx"), &LoadOptions::default()).is_err());
 
     let only = support::Team::sized(rand::SeedableRng::seed_from_u64(1), [4, 1, 2, 3], 0, false).bundle();
     let path = folder.path().join("only");
@@ -272,6 +274,8 @@ fn agents_are_chosen_by_name() {
 fn the_tolerance_counts() {
     let bundle = small_team(1, false).bundle();
     assert!(Team::from_bundle(&bundle, &LoadOptions::default().with_tolerance(1e-4)).is_ok());
-    assert!(Team::from_bundle(&bundle, &LoadOptions::default().with_tolerance(0.0)).is_err());
+    let discrete = small_team(1, true).bundle();
+    assert!(Team::from_bundle(&discrete, &LoadOptions::default()).is_ok());
+    assert!(Team::from_bundle(&discrete, &LoadOptions::default().with_tolerance(0.0)).is_err());
     assert!(Team::from_bundle(&bundle, &LoadOptions::default().with_tolerance(f32::INFINITY)).is_err());
 }

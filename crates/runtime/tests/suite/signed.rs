@@ -93,7 +93,7 @@ fn a_signed_folder() {
     signed().write(&path).unwrap();
     assert_eq!(Team::load(&path, &first()).unwrap().len(), 2);
     assert!(Policy::load(&path, &first().with_agent("agent_0")).is_ok());
-    let lone = Policy::load(&path.join("agent_0.onnx"), &first()).unwrap_err().to_string();
+    let lone = Policy::load_onnx(&path.join("agent_0.onnx"), &first()).unwrap_err().to_string();
     assert!(lone.contains("a lone file has no signature"), "{lone}");
     small_team(1, false).bundle().write(&path).unwrap();
     assert!(Team::load(&path, &first()).unwrap_err().to_string().contains("it is not signed"));

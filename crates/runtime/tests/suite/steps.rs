@@ -74,13 +74,15 @@ fn an_overflow_is_no_action() {
 #[test]
 fn an_overflow_later_is_no_action() {
     let mut b = Builder::default();
-    let squared = b.op(Op::Mul, &["obs", "obs"], &[]);
+    let large = b.constant(&[], &[1e4]);
+    let grown = b.op(Op::Mul, &["obs", &large], &[]);
+    let squared = b.op(Op::Mul, &[&grown, &grown], &[]);
     let nothing = b.op(Op::Sub, &[&squared, &squared], &[]);
     b.op(Op::Relu, &[&nothing], &[]);
     b.output("action", element_type::FLOAT, Some(2));
     let mut policy =
         Stream::of(Policy::from_onnx("x.onnx", &b.model(2, None).to_bytes(), &LoadOptions::default()).unwrap());
-    check_step(&mut policy, &[1.0, 3e38], 2, StepError::ActionNotFinite { index: 1 });
+    check_step(&mut policy, &[1.0, 1e16], 2, StepError::ActionNotFinite { index: 1 });
     let mut action = [UNTOUCHED; 2];
     policy.step(&[1.0, 2.0], &mut action).unwrap();
     assert_eq!(action, [0.0; 2]);

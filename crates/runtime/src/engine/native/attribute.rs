@@ -1,5 +1,6 @@
 //! A node's settings, each read at most once; what is left is refused.
 
+use omiga_format::Shown;
 use omiga_format::onnx::{Attribute, Node, Op, attribute_type};
 
 use crate::{Error, Result};
@@ -77,7 +78,7 @@ impl<'m> Attributes<'m> {
         let found = self.take("axes", attribute_type::INTS)?.map(|a| a.ints.as_slice()).unwrap_or_default();
         match found {
             [1 | -1] => Ok(()),
-            _ => self.place.unsupported("attribute `axes`", "[1]", format!("{found:?}")),
+            _ => self.place.unsupported("attribute `axes`", "[1]", format!("{:?}", Shown::name(found))),
         }
     }
 
