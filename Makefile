@@ -1,7 +1,7 @@
 # Every target does its own set-up; nothing but Rust, a C and C++ compiler and Python 3 with pip and venv is needed.
 # Variables of `make train` and `make reproduce`: TASK QUALITY EPISODES ALGOS SEED SEEDS STEPS SET DEVICE EVAL OUT PAGE, and DATA of
 # `make train`; DRY_RUN=1 says what would be done (see scripts/plan.sh). Of
-# `make install`: PREFIX DESTDIR LIBDIR FEATURES BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
+# `make install`: PREFIX DESTDIR LIBDIR FEATURES TARGET BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
@@ -70,7 +70,7 @@ cuda: ## Build for NVIDIA GPUs, here with or without one: target/cuda/release/om
 cuda-test: ## Tests of the trainer in that build, on the CPU and on the GPU if there is one; DEVICE=cuda:1 for another
 	@scripts/cuda.sh test
 
-install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR
+install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR, TARGET (e.g. aarch64-unknown-linux-gnu)
 	@scripts/install.sh
 
 clean: ## Remove what was built and fetched; runs/ is kept

@@ -108,7 +108,7 @@ static int parse(int argc, char **argv, arguments *a) {
 /* Names, units and bounds: compare them with the wiring before anything moves. */
 static int describe(const omiga_policy *policy, omiga_info *info) {
     omiga_field field;
-    if (omiga_policy_info(policy, info) != OMIGA_OK) {
+    if (omiga_policy_get_info(policy, info, sizeof *info) != OMIGA_OK) {
         return refused("info");
     }
     printf("%s of %s (%" PRIu32 " of %" PRIu32 "), %s, period %" PRIu64 " ms\n", info->agent, info->task,
@@ -116,14 +116,14 @@ static int describe(const omiga_policy *policy, omiga_info *info) {
     printf("self-test: %" PRIu64 " cases, largest difference %g\n", info->selftest_cases,
            (double)info->selftest_max_abs_difference);
     for (uint32_t i = 0; i < info->obs_dim; i++) {
-        if (omiga_policy_obs_field(policy, i, &field) != OMIGA_OK) {
+        if (omiga_policy_get_obs_field(policy, i, &field, sizeof field) != OMIGA_OK) {
             return refused("observation");
         }
         printf("  observes %s [%s]", field.name, field.unit);
         field.has_range ? printf(" between %g and %g\n", (double)field.low, (double)field.high) : printf("\n");
     }
     for (uint32_t i = 0; i < info->action_dim; i++) {
-        if (omiga_policy_action_field(policy, i, &field) != OMIGA_OK) {
+        if (omiga_policy_get_action_field(policy, i, &field, sizeof field) != OMIGA_OK) {
             return refused("action");
         }
         printf("  commands %s [%s] between %g and %g\n", field.name, field.unit, (double)field.low, (double)field.high);
@@ -202,9 +202,9 @@ static void report(const events *e, const uint64_t histogram[BUCKETS], const omi
             printf("  %9" PRIu64 " ns and more: %" PRIu64 "\n", UINT64_C(1) << i, histogram[i]);
         }
     }
-    if (omiga_controller_stats(controller, &s) == OMIGA_OK) {
-        printf("native ticks %" PRIu64 ", between %" PRIu64 ", late %" PRIu64 ", jitter %" PRIu64 ", skipped %" PRIu64
-               ", gaps %" PRIu64 "\n", s.native_ticks, s.intermediate_ticks, s.late_ticks, s.jitter_ticks,
+    if (omiga_controller_get_stats(controller, &s, sizeof s) == OMIGA_OK) {
+        printf("native ticks %" PRIu64 ", asked again %" PRIu64 ", between %" PRIu64 ", late %" PRIu64 ", jitter %" PRIu64 ", skipped %" PRIu64
+               ", gaps %" PRIu64 "\n", s.native_ticks, s.asked_again, s.intermediate_ticks, s.late_ticks, s.jitter_ticks,
                s.skipped_periods, s.gaps);
         printf("faults %" PRIu64 ", held %" PRIu64 ", safe %" PRIu64 ", no action %" PRIu64 "\n", s.faults, s.held,
                s.safe, s.none);
@@ -244,7 +244,7 @@ static int control(const arguments *a, omiga_controller *controller) {
 
         switch (status.source) {
         case OMIGA_SOURCE_POLICY: /* its action, in bounds and within the rates */
-        case OMIGA_SOURCE_HELD:   /* its last one, for at most 150 ms */
+        case OMIGA_SOURCE_HELD:   /* its last one, until 150 ms after the next was due */
         case OMIGA_SOURCE_SAFE:   /* ours, chosen above */
             memcpy(actuators, action, sizeof actuators);
             break;

@@ -43,7 +43,7 @@ fn every_rust_block_is_run() {
     }
 }
 
-/// The only one with C is compiled and run with the installed library, by `crates/capi/tests/install.rs`.
+/// The only one with C is compiled and run with the installed library, by `crates/capi/tests/programs/install.rs`.
 #[test]
 fn every_c_block_is_run() {
     assert!(blocks(root(), "c").iter().all(|block| block.place.contains("docs/embedding.md")));
@@ -63,7 +63,8 @@ fn python_blocks_compile() {
 
 #[test]
 fn commands_name_what_there_is() {
-    let makefiles = ["Makefile", "examples/c/Makefile"].map(|file| fs::read_to_string(root().join(file)).unwrap());
+    let makefiles = ["Makefile", "examples/c/Makefile", "examples/cpp/Makefile"]
+        .map(|file| fs::read_to_string(root().join(file)).unwrap());
     let targets: BTreeSet<&str> =
         makefiles.iter().flat_map(|text| text.lines()).filter_map(|line| Some(line.split_once(':')?.0)).collect();
     let scripts = fs::read_dir(root().join("scripts")).unwrap().map(|entry| entry.unwrap().path());

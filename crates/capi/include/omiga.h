@@ -3,10 +3,14 @@
 
 /* The policies of omiga, for control loops: what they promise and how to step them.
  *
- * Made by cbindgen from crates/capi/src: change it there. C99, C++.
+ * Made by cbindgen from crates/capi/src: change it there. C89 with <stdint.h>, C++; omiga.hpp wraps it for C++17.
  *
  * - Handles are opaque; who gets one frees it. Buffers are the caller's.
- * - A handle is for one thread at a time; a call on a handle that is in use elsewhere returns OMIGA_BUSY at once.
+ * - Stepping is for one thread at a time; a call on a handle that is in use elsewhere returns OMIGA_BUSY at once.
+ *   Reading may run beside it and never refuses it.
+ * - Structs grow at their end: the caller says how large its own is, as an argument or in the first member. A program
+ *   that was compiled with an earlier header of the same OMIGA_ABI_VERSION runs with a later library.
+ * - Later versions may return codes that this header does not know: whatever is not OMIGA_OK was not done.
  * - After a panic inside the library (a defect) the handle is poisoned and can only be freed; the process lives.
  * - "Real-time": allocates nothing, takes no lock, reads no clock, logs nothing, on success and on failure.
  */
@@ -46,7 +50,7 @@
 #define OMIGA_ARGUMENT 3
 
 /**
- * There is no policy: the file or bundle is missing, damaged, not signed by the key, or not what it promises.
+ * There is no policy, for a reason without a code of its own.
  */
 #define OMIGA_LOAD 4
 
@@ -69,6 +73,41 @@
  * This call panicked, which is a defect of the library. The handle is poisoned, the process lives.
  */
 #define OMIGA_PANICKED 8
+
+/**
+ * There is no policy: the system could not read, no such file, no permission. Perhaps later.
+ */
+#define OMIGA_IO 9
+
+/**
+ * There is no policy: the bundle or file is not as it was exported, or nothing that this version exports. Copy it again.
+ */
+#define OMIGA_DAMAGED 10
+
+/**
+ * There is no policy: it is not signed, not by this key, or not this bundle. Do not use it.
+ */
+#define OMIGA_UNTRUSTED 11
+
+/**
+ * There is no policy: it is sound, and another than the one asked for. Its task, contract, agent or release differ.
+ */
+#define OMIGA_IDENTITY 12
+
+/**
+ * There is no policy: it is larger than this runtime takes on.
+ */
+#define OMIGA_TOO_LARGE 13
+
+/**
+ * There is no policy: this engine, or this build, cannot run it.
+ */
+#define OMIGA_UNSUPPORTED 14
+
+/**
+ * There is no policy: there was no memory for the bundle's files. (Smaller things that find no memory end the process.)
+ */
+#define OMIGA_MEMORY 15
 
 /**
  * Without an action of the policy there is none: the buffer is as it was.
@@ -310,14 +349,16 @@
 #define OMIGA_NO_INDEX 4294967295
 
 /**
- * Bytes of a buffer that is long enough for every line of `omiga_status_text`.
+ * Bytes of a buffer that is long enough for every line of this version's `omiga_status_text`; a longer one of a later
+ * version is cut.
  */
-#define OMIGA_STATUS_TEXT_SIZE 768
+#define OMIGA_STATUS_TEXT_SIZE 1024
 
 /**
  * A policy in a control loop: its period, its limits and its fallback. Opaque.
  *
- * Use it from one thread at a time; a call beside another one is refused with `OMIGA_BUSY`.
+ * Tick and reset it from one thread at a time; such a call beside another one is refused with `OMIGA_BUSY`. Reading is
+ * for any thread, beside ticks.
  */
 typedef struct omiga_controller omiga_controller;
 
@@ -328,6 +369,14 @@ typedef struct omiga_controller omiga_controller;
  * thread make a second handle with `omiga_policy_fork`.
  */
 typedef struct omiga_policy omiga_policy;
+
+/**
+ * All policies of a bundle, each loaded, tested and warm, with a stream of observations each. Weights that are equal are
+ * held once. Opaque.
+ *
+ * Step and reset it from one thread at a time; such a call beside another one is refused with `OMIGA_BUSY`.
+ */
+typedef struct omiga_team omiga_team;
 
 /**
  * What a call came to: one of the `OMIGA_...` codes, 0 if all is well.
@@ -452,7 +501,9 @@ typedef struct omiga_controller_options {
  * What a step, a choice or a tick came to.
  *
  * `code` alone says whether all is well; `source` says whether there is an action in the buffer. They differ: after a
- * fault the buffer may hold an earlier action or the safe one.
+ * fault, or if a tick was not carried out, the buffer may hold an earlier action or the safe one.
+ *
+ * It is passed by value, so its size is fixed for ever: later versions may add flags and use `reserved`, no more.
  */
 typedef struct omiga_status {
     /**
@@ -495,66 +546,99 @@ typedef struct omiga_status {
 } omiga_status;
 
 /**
- * How the ticks since `omiga_controller_new` went. Resets do not clear it.
+ * One scalar that a policy observes or commands, or one of its choices. The texts belong to the handle and live as
+ * long.
  */
-typedef struct omiga_stats {
+typedef struct omiga_field {
     /**
-     * Ticks in which it was the policy's turn.
+     * E.g. `velocity.x`; empty if there is no contract.
      */
-    uint64_t native_ticks;
+    const char *name;
     /**
-     * Ticks between two periods.
+     * E.g. `m/s`; `1` for a dimensionless number, empty if unknown.
      */
-    uint64_t intermediate_ticks;
+    const char *unit;
     /**
-     * Ticks later than `max_lateness_ns`.
+     * Smallest value, if there is a range.
      */
-    uint64_t late_ticks;
+    float low;
     /**
-     * Intervals that differ from the period by more than `max_jitter_ns`.
+     * Largest value, if there is a range.
      */
-    uint64_t jitter_ticks;
+    float high;
     /**
-     * Whole periods without a tick.
+     * 1 if `low` and `high` are known.
      */
-    uint64_t skipped_periods;
+    uint8_t has_range;
     /**
-     * Fresh starts: after a pause longer than `max_gap_ns`, or a wrong clock.
+     * 0.
      */
-    uint64_t gaps;
+    uint8_t reserved[7];
+} omiga_field;
+
+/**
+ * Which bundle a policy is from: what belongs into a log beside its actions. The texts belong to the handle and live as
+ * long; those of a lone file are empty.
+ */
+typedef struct omiga_identity {
     /**
-     * Ticks with a fault.
+     * What `sha256sum SHA256SUMS` prints in the bundle: it stands for every byte but those of the signature.
      */
-    uint64_t faults;
+    const char *bundle_sha256;
     /**
-     * Ticks that commanded an earlier action in place of a new one.
+     * The task's name.
      */
-    uint64_t held;
+    const char *task;
     /**
-     * Ticks that commanded the safe action.
+     * SHA-256 of names, units and ranges of all that goes in and out, for `omiga_load_options.contract_sha256`.
      */
-    uint64_t safe;
+    const char *contract_sha256;
     /**
-     * Ticks without an action.
+     * Version of omiga that exported it.
      */
-    uint64_t none;
+    const char *omiga_version;
     /**
-     * Latest native tick after its due time, in nanoseconds.
+     * `omiga` or `bc`.
      */
-    uint64_t max_lateness_ns;
+    const char *algorithm;
     /**
-     * Mean over the native ticks, in nanoseconds.
+     * SHA-256 of the checkpoint.
      */
-    uint64_t mean_lateness_ns;
+    const char *checkpoint_sha256;
     /**
-     * Largest difference of an interval from the period, in nanoseconds.
+     * The key pair that the signature names; empty if it is not signed.
      */
-    uint64_t max_jitter_ns;
+    const char *signer;
     /**
-     * Mean over the intervals, in nanoseconds.
+     * What the signer says about it; one line.
      */
-    uint64_t mean_jitter_ns;
-} omiga_stats;
+    const char *trusted_comment;
+    /**
+     * Number of the release, if its maker gave it one.
+     */
+    uint64_t release;
+    /**
+     * Updates done.
+     */
+    uint64_t step;
+    /**
+     * Seed of the run.
+     */
+    uint64_t seed;
+    /**
+     * 1 if there is a `release`.
+     */
+    uint8_t has_release;
+    /**
+     * 1 if the signature was checked with `omiga_load_options.public_key`. Otherwise anybody can have written `signer` and
+     * `trusted_comment`.
+     */
+    uint8_t is_verified;
+    /**
+     * 0.
+     */
+    uint8_t reserved[6];
+} omiga_identity;
 
 /**
  * How to load a policy. Fill it with `omiga_load_options_default`, then change what you need.
@@ -586,6 +670,26 @@ typedef struct omiga_load_options {
      * and no lone files. NULL: anybody's.
      */
     const char *public_key;
+    /**
+     * Name of the task that it must be of; NULL: any.
+     */
+    const char *task;
+    /**
+     * `omiga_identity.contract_sha256` that it must have: the machine's names, units and ranges; NULL: any.
+     */
+    const char *contract_sha256;
+    /**
+     * Least `omiga_identity.release`: an older bundle is refused, and one without a number; 0: any.
+     */
+    uint64_t least_release;
+    /**
+     * 1: a controller takes a lone file, although nothing has shown that it does what it was trained to do. 0.
+     */
+    uint32_t guard_untested;
+    /**
+     * 1: the golden vectors are given back after load; `omiga_policy_run_selftest` has nothing to replay then. 0.
+     */
+    uint32_t drop_golden;
 } omiga_load_options;
 
 /**
@@ -669,37 +773,6 @@ typedef struct omiga_info {
 } omiga_info;
 
 /**
- * One scalar that a policy observes or commands, or one of its choices. The texts belong to the handle and live as
- * long.
- */
-typedef struct omiga_field {
-    /**
-     * E.g. `velocity.x`; empty if there is no contract.
-     */
-    const char *name;
-    /**
-     * E.g. `m/s`; `1` for a dimensionless number, empty if unknown.
-     */
-    const char *unit;
-    /**
-     * Smallest value, if there is a range.
-     */
-    float low;
-    /**
-     * Largest value, if there is a range.
-     */
-    float high;
-    /**
-     * 1 if `low` and `high` are known.
-     */
-    uint8_t has_range;
-    /**
-     * 0.
-     */
-    uint8_t reserved[7];
-} omiga_field;
-
-/**
  * A self-test that was passed.
  */
 typedef struct omiga_selftest {
@@ -717,9 +790,110 @@ typedef struct omiga_selftest {
     uint32_t reserved;
 } omiga_selftest;
 
+/**
+ * How the ticks since `omiga_controller_new` went. Resets do not clear it.
+ */
+typedef struct omiga_stats {
+    /**
+     * Ticks in which it was the policy's turn.
+     */
+    uint64_t native_ticks;
+    /**
+     * Ticks between two periods.
+     */
+    uint64_t intermediate_ticks;
+    /**
+     * Ticks later than `max_lateness_ns`.
+     */
+    uint64_t late_ticks;
+    /**
+     * Intervals that differ from the period by more than `max_jitter_ns`.
+     */
+    uint64_t jitter_ticks;
+    /**
+     * Whole periods without a tick.
+     */
+    uint64_t skipped_periods;
+    /**
+     * Fresh starts: after a pause longer than `max_gap_ns`, or a wrong clock.
+     */
+    uint64_t gaps;
+    /**
+     * Ticks with a fault.
+     */
+    uint64_t faults;
+    /**
+     * Ticks that commanded an earlier action in place of a new one.
+     */
+    uint64_t held;
+    /**
+     * Ticks that commanded the safe action, those that were refused left out.
+     */
+    uint64_t safe;
+    /**
+     * Ticks without an action, those that were refused left out.
+     */
+    uint64_t none;
+    /**
+     * Latest native tick after its due time, in nanoseconds.
+     */
+    uint64_t max_lateness_ns;
+    /**
+     * Mean over the native ticks, in nanoseconds.
+     */
+    uint64_t mean_lateness_ns;
+    /**
+     * Largest difference of an interval from the period, in nanoseconds.
+     */
+    uint64_t max_jitter_ns;
+    /**
+     * Mean over the intervals, in nanoseconds.
+     */
+    uint64_t mean_jitter_ns;
+    /**
+     * Ticks that were not carried out: the handle was in use elsewhere, or a panic has poisoned it. (A misused
+     * pointer counts nowhere.)
+     */
+    uint64_t refused_ticks;
+    /**
+     * Ticks off the grid in which the policy was asked again: `OMIGA_FLAG_ASKED_AGAIN`.
+     */
+    uint64_t asked_again;
+} omiga_stats;
+
+/**
+ * A team. The texts belong to the handle and live as long.
+ */
+typedef struct omiga_team_info {
+    /**
+     * The task that it was trained for.
+     */
+    const char *task;
+    /**
+     * Number N of agents.
+     */
+    uint32_t n_agents;
+    /**
+     * Width O of a row of observations: the widest agent's.
+     */
+    uint32_t obs_dim;
+    /**
+     * Number A of commands or of choices of each agent.
+     */
+    uint32_t action_dim;
+    /**
+     * 1 if the agents choose among actions (`_choose`), 0 if they command values (`_step`).
+     */
+    uint8_t discrete;
+    /**
+     * 0.
+     */
+    uint8_t reserved[3];
+} omiga_team_info;
+
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif  /* __cplusplus */
 
 /**
  * The `OMIGA_ABI_VERSION` of the library in use, to be compared with the header's.
@@ -760,6 +934,9 @@ omiga_code omiga_controller_new(const struct omiga_policy *policy,
  * `obs` has `obs_len` = O values, `action` has room for `action_len` = A, in the units of the contract; they must not
  * overlap. Call it as often as you like, at least once a period, with a time that never goes back (CLOCK_MONOTONIC).
  *
+ * A tick that is not carried out (`OMIGA_BUSY`, `OMIGA_POISONED`, `OMIGA_PANICKED`) commands the safe action of the
+ * options, at once; without one there is no action.
+ *
  * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
  *
  * # Safety
@@ -776,7 +953,7 @@ struct omiga_status omiga_controller_tick(struct omiga_controller *controller,
 
 /**
  * As `omiga_controller_tick` for a policy that chooses. `mask` has `mask_len` = A, 0 for an action that is not
- * available. With `OMIGA_SOURCE_NONE`, `*choice` is as it was.
+ * available. With `OMIGA_SOURCE_NONE`, `*choice` is as it was. The safe choice is commanded only if the mask allows it.
  *
  * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
  *
@@ -794,63 +971,22 @@ struct omiga_status omiga_controller_tick_choice(struct omiga_controller *contro
                                                  uint32_t *choice);
 
 /**
- * Forget the stream, the schedule and the last command: the next tick starts anew and may command anything within the
- * bounds.
+ * The controller's policy, as a handle of its own: its contract, its self-test. The weights are shared, the stream of
+ * observations is new. `*policy` is the caller's, to be freed with `omiga_policy_free`, before or after the controller.
  *
- * Real-time. One thread at a time.
- *
- * # Safety
- * `controller` is a handle that is not freed.
- */
-omiga_code omiga_controller_reset(struct omiga_controller *controller);
-
-/**
- * As `omiga_controller_reset`, but the actuators are at `command` now: the rate limits start there.
- *
- * `command` has `command_len` = A finite values. `OMIGA_ARGUMENT`, and nothing is reset, if not, or if the policy is
- * discrete.
- *
- * Real-time. One thread at a time.
+ * Not real-time: allocates. May run beside other calls on `controller`.
  *
  * # Safety
- * `controller` is a handle that is not freed, `command` is as long as said.
+ * `controller` is a handle that is not freed, `policy` points to a pointer.
  */
-omiga_code omiga_controller_reset_to(struct omiga_controller *controller, const float *command, size_t command_len);
-
-/**
- * How the ticks went.
- *
- * Real-time. One thread at a time.
- *
- * # Safety
- * `controller` is a handle that is not freed, `stats` points to a struct of this header's size.
- */
-omiga_code omiga_controller_stats(const struct omiga_controller *controller, struct omiga_stats *stats);
-
-/**
- * When it is the policy's turn next, in nanoseconds on the caller's clock; 0 before the first tick.
- *
- * Real-time. One thread at a time.
- *
- * # Safety
- * `controller` is a handle that is not freed, `next_ns` points to a number.
- */
-omiga_code omiga_controller_next_tick_ns(const struct omiga_controller *controller, uint64_t *next_ns);
-
-/**
- * Time between two actions of the policy, in nanoseconds; 0 if `controller` is NULL or poisoned.
- *
- * Real-time. May run beside other calls on `controller`.
- *
- * # Safety
- * `controller` is NULL or a handle that is not freed.
- */
-uint64_t omiga_controller_period_ns(const struct omiga_controller *controller);
+OMIGA_MUST_USE
+omiga_code omiga_controller_policy(const struct omiga_controller *controller,
+                                   struct omiga_policy **policy);
 
 /**
  * Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside a call.
  *
- * Not real-time. No call on `controller` may follow, or run beside.
+ * Not real-time. No call on `controller` may begin meanwhile, or follow.
  *
  * # Safety
  * `controller` is NULL or a handle that is not freed.
@@ -882,7 +1018,66 @@ omiga_code omiga_controller_options_default(struct omiga_controller_options *opt
 const char *omiga_last_error(void);
 
 /**
- * Load a policy from a bundle's folder or a lone `.onnx` file, test it and warm it up.
+ * Observation number `index`, below `obs_dim`. `struct_size` is `sizeof *field`.
+ *
+ * As `omiga_policy_get_info`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `field` points to `struct_size` bytes.
+ */
+omiga_code omiga_policy_get_obs_field(const struct omiga_policy *policy,
+                                      size_t index,
+                                      struct omiga_field *field,
+                                      size_t struct_size);
+
+/**
+ * Command, or choice, number `index`, below `action_dim`. `struct_size` is `sizeof *field`.
+ *
+ * As `omiga_policy_get_info`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `field` points to `struct_size` bytes.
+ */
+omiga_code omiga_policy_get_action_field(const struct omiga_policy *policy,
+                                         size_t index,
+                                         struct omiga_field *field,
+                                         size_t struct_size);
+
+/**
+ * Where in the observation the field `name` stands, to be bound to a sensor at start.
+ *
+ * `OMIGA_ARGUMENT` if there is none of that name, or if the policy has no contract. As `omiga_policy_get_info`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `name` is NUL-terminated, `index` points to a number.
+ */
+omiga_code omiga_policy_obs_index(const struct omiga_policy *policy, const char *name, size_t *index);
+
+/**
+ * Where in the action the command `name` stands, or which choice has that name.
+ *
+ * As `omiga_policy_obs_index`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `name` is NUL-terminated, `index` points to a number.
+ */
+omiga_code omiga_policy_action_index(const struct omiga_policy *policy, const char *name, size_t *index);
+
+/**
+ * Which bundle the policy is from. `struct_size` is `sizeof *identity`.
+ *
+ * As `omiga_policy_get_info`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `identity` points to `struct_size` bytes.
+ */
+omiga_code omiga_policy_get_identity(const struct omiga_policy *policy,
+                                     struct omiga_identity *identity,
+                                     size_t struct_size);
+
+/**
+ * Load a policy from a bundle's folder, test it and warm it up; or from a lone `.onnx` file, which has no self-test, so
+ * that a controller takes it only with `guard_untested`.
  *
  * `path` is UTF-8. `agent` names one of the bundle's agents; NULL if there is only one. `options` may be NULL: the
  * defaults. `*policy` is the caller's, to be freed with `omiga_policy_free`; it is NULL if the result is not
@@ -940,56 +1135,134 @@ omiga_code omiga_load_options_default(struct omiga_load_options *options, uint32
 OMIGA_MUST_USE omiga_code omiga_policy_fork(const struct omiga_policy *policy, struct omiga_policy **fork);
 
 /**
- * What the policy promises.
+ * What the policy promises. `struct_size` is `sizeof *info`.
  *
  * Not real-time, but quick: allocates nothing unless it is refused. May run beside other calls on `policy`.
  *
  * # Safety
- * `policy` is a handle that is not freed, `info` points to a struct of this header's size.
+ * `policy` is a handle that is not freed, `info` points to `struct_size` bytes.
  */
-omiga_code omiga_policy_info(const struct omiga_policy *policy, struct omiga_info *info);
+omiga_code omiga_policy_get_info(const struct omiga_policy *policy, struct omiga_info *info, size_t struct_size);
 
 /**
- * Observation number `index`, below `obs_dim`.
+ * Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside any call on it: a
+ * step, or one that may run beside others, as a self-test.
  *
- * As `omiga_policy_info`.
+ * Not real-time. No call on `policy` may begin meanwhile, or follow.
  *
  * # Safety
- * `policy` is a handle that is not freed, `field` points to a struct of this header's size.
+ * `policy` is NULL or a handle that is not freed.
  */
-omiga_code omiga_policy_obs_field(const struct omiga_policy *policy, size_t index, struct omiga_field *field);
+omiga_code omiga_policy_free(struct omiga_policy *policy);
 
 /**
- * Command, or choice, number `index`, below `action_dim`.
+ * Forget the stream and the schedule: the next tick starts anew. The last command is remembered, so that rate limits go
+ * on from there; `omiga_controller_reset_free` forgets it, too.
  *
- * As `omiga_policy_info`.
+ * Real-time. One thread at a time.
  *
  * # Safety
- * `policy` is a handle that is not freed, `field` points to a struct of this header's size.
+ * `controller` is a handle that is not freed.
  */
-omiga_code omiga_policy_action_field(const struct omiga_policy *policy, size_t index, struct omiga_field *field);
+omiga_code omiga_controller_reset(struct omiga_controller *controller);
 
 /**
- * Replay the golden vectors again: is this memory, is this processor still right? `result` may be NULL.
+ * As `omiga_controller_reset`, and forget the last command: nobody knows where the actuators are, so the next tick may
+ * command anything within the bounds (`OMIGA_FLAG_RATE_UNKNOWN`).
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed.
+ */
+omiga_code omiga_controller_reset_free(struct omiga_controller *controller);
+
+/**
+ * Let the policy act again after a fault that the option `latch` keeps. While there still is a fault this has no effect.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed.
+ */
+omiga_code omiga_controller_resume(struct omiga_controller *controller);
+
+/**
+ * What is wrong with each field of an observation, where the status names the first one alone: `flags` has room for
+ * `flags_len` = O `OMIGA_FLAG_OBS_...`s, 0 for a good field. `obs` has `obs_len` = O values.
+ *
+ * `OMIGA_ARGUMENT`, and nothing is written, if they have another length. Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+omiga_code omiga_controller_bad_fields(const struct omiga_controller *controller,
+                                       const float *obs,
+                                       size_t obs_len,
+                                       uint32_t *flags,
+                                       size_t flags_len);
+
+/**
+ * As `omiga_controller_reset`, but the actuators are at `command` now: the rate limits start there.
+ *
+ * `command` has `command_len` = A finite values. `OMIGA_ARGUMENT`, and nothing is reset, if not, or if the policy is
+ * discrete.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, `command` is as long as said.
+ */
+omiga_code omiga_controller_reset_to(struct omiga_controller *controller, const float *command, size_t command_len);
+
+/**
+ * Replay the golden vectors again: is this memory, is this processor still right? `result` may be NULL; else
+ * `struct_size` is `sizeof *result`.
  *
  * `OMIGA_SELFTEST` if an action differs, or if there are no golden vectors.
  *
  * Not real-time: allocates, and takes as long as all recorded steps. May run beside other calls on `policy`.
  *
  * # Safety
- * `policy` is a handle that is not freed, `result` NULL or the place of a struct of this header's size.
+ * `policy` is a handle that is not freed, `result` NULL or the place of `struct_size` bytes.
  */
-OMIGA_MUST_USE omiga_code omiga_policy_selftest(const struct omiga_policy *policy, struct omiga_selftest *result);
+OMIGA_MUST_USE
+omiga_code omiga_policy_run_selftest(const struct omiga_policy *policy,
+                                     struct omiga_selftest *result,
+                                     size_t struct_size);
 
 /**
- * Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside a step.
+ * How the ticks went. `struct_size` is `sizeof *stats`.
  *
- * Not real-time. No call on `policy` may follow, or run beside.
+ * Real-time. Any thread, beside ticks: it reads what the last whole tick left, and no tick waits for it or is refused.
+ * A poisoned handle is read as well.
  *
  * # Safety
- * `policy` is NULL or a handle that is not freed.
+ * `controller` is a handle that is not freed, `stats` points to `struct_size` bytes.
  */
-omiga_code omiga_policy_free(struct omiga_policy *policy);
+omiga_code omiga_controller_get_stats(const struct omiga_controller *controller,
+                                      struct omiga_stats *stats,
+                                      size_t struct_size);
+
+/**
+ * When it is the policy's turn next, in nanoseconds on the caller's clock; 0 before the first tick.
+ *
+ * As `omiga_controller_get_stats`.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, `next_ns` points to a number.
+ */
+omiga_code omiga_controller_next_tick_ns(const struct omiga_controller *controller, uint64_t *next_ns);
+
+/**
+ * Time between two actions of the policy, in nanoseconds; 0 if `controller` is NULL.
+ *
+ * As `omiga_controller_get_stats`.
+ *
+ * # Safety
+ * `controller` is NULL or a handle that is not freed.
+ */
+uint64_t omiga_controller_period_ns(const struct omiga_controller *controller);
 
 /**
  * Write a status as one line of ASCII for people into `buffer`, `len` bytes: cut if it is too short, and always
@@ -1054,8 +1327,129 @@ struct omiga_status omiga_policy_choose(struct omiga_policy *policy,
  */
 omiga_code omiga_policy_reset(struct omiga_policy *policy);
 
+/**
+ * Load every agent's policy of a bundle's folder and test each. `path` is UTF-8; `options` may be NULL: the defaults.
+ * `*team` is the caller's, to be freed with `omiga_team_free`; it is NULL if the result is not `OMIGA_OK`.
+ *
+ * Not real-time: reads files, allocates. Any thread.
+ *
+ * # Safety
+ * Texts are NUL-terminated, `options` has the size that it says, `team` points to a pointer.
+ */
+OMIGA_MUST_USE
+omiga_code omiga_team_load(const char *path,
+                           const struct omiga_load_options *options,
+                           struct omiga_team **team);
+
+/**
+ * As `omiga_team_load`, from files in memory as `omiga_policy_load_memory` takes them.
+ *
+ * Not real-time: allocates. Any thread. Needs no file system.
+ *
+ * # Safety
+ * As `omiga_policy_load_memory`, and `team` points to a pointer.
+ */
+OMIGA_MUST_USE
+omiga_code omiga_team_load_memory(const struct omiga_file *files,
+                                  size_t n_files,
+                                  const struct omiga_load_options *options,
+                                  struct omiga_team **team);
+
+/**
+ * How large the team is, and its rows. `struct_size` is `sizeof *info`.
+ *
+ * Not real-time, but quick: allocates nothing unless it is refused. May run beside other calls on `team`.
+ *
+ * # Safety
+ * `team` is a handle that is not freed, `info` points to `struct_size` bytes.
+ */
+omiga_code omiga_team_get_info(const struct omiga_team *team, struct omiga_team_info *info, size_t struct_size);
+
+/**
+ * Which of the agents has this name.
+ *
+ * `OMIGA_ARGUMENT` if there is none. Not real-time: allocates. May run beside other calls on `team`.
+ *
+ * # Safety
+ * `team` is a handle that is not freed, `agent` is NUL-terminated, `index` points to a number.
+ */
+omiga_code omiga_team_agent_index(const struct omiga_team *team, const char *agent, size_t *index);
+
+/**
+ * The policy of agent number `index`, as a handle of its own, for a controller, for its names, its self-test. The weights
+ * are shared, the stream of observations is new. `*policy` is the caller's, to be freed with `omiga_policy_free`, before
+ * or after the team.
+ *
+ * Not real-time: allocates. May run beside other calls on `team`.
+ *
+ * # Safety
+ * `team` is a handle that is not freed, `policy` points to a pointer.
+ */
+OMIGA_MUST_USE
+omiga_code omiga_team_policy(const struct omiga_team *team,
+                             size_t index,
+                             struct omiga_policy **policy);
+
+/**
+ * Everybody's commands. Unless `code` is `OMIGA_OK`, `actions` are as they were, for the whole team.
+ *
+ * `obs` has `obs_len` = N * O values, agent after agent; what stands in a row beyond an agent's own width is not read.
+ * `actions` has room for `actions_len` = N * A. They must not overlap. The status's `index` counts over all rows.
+ *
+ * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
+ *
+ * # Safety
+ * `team` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+OMIGA_MUST_USE
+struct omiga_status omiga_team_step(struct omiga_team *team,
+                                    const float *obs,
+                                    size_t obs_len,
+                                    float *actions,
+                                    size_t actions_len);
+
+/**
+ * Everybody's choice. Unless `code` is `OMIGA_OK`, `choices` are as they were, for the whole team.
+ *
+ * `obs` as in `omiga_team_step`; `masks` has `masks_len` = N * A, 0 for an action that is not available; `choices` has
+ * room for `choices_len` = N. They must not overlap.
+ *
+ * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
+ *
+ * # Safety
+ * `team` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+OMIGA_MUST_USE
+struct omiga_status omiga_team_choose(struct omiga_team *team,
+                                      const float *obs,
+                                      size_t obs_len,
+                                      const uint8_t *masks,
+                                      size_t masks_len,
+                                      uint32_t *choices,
+                                      size_t choices_len);
+
+/**
+ * Forget the streams of all agents, as `omiga_policy_reset`.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `team` is a handle that is not freed.
+ */
+omiga_code omiga_team_reset(struct omiga_team *team);
+
+/**
+ * Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside any call on it.
+ *
+ * Not real-time. No call on `team` may begin meanwhile, or follow.
+ *
+ * # Safety
+ * `team` is NULL or a handle that is not freed.
+ */
+omiga_code omiga_team_free(struct omiga_team *team);
+
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}  /* extern "C" */
+#endif  /* __cplusplus */
 
 #endif  /* OMIGA_H */

@@ -1,86 +1,40 @@
-//! A controller's handle.
+//! A controller's handle: ticks. Resetting it is in `reset.rs`, reading its statistics in `stats.rs`.
 
-use omiga_runtime::{Controller, Observation, Stats};
+use std::sync::Arc;
 
-use crate::code::{OMIGA_ARGUMENT, OMIGA_OK, omiga_code};
+use omiga_runtime::{Controller, Fallback, Observation, Policy, SafeAction, Source};
+
+use crate::code::{OMIGA_ARGUMENT, omiga_code};
 use crate::controller_options::omiga_controller_options;
 use crate::error::{Error, report_call};
+use crate::fields::Labels;
 use crate::gate::Handle;
-use crate::options;
-use crate::pointer;
+use crate::pointer::{self, Out};
 use crate::policy::omiga_policy;
+use crate::sized;
+use crate::stats::Published;
 use crate::status::omiga_status;
 use crate::step::booleans;
 
 /// A policy in a control loop: its period, its limits and its fallback. Opaque.
 ///
-/// Use it from one thread at a time; a call beside another one is refused with `OMIGA_BUSY`.
-pub struct omiga_controller(Handle<Fixed, Loop>);
+/// Tick and reset it from one thread at a time; such a call beside another one is refused with `OMIGA_BUSY`. Reading is
+/// for any thread, beside ticks.
+pub struct omiga_controller(pub(crate) Handle<Fixed, Loop>);
 
-/// What never changes.
-struct Fixed {
-    period_ns: u64,
+/// What never changes, and what a tick leaves for others to read.
+pub(crate) struct Fixed {
+    pub(crate) policy: Policy,
+    pub(crate) labels: Arc<Labels>,
+    pub(crate) period_ns: u64,
+    pub(crate) published: Published,
+    safe: Option<SafeAction>,
 }
 
-struct Loop {
-    controller: Controller,
+pub(crate) struct Loop {
+    pub(crate) controller: Controller,
     /// `[A]` if discrete: C's mask as `bool`s.
     mask: Box<[bool]>,
-}
-
-/// How the ticks since `omiga_controller_new` went. Resets do not clear it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct omiga_stats {
-    /// Ticks in which it was the policy's turn.
-    pub native_ticks: u64,
-    /// Ticks between two periods.
-    pub intermediate_ticks: u64,
-    /// Ticks later than `max_lateness_ns`.
-    pub late_ticks: u64,
-    /// Intervals that differ from the period by more than `max_jitter_ns`.
-    pub jitter_ticks: u64,
-    /// Whole periods without a tick.
-    pub skipped_periods: u64,
-    /// Fresh starts: after a pause longer than `max_gap_ns`, or a wrong clock.
-    pub gaps: u64,
-    /// Ticks with a fault.
-    pub faults: u64,
-    /// Ticks that commanded an earlier action in place of a new one.
-    pub held: u64,
-    /// Ticks that commanded the safe action.
-    pub safe: u64,
-    /// Ticks without an action.
-    pub none: u64,
-    /// Latest native tick after its due time, in nanoseconds.
-    pub max_lateness_ns: u64,
-    /// Mean over the native ticks, in nanoseconds.
-    pub mean_lateness_ns: u64,
-    /// Largest difference of an interval from the period, in nanoseconds.
-    pub max_jitter_ns: u64,
-    /// Mean over the intervals, in nanoseconds.
-    pub mean_jitter_ns: u64,
-}
-
-impl From<Stats> for omiga_stats {
-    fn from(stats: Stats) -> Self {
-        Self {
-            native_ticks: stats.native_ticks,
-            intermediate_ticks: stats.intermediate_ticks,
-            late_ticks: stats.late_ticks,
-            jitter_ticks: stats.jitter_ticks,
-            skipped_periods: stats.skipped_periods,
-            gaps: stats.gaps,
-            faults: stats.faults,
-            held: stats.held,
-            safe: stats.safe,
-            none: stats.none,
-            max_lateness_ns: stats.max_lateness_ns,
-            mean_lateness_ns: stats.mean_lateness_ns,
-            max_jitter_ns: stats.max_jitter_ns,
-            mean_jitter_ns: stats.mean_jitter_ns,
-        }
-    }
 }
 
 /// Put a policy into a control loop. The weights are shared: `policy` may be freed afterwards, and goes on having its
@@ -106,7 +60,7 @@ pub unsafe extern "C" fn omiga_controller_new(
         let place = unsafe { pointer::out("controller", controller) }?;
         place.put(std::ptr::null_mut());
         // SAFETY: the caller's promises.
-        let (handle, options) = unsafe { (&pointer::shared("policy", policy)?.0, options::read(options)?) };
+        let (handle, options) = unsafe { (&pointer::shared("policy", policy)?.0, sized::read(options)?) };
         let new = handle.beside(|fixed| {
             let policy = &fixed.policy;
             // SAFETY: the caller's promises.
@@ -114,7 +68,16 @@ pub unsafe extern "C" fn omiga_controller_new(
             let refused = |source| Error::Runtime { code: OMIGA_ARGUMENT, source };
             let controller = Controller::new(policy.clone(), &options).map_err(refused)?;
             let mask = vec![false; if policy.is_discrete() { policy.action_dim() } else { 0 }].into();
-            let fixed = Fixed { period_ns: controller.period_ns() };
+            let fixed = Fixed {
+                policy: policy.clone(),
+                labels: Arc::clone(&fixed.labels),
+                period_ns: controller.period_ns(),
+                published: Published::of(&controller),
+                safe: match options.guard.fallback {
+                    Fallback::Safe(safe) | Fallback::HoldThenSafe { safe, .. } => Some(safe),
+                    _ => None,
+                },
+            };
             Ok::<_, Error>(omiga_controller(Handle::new(fixed, Loop { controller, mask })))
         })??;
         place.put(Box::into_raw(Box::new(new)));
@@ -127,6 +90,9 @@ pub unsafe extern "C" fn omiga_controller_new(
 ///
 /// `obs` has `obs_len` = O values, `action` has room for `action_len` = A, in the units of the contract; they must not
 /// overlap. Call it as often as you like, at least once a period, with a time that never goes back (CLOCK_MONOTONIC).
+///
+/// A tick that is not carried out (`OMIGA_BUSY`, `OMIGA_POISONED`, `OMIGA_PANICKED`) commands the safe action of the
+/// options, at once; without one there is no action.
 ///
 /// Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
 ///
@@ -151,13 +117,18 @@ pub unsafe extern "C" fn omiga_controller_tick(
         // SAFETY: the caller's promises.
         let action = unsafe { pointer::slice_mut("action", action, action_len, &[&pointer::span(values)]) }?;
         let obs = Observation { values, stamp_ns, mask: &[] };
-        handle.alone(|_, inside| inside.controller.tick(now_ns, obs, action).into())
+        let ticked = handle.alone(|fixed, inside| {
+            let status = inside.controller.tick(now_ns, obs, action).into();
+            fixed.published.publish(&inside.controller);
+            status
+        });
+        Ok(ticked.unwrap_or_else(|code| refused(handle, code, |safe| command(safe, action))))
     };
-    tick().unwrap_or_else(omiga_status::refused)
+    tick().unwrap_or_else(|code| omiga_status::refused(code, Source::None))
 }
 
 /// As `omiga_controller_tick` for a policy that chooses. `mask` has `mask_len` = A, 0 for an action that is not
-/// available. With `OMIGA_SOURCE_NONE`, `*choice` is as it was.
+/// available. With `OMIGA_SOURCE_NONE`, `*choice` is as it was. The safe choice is commanded only if the mask allows it.
 ///
 /// Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
 ///
@@ -185,118 +156,49 @@ pub unsafe extern "C" fn omiga_controller_tick_choice(
                 pointer::out("choice", choice)?,
             )
         };
-        handle.alone(|_, inside| {
+        let ticked = handle.alone(|fixed, inside| {
             let mask = booleans(mask, &mut inside.mask);
             let mut chosen = 0;
             let status = inside.controller.tick_choice(now_ns, Observation { values, stamp_ns, mask }, &mut chosen);
             if status.has_action() {
                 place.put(chosen);
             }
+            fixed.published.publish(&inside.controller);
             status.into()
-        })
+        });
+        Ok(ticked.unwrap_or_else(|code| refused(handle, code, |safe| choose(safe, mask, &place))))
     };
-    tick().unwrap_or_else(omiga_status::refused)
+    tick().unwrap_or_else(|code| omiga_status::refused(code, Source::None))
 }
 
-/// Forget the stream, the schedule and the last command: the next tick starts anew and may command anything within the
-/// bounds.
+/// The controller's policy, as a handle of its own: its contract, its self-test. The weights are shared, the stream of
+/// observations is new. `*policy` is the caller's, to be freed with `omiga_policy_free`, before or after the controller.
 ///
-/// Real-time. One thread at a time.
-///
-/// # Safety
-/// `controller` is a handle that is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_controller_reset(controller: *mut omiga_controller) -> omiga_code {
-    let reset = |controller: &mut Controller| {
-        controller.reset();
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { alone(controller, reset) }
-}
-
-/// As `omiga_controller_reset`, but the actuators are at `command` now: the rate limits start there.
-///
-/// `command` has `command_len` = A finite values. `OMIGA_ARGUMENT`, and nothing is reset, if not, or if the policy is
-/// discrete.
-///
-/// Real-time. One thread at a time.
+/// Not real-time: allocates. May run beside other calls on `controller`.
 ///
 /// # Safety
-/// `controller` is a handle that is not freed, `command` is as long as said.
+/// `controller` is a handle that is not freed, `policy` points to a pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_controller_reset_to(
-    controller: *mut omiga_controller,
-    command: *const f32,
-    command_len: usize,
-) -> omiga_code {
-    let reset = |controller: &mut Controller| {
-        // SAFETY: the caller's promise.
-        let command = unsafe { pointer::slice("command", command, command_len) }?;
-        controller.reset_to(command).map_err(|_| OMIGA_ARGUMENT)
-    };
-    // SAFETY: the caller's promise.
-    unsafe { alone(controller, reset) }
-}
-
-/// How the ticks went.
-///
-/// Real-time. One thread at a time.
-///
-/// # Safety
-/// `controller` is a handle that is not freed, `stats` points to a struct of this header's size.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_controller_stats(
+#[must_use]
+pub unsafe extern "C" fn omiga_controller_policy(
     controller: *const omiga_controller,
-    stats: *mut omiga_stats,
+    policy: *mut *mut omiga_policy,
 ) -> omiga_code {
-    let read = |controller: &mut Controller| {
-        // SAFETY: the caller's promise.
-        let place = unsafe { pointer::out("stats", stats) }?;
-        place.put(controller.stats().into());
+    report_call(|| {
+        // SAFETY: the caller's promises.
+        let place = unsafe { pointer::out("policy", policy) }?;
+        place.put(std::ptr::null_mut());
+        // SAFETY: the caller's promises.
+        let handle = &unsafe { pointer::shared("controller", controller) }?.0;
+        let own = handle.beside(|fixed| omiga_policy::of(fixed.policy.clone(), Arc::clone(&fixed.labels)))?;
+        place.put(Box::into_raw(Box::new(own)));
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { alone(controller, read) }
-}
-
-/// When it is the policy's turn next, in nanoseconds on the caller's clock; 0 before the first tick.
-///
-/// Real-time. One thread at a time.
-///
-/// # Safety
-/// `controller` is a handle that is not freed, `next_ns` points to a number.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_controller_next_tick_ns(
-    controller: *const omiga_controller,
-    next_ns: *mut u64,
-) -> omiga_code {
-    let read = |controller: &mut Controller| {
-        // SAFETY: the caller's promise.
-        let place = unsafe { pointer::out("next_ns", next_ns) }?;
-        place.put(controller.next_tick_ns().unwrap_or(0));
-        Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { alone(controller, read) }
-}
-
-/// Time between two actions of the policy, in nanoseconds; 0 if `controller` is NULL or poisoned.
-///
-/// Real-time. May run beside other calls on `controller`.
-///
-/// # Safety
-/// `controller` is NULL or a handle that is not freed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_controller_period_ns(controller: *const omiga_controller) -> u64 {
-    // SAFETY: the caller's promise.
-    let handle = unsafe { pointer::shared("controller", controller) };
-    handle.map_or(0, |handle| handle.0.beside(|fixed| fixed.period_ns).unwrap_or(0))
+    })
 }
 
 /// Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside a call.
 ///
-/// Not real-time. No call on `controller` may follow, or run beside.
+/// Not real-time. No call on `controller` may begin meanwhile, or follow.
 ///
 /// # Safety
 /// `controller` is NULL or a handle that is not freed.
@@ -314,19 +216,139 @@ pub unsafe extern "C" fn omiga_controller_free(controller: *mut omiga_controller
     })
 }
 
-/// A real-time call that comes to a code.
-///
-/// # Safety
-/// `controller` is NULL or a handle that is not freed.
-unsafe fn alone(
-    controller: *const omiga_controller,
-    call: impl FnOnce(&mut Controller) -> Result<(), omiga_code>,
-) -> omiga_code {
-    // SAFETY: the caller's promise.
-    let handle = match unsafe { pointer::shared("controller", controller) } {
-        Ok(handle) => handle,
-        Err(misuse) => return misuse.code(),
-    };
-    let result = handle.0.alone(|_, inside| call(&mut inside.controller));
-    result.and_then(|done| done).err().unwrap_or(OMIGA_OK)
+/// What a tick comes to that was not carried out: `put` the safe action, if the options have one.
+fn refused(handle: &Handle<Fixed, Loop>, code: omiga_code, put: impl FnOnce(&SafeAction) -> bool) -> omiga_status {
+    let safe = handle.look(|fixed| {
+        fixed.published.count_refused();
+        fixed.safe.as_ref().is_some_and(put)
+    });
+    let source = if safe == Ok(true) { Source::Safe } else { Source::None };
+    omiga_status::refused(code, source)
+}
+
+/// Write the safe commands, if there is exactly room for them.
+fn command(safe: &SafeAction, action: &mut [f32]) -> bool {
+    match safe {
+        SafeAction::Commands(commands) if commands.len() == action.len() => {
+            action.copy_from_slice(commands);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Write the safe choice, if the mask allows it.
+fn choose(safe: &SafeAction, mask: &[u8], place: &Out<u32>) -> bool {
+    let allowed = |choice: u32| usize::try_from(choice).is_ok_and(|i| mask.get(i).is_some_and(|byte| *byte != 0));
+    match safe {
+        SafeAction::Choice(choice) if allowed(*choice) => {
+            place.put(*choice);
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::ptr;
+
+    use super::*;
+    use crate::code::{OMIGA_BUSY, OMIGA_OK, OMIGA_PANICKED, OMIGA_POISONED};
+    use crate::controller_options::{OMIGA_FALLBACK_HOLD_THEN_SAFE, OMIGA_FALLBACK_SAFE};
+    use crate::sized::Options as _;
+    use crate::stats::{omiga_controller_get_stats, omiga_controller_period_ns, omiga_stats};
+    use crate::status::{OMIGA_SOURCE_NONE, OMIGA_SOURCE_SAFE};
+
+    const SAFE: [f32; 5] = [0.0, 0.125, 0.25, 0.5, 1.0];
+    const UNTOUCHED: [f32; 5] = [-7.0; 5];
+
+    fn spread(change: impl FnOnce(&mut omiga_controller_options)) -> *mut omiga_controller {
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/spread"));
+        let options = omiga_runtime::LoadOptions::default().with_agent("agent_0");
+        let policy = omiga_policy::boxed(Policy::load(path, &options).unwrap()).unwrap();
+        let (mut options, mut controller) = (omiga_controller_options::fresh(), ptr::null_mut());
+        change(&mut options);
+        // SAFETY: a handle, options and their arrays, and a place.
+        unsafe {
+            assert_eq!(omiga_controller_new(policy, &raw const options, &raw mut controller), OMIGA_OK);
+            assert_eq!(crate::policy::omiga_policy_free(policy), OMIGA_OK);
+        }
+        controller
+    }
+
+    /// A tick that is refused with `code`; the buffer holds `expected` afterwards. How many were refused until now.
+    fn check(controller: *mut omiga_controller, code: omiga_code, expected: [f32; 5]) -> u64 {
+        let (obs, mut action, mut stats) = ([0.1; 18], UNTOUCHED, omiga_stats::default());
+        // SAFETY: a handle, and buffers as long as said.
+        unsafe {
+            let status = omiga_controller_tick(controller, 0, obs.as_ptr(), 18, 0, action.as_mut_ptr(), 5);
+            assert_eq!((u32::from(status.code), status.flags, action), (code, 0, expected));
+            let source = if expected == UNTOUCHED { OMIGA_SOURCE_NONE } else { OMIGA_SOURCE_SAFE };
+            assert_eq!(status.source, source);
+            // Another width than the policy's is written to by nobody.
+            let status = omiga_controller_tick(controller, 0, obs.as_ptr(), 18, 0, action.as_mut_ptr(), 4);
+            assert_eq!((status.source, action), (OMIGA_SOURCE_NONE, expected));
+            assert_eq!(omiga_controller_get_stats(controller, &raw mut stats, size_of::<omiga_stats>()), OMIGA_OK);
+            assert_eq!(omiga_controller_period_ns(controller), 100_000_000);
+        }
+        stats.refused_ticks
+    }
+
+    /// In use elsewhere and after a panic: what is known to be safe is commanded all the same.
+    #[test]
+    fn a_refused_tick_is_safe() {
+        let safe = |options: &mut omiga_controller_options| {
+            (options.safe_action, options.safe_action_len) = (SAFE.as_ptr(), 5);
+        };
+        for (fallback, hold_ns, expected) in
+            [(0, 0, UNTOUCHED), (OMIGA_FALLBACK_SAFE, 0, SAFE), (OMIGA_FALLBACK_HOLD_THEN_SAFE, 200_000_000, SAFE)]
+        {
+            let controller = spread(|options| {
+                (options.fallback, options.hold_ns) = (fallback, hold_ns);
+                if fallback != 0 {
+                    safe(options);
+                }
+            });
+            // SAFETY: a handle.
+            let handle = &unsafe { &*controller }.0;
+            assert_eq!(handle.alone(|_, _| check(controller, OMIGA_BUSY, expected)), Ok(2));
+            assert_eq!(handle.alone(|_, _| panic!("on purpose")), Err::<(), _>(OMIGA_PANICKED));
+            assert_eq!(check(controller, OMIGA_POISONED, expected), 4);
+            let mut action = UNTOUCHED;
+            let panicked = refused(handle, OMIGA_PANICKED, |safe| command(safe, &mut action));
+            assert_eq!((u32::from(panicked.code), action), (OMIGA_PANICKED, expected));
+            // SAFETY: freed once.
+            assert_eq!(unsafe { omiga_controller_free(controller) }, OMIGA_OK);
+        }
+    }
+
+    #[test]
+    fn a_refused_choice_is_safe_if_it_is_available() {
+        let mut choice = 9;
+        for (safe, mask, expected) in [
+            (SafeAction::Choice(2), &[0, 0, 1][..], Some(2)),
+            (SafeAction::Choice(2), &[1, 1, 0], None),
+            (SafeAction::Choice(2), &[1, 1], None),
+            (SafeAction::Commands(vec![1.0]), &[1, 1, 1], None),
+        ] {
+            // SAFETY: a place.
+            let place = unsafe { pointer::out("choice", &raw mut choice) }.unwrap();
+            assert_eq!((choose(&safe, mask, &place), choice), (expected.is_some(), expected.unwrap_or(9)));
+            choice = 9;
+        }
+    }
+
+    #[test]
+    fn nothing_is_freed_under_a_reader() {
+        let controller = spread(|_| ());
+        // SAFETY: a handle.
+        let read = unsafe { &*controller }.0.beside(|_| {
+            // SAFETY: refused, so it is still there.
+            assert_eq!(unsafe { omiga_controller_free(controller) }, OMIGA_BUSY);
+        });
+        // SAFETY: freed once.
+        assert_eq!((read, unsafe { omiga_controller_free(controller) }), (Ok(()), OMIGA_OK));
+    }
 }

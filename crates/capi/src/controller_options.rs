@@ -1,5 +1,7 @@
 //! A controller's options, from a plain struct to the runtime's.
 
+use std::mem::offset_of;
+
 use omiga_runtime::{
     ActionSpace, ControllerOptions, Fallback, FaultBetween, Flags, GuardOptions, Intermediate, OutOfRange, Policy,
     PolicyContract, SafeAction,
@@ -7,8 +9,8 @@ use omiga_runtime::{
 
 use crate::code::omiga_code;
 use crate::error::{Error, report_call};
-use crate::options::{Sized32, fill};
 use crate::pointer;
+use crate::sized::{self, Grows, Options};
 
 /// Without an action of the policy there is none: the buffer is as it was.
 pub const OMIGA_FALLBACK_ERROR: u32 = 0;
@@ -98,9 +100,12 @@ pub struct omiga_controller_options {
 }
 
 // SAFETY: see the struct.
-unsafe impl Sized32 for omiga_controller_options {
-    const NAME: &'static str = "options";
+unsafe impl Grows for omiga_controller_options {
+    const FIRST_SIZE: usize = offset_of!(Self, out_of_range_of_len) + size_of::<u64>();
+}
 
+// SAFETY: see the struct.
+unsafe impl Options for omiga_controller_options {
     fn fresh() -> Self {
         let (options, guard) = (ControllerOptions::default(), GuardOptions::default());
         Self {
@@ -149,7 +154,7 @@ pub unsafe extern "C" fn omiga_controller_options_default(
     struct_size: u32,
 ) -> omiga_code {
     // SAFETY: the caller's promise.
-    report_call(|| unsafe { fill(options, struct_size as usize) })
+    report_call(|| Ok(unsafe { sized::fill(options, struct_size as usize) }?))
 }
 
 impl omiga_controller_options {

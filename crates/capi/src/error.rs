@@ -24,6 +24,11 @@ pub(crate) enum Error {
         expected: String,
         found: String,
     },
+    /// No memory for a file.
+    Memory {
+        file: String,
+        bytes: usize,
+    },
     /// A name or unit that C cannot read.
     Label {
         what: &'static str,
@@ -41,7 +46,8 @@ impl Error {
             Self::Misuse(misuse) => misuse.code(),
             Self::Handle(code) | Self::Runtime { code, .. } => *code,
             Self::Argument { .. } => OMIGA_ARGUMENT,
-            Self::Label { .. } => OMIGA_LOAD,
+            Self::Memory { .. } => OMIGA_MEMORY,
+            Self::Label { .. } => OMIGA_UNSUPPORTED,
         }
     }
 }
@@ -53,6 +59,7 @@ impl fmt::Display for Error {
             Self::Handle(code) => f.write_str(text(*code).to_str().unwrap_or_default()),
             Self::Runtime { source, .. } => source.fmt(f),
             Self::Argument { name, expected, found } => write!(f, "`{name}` is {found}, expected {expected}"),
+            Self::Memory { file, bytes } => write!(f, "{file}: there is no memory for its {bytes} bytes; free some"),
             Self::Label { what, found } => {
                 write!(f, "{what} is {found:?}, expected text without NUL; export it again under another name")
             }

@@ -3,7 +3,7 @@
 //! In: a bundle's path (or bytes) and observations in the caller's buffers. Out: actions in the caller's buffers, and a
 //! status by value that says everything about them. The three main types are [`omiga_policy`] (one agent and one
 //! stream of observations), [`omiga_controller`] (a policy in a control loop: periods, limits, fallback) and
-//! [`omiga_status`].
+//! [`omiga_status`]. [`omiga_team`] is all policies of a bundle. `omiga.hpp` wraps the header for C++17.
 //!
 //! ```c
 //! omiga_policy *policy;
@@ -32,23 +32,39 @@ mod code;
 mod controller;
 mod controller_options;
 mod error;
+mod fields;
+/// cbindgen:ignore
+mod first;
 mod gate;
+mod identity;
+mod latch;
 mod load;
 mod options;
 mod pointer;
 mod policy;
+mod reset;
+mod selftest;
+mod sized;
+mod stats;
 mod status;
 mod step;
+mod team;
 
 pub use code::*;
 pub use controller::*;
 pub use controller_options::*;
 pub use error::omiga_last_error;
+pub use fields::*;
+pub use identity::*;
 pub use load::*;
 pub use options::{OMIGA_ENGINE_NATIVE, OMIGA_ENGINE_ONNXRUNTIME, omiga_load_options, omiga_load_options_default};
 pub use policy::*;
+pub use reset::*;
+pub use selftest::*;
+pub use stats::*;
 pub use status::*;
 pub use step::*;
+pub use team::*;
 
 /// Changes when a program must be compiled again; the number in the shared library's name.
 pub const OMIGA_ABI_VERSION: u32 = 0;

@@ -13,6 +13,17 @@ pub(crate) enum Misuse {
     TooLong(&'static str),
     Overlap(&'static str),
     NotUtf8(&'static str),
+    /// Of a struct, in bytes.
+    Size {
+        found: usize,
+        least: usize,
+        most: usize,
+    },
+    /// A newer program's struct says something that nothing here knows.
+    Unknown {
+        found: usize,
+        known: usize,
+    },
 }
 
 impl Misuse {
@@ -38,6 +49,13 @@ impl fmt::Display for Misuse {
             Self::TooLong(name) => write!(f, "`{name}` is longer than memory, expected its number of elements"),
             Self::Overlap(name) => write!(f, "`{name}` overlaps what is read, expected memory of its own"),
             Self::NotUtf8(name) => write!(f, "`{name}` is not UTF-8, expected UTF-8; rename the file"),
+            Self::Size { found, least, most } => {
+                write!(f, "`struct_size` is {found}, expected sizeof of the struct ({least} to {most})")
+            }
+            Self::Unknown { found, known } => write!(
+                f,
+                "`struct_size` is {found}, expected {known}, or zeros after as many bytes; use a newer library"
+            ),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! A policy's handle: what it promises, sharing, freeing. Loading is in `load.rs`, stepping in `step.rs`.
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
+use std::mem::offset_of;
 use std::sync::Arc;
 
-use omiga_runtime::{ActionSpace, Policy, PolicyState, Range};
+use omiga_runtime::{Policy, PolicyState};
 
-use crate::code::{OMIGA_SELFTEST, omiga_code};
+use crate::code::omiga_code;
 use crate::error::{Error, report_call};
+use crate::fields::Labels;
 use crate::gate::Handle;
 use crate::pointer;
+use crate::sized::{self, Grows};
 
 /// A policy that is loaded, tested and warm, and one stream of observations. Opaque.
 ///
@@ -19,7 +22,7 @@ pub struct omiga_policy(pub(crate) Handle<Fixed, Stream>);
 /// What never changes.
 pub(crate) struct Fixed {
     pub(crate) policy: Policy,
-    labels: Arc<Labels>,
+    pub(crate) labels: Arc<Labels>,
 }
 
 /// What one stream needs.
@@ -27,21 +30,6 @@ pub(crate) struct Stream {
     pub(crate) state: PolicyState,
     /// `[A]` if discrete: C's mask as `bool`s.
     pub(crate) mask: Box<[bool]>,
-}
-
-/// Names as C reads them.
-struct Labels {
-    agent: CString,
-    task: CString,
-    engine: CString,
-    obs: Vec<Label>,
-    action: Vec<Label>,
-}
-
-struct Label {
-    name: CString,
-    unit: CString,
-    range: Option<Range>,
 }
 
 /// What a policy promises, and how its self-test at load went. The texts belong to the handle and live as long.
@@ -78,35 +66,9 @@ pub struct omiga_info {
     pub reserved: [u8; 2],
 }
 
-/// One scalar that a policy observes or commands, or one of its choices. The texts belong to the handle and live as
-/// long.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct omiga_field {
-    /// E.g. `velocity.x`; empty if there is no contract.
-    pub name: *const c_char,
-    /// E.g. `m/s`; `1` for a dimensionless number, empty if unknown.
-    pub unit: *const c_char,
-    /// Smallest value, if there is a range.
-    pub low: f32,
-    /// Largest value, if there is a range.
-    pub high: f32,
-    /// 1 if `low` and `high` are known.
-    pub has_range: u8,
-    /// 0.
-    pub reserved: [u8; 7],
-}
-
-/// A self-test that was passed.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct omiga_selftest {
-    /// Golden vectors replayed.
-    pub cases: u64,
-    /// Largest difference from a golden action (physical units) or logit.
-    pub max_abs_difference: f32,
-    /// 0.
-    pub reserved: u32,
+// SAFETY: see the struct.
+unsafe impl Grows for omiga_info {
+    const FIRST_SIZE: usize = offset_of!(Self, reserved) + 2;
 }
 
 impl omiga_policy {
@@ -116,47 +78,14 @@ impl omiga_policy {
         Ok(Box::into_raw(Box::new(Self::of(policy, labels))))
     }
 
-    fn of(policy: Policy, labels: Arc<Labels>) -> Self {
+    pub(crate) fn of(policy: Policy, labels: Arc<Labels>) -> Self {
         let mask = vec![false; if policy.is_discrete() { policy.action_dim() } else { 0 }].into();
         let stream = Stream { state: policy.state(), mask };
         Self(Handle::new(Fixed { policy, labels }, stream))
     }
 }
 
-impl Labels {
-    fn of(policy: &Policy) -> Result<Self, Error> {
-        let label = |name: &str, unit: &str, range| {
-            Ok::<_, Error>(Label { name: readable("a field's name", name)?, unit: readable("a unit", unit)?, range })
-        };
-        let unknown = |n| -> Result<Vec<_>, Error> { (0..n).map(|_| label("", "", None)).collect() };
-        let (task, obs, action) = match policy.contract() {
-            None => ("", unknown(policy.obs_dim()), unknown(policy.action_dim())),
-            Some(contract) => (
-                contract.task.as_str(),
-                contract.obs.iter().map(|f| label(&f.name, &f.unit, f.range)).collect(),
-                match &contract.action {
-                    ActionSpace::Continuous(fields) => {
-                        fields.iter().map(|f| label(&f.name, &f.unit, Some(f.range))).collect()
-                    }
-                    ActionSpace::Discrete(names) => names.iter().map(|name| label(name, "", None)).collect(),
-                },
-            ),
-        };
-        Ok(Self {
-            agent: readable("the policy's name", policy.name())?,
-            task: readable("the task's name", task)?,
-            engine: readable("the engine's name", &policy.engine())?,
-            obs: obs?,
-            action: action?,
-        })
-    }
-}
-
-fn readable(what: &'static str, text: &str) -> Result<CString, Error> {
-    CString::new(text).map_err(|_| Error::Label { what, found: text.to_owned() })
-}
-
-fn as_u32(name: &'static str, number: usize) -> Result<u32, Error> {
+pub(crate) fn as_u32(name: &'static str, number: usize) -> Result<u32, Error> {
     u32::try_from(number).map_err(|_| Error::argument(name, "at most 4294967295", number))
 }
 
@@ -182,19 +111,24 @@ pub unsafe extern "C" fn omiga_policy_fork(policy: *const omiga_policy, fork: *m
     })
 }
 
-/// What the policy promises.
+/// What the policy promises. `struct_size` is `sizeof *info`.
 ///
 /// Not real-time, but quick: allocates nothing unless it is refused. May run beside other calls on `policy`.
 ///
 /// # Safety
-/// `policy` is a handle that is not freed, `info` points to a struct of this header's size.
+/// `policy` is a handle that is not freed, `info` points to `struct_size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_policy_info(policy: *const omiga_policy, info: *mut omiga_info) -> omiga_code {
+pub unsafe extern "C" fn omiga_policy_get_info(
+    policy: *const omiga_policy,
+    info: *mut omiga_info,
+    struct_size: usize,
+) -> omiga_code {
     report_call(|| {
         // SAFETY: the caller's promises.
-        let (handle, place) = unsafe { (&pointer::shared("policy", policy)?.0, pointer::out("info", info)?) };
-        place.put(handle.beside(describe)??);
-        Ok(())
+        let handle = &unsafe { pointer::shared("policy", policy) }?.0;
+        let found = handle.beside(describe)??;
+        // SAFETY: the caller's promises.
+        Ok(unsafe { sized::put("info", info, struct_size, &found) }?)
     })
 }
 
@@ -220,94 +154,10 @@ fn describe(fixed: &Fixed) -> Result<omiga_info, Error> {
     })
 }
 
-/// Observation number `index`, below `obs_dim`.
+/// Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside any call on it: a
+/// step, or one that may run beside others, as a self-test.
 ///
-/// As `omiga_policy_info`.
-///
-/// # Safety
-/// `policy` is a handle that is not freed, `field` points to a struct of this header's size.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_policy_obs_field(
-    policy: *const omiga_policy,
-    index: usize,
-    field: *mut omiga_field,
-) -> omiga_code {
-    // SAFETY: the caller's promises.
-    report_call(|| unsafe { label(policy, index, field, |labels| &labels.obs) })
-}
-
-/// Command, or choice, number `index`, below `action_dim`.
-///
-/// As `omiga_policy_info`.
-///
-/// # Safety
-/// `policy` is a handle that is not freed, `field` points to a struct of this header's size.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn omiga_policy_action_field(
-    policy: *const omiga_policy,
-    index: usize,
-    field: *mut omiga_field,
-) -> omiga_code {
-    // SAFETY: the caller's promises.
-    report_call(|| unsafe { label(policy, index, field, |labels| &labels.action) })
-}
-
-/// # Safety
-/// `policy` is NULL or a handle that is not freed, `field` NULL or the place of a struct.
-unsafe fn label(
-    policy: *const omiga_policy,
-    index: usize,
-    field: *mut omiga_field,
-    of: impl Fn(&Labels) -> &Vec<Label>,
-) -> Result<(), Error> {
-    // SAFETY: the caller's promises.
-    let (handle, place) = unsafe { (&pointer::shared("policy", policy)?.0, pointer::out("field", field)?) };
-    handle.beside(|fixed| {
-        let labels = of(&fixed.labels);
-        let expected = || format!("below {}", labels.len());
-        let label = labels.get(index).ok_or_else(|| Error::argument("index", expected(), index))?;
-        let range = label.range.unwrap_or(Range::new(0.0, 0.0));
-        place.put(omiga_field {
-            name: label.name.as_ptr(),
-            unit: label.unit.as_ptr(),
-            low: range.low,
-            high: range.high,
-            has_range: label.range.is_some().into(),
-            reserved: [0; 7],
-        });
-        Ok(())
-    })?
-}
-
-/// Replay the golden vectors again: is this memory, is this processor still right? `result` may be NULL.
-///
-/// `OMIGA_SELFTEST` if an action differs, or if there are no golden vectors.
-///
-/// Not real-time: allocates, and takes as long as all recorded steps. May run beside other calls on `policy`.
-///
-/// # Safety
-/// `policy` is a handle that is not freed, `result` NULL or the place of a struct of this header's size.
-#[unsafe(no_mangle)]
-#[must_use]
-pub unsafe extern "C" fn omiga_policy_selftest(policy: *const omiga_policy, result: *mut omiga_selftest) -> omiga_code {
-    report_call(|| {
-        // SAFETY: the caller's promises.
-        let handle = &unsafe { pointer::shared("policy", policy) }?.0;
-        let test = handle.beside(|fixed| fixed.policy.run_self_test())?;
-        let test = test.map_err(|source| Error::Runtime { code: OMIGA_SELFTEST, source })?;
-        if !result.is_null() {
-            // SAFETY: the caller's promises.
-            let place = unsafe { pointer::out("result", result) }?;
-            let max_abs_difference = test.max_abs_difference;
-            place.put(omiga_selftest { cases: test.cases as u64, max_abs_difference, reserved: 0 });
-        }
-        Ok(())
-    })
-}
-
-/// Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside a step.
-///
-/// Not real-time. No call on `policy` may follow, or run beside.
+/// Not real-time. No call on `policy` may begin meanwhile, or follow.
 ///
 /// # Safety
 /// `policy` is NULL or a handle that is not freed.
@@ -333,6 +183,7 @@ mod tests {
     use super::*;
     use crate::code::{OMIGA_BUSY, OMIGA_OK, OMIGA_PANICKED, OMIGA_POISONED};
     use crate::controller::{omiga_controller, omiga_controller_free, omiga_controller_new};
+    use crate::selftest::omiga_policy_run_selftest;
     use crate::status::OMIGA_SOURCE_NONE;
     use crate::step::{omiga_policy_reset, omiga_policy_step};
 
@@ -353,7 +204,7 @@ mod tests {
             assert_eq!(u32::from(status.code), alone);
             assert_eq!((status.source == OMIGA_SOURCE_NONE, action == [-7.0; 5]), (alone != 0, alone != 0));
             assert_eq!(omiga_policy_reset(policy), alone);
-            assert_eq!(omiga_policy_selftest(policy, ptr::null_mut()), reading);
+            assert_eq!(omiga_policy_run_selftest(policy, ptr::null_mut(), 0), reading);
             assert_eq!(omiga_policy_fork(policy, &raw mut fork), reading);
             assert_eq!(omiga_controller_new(policy, ptr::null(), &raw mut controller), reading);
             assert_eq!((fork.is_null(), controller.is_null()), (reading != OMIGA_OK, reading != OMIGA_OK));
@@ -385,6 +236,25 @@ mod tests {
         });
         assert_eq!(inside, Ok(()));
         check(policy, OMIGA_OK, OMIGA_OK);
+        // SAFETY: freed once.
+        assert_eq!(unsafe { omiga_policy_free(policy) }, OMIGA_OK);
+    }
+
+    /// A self-test takes long: a shutdown meets it, and must not free what it reads.
+    #[test]
+    fn nothing_is_freed_under_a_self_test() {
+        let policy = spread();
+        let address = policy.expose_provenance();
+        let tested = std::thread::spawn(move || {
+            let policy: *mut omiga_policy = ptr::with_exposed_provenance_mut(address);
+            // SAFETY: a handle; its gate keeps it until the last reader has left.
+            unsafe { &*policy }.0.beside(|fixed| {
+                // SAFETY: refused, so it is still there.
+                assert_eq!(unsafe { omiga_policy_free(policy) }, OMIGA_BUSY);
+                fixed.policy.run_self_test().is_ok()
+            })
+        });
+        assert_eq!(tested.join().unwrap(), Ok(true));
         // SAFETY: freed once.
         assert_eq!(unsafe { omiga_policy_free(policy) }, OMIGA_OK);
     }

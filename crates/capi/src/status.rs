@@ -85,13 +85,16 @@ pub const OMIGA_SOURCE_SAFE: u8 = 3;
 /// No offending field.
 pub const OMIGA_NO_INDEX: u32 = 0xffff_ffff;
 
-/// Bytes of a buffer that is long enough for every line of `omiga_status_text`.
-pub const OMIGA_STATUS_TEXT_SIZE: usize = 768;
+/// Bytes of a buffer that is long enough for every line of this version's `omiga_status_text`; a longer one of a later
+/// version is cut.
+pub const OMIGA_STATUS_TEXT_SIZE: usize = 1024;
 
 /// What a step, a choice or a tick came to.
 ///
 /// `code` alone says whether all is well; `source` says whether there is an action in the buffer. They differ: after a
-/// fault the buffer may hold an earlier action or the safe one.
+/// fault, or if a tick was not carried out, the buffer may hold an earlier action or the safe one.
+///
+/// It is passed by value, so its size is fixed for ever: later versions may add flags and use `reserved`, no more.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct omiga_status {
@@ -135,9 +138,9 @@ impl From<Status> for omiga_status {
 }
 
 impl omiga_status {
-    /// The call was not carried out.
-    pub(crate) fn refused(code: omiga_code) -> Self {
-        Self { code: code as u8, ..Status::default().into() }
+    /// The call was not carried out; `source` says whether the safe action is in the buffer.
+    pub(crate) fn refused(code: omiga_code, source: Source) -> Self {
+        Self { code: code as u8, ..Status { source, ..Status::default() }.into() }
     }
 
     #[inline]
@@ -170,7 +173,10 @@ impl fmt::Display for omiga_status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match omiga_code::from(self.code) {
             OMIGA_OK | OMIGA_FAULT => self.runtimes().fmt(f),
-            other => write!(f, "no action: {}", code::text(other).to_str().unwrap_or_default()),
+            other => {
+                let whose = if self.source == OMIGA_SOURCE_SAFE { "safe" } else { "no action" };
+                write!(f, "{whose}: {}", code::text(other).to_str().unwrap_or_default())
+            }
         }
     }
 }
@@ -253,8 +259,10 @@ mod tests {
         check(&held, 15, "held: OBS_STAL", 15);
         check(&held, 1, "", 15);
         check(&held, 0, "", 15);
-        let busy = omiga_status::refused(crate::code::OMIGA_BUSY);
+        let busy = omiga_status::refused(crate::code::OMIGA_BUSY, Source::None);
         check(&busy, 400, "no action: another thread is inside a call on this handle", 57);
+        let busy = omiga_status::refused(crate::code::OMIGA_BUSY, Source::Safe);
+        check(&busy, 400, "safe: another thread is inside a call on this handle", 52);
         // SAFETY: NULL is refused, not used.
         assert_eq!(unsafe { omiga_status_text(std::ptr::null(), std::ptr::null_mut(), 0) }, 0);
     }
@@ -272,14 +280,15 @@ mod tests {
         };
         let length = omiga_status::from(longest).to_string().len();
         assert!((200..OMIGA_STATUS_TEXT_SIZE).contains(&length), "{length}");
-        let unknown = omiga_status { flags: u32::MAX, source: 9, code: 99, ..omiga_status::refused(OMIGA_OK) };
+        let unknown =
+            omiga_status { flags: u32::MAX, source: 9, code: 99, ..omiga_status::refused(OMIGA_OK, Source::None) };
         assert_eq!(unknown.to_string(), "no action: no code of this library");
         assert_eq!(omiga_status { code: 0, ..unknown }.runtimes().source, Source::None);
     }
 
     #[test]
     fn the_layout_is_fixed() {
-        assert_eq!((size_of::<omiga_status>(), align_of::<omiga_status>()), (40, 8));
+        assert_eq!((size_of::<omiga_status>(), align_of::<omiga_status>()), (40, align_of::<u64>()));
         assert_eq!(offset_of!(omiga_status, index), 4);
         assert_eq!(offset_of!(omiga_status, obs_age_ns), 8);
         assert_eq!(offset_of!(omiga_status, held_ns), 16);

@@ -1,6 +1,6 @@
 //! Steps of a policy alone: no clock, no limits, no fallback.
 
-use omiga_runtime::StepError;
+use omiga_runtime::{Source, StepError};
 
 use crate::code::omiga_code;
 use crate::pointer;
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn omiga_policy_step(
         let action = unsafe { pointer::slice_mut("action", action, action_len, &[&pointer::span(obs)]) }?;
         handle.alone(|fixed, stream| omiga_status::of_step(fixed.policy.step(&mut stream.state, obs, action)))
     };
-    step().unwrap_or_else(omiga_status::refused)
+    step().unwrap_or_else(|code| omiga_status::refused(code, Source::None))
 }
 
 /// The best available action for an observation, by its index. Unless `code` is `OMIGA_OK`, `*choice` is as it was.
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn omiga_policy_choose(
             omiga_status::of_step(chosen.map(|index| place.put(index)))
         })
     };
-    choose().unwrap_or_else(omiga_status::refused)
+    choose().unwrap_or_else(|code| omiga_status::refused(code, Source::None))
 }
 
 /// C's mask as `bool`s, in memory that is there; an empty one, which is refused, if its width is not A.

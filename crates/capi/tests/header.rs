@@ -15,7 +15,13 @@ fn generated() -> String {
     let builder = cbindgen::Builder::new().with_config(config).with_src(folder().join("src/lib.rs"));
     let mut header = Vec::new();
     builder.generate().unwrap().write(&mut header);
-    String::from_utf8(header).unwrap()
+    // cbindgen ends conditions with comments of C99.
+    let header = String::from_utf8(header).unwrap();
+    header.lines().map(|line| line.split_once(" // ").map_or_else(|| format!("{line}\n"), as_in_c89)).collect()
+}
+
+fn as_in_c89((line, comment): (&str, &str)) -> String {
+    format!("{}  /* {comment} */\n", line.trim_end())
 }
 
 #[test]
@@ -32,7 +38,8 @@ fn the_header_is_up_to_date() {
 #[test]
 fn nothing_is_left_out() {
     let header = generated();
-    let sources = fs::read_dir(folder().join("src")).unwrap().map(|e| fs::read_to_string(e.unwrap().path()).unwrap());
+    let sources = fs::read_dir(folder().join("src")).unwrap().map(|e| e.unwrap().path());
+    let sources = sources.filter(|path| !path.ends_with("first.rs")).map(|path| fs::read_to_string(path).unwrap());
     let exported: Vec<String> = sources
         .flat_map(|text| {
             let functions = text.split("#[unsafe(no_mangle)]").skip(1);
@@ -40,6 +47,7 @@ fn nothing_is_left_out() {
             functions.map(name).collect::<Vec<_>>()
         })
         .collect();
+    // `first.rs` has what is declared no longer; `tests/programs/old.rs` holds the library to it.
     assert!(exported.len() > 10);
     for name in exported {
         assert_eq!(header.matches(&format!("{name}(")).count(), 1, "`{name}`");
@@ -67,6 +75,7 @@ fn check(compiler: &str, ending: &str, standard: &str) {
 
 #[test]
 fn c_takes_the_header() {
+    check("cc", "c", "-std=c89");
     check("cc", "c", "-std=c99");
     check("cc", "c", "-std=c11");
 }

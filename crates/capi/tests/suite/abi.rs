@@ -46,41 +46,48 @@ fn flags_are_the_runtimes() {
     assert_eq!(sources, [Source::None, Source::Policy, Source::Held, Source::Safe].map(|source| source as u8));
 }
 
-/// On the 64-bit systems that the library is built for.
+/// What C programs are compiled with, on systems with 64 bits and with 32. (i686 aligns a `uint64_t` to four bytes.)
 #[test]
 fn layouts_are_fixed() {
-    assert_eq!((size_of::<omiga_load_options>(), align_of::<omiga_load_options>()), (32, 8));
+    let wide = size_of::<usize>() == 8;
+    let of = |bits64: usize, bits32: usize| if wide { bits64 } else { bits32 };
+    assert_eq!((size_of::<omiga_status>(), align_of::<omiga_status>()), (40, align_of::<u64>()));
+    assert_eq!((size_of::<omiga_load_options>(), offset_of!(omiga_load_options, task)), (of(64, 48), of(32, 24)));
     assert_eq!(offset_of!(omiga_load_options, engine), 4);
     assert_eq!(offset_of!(omiga_load_options, tolerance), 8);
     assert_eq!(offset_of!(omiga_load_options, onnxruntime_library), 16);
-    assert_eq!(offset_of!(omiga_load_options, public_key), 24);
-    assert_eq!((size_of::<omiga_file>(), align_of::<omiga_file>()), (24, 8));
-    assert_eq!((size_of::<omiga_field>(), align_of::<omiga_field>()), (32, 8));
-    assert_eq!(offset_of!(omiga_field, low), 16);
-    assert_eq!(offset_of!(omiga_field, high), 20);
-    assert_eq!(offset_of!(omiga_field, has_range), 24);
-    assert_eq!((size_of::<omiga_selftest>(), align_of::<omiga_selftest>()), (16, 8));
-    assert_eq!(offset_of!(omiga_selftest, max_abs_difference), 8);
-    assert_eq!((size_of::<omiga_info>(), align_of::<omiga_info>()), (72, 8));
-    assert_eq!(offset_of!(omiga_info, period_ns), 24);
-    assert_eq!(offset_of!(omiga_info, max_obs_age_ns), 32);
-    assert_eq!(offset_of!(omiga_info, selftest_cases), 40);
-    assert_eq!(offset_of!(omiga_info, selftest_max_abs_difference), 48);
-    assert_eq!(offset_of!(omiga_info, obs_dim), 52);
-    assert_eq!(offset_of!(omiga_info, n_agents), 64);
-    assert_eq!(offset_of!(omiga_info, discrete), 68);
-    assert_eq!((size_of::<omiga_controller_options>(), align_of::<omiga_controller_options>()), (168, 8));
+    assert_eq!(offset_of!(omiga_load_options, public_key), of(24, 20));
+    assert_eq!(offset_of!(omiga_load_options, least_release), of(48, 32));
+    assert_eq!((size_of::<omiga_file>(), offset_of!(omiga_file, len)), (of(24, 16), of(16, 8)));
+    assert_eq!((size_of::<omiga_field>(), offset_of!(omiga_field, low)), (of(32, 24), of(16, 8)));
+    assert_eq!(offset_of!(omiga_field, has_range), of(24, 16));
+    assert_eq!((size_of::<omiga_selftest>(), offset_of!(omiga_selftest, max_abs_difference)), (16, 8));
+    assert_eq!((size_of::<omiga_team_info>(), offset_of!(omiga_team_info, n_agents)), (of(24, 20), of(8, 4)));
+    assert_eq!((size_of::<omiga_identity>(), offset_of!(omiga_identity, release)), (of(96, 64), of(64, 32)));
+    assert_eq!((size_of::<omiga_stats>(), offset_of!(omiga_stats, mean_jitter_ns)), (128, 104));
+    assert_eq!(offset_of!(omiga_stats, none), 72);
+    if wide || align_of::<u64>() == 4 {
+        assert_eq!((size_of::<omiga_info>(), offset_of!(omiga_info, period_ns)), (of(72, 60), of(24, 12)));
+        assert_eq!(offset_of!(omiga_info, selftest_max_abs_difference), of(48, 36));
+        assert_eq!((offset_of!(omiga_info, n_agents), offset_of!(omiga_info, discrete)), (of(64, 52), of(68, 56)));
+    }
+}
+
+/// The first release's members, with which programs are compiled, and what was appended.
+#[test]
+fn options_begin_as_they_always_did() {
+    let of = |bits64: usize, bits32: usize| if size_of::<usize>() == 8 { bits64 } else { bits32 };
     assert_eq!(offset_of!(omiga_controller_options, fallback), 4);
     assert_eq!(offset_of!(omiga_controller_options, max_stalled_ticks), 16);
     assert_eq!(offset_of!(omiga_controller_options, safe_choice), 20);
     assert_eq!(offset_of!(omiga_controller_options, hold_ns), 24);
     assert_eq!(offset_of!(omiga_controller_options, max_gap_ns), 64);
     assert_eq!(offset_of!(omiga_controller_options, safe_action), 72);
-    assert_eq!(offset_of!(omiga_controller_options, out_of_range_of_len), 112);
-    assert_eq!(offset_of!(omiga_controller_options, max_future_ns), 120);
-    assert_eq!(offset_of!(omiga_controller_options, fault_on), 136);
-    assert_eq!(offset_of!(omiga_controller_options, safe_rate), 152);
-    assert_eq!((size_of::<omiga_stats>(), align_of::<omiga_stats>()), (112, 8));
-    assert_eq!(offset_of!(omiga_stats, none), 72);
-    assert_eq!(offset_of!(omiga_stats, mean_jitter_ns), 104);
+    if of(1, 0) == 1 || align_of::<u64>() == 4 {
+        assert_eq!(offset_of!(omiga_controller_options, out_of_range_of_len), of(112, 100));
+        assert_eq!(offset_of!(omiga_controller_options, max_future_ns), of(120, 108));
+        assert_eq!(offset_of!(omiga_controller_options, fault_on), of(136, 124));
+        assert_eq!(offset_of!(omiga_controller_options, safe_rate), of(152, 140));
+        assert_eq!(size_of::<omiga_controller_options>(), of(168, 152));
+    }
 }

@@ -1,6 +1,7 @@
 //! A policy in a control loop: options, ticks, fallback, statistics.
 
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use omiga_capi::*;
 use omiga_format::{Range, TaskSpec};
@@ -37,11 +38,11 @@ impl Controller {
     }
 
     fn stats(&self) -> omiga_stats {
-        let mut stats = std::mem::MaybeUninit::uninit();
+        let mut stats = omiga_stats::default();
         // SAFETY: a place for it.
-        assert_eq!(unsafe { omiga_controller_stats(self.0, stats.as_mut_ptr()) }, OMIGA_OK);
-        // SAFETY: written, as the code says.
-        unsafe { stats.assume_init() }
+        let code = unsafe { omiga_controller_get_stats(self.0, &raw mut stats, size_of::<omiga_stats>()) };
+        assert_eq!(code, OMIGA_OK);
+        stats
     }
 }
 
@@ -140,12 +141,12 @@ fn handles_are_checked() {
         assert_eq!(omiga_controller_new(ptr::null(), ptr::null(), &raw mut controller), OMIGA_NULL);
         assert_eq!(omiga_controller_new(policy.0, ptr::null(), ptr::null_mut()), OMIGA_NULL);
         assert_eq!(omiga_controller_reset(ptr::null_mut()), OMIGA_NULL);
-        assert_eq!(omiga_controller_stats(ptr::null(), ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_controller_get_stats(ptr::null(), ptr::null_mut(), 0), OMIGA_NULL);
         assert_eq!(omiga_controller_period_ns(ptr::null()), 0);
         assert_eq!(omiga_controller_free(ptr::null_mut()), OMIGA_OK);
         assert_eq!(omiga_controller_new(policy.0, ptr::null(), &raw mut controller), OMIGA_OK);
         let controller = Controller(controller);
-        assert_eq!(omiga_controller_stats(controller.0, ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_controller_get_stats(controller.0, ptr::null_mut(), 0), OMIGA_NULL);
         assert_eq!(omiga_controller_next_tick_ns(controller.0, ptr::null_mut()), OMIGA_NULL);
         assert_eq!(omiga_controller_reset_to(controller.0, ptr::null(), 3), OMIGA_NULL);
         assert_eq!(omiga_controller_reset_to(controller.0, [f32::NAN; 3].as_ptr(), 3), OMIGA_ARGUMENT);
@@ -154,7 +155,7 @@ fn handles_are_checked() {
         let start = buffer.as_mut_ptr();
         let status = omiga_controller_tick(controller.0, 0, start, OBS, 0, start, ACTIONS);
         assert_eq!((u32::from(status.code), status.source), (OMIGA_ARGUMENT, OMIGA_SOURCE_NONE));
-        assert_eq!(controller.stats(), std::mem::zeroed());
+        assert_eq!(controller.stats(), omiga_stats::default());
     }
 }
 
@@ -248,7 +249,7 @@ fn omiga_low(policy: &Policy) -> f32 {
     let mut field = std::mem::MaybeUninit::<omiga_field>::uninit();
     // SAFETY: a place for it, which is written.
     unsafe {
-        assert_eq!(omiga_policy_action_field(policy.0, 1, field.as_mut_ptr()), OMIGA_OK);
+        assert_eq!(omiga_policy_get_action_field(policy.0, 1, field.as_mut_ptr(), size_of::<omiga_field>()), OMIGA_OK);
         field.assume_init().low
     }
 }
@@ -305,4 +306,125 @@ fn ticks_allocate_nothing() {
     });
     assert_eq!(counted, 0);
     assert!(sources.iter().all(|n| *n > TICKS / 200), "every source was seen: {sources:?}");
+}
+
+/// Telemetry beside a loop: no tick is refused for it, and what is read belongs to one tick.
+#[test]
+fn reading_takes_no_tick_away() {
+    const TICKS: u64 = 200_000;
+    let (controller, obs) = (new(&folder(false).load(), safe).unwrap(), [0.5; OBS]);
+    let (address, done) = (controller.0.expose_provenance(), AtomicBool::new(false));
+    let read = || {
+        let shared = std::mem::ManuallyDrop::new(Controller(ptr::with_exposed_provenance_mut(address)));
+        let (mut reads, mut last, mut next_ns) = (0_u64, 0, 0);
+        while !done.load(Ordering::Relaxed) {
+            let stats = shared.stats();
+            let ticks = stats.native_ticks + stats.intermediate_ticks;
+            // Every tick is a millisecond, every tenth the policy's.
+            assert_eq!(stats.native_ticks, ticks.div_ceil(10), "{stats:?}");
+            assert!(ticks >= last, "{ticks} after {last}");
+            // SAFETY: a handle and a place.
+            unsafe {
+                assert_eq!(omiga_controller_next_tick_ns(shared.0, &raw mut next_ns), OMIGA_OK);
+                assert_eq!(omiga_controller_period_ns(shared.0), 10 * MS);
+            }
+            assert_eq!(next_ns % (10 * MS), 0);
+            (reads, last) = (reads + 1, ticks);
+        }
+        reads
+    };
+    let reads = std::thread::scope(|scope| {
+        let readers = [scope.spawn(read), scope.spawn(read)];
+        for i in 0..TICKS {
+            let status = controller.tick(i * MS, &obs, &mut [0.0; ACTIONS]);
+            assert_eq!((u32::from(status.code), status.source), (OMIGA_OK, OMIGA_SOURCE_POLICY), "tick {i}: {status}");
+        }
+        done.store(true, Ordering::Relaxed);
+        readers.map(|reader| reader.join().unwrap())
+    });
+    assert!(reads.iter().all(|reads| *reads > 0), "{reads:?}");
+    let stats = controller.stats();
+    assert_eq!((stats.native_ticks + stats.intermediate_ticks, stats.refused_ticks), (TICKS, 0));
+}
+
+/// Two threads tick one controller: who comes second has the safe action, and it is counted.
+#[test]
+fn a_tick_beside_another_is_safe() {
+    const TICKS: u64 = 100_000;
+    let controller = new(&folder(false).load(), safe).unwrap();
+    let address = controller.0.expose_provenance();
+    let run = || {
+        let shared = std::mem::ManuallyDrop::new(Controller(ptr::with_exposed_provenance_mut(address)));
+        let mut refused = 0;
+        for _ in 0..TICKS {
+            let mut action = [UNTOUCHED; ACTIONS];
+            let status = shared.tick(MS, &[0.5; OBS], &mut action);
+            assert_ne!(status.source, OMIGA_SOURCE_NONE, "{status}");
+            if u32::from(status.code) == OMIGA_BUSY {
+                assert_eq!((status.source, action), (OMIGA_SOURCE_SAFE, SAFE));
+                refused += 1;
+            }
+        }
+        refused
+    };
+    let refused = std::thread::scope(|scope| {
+        let threads = [scope.spawn(run), scope.spawn(run)];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    let stats = controller.stats();
+    assert_eq!(stats.refused_ticks, refused.iter().sum::<u64>());
+    assert_eq!(stats.native_ticks + stats.intermediate_ticks, 2 * TICKS - stats.refused_ticks);
+}
+
+/// A controller's policy can be asked, though the program has freed its own handle.
+#[test]
+fn a_controller_has_its_policy() {
+    let controller = new(&folder(false).load(), |_| ()).unwrap();
+    let mut policy = ptr::null_mut();
+    // SAFETY: handles, places and their sizes.
+    unsafe {
+        assert_eq!(omiga_controller_policy(controller.0, &raw mut policy), OMIGA_OK);
+        assert_eq!(omiga_controller_policy(ptr::null(), &raw mut policy), OMIGA_NULL);
+        assert!(policy.is_null());
+        assert_eq!(omiga_controller_policy(controller.0, &raw mut policy), OMIGA_OK);
+        let (policy, mut test) = (Policy(policy), std::mem::zeroed::<omiga_selftest>());
+        drop(controller);
+        assert_eq!(policy.info().selftest_cases, 5);
+        assert_eq!(omiga_policy_run_selftest(policy.0, &raw mut test, size_of::<omiga_selftest>()), OMIGA_OK);
+        assert_eq!(test.cases, 5);
+    }
+}
+
+/// Which fields are bad, where a status names the first; a latched fault lasts until somebody says so.
+#[test]
+fn faults_are_found_and_let_go() {
+    let controller = new(&folder(false).load(), |o| {
+        safe(o);
+        o.latch = 1;
+    });
+    let (controller, good) = (controller.unwrap(), [0.5; OBS]);
+    let (mut bad, mut flags) = (good, [77_u32; OBS]);
+    (bad[0], bad[3]) = (2.0, f32::NAN);
+    tick(&controller, 10, &good, OMIGA_OK, 0, OMIGA_SOURCE_POLICY);
+    let status = controller.tick(20 * MS, &bad, &mut [0.0; ACTIONS]);
+    assert_eq!((status.bad_fields, status.source), (2, OMIGA_SOURCE_SAFE));
+    // SAFETY: handles, and buffers as long as said or refused.
+    unsafe {
+        let find = |len, flags: &mut [u32; OBS]| {
+            omiga_controller_bad_fields(controller.0, bad.as_ptr(), len, flags.as_mut_ptr(), len)
+        };
+        assert_eq!((find(OBS - 1, &mut flags), flags), (OMIGA_ARGUMENT, [77; OBS]));
+        assert_eq!(find(OBS, &mut flags), OMIGA_OK);
+        let mut expected = [0; OBS];
+        (expected[0], expected[3]) = (OMIGA_FLAG_OBS_OUT_OF_RANGE, OMIGA_FLAG_OBS_NOT_FINITE);
+        assert_eq!(flags, expected);
+        let latched = OMIGA_FLAG_LATCHED | OMIGA_FLAG_DECLARED;
+        let status = controller.tick(30 * MS, &good, &mut [0.0; ACTIONS]);
+        assert_eq!((status.flags & latched, status.source), (latched, OMIGA_SOURCE_SAFE));
+        assert_eq!(omiga_controller_resume(controller.0), OMIGA_OK);
+        tick(&controller, 40, &good, OMIGA_OK, 0, OMIGA_SOURCE_POLICY);
+        assert_eq!(omiga_controller_reset_free(controller.0), OMIGA_OK);
+        assert_eq!(omiga_controller_reset_free(ptr::null_mut()), OMIGA_NULL);
+        assert_eq!(omiga_controller_resume(ptr::null_mut()), OMIGA_NULL);
+    }
 }

@@ -89,7 +89,7 @@ impl Policy {
     pub fn info(&self) -> omiga_info {
         let mut info = std::mem::MaybeUninit::uninit();
         // SAFETY: a place for it.
-        assert_eq!(unsafe { omiga_policy_info(self.0, info.as_mut_ptr()) }, OMIGA_OK);
+        assert_eq!(unsafe { omiga_policy_get_info(self.0, info.as_mut_ptr(), size_of::<omiga_info>()) }, OMIGA_OK);
         // SAFETY: written, as the code says.
         unsafe { info.assume_init() }
     }

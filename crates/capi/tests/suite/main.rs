@@ -18,3 +18,5 @@ mod abi;
 mod loading;
 #[cfg(test)]
 mod stepping;
+#[cfg(test)]
+mod teams;

@@ -1,0 +1,980 @@
+#ifndef OMIGA_H
+#define OMIGA_H
+
+/* The policies of omiga, for control loops: what they promise and how to step them.
+ *
+ * Made by cbindgen from crates/capi/src: change it there. C99, C++.
+ *
+ * - Handles are opaque; who gets one frees it. Buffers are the caller's.
+ * - A handle is for one thread at a time; a call on a handle that is in use elsewhere returns OMIGA_BUSY at once.
+ * - After a panic inside the library (a defect) the handle is poisoned and can only be freed; the process lives.
+ * - "Real-time": allocates nothing, takes no lock, reads no clock, logs nothing, on success and on failure.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#if defined(__GNUC__)
+#define OMIGA_MUST_USE __attribute__((warn_unused_result))
+#else
+#define OMIGA_MUST_USE
+#endif
+
+
+/**
+ * Changes when a program must be compiled again; the number in the shared library's name.
+ */
+#define OMIGA_ABI_VERSION 0
+
+/**
+ * Done.
+ */
+#define OMIGA_OK 0
+
+/**
+ * A step, a choice or a tick met a fault: the status says which, and whether there is an action nevertheless.
+ */
+#define OMIGA_FAULT 1
+
+/**
+ * A pointer is NULL that must not be.
+ */
+#define OMIGA_NULL 2
+
+/**
+ * Another argument is wrong: misaligned, overlapping, too long, not UTF-8, out of range, or an option is refused.
+ */
+#define OMIGA_ARGUMENT 3
+
+/**
+ * There is no policy: the file or bundle is missing, damaged, not signed by the key, or not what it promises.
+ */
+#define OMIGA_LOAD 4
+
+/**
+ * The policy fails its self-test, or has none.
+ */
+#define OMIGA_SELFTEST 5
+
+/**
+ * Another thread is inside a call on this handle; nothing was done.
+ */
+#define OMIGA_BUSY 6
+
+/**
+ * An earlier call on this handle panicked: free it.
+ */
+#define OMIGA_POISONED 7
+
+/**
+ * This call panicked, which is a defect of the library. The handle is poisoned, the process lives.
+ */
+#define OMIGA_PANICKED 8
+
+/**
+ * Without an action of the policy there is none: the buffer is as it was.
+ */
+#define OMIGA_FALLBACK_ERROR 0
+
+/**
+ * Without an action of the policy the safe action is commanded at once.
+ */
+#define OMIGA_FALLBACK_SAFE 1
+
+/**
+ * The policy's last action is held for `hold_ns`, then the safe one is commanded.
+ */
+#define OMIGA_FALLBACK_HOLD_THEN_SAFE 2
+
+/**
+ * A value outside of its field's range is a fault.
+ */
+#define OMIGA_OUT_OF_RANGE_REFUSE 0
+
+/**
+ * A value outside of its field's range is moved to the range's end and reported. (NaN and infinity never are.)
+ */
+#define OMIGA_OUT_OF_RANGE_CLAMP 1
+
+/**
+ * A tick between two periods repeats the last decision.
+ */
+#define OMIGA_INTERMEDIATE_HOLD 0
+
+/**
+ * A tick between two periods decides on its fresh observation.
+ */
+#define OMIGA_INTERMEDIATE_EVALUATE 1
+
+/**
+ * No safe choice.
+ */
+#define OMIGA_NO_CHOICE 4294967295
+
+/**
+ * This library's own engine: nothing else to install, allocates nothing in a step.
+ */
+#define OMIGA_ENGINE_NATIVE 0
+
+/**
+ * ONNX Runtime, if the library was built with the cargo feature `onnxruntime`; allocates in every step.
+ */
+#define OMIGA_ENGINE_ONNXRUNTIME 1
+
+/**
+ * Fault: the observation has another width than the policy's.
+ */
+#define OMIGA_FLAG_OBS_WIDTH (1 << 0)
+
+/**
+ * Fault: NaN or infinity in the observation. It is never clamped.
+ */
+#define OMIGA_FLAG_OBS_NOT_FINITE (1 << 1)
+
+/**
+ * Fault: an observed value is outside of its field's range in the contract.
+ */
+#define OMIGA_FLAG_OBS_OUT_OF_RANGE (1 << 2)
+
+/**
+ * Fault: the observation is older than allowed.
+ */
+#define OMIGA_FLAG_OBS_STALE (1 << 3)
+
+/**
+ * Fault: the observation was measured after now; two clocks, or a wrong one.
+ */
+#define OMIGA_FLAG_OBS_FROM_FUTURE (1 << 4)
+
+/**
+ * Fault: the buffer for the action has another width than the policy's. It is never written.
+ */
+#define OMIGA_FLAG_ACTION_WIDTH (1 << 5)
+
+/**
+ * Fault: the action mask has another width than the policy's (0 for a continuous one).
+ */
+#define OMIGA_FLAG_MASK_WIDTH (1 << 6)
+
+/**
+ * Fault: the mask allows nothing.
+ */
+#define OMIGA_FLAG_NO_ACTION_AVAILABLE (1 << 7)
+
+/**
+ * Fault: the policy gave NaN or infinity.
+ */
+#define OMIGA_FLAG_ACTION_NOT_FINITE (1 << 8)
+
+/**
+ * Fault: the policy gave a command outside of its bounds in the contract.
+ */
+#define OMIGA_FLAG_ACTION_OUT_OF_BOUNDS (1 << 9)
+
+/**
+ * Fault: a choice that does not exist or that the mask forbids: the policy's, or the one that would have been used in
+ * its place.
+ */
+#define OMIGA_FLAG_ACTION_NOT_AVAILABLE (1 << 10)
+
+/**
+ * Fault: commands were asked of a policy that chooses, or a choice of one that commands.
+ */
+#define OMIGA_FLAG_WRONG_KIND (1 << 11)
+
+/**
+ * Fault: the engine failed.
+ */
+#define OMIGA_FLAG_ENGINE (1 << 12)
+
+/**
+ * Fault: now is before the last now. It lasts until time has caught up, or a reset.
+ */
+#define OMIGA_FLAG_TIME_BACKWARDS (1 << 13)
+
+/**
+ * Fault: the time is the same in too many ticks in a row.
+ */
+#define OMIGA_FLAG_CLOCK_STALLED (1 << 14)
+
+/**
+ * Report: an observed value was outside of its range and was moved to the range's end.
+ */
+#define OMIGA_FLAG_OBS_CLAMPED (1 << 16)
+
+/**
+ * Report: the command is not all the way there, because it may not change faster.
+ */
+#define OMIGA_FLAG_RATE_LIMITED (1 << 17)
+
+/**
+ * Report: a tick between two periods of the policy.
+ */
+#define OMIGA_FLAG_INTERMEDIATE (1 << 18)
+
+/**
+ * Report: the tick came later than the limit allows.
+ */
+#define OMIGA_FLAG_LATE (1 << 19)
+
+/**
+ * Report: the time since the last period's tick differs from the period by more than the limit allows.
+ */
+#define OMIGA_FLAG_JITTER (1 << 20)
+
+/**
+ * Report: whole periods passed without a tick.
+ */
+#define OMIGA_FLAG_SKIPPED (1 << 21)
+
+/**
+ * Report: the policy was started anew, as there was no tick for long or the clock had been wrong.
+ */
+#define OMIGA_FLAG_GAP (1 << 22)
+
+/**
+ * Report: the time is that of the last tick.
+ */
+#define OMIGA_FLAG_TIME_STANDS_STILL (1 << 23)
+
+/**
+ * All faults, those of later versions too: the low 16 bits. No new action of the policy is used.
+ */
+#define OMIGA_FLAGS_FAULTS 65535
+
+/**
+ * No action: the caller's buffer is as it was.
+ */
+#define OMIGA_SOURCE_NONE 0
+
+/**
+ * The policy's action, of this step or of its last period.
+ */
+#define OMIGA_SOURCE_POLICY 1
+
+/**
+ * An earlier action of the policy, in place of a new one that there is not.
+ */
+#define OMIGA_SOURCE_HELD 2
+
+/**
+ * The safe action of the options.
+ */
+#define OMIGA_SOURCE_SAFE 3
+
+/**
+ * No offending field.
+ */
+#define OMIGA_NO_INDEX 4294967295
+
+/**
+ * Bytes of a buffer that is long enough for every line of `omiga_status_text`.
+ */
+#define OMIGA_STATUS_TEXT_SIZE 512
+
+/**
+ * A policy in a control loop: its period, its limits and its fallback. Opaque.
+ *
+ * Use it from one thread at a time; a call beside another one is refused with `OMIGA_BUSY`.
+ */
+typedef struct omiga_controller omiga_controller;
+
+/**
+ * A policy that is loaded, tested and warm, and one stream of observations. Opaque.
+ *
+ * Use it from one thread at a time; a call beside another one is refused with `OMIGA_BUSY`. For a second stream or
+ * thread make a second handle with `omiga_policy_fork`.
+ */
+typedef struct omiga_policy omiga_policy;
+
+/**
+ * What a call came to: one of the `OMIGA_...` codes, 0 if all is well.
+ */
+typedef uint32_t omiga_code;
+
+/**
+ * When a controller acts, what it lets pass, and what it commands when it does not. Fill it with
+ * `omiga_controller_options_default`, then change what you need. The arrays are read by `omiga_controller_new` alone.
+ */
+typedef struct omiga_controller_options {
+    /**
+     * Bytes of this struct as the program was compiled with it.
+     */
+    uint32_t struct_size;
+    /**
+     * An `OMIGA_FALLBACK_...`: what to do when there is no action of the policy. `OMIGA_FALLBACK_ERROR`.
+     */
+    uint32_t fallback;
+    /**
+     * An `OMIGA_OUT_OF_RANGE_...` for every observation. `OMIGA_OUT_OF_RANGE_REFUSE`.
+     */
+    uint32_t out_of_range;
+    /**
+     * An `OMIGA_INTERMEDIATE_...`. `OMIGA_INTERMEDIATE_HOLD`.
+     */
+    uint32_t intermediate;
+    /**
+     * Ticks in a row with the same time before that is a fault. 16.
+     */
+    uint32_t max_stalled_ticks;
+    /**
+     * The safe choice of a discrete policy; needed if the fallback uses it. `OMIGA_NO_CHOICE`.
+     */
+    uint32_t safe_choice;
+    /**
+     * How long after it was made an action is held, in nanoseconds. For `OMIGA_FALLBACK_HOLD_THEN_SAFE`, else 0.
+     */
+    uint64_t hold_ns;
+    /**
+     * Time between two actions of the policy, in nanoseconds; 0: the contract's.
+     */
+    uint64_t period_ns;
+    /**
+     * Oldest observation that is acted on, in nanoseconds; 0: the contract's, if it has one.
+     */
+    uint64_t max_obs_age_ns;
+    /**
+     * A later tick is reported, in nanoseconds; 0: none is.
+     */
+    uint64_t max_lateness_ns;
+    /**
+     * Intervals that differ more from the period are reported, in nanoseconds; 0: none is.
+     */
+    uint64_t max_jitter_ns;
+    /**
+     * After a longer pause everything starts anew, in nanoseconds; 0: 10 periods.
+     */
+    uint64_t max_gap_ns;
+    /**
+     * `[A]`, the safe commands of a continuous policy; needed if the fallback uses them, else NULL.
+     */
+    const float *safe_action;
+    /**
+     * A, or 0.
+     */
+    uint64_t safe_action_len;
+    /**
+     * `[A]`, largest change of each command in its unit per second, NaN for no limit; NULL: no limits.
+     */
+    const float *max_rate;
+    /**
+     * A, or 0.
+     */
+    uint64_t max_rate_len;
+    /**
+     * `[O]`, an `OMIGA_OUT_OF_RANGE_...` for each observation, `OMIGA_OUT_OF_RANGE_REFUSE` for those without a range;
+     * NULL: `out_of_range` for all.
+     */
+    const uint8_t *out_of_range_of;
+    /**
+     * O, or 0.
+     */
+    uint64_t out_of_range_of_len;
+} omiga_controller_options;
+
+/**
+ * What a step, a choice or a tick came to.
+ *
+ * `code` alone says whether all is well; `source` says whether there is an action in the buffer. They differ: after a
+ * fault the buffer may hold an earlier action or the safe one.
+ */
+typedef struct omiga_status {
+    /**
+     * `OMIGA_FLAG_...`s, faults and reports.
+     */
+    uint32_t flags;
+    /**
+     * The first field (of the observation, the action or the mask) that the lowest of the flags with a field speaks
+     * of; `OMIGA_NO_INDEX` if none.
+     */
+    uint32_t index;
+    /**
+     * Age of the observation that was decided on, in nanoseconds; 0 without a controller.
+     */
+    uint64_t obs_age_ns;
+    /**
+     * How long ago the policy made the action that is repeated (held, or between two periods), in nanoseconds.
+     */
+    uint64_t held_ns;
+    /**
+     * How long after its due time a period's tick came, in nanoseconds; 0 without a controller.
+     */
+    uint64_t lateness_ns;
+    /**
+     * An `OMIGA_SOURCE_...`: whose action is in the buffer.
+     */
+    uint8_t source;
+    /**
+     * An `omiga_code`: `OMIGA_OK`, `OMIGA_FAULT`, or why the call was not carried out at all.
+     */
+    uint8_t code;
+    /**
+     * 0.
+     */
+    uint8_t reserved[6];
+} omiga_status;
+
+/**
+ * How the ticks since `omiga_controller_new` went. Resets do not clear it.
+ */
+typedef struct omiga_stats {
+    /**
+     * Ticks in which it was the policy's turn.
+     */
+    uint64_t native_ticks;
+    /**
+     * Ticks between two periods.
+     */
+    uint64_t intermediate_ticks;
+    /**
+     * Ticks later than `max_lateness_ns`.
+     */
+    uint64_t late_ticks;
+    /**
+     * Intervals that differ from the period by more than `max_jitter_ns`.
+     */
+    uint64_t jitter_ticks;
+    /**
+     * Whole periods without a tick.
+     */
+    uint64_t skipped_periods;
+    /**
+     * Fresh starts: after a pause longer than `max_gap_ns`, or a wrong clock.
+     */
+    uint64_t gaps;
+    /**
+     * Ticks with a fault.
+     */
+    uint64_t faults;
+    /**
+     * Ticks that commanded an earlier action in place of a new one.
+     */
+    uint64_t held;
+    /**
+     * Ticks that commanded the safe action.
+     */
+    uint64_t safe;
+    /**
+     * Ticks without an action.
+     */
+    uint64_t none;
+    /**
+     * Latest native tick after its due time, in nanoseconds.
+     */
+    uint64_t max_lateness_ns;
+    /**
+     * Mean over the native ticks, in nanoseconds.
+     */
+    uint64_t mean_lateness_ns;
+    /**
+     * Largest difference of an interval from the period, in nanoseconds.
+     */
+    uint64_t max_jitter_ns;
+    /**
+     * Mean over the intervals, in nanoseconds.
+     */
+    uint64_t mean_jitter_ns;
+} omiga_stats;
+
+/**
+ * How to load a policy. Fill it with `omiga_load_options_default`, then change what you need.
+ */
+typedef struct omiga_load_options {
+    /**
+     * Bytes of this struct as the program was compiled with it.
+     */
+    uint32_t struct_size;
+    /**
+     * An `OMIGA_ENGINE_...`.
+     */
+    uint32_t engine;
+    /**
+     * Largest difference from the golden vectors in the self-test; it is multiplied by max(1, half the range) of a
+     * command and by max(1, |logit|) of a logit. 1e-5.
+     */
+    float tolerance;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Path of ONNX Runtime's library; NULL: `ORT_DYLIB_PATH`, else beside the program.
+     */
+    const char *onnxruntime_library;
+    /**
+     * A minisign public key, as the text of its `.pub` file or its second line: only bundles signed with it are loaded,
+     * and no lone files. NULL: anybody's.
+     */
+    const char *public_key;
+} omiga_load_options;
+
+/**
+ * A file in memory.
+ */
+typedef struct omiga_file {
+    /**
+     * Its plain name, e.g. `bundle.json`.
+     */
+    const char *name;
+    /**
+     * Its bytes.
+     */
+    const uint8_t *data;
+    /**
+     * How many.
+     */
+    uint64_t len;
+} omiga_file;
+
+/**
+ * What a policy promises, and how its self-test at load went. The texts belong to the handle and live as long.
+ */
+typedef struct omiga_info {
+    /**
+     * The agent's name, or the lone file's.
+     */
+    const char *agent;
+    /**
+     * The task that it was trained for; empty if there is no contract.
+     */
+    const char *task;
+    /**
+     * The engine and its vector instructions, e.g. `native, avx2`.
+     */
+    const char *engine;
+    /**
+     * Time between two actions in nanoseconds; 0 if the contract names none.
+     */
+    uint64_t period_ns;
+    /**
+     * Oldest observation that may be acted on, in nanoseconds; 0 if the contract names none.
+     */
+    uint64_t max_obs_age_ns;
+    /**
+     * Golden vectors replayed at load; 0 for a lone file, which has none.
+     */
+    uint64_t selftest_cases;
+    /**
+     * Largest difference from a golden action (physical units) or logit.
+     */
+    float selftest_max_abs_difference;
+    /**
+     * Width O of the observation.
+     */
+    uint32_t obs_dim;
+    /**
+     * Number A of commands or of choices.
+     */
+    uint32_t action_dim;
+    /**
+     * Place in the team.
+     */
+    uint32_t agent_index;
+    /**
+     * Size of the team; 0 if there is no contract.
+     */
+    uint32_t n_agents;
+    /**
+     * 1 if it chooses among actions (`_choose`), 0 if it commands values (`_step`).
+     */
+    uint8_t discrete;
+    /**
+     * 0 for a foreign file, whose fields have neither names nor bounds.
+     */
+    uint8_t has_contract;
+    /**
+     * 0.
+     */
+    uint8_t reserved[2];
+} omiga_info;
+
+/**
+ * One scalar that a policy observes or commands, or one of its choices. The texts belong to the handle and live as
+ * long.
+ */
+typedef struct omiga_field {
+    /**
+     * E.g. `velocity.x`; empty if there is no contract.
+     */
+    const char *name;
+    /**
+     * E.g. `m/s`; `1` for a dimensionless number, empty if unknown.
+     */
+    const char *unit;
+    /**
+     * Smallest value, if there is a range.
+     */
+    float low;
+    /**
+     * Largest value, if there is a range.
+     */
+    float high;
+    /**
+     * 1 if `low` and `high` are known.
+     */
+    uint8_t has_range;
+    /**
+     * 0.
+     */
+    uint8_t reserved[7];
+} omiga_field;
+
+/**
+ * A self-test that was passed.
+ */
+typedef struct omiga_selftest {
+    /**
+     * Golden vectors replayed.
+     */
+    uint64_t cases;
+    /**
+     * Largest difference from a golden action (physical units) or logit.
+     */
+    float max_abs_difference;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} omiga_selftest;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The `OMIGA_ABI_VERSION` of the library in use, to be compared with the header's.
+ *
+ * Real-time. Any thread.
+ */
+uint32_t omiga_abi_version(void);
+
+/**
+ * A code's meaning, in English, lower case. Never NULL, valid for ever.
+ *
+ * Real-time. Any thread.
+ */
+const char *omiga_code_text(omiga_code code);
+
+/**
+ * Put a policy into a control loop. The weights are shared: `policy` may be freed afterwards, and goes on having its
+ * own stream of observations until then. `options` may be NULL: the defaults, which never make up an action.
+ *
+ * `*controller` is the caller's, to be freed with `omiga_controller_free`; it is NULL if the result is not `OMIGA_OK`.
+ * The policy needs a contract, and a period there or in the options.
+ *
+ * Not real-time: allocates. May run beside other calls on `policy`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `options` has the size that it says and its arrays theirs, `controller`
+ * points to a pointer.
+ */
+OMIGA_MUST_USE
+omiga_code omiga_controller_new(const struct omiga_policy *policy,
+                                const struct omiga_controller_options *options,
+                                struct omiga_controller **controller);
+
+/**
+ * Decide at `now_ns` on an observation that was measured at `stamp_ns`, on the same clock. `source` says what is in
+ * `action` afterwards; with `OMIGA_SOURCE_NONE` it is as it was.
+ *
+ * `obs` has `obs_len` = O values, `action` has room for `action_len` = A, in the units of the contract; they must not
+ * overlap. Call it as often as you like, at least once a period, with a time that never goes back (CLOCK_MONOTONIC).
+ *
+ * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+OMIGA_MUST_USE
+struct omiga_status omiga_controller_tick(struct omiga_controller *controller,
+                                          uint64_t now_ns,
+                                          const float *obs,
+                                          size_t obs_len,
+                                          uint64_t stamp_ns,
+                                          float *action,
+                                          size_t action_len);
+
+/**
+ * As `omiga_controller_tick` for a policy that chooses. `mask` has `mask_len` = A, 0 for an action that is not
+ * available. With `OMIGA_SOURCE_NONE`, `*choice` is as it was.
+ *
+ * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+OMIGA_MUST_USE
+struct omiga_status omiga_controller_tick_choice(struct omiga_controller *controller,
+                                                 uint64_t now_ns,
+                                                 const float *obs,
+                                                 size_t obs_len,
+                                                 uint64_t stamp_ns,
+                                                 const uint8_t *mask,
+                                                 size_t mask_len,
+                                                 uint32_t *choice);
+
+/**
+ * Forget the stream, the schedule and the last command: the next tick starts anew and may command anything within the
+ * bounds.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed.
+ */
+omiga_code omiga_controller_reset(struct omiga_controller *controller);
+
+/**
+ * As `omiga_controller_reset`, but the actuators are at `command` now: the rate limits start there.
+ *
+ * `command` has `command_len` = A finite values. `OMIGA_ARGUMENT`, and nothing is reset, if not, or if the policy is
+ * discrete.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, `command` is as long as said.
+ */
+omiga_code omiga_controller_reset_to(struct omiga_controller *controller, const float *command, size_t command_len);
+
+/**
+ * How the ticks went.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, `stats` points to a struct of this header's size.
+ */
+omiga_code omiga_controller_stats(const struct omiga_controller *controller, struct omiga_stats *stats);
+
+/**
+ * When it is the policy's turn next, in nanoseconds on the caller's clock; 0 before the first tick.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `controller` is a handle that is not freed, `next_ns` points to a number.
+ */
+omiga_code omiga_controller_next_tick_ns(const struct omiga_controller *controller, uint64_t *next_ns);
+
+/**
+ * Time between two actions of the policy, in nanoseconds; 0 if `controller` is NULL or poisoned.
+ *
+ * Real-time. May run beside other calls on `controller`.
+ *
+ * # Safety
+ * `controller` is NULL or a handle that is not freed.
+ */
+uint64_t omiga_controller_period_ns(const struct omiga_controller *controller);
+
+/**
+ * Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside a call.
+ *
+ * Not real-time. No call on `controller` may follow, or run beside.
+ *
+ * # Safety
+ * `controller` is NULL or a handle that is not freed.
+ */
+omiga_code omiga_controller_free(struct omiga_controller *controller);
+
+/**
+ * Fill `options` with the defaults: the contract's times, everything else refused, and no fallback: without an action
+ * of the policy there is none.
+ *
+ * `struct_size` is `sizeof *options`.
+ *
+ * Not real-time. Any thread.
+ *
+ * # Safety
+ * `options` is NULL (refused) or points to `struct_size` bytes.
+ */
+omiga_code omiga_controller_options_default(struct omiga_controller_options *options, uint32_t struct_size);
+
+/**
+ * Why this thread's last refused call was refused: NUL-terminated UTF-8, empty if none was. Never NULL; valid until
+ * the thread's next refused call or its end.
+ *
+ * The calls of the control loop (`_step`, `_choose`, `_tick`, `_tick_choice`, `_reset`, `_reset_to`, `_stats` and the
+ * like) leave it alone: they return everything by value, and `omiga_status_text` writes it out.
+ *
+ * Real-time. Any thread.
+ */
+const char *omiga_last_error(void);
+
+/**
+ * Load a policy from a bundle's folder or a lone `.onnx` file, test it and warm it up.
+ *
+ * `path` is UTF-8. `agent` names one of the bundle's agents; NULL if there is only one. `options` may be NULL: the
+ * defaults. `*policy` is the caller's, to be freed with `omiga_policy_free`; it is NULL if the result is not
+ * `OMIGA_OK`: there is no policy that failed its self-test.
+ *
+ * Not real-time: reads files, allocates. Any thread.
+ *
+ * # Safety
+ * Texts are NUL-terminated, `options` has the size that it says, `policy` points to a pointer.
+ */
+OMIGA_MUST_USE
+omiga_code omiga_policy_load(const char *path,
+                             const char *agent,
+                             const struct omiga_load_options *options,
+                             struct omiga_policy **policy);
+
+/**
+ * As `omiga_policy_load`, from the files of a bundle's folder in memory: `bundle.json`, every file that it names,
+ * `SHA256SUMS`, and `SHA256SUMS.minisig` if there is one. The checks are the same. `files` is not needed afterwards.
+ *
+ * Not real-time: allocates. Any thread. Needs no file system.
+ *
+ * # Safety
+ * `files` points to `n_files` structs whose names are NUL-terminated and whose data is as long as said; else as
+ * `omiga_policy_load`.
+ */
+OMIGA_MUST_USE
+omiga_code omiga_policy_load_memory(const struct omiga_file *files,
+                                    size_t n_files,
+                                    const char *agent,
+                                    const struct omiga_load_options *options,
+                                    struct omiga_policy **policy);
+
+/**
+ * Fill `options` with the defaults: the native engine, a tolerance of 1e-5, anybody's bundles.
+ *
+ * `struct_size` is `sizeof *options`.
+ *
+ * Not real-time. Any thread.
+ *
+ * # Safety
+ * `options` is NULL (refused) or points to `struct_size` bytes.
+ */
+omiga_code omiga_load_options_default(struct omiga_load_options *options, uint32_t struct_size);
+
+/**
+ * A second handle of the same policy: the weights are shared, the stream of observations is new. Free both, in any
+ * order.
+ *
+ * Not real-time: allocates. May run beside other calls on `policy`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `fork` points to a pointer.
+ */
+OMIGA_MUST_USE omiga_code omiga_policy_fork(const struct omiga_policy *policy, struct omiga_policy **fork);
+
+/**
+ * What the policy promises.
+ *
+ * Not real-time, but quick: allocates nothing unless it is refused. May run beside other calls on `policy`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `info` points to a struct of this header's size.
+ */
+omiga_code omiga_policy_info(const struct omiga_policy *policy, struct omiga_info *info);
+
+/**
+ * Observation number `index`, below `obs_dim`.
+ *
+ * As `omiga_policy_info`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `field` points to a struct of this header's size.
+ */
+omiga_code omiga_policy_obs_field(const struct omiga_policy *policy, size_t index, struct omiga_field *field);
+
+/**
+ * Command, or choice, number `index`, below `action_dim`.
+ *
+ * As `omiga_policy_info`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `field` points to a struct of this header's size.
+ */
+omiga_code omiga_policy_action_field(const struct omiga_policy *policy, size_t index, struct omiga_field *field);
+
+/**
+ * Replay the golden vectors again: is this memory, is this processor still right? `result` may be NULL.
+ *
+ * `OMIGA_SELFTEST` if an action differs, or if there are no golden vectors.
+ *
+ * Not real-time: allocates, and takes as long as all recorded steps. May run beside other calls on `policy`.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, `result` NULL or the place of a struct of this header's size.
+ */
+OMIGA_MUST_USE omiga_code omiga_policy_selftest(const struct omiga_policy *policy, struct omiga_selftest *result);
+
+/**
+ * Free a handle; NULL is none. `OMIGA_BUSY`, and nothing is freed, while another thread is inside a step.
+ *
+ * Not real-time. No call on `policy` may follow, or run beside.
+ *
+ * # Safety
+ * `policy` is NULL or a handle that is not freed.
+ */
+omiga_code omiga_policy_free(struct omiga_policy *policy);
+
+/**
+ * Write a status as one line of ASCII for people into `buffer`, `len` bytes: cut if it is too short, and always
+ * NUL-terminated unless `len` is 0. `buffer` may be NULL if `len` is 0.
+ *
+ * Returns the length of the whole line without the NUL, as snprintf does; 0 if an argument is wrong. `OMIGA_STATUS_TEXT_SIZE`
+ * bytes always suffice.
+ *
+ * Real-time: allocates nothing. Any thread.
+ *
+ * # Safety
+ * `status` points to a status, `buffer` to `len` bytes.
+ */
+size_t omiga_status_text(const struct omiga_status *status,
+                         char *buffer,
+                         size_t len);
+
+/**
+ * The command for an observation. Unless `code` is `OMIGA_OK`, `action` is as it was: there is no default action.
+ *
+ * `obs` has `obs_len` = O values, `action` has room for `action_len` = A, in the units of the contract; they must not
+ * overlap.
+ *
+ * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+OMIGA_MUST_USE
+struct omiga_status omiga_policy_step(struct omiga_policy *policy,
+                                      const float *obs,
+                                      size_t obs_len,
+                                      float *action,
+                                      size_t action_len);
+
+/**
+ * The best available action for an observation, by its index. Unless `code` is `OMIGA_OK`, `*choice` is as it was.
+ *
+ * `obs` has `obs_len` = O values, `mask` has `mask_len` = A, 0 for an action that is not available.
+ *
+ * Real-time with the native engine: no allocation, no lock, no clock, whatever the result. One thread at a time.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed, the buffers are as long as said and nobody else writes to them.
+ */
+OMIGA_MUST_USE
+struct omiga_status omiga_policy_choose(struct omiga_policy *policy,
+                                        const float *obs,
+                                        size_t obs_len,
+                                        const uint8_t *mask,
+                                        size_t mask_len,
+                                        uint32_t *choice);
+
+/**
+ * Forget the stream: before a new episode, after a gap in time, whenever the next observation does not follow the
+ * last one.
+ *
+ * Real-time. One thread at a time.
+ *
+ * # Safety
+ * `policy` is a handle that is not freed.
+ */
+omiga_code omiga_policy_reset(struct omiga_policy *policy);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* OMIGA_H */
