@@ -6,8 +6,8 @@
 
 Run with mlflow-skinny 3.17.2, which refuses folders (./mlruns) unless MLFLOW_ALLOW_FILE_STORE=true, and wandb 0.31.0.
 
-Settings become parameters (`config.toml`), training's numbers (`metrics.jsonl`) and evaluations (`evaluations.jsonl`) become metrics
-over updates. Both clients take their server, project and key from their own variables (MLFLOW_TRACKING_URI, WANDB_PROJECT, ...).
+Settings become parameters (`config.toml`), training's numbers (`metrics.jsonl`), evaluations (`evaluations.jsonl`) and gauges
+(`gauges.jsonl`) become metrics over updates. Both clients take their server, project and key from their own variables (MLFLOW_TRACKING_URI, WANDB_PROJECT, ...).
 Python 3.11 or later.
 """
 
@@ -33,6 +33,10 @@ def numbers(run: Path) -> dict[int, dict[str, float]]:
     for line in lines(run / "metrics.jsonl"):
         step = line.pop("step")
         found.setdefault(step, {}).update(line)
+    for line in lines(run / "gauges.jsonl"):
+        group = "held_out" if line["held_out"] else "learned_from"
+        values = {f"{group}/{name}": x for name, x in line.items() if isinstance(x, float)}
+        found.setdefault(line["step"], {}).update(values)
     for line in lines(run / "evaluations.jsonl"):
         means = {f"eval_{name}": line[name] for name in ("return_mean", "return_std", "length_mean", "diverged")}
         found.setdefault(line["step"], {}).update(means)

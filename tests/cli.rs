@@ -7,8 +7,20 @@ use serde_json::Value;
 
 use crate::program::{Program, Run, SMALL, root};
 
-pub const COMMANDS: [&str; 11] =
-    ["collect", "inspect", "run", "train", "export", "verify", "eval", "report", "bench", "completions", "man"];
+pub const COMMANDS: [&str; 12] = [
+    "collect",
+    "inspect",
+    "run",
+    "train",
+    "export",
+    "verify",
+    "eval",
+    "replay",
+    "report",
+    "bench",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -51,6 +63,12 @@ fn check(task: &str, algorithm: &str, actions: &str) {
     let evaluations = program.read_text("run/evaluations.jsonl");
     let mean = report["last_evaluation"]["return_mean"].to_string();
     assert!(evaluations.starts_with(&format!("{{\"step\":30,\"return_mean\":{mean},")), "{evaluations}");
+    // One episode of ten is held out; only OMIGA has values.
+    let gauges = &report["gauges"];
+    assert_eq!((&gauges["step"], &gauges["held_out"], &gauges["rows"]), (&30.into(), &true.into(), &25.into()));
+    assert!(gauges["log_likelihood"].is_f64() && gauges["optimism"].is_f64() == (algorithm == "omiga"), "{gauges}");
+    let line: Value = serde_json::from_str(&program.read_text("run/gauges.jsonl")).unwrap();
+    assert_eq!(line, *gauges);
 
     let report = program.done("export --checkpoint run/last.safetensors --out bundle --json").json();
     assert_eq!((&report["algorithm"], &report["step"]), (&algorithm.into(), &30.into()));

@@ -22,6 +22,7 @@ mod paper_data;
 mod plan;
 mod profile;
 mod refusal;
+mod replay;
 mod report;
 mod resume;
 mod settings;

@@ -185,7 +185,10 @@ fn a_full_disk_is_an_error() {
     assert_eq!(program.files(".").into_keys().collect::<Vec<_>>(), ["data.hdf5"]);
     limited(&format!("train --data data.hdf5 --out run --steps 3 {SMALL}"));
     let left = program.files("run").into_keys().collect::<Vec<_>>();
-    assert_eq!(left, [".lock", "config.toml", "evaluations.jsonl", "events.out.tfevents.0.omiga", "metrics.jsonl"]);
+    assert_eq!(
+        left,
+        [".lock", "config.toml", "evaluations.jsonl", "events.out.tfevents.0.omiga", "gauges.jsonl", "metrics.jsonl"]
+    );
 }
 
 /// Standard output that takes nothing is an error, one that nobody reads is not.

@@ -55,8 +55,16 @@ fn check(task: &str, more: &str) {
     program.done(&format!("train --out one-go {RUN} {more}"));
     let files: Vec<_> = program.files("one-go").into_keys().collect();
     let checkpoints = ["step_000000100.safetensors", "step_000000150.safetensors", "step_000000200.safetensors"];
-    let others =
-        [".lock", "best.safetensors", "config.toml", "evaluations.jsonl", EVENTS, "last.safetensors", "metrics.jsonl"];
+    let others = [
+        ".lock",
+        "best.safetensors",
+        "config.toml",
+        "evaluations.jsonl",
+        EVENTS,
+        "gauges.jsonl",
+        "last.safetensors",
+        "metrics.jsonl",
+    ];
     assert_eq!(files, [&others[..], &checkpoints].concat());
 
     let mut child = start(&program, "killed", more);
@@ -127,7 +135,9 @@ fn control_c_stores_the_state() {
     let advice = stderr.lines().find_map(|line| line.strip_prefix("go on with: omiga ")).unwrap();
     assert_eq!(advice, "train --data data.hdf5 --out stopped --resume");
     program.done(advice).shows("finished after 200 updates");
-    for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "evaluations.jsonl", "config.toml"] {
+    for file in
+        ["last.safetensors", "best.safetensors", "metrics.jsonl", "evaluations.jsonl", "gauges.jsonl", "config.toml"]
+    {
         assert!(program.read(&format!("stopped/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
     }
 }
@@ -185,7 +195,9 @@ fn a_run_can_be_made_longer_but_not_another() {
     }
     program.done("train --data data.hdf5 --out run --resume --steps 40").shows("finished after 40 updates");
     // The longer run has one checkpoint more; what it learned and noted is the same.
-    for file in ["last.safetensors", "best.safetensors", "metrics.jsonl", "evaluations.jsonl", "config.toml"] {
+    for file in
+        ["last.safetensors", "best.safetensors", "metrics.jsonl", "evaluations.jsonl", "gauges.jsonl", "config.toml"]
+    {
         assert!(program.read(&format!("run/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
     }
 }

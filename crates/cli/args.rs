@@ -87,6 +87,10 @@ pub enum Command {
                             A curve with more episodes: omiga eval --run runs/spread --episodes 1000\n\
                             Exit codes: 0 played, 2 could not do it")]
     Eval(EvalArgs),
+    /// Repeat a flight recording tick for tick, say what differs, and draw it
+    #[command(after_help = "Example: omiga replay incident.rec --bundle models/spread --svg incident.svg\n\
+                            Exit codes: 0 no difference, 1 something differs, 2 could not do it")]
+    Replay(ReplayArgs),
     /// Tables and learning curves of many runs: what `make reproduce` ends with
     #[command(
         after_help = "Example: omiga report runs/reproduce --reference models/paper.toml --out models/RESULTS.md\n\
@@ -340,6 +344,25 @@ pub struct VerifyArgs {
     /// The bundle must be signed by this public key of minisign
     #[arg(long, value_name = "FILE")]
     pub pubkey: Option<PathBuf>,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// What a recorder wrote
+    #[arg(value_name = "FILE.rec")]
+    pub recording: PathBuf,
+    /// The bundle that was recorded
+    #[arg(long, value_name = "FOLDER")]
+    pub bundle: PathBuf,
+    /// Take another bundle of the same contract, to see what it does differently
+    #[arg(long)]
+    pub any_bundle: bool,
+    /// Draw it: whose action, faults, commands, and the observation against its ranges
+    #[arg(long, value_name = "FILE.svg")]
+    pub svg: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

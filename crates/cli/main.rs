@@ -13,6 +13,7 @@ mod plan;
 mod preset;
 mod profile;
 mod progress;
+mod replay;
 mod report;
 mod scores;
 mod settings;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Export(args) => command::export(args),
         Command::Verify(args) => command::verify(args),
         Command::Eval(args) => command::eval(args),
+        Command::Replay(args) => command::replay(args),
         Command::Report(args) => command::report(args),
         Command::Bench(args) => command::bench(args),
         Command::Completions(args) => command::completions(args),

@@ -1,4 +1,5 @@
-//! A 1 kHz loop around a shipped policy, with a sensor that fails twice: what the controller decides, tick by tick.
+//! A 1 kHz loop around a shipped policy, with a sensor that fails twice: what the controller decides, tick by tick. With
+//! `--record FILE` the run is stored for `omiga replay`.
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::error::Error;
@@ -8,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use omiga_runtime::{
-    Controller, ControllerOptions, Fallback, Flags, GuardOptions, LoadOptions, Observation, Policy, SafeAction, Source,
-    Status,
+    Controller, ControllerOptions, Fallback, Flags, GuardOptions, LoadOptions, Observation, Policy, RecorderOptions,
+    SafeAction, Source, Status,
 };
 
 /// Time between two ticks. The policy's own period, in its contract, is longer: the ticks between repeat its action.
@@ -22,8 +23,11 @@ const MAX_OBS_AGE_NS: u64 = 150_000_000;
 const HOLD_NS: u64 = 200_000_000;
 
 fn main() -> ExitCode {
-    let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("models/spread"), PathBuf::from);
-    match run(&folder) {
+    let mut arguments: Vec<_> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let at = arguments.iter().position(|argument| argument.as_os_str() == "--record");
+    let record = at.map(|at| arguments.drain(at..arguments.len().min(at + 2)).nth(1).unwrap_or_default());
+    let folder = arguments.into_iter().next().unwrap_or_else(|| PathBuf::from("models/spread"));
+    match run(&folder, record.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("no control: {error}");
@@ -32,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
+fn run(folder: &Path, record: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let policy = Policy::load(folder, &LoadOptions::default().with_agent("agent_0"))?;
     // What is safe belongs to the machine. Here: no force.
     let safe = SafeAction::Commands(vec![0.0; policy.action_dim()]);
@@ -42,6 +46,11 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let options = ControllerOptions::default().with_guard(guard).with_max_lateness_ns(2_000_000);
     let mut controller = Controller::new(policy, &options)?;
     println!("period {} ms, ticks every {} ms", controller.period_ns() / 1_000_000, TICK.as_millis());
+
+    if record.is_some() {
+        let recorder = controller.make_recorder(&RecorderOptions::default().with_ticks(TICKS))?;
+        controller.attach(recorder)?;
+    }
 
     // Everything exists before the loop; nothing in it allocates.
     let mut plant = Plant::new(controller.policy().obs_dim());
@@ -63,6 +72,10 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         report(tick, status, &mut before);
     }
     println!("{:#?}", controller.stats());
+    if let (Some(path), Some(recorder)) = (record, controller.detach()) {
+        recorder.save(path)?;
+        println!("next: omiga replay {} --bundle {}", path.display(), folder.display());
+    }
     Ok(())
 }
 

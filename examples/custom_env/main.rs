@@ -81,6 +81,8 @@ fn learn(algorithm: &str, data: &Path, run: &Path, bundle: &Path) -> Result<()> 
         // The plant answers within minutes: a short horizon, and targets that follow in few updates.
         "omiga.gamma=0.95".into(),
         "omiga.tau=0.02".into(),
+        // Nothing is held out: there is a simulator to judge by.
+        "data.held_out=0".into(),
     ];
     let config = Config::from_parts(&[], &settings)?;
     let dataset = Dataset::load(data, &config.data.load_options())?;

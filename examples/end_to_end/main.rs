@@ -38,7 +38,7 @@ fn main() -> Result<()> {
 
     // 2. Train. Each setting has the paper's value unless it is named here: alpha has the scale of the advantages, and
     // gamma looks about as far as an episode of 25 steps lasts.
-    let settings = ["run.steps=600", "omiga.alpha=0.2", "omiga.gamma=0.95"].map(str::to_owned);
+    let settings = ["run.steps=600", "omiga.alpha=0.2", "omiga.gamma=0.95", "data.held_out=0"].map(str::to_owned);
     let config = Config::from_parts(&[], &settings)?;
     Trainer::new(config, dataset, &run)?.fit(NonZeroUsize::MIN, &mut Losses, &AtomicBool::new(false))?;
 

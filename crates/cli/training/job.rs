@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use omiga_train::config::Config;
-use omiga_train::{CONFIG_FILE, Evaluated, METRICS_FILE, Outcome, RunFolder, Score, Trainer};
+use omiga_train::{CONFIG_FILE, Evaluated, Gauged, METRICS_FILE, Outcome, RunFolder, Score, Trainer};
 use serde::Serialize;
 
 use super::data::SharedData;
@@ -55,6 +55,8 @@ pub struct Ended {
     pub last: Option<Evaluated>,
     /// The last evaluations, if there were any.
     pub late: Option<Late>,
+    /// What the gauges of the last checkpoint showed.
+    pub gauged: Option<Gauged>,
     /// Evaluations that found nothing.
     pub failed_evaluations: u32,
     /// The best evaluation, on the episodes that it was chosen by: no measure of its checkpoint.
@@ -72,7 +74,15 @@ impl Job {
     ) -> Result<Ended> {
         if stop.load(Ordering::Relaxed) {
             let state = State::NotBegun;
-            return Ok(Ended { state, step: 0, last: None, late: None, failed_evaluations: 0, best: None });
+            return Ok(Ended {
+                state,
+                step: 0,
+                last: None,
+                late: None,
+                gauged: None,
+                failed_evaluations: 0,
+                best: None,
+            });
         }
         let loaded = data.get()?;
         // First the environment: what is wrong with it is said before a folder is made.
@@ -105,6 +115,7 @@ impl Ended {
             step,
             last: found.pop().filter(|last| last.step == step),
             late: Late::of(&returns),
+            gauged: folder.gauges()?.pop().filter(|gauged| gauged.step == step),
             failed_evaluations: trainer.failed_evaluations(),
             best: trainer.best(),
         })

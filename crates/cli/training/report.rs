@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use omiga_env::statistics;
-use omiga_train::{BEST_FILE, LAST_FILE, Score};
+use omiga_train::{BEST_FILE, Gauged, LAST_FILE, Score};
 use serde::Serialize;
 
 use super::job::{Ended, Job, State};
@@ -26,6 +26,8 @@ pub struct Report {
     pub last_evaluation: Option<Last>,
     /// The mean of so many last evaluations, at most five.
     pub late: Option<Late>,
+    /// Of the last checkpoint, on recorded rows.
+    pub gauges: Option<Gauged>,
     pub failed_evaluations: u32,
     pub best: Option<Best>,
 }
@@ -99,6 +101,7 @@ impl Report {
             last_checkpoint: Some(path(LAST_FILE)).filter(|last| last.is_file()).map(|last| text(&last)),
             last_evaluation: last,
             late,
+            gauges: ended.and_then(|ended| ended.gauged.clone()),
             failed_evaluations: ended.map_or(0, |ended| ended.failed_evaluations),
             best: ended.and_then(|ended| ended.best).map(best),
         }
@@ -125,6 +128,9 @@ impl Report {
         }
         if let Some(Best { step, selected_return, .. }) = &self.best {
             say(format!("  best: {selected_return:.2} at step {step}, selected on these episodes"))?;
+        }
+        if let Some(alarm) = self.gauges.as_ref().and_then(|gauged| gauged.alarm.as_ref()) {
+            say(format!("  the values have left the data: {alarm}"))?;
         }
         match self.failed_evaluations {
             0 => Ok(()),

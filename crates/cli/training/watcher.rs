@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use omiga_train::algo::Metrics;
-use omiga_train::{BoxedError, Evaluated, Evaluator, Observer, Score, Trainer};
+use omiga_train::{BoxedError, Evaluated, Evaluator, Gauged, Observer, Score, Trainer};
 
 use super::job::Job;
 use super::player::Player;
@@ -61,6 +61,14 @@ impl Observer for Watcher {
         }
     }
 
+    fn gauged(&mut self, gauged: &Gauged) {
+        let line = gauged_line(gauged);
+        self.progress.line(&format!("step {}: {line}", gauged.step));
+        if let Some(alarm) = &gauged.alarm {
+            self.progress.line(&format!("step {}: the values have left the data: {alarm}", gauged.step));
+        }
+    }
+
     fn evaluator(&mut self) -> Option<Box<dyn Evaluator>> {
         Some(Box::new(self.player.take()?))
     }
@@ -80,4 +88,22 @@ impl Observer for Watcher {
         };
         self.progress.line(&line);
     }
+}
+
+/// `412 held-out rows: V_tot 1.20 above the return, weights 0.97, |action - data| 0.118, 0.5 % outside the data`.
+fn gauged_line(gauged: &Gauged) -> String {
+    let optimism = gauged.optimism.map(|x| {
+        let side = if x < 0.0 { "below" } else { "above" };
+        format!("V_tot {:.3} {side} the return", x.abs())
+    });
+    let parts = [
+        optimism,
+        gauged.effective_share.map(|x| format!("effective share {x:.2}")),
+        gauged.log_likelihood.map(|x| format!("log likelihood {x:.3}")),
+        gauged.squared_error.map(|x| format!("squared error {x:.4}")),
+        gauged.action_distance.map(|x| format!("|action - data| {x:.3}")),
+        gauged.outside.map(|x| format!("{:.1} % outside the data", 100.0 * x)),
+    ];
+    let which = if gauged.held_out { "held-out rows" } else { "rows that were learned from" };
+    format!("{} {which}: {}", gauged.rows, parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

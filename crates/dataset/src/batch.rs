@@ -82,7 +82,17 @@ impl HostBatch {
     /// # Panics
     /// When there is no such transition or slot, or the batch was made for another dataset.
     pub fn set(&mut self, slot: usize, dataset: &Dataset, transition: usize) -> Result<()> {
-        let row = dataset.row_of(transition);
+        self.set_row(slot, dataset, dataset.row_of(transition))
+    }
+
+    /// Copy the step in `row` of `dataset` into place `slot`, whether it is learned from or held out.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    ///
+    /// # Panics
+    /// When there is no such slot, `row` or row after it, or the batch was made for another dataset.
+    pub fn set_row(&mut self, slot: usize, dataset: &Dataset, row: usize) -> Result<()> {
         self.rewards[slot] = dataset.rewards[row];
         self.bootstrap[slot] = f32::from(1 - dataset.stops[row + 1]);
         dataset.rows.copy(&dataset.about.widths, &dataset.about.obs, row, slot, self)

@@ -1,16 +1,14 @@
 //! A dataset whose rows can be drawn.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use omiga_format::{ObsTransform, TaskSpec};
 
 use crate::card::{Card, Facts, Repair};
 use crate::columns::Widths;
+use crate::episodes::Episode;
+use crate::held_out::distinct;
 use crate::identity::Identity;
 use crate::obs::Obs;
 use crate::rows::Rows;
@@ -31,8 +29,12 @@ pub struct Dataset {
     pub(crate) rewards: Vec<f32>,
     /// Per row: 1 if no value is bootstrapped from it.
     pub(crate) stops: Vec<u8>,
-    /// Rows that are steps, ascending.
+    /// Rows that are steps and learned from, ascending.
     pub(crate) transitions: Vec<u32>,
+    /// Complete episodes that are learned from, in order.
+    pub(crate) learned_from: Vec<Episode>,
+    /// Complete episodes that are not, in order.
+    pub(crate) held_out: Vec<Episode>,
 }
 
 /// What is known about a file without its rows.
@@ -179,13 +181,18 @@ impl Dataset {
         self.about.widths.alive > 0
     }
 
-    /// Number of transitions, at least one.
+    /// Number of transitions that are learned from, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a dataset without transitions does not load")]
     pub fn len(&self) -> usize {
         self.transitions.len()
     }
 
-    /// Number of complete episodes, at least one.
+    /// Number of transitions in the file, whether they are learned from or held out.
+    pub fn recorded(&self) -> usize {
+        self.about.transitions
+    }
+
+    /// Number of complete episodes in the file, at least one.
     pub fn episodes(&self) -> usize {
         self.about.facts.returns.len()
     }
@@ -215,7 +222,9 @@ impl Dataset {
 
     /// Bytes that rows and what goes with them take in memory.
     pub fn memory_bytes(&self) -> usize {
+        let episodes = size_of_val(self.learned_from.as_slice()) + size_of_val(self.held_out.as_slice());
         let rows = size_of_val(self.rewards.as_slice()) + self.stops.len() + size_of_val(self.transitions.as_slice());
+        let rows = rows + episodes;
         self.about.obs.bytes() + self.rows.bytes() + rows
     }
 
@@ -321,20 +330,12 @@ impl Dataset {
         self.has_action_mask().then(mask).transpose()
     }
 
-    /// `k` different rows that are steps (or all, if there are fewer), ascending.
+    /// `k` different rows that are steps and learned from (or all, if there are fewer), ascending.
     ///
     /// # Determinism
     /// Depends on `k`, `seed` and the number of transitions alone.
     pub fn raw_obs_sample(&self, k: usize, seed: u64) -> Vec<usize> {
-        // Floyd's algorithm: k draws, all distinct.
-        let (n, mut rng, mut chosen) = (self.len(), ChaCha8Rng::seed_from_u64(seed), BTreeSet::new());
-        for last in n.saturating_sub(k)..n {
-            let candidate = rng.random_range(0..=last as u64) as usize;
-            if !chosen.insert(candidate) {
-                chosen.insert(last);
-            }
-        }
-        chosen.into_iter().map(|t| self.row_of(t)).collect()
+        distinct(self.len(), k, seed).into_iter().map(|transition| self.row_of(transition)).collect()
     }
 
     /// The row of transition `transition`.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::{Error, Result, Rewards, Timeouts};
 
-/// One complete episode.
+/// One complete episode: the steps in rows `first` to `last` - 1, and the last state in row `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Episode {
+pub struct Episode {
     /// Row of its first step.
     pub first: usize,
     /// Row of its last state, which is not a step; above `first`.

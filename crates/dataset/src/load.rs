@@ -57,7 +57,8 @@ pub(crate) fn load(path: &Path, header: Option<Header>, options: &LoadOptions, s
     scalars.episodes.apply(options.rewards, &mut scalars.rewards);
     let identity = Arc::new(Identity::of(path, source.data()));
     let Scalars { episodes, rewards, transitions } = scalars;
-    Ok(Dataset { about, identity, rows, rewards, stops: episodes.stops(options.timeouts), transitions })
+    let (stops, learned_from) = (episodes.stops(options.timeouts), episodes.list);
+    Ok(Dataset { about, identity, rows, rewards, stops, transitions, learned_from, held_out: Vec::new() })
 }
 
 /// The card of a file, whose rows are not kept.

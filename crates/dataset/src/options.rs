@@ -61,7 +61,8 @@ pub enum Storage {
     #[default]
     Memory,
     /// In a scratch file, for files that do not fit into memory: it is as large as all rows as f32, has no name, and
-    /// vanishes with the process. Some bytes a row stay in memory (rewards, ends, which rows are steps).
+    /// vanishes with the process. Some bytes a row stay in memory (rewards, ends, which rows are steps), and where each
+    /// episode is.
     Disk {
         /// Where the scratch file is; a folder that is itself in memory helps nobody.
         folder: PathBuf,

@@ -118,6 +118,31 @@ impl Rows {
         }
     }
 
+    /// What all agents did in `steps`, in order: commands, or choices; the other one is empty.
+    pub fn each_actions(&self, w: &Widths, steps: &[u32], mut see: impl FnMut(&[f32], &[u32])) -> Result<()> {
+        match self {
+            Self::Memory(columns) => {
+                let each = |row: &u32| {
+                    let row = *row as usize;
+                    see(
+                        &columns.actions[row * w.actions..][..w.actions],
+                        &columns.indices[row * w.indices..][..w.indices],
+                    );
+                };
+                steps.iter().for_each(each);
+                Ok(())
+            }
+            Self::Disk { scratch, .. } => {
+                let (mut commands, mut choices) = (vec![0.0; w.actions], vec![0; w.indices]);
+                sweep(scratch, steps, |record| {
+                    commands.iter_mut().zip(floats(record.actions)).for_each(|(x, v)| *x = v);
+                    choices.iter_mut().zip(indices(record.indices)).for_each(|(x, v)| *x = v);
+                    see(&commands, &choices);
+                })
+            }
+        }
+    }
+
     /// Put all states through `scale`.
     pub fn scale_state(&mut self, scale: StateScale) {
         match self {

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use hdf5_pure::FileBuilder;
-use omiga_dataset::{Card, Dataset, HostBatch, LoadOptions, Rewards, Sampler, StateKind, Storage, TaskName};
+use omiga_dataset::{Card, Dataset, Episode, HostBatch, LoadOptions, Rewards, Sampler, StateKind, Storage, TaskName};
 use omiga_format::ObsTransform;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -109,7 +109,8 @@ fn check(obs: &[f64], state: &[f64], layouts: [Layout; 2], wide: [bool; 2]) {
     assert_eq!(memory.card().unwrap().dtypes["a"], if wide[0] { "f64" } else { "f32" });
     let disk = load(&path, &Storage::Disk { folder: folder.path().to_owned() });
     require_equal(&memory, &disk, 4);
-    assert!(disk.memory_bytes() <= ROWS * 9 && memory.memory_bytes() > ROWS * width * 4);
+    let scalars = ROWS * 9 + disk.episodes() * size_of::<Episode>();
+    assert!(disk.memory_bytes() <= scalars && memory.memory_bytes() > ROWS * width * 4);
     let transforms = [
         ObsTransform::None,
         ObsTransform::Dataset { mean: vec![0.1; DIM], std: vec![3.0; DIM] },

@@ -269,6 +269,8 @@ fn code(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use omiga_format::ActorHead;
+
     use super::*;
     use crate::sample::Sample;
 
@@ -297,7 +299,7 @@ mod tests {
             "| `agent_2` | 6 | 2.5e-7 |",
         ];
         check(&Sample::default(), |_| {}, &lines);
-        check(&Sample { discrete: true, ..Sample::default() }, |_| {}, &["| 3 | `action.3` |"]);
+        check(&Sample { head: ActorHead::Categorical, ..Sample::default() }, |_| {}, &["| 3 | `action.3` |"]);
     }
 
     #[test]
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn agents_that_differ_have_their_own_tables() {
         check(&Sample::default(), |_| {}, &["### `agent_0`, `agent_1`", "### `agent_2`"]);
-        let card = check(&Sample { discrete: true, ..Sample::default() }, |_| {}, &[]);
+        let card = check(&Sample { head: ActorHead::Categorical, ..Sample::default() }, |_| {}, &[]);
         assert!(!card.contains("###"));
     }
 

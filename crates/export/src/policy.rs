@@ -5,7 +5,8 @@ use omiga_format::onnx::{
     element_type,
 };
 use omiga_format::{
-    ActionSpace, CONTRACT_KEY, CheckpointMeta, MASKED_LOGIT, MIN_STD, MU_LIMIT, ObsTransform, PolicyContract, Range,
+    ActionSpace, ActorHead, CONTRACT_KEY, CheckpointMeta, MASKED_LOGIT, MIN_STD, MU_LIMIT, ObsTransform,
+    PolicyContract, Range,
 };
 
 use crate::graph::{GraphBuilder, SCALAR, Value};
@@ -55,7 +56,14 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
     let h2 = linear(&mut graph, "fc2", &h1, &actor.fc2);
     let h2 = graph.node(Op::Relu, "relu2", &[&h2]);
     match &spec.action {
-        ActionSpace::Continuous(_) => command(&mut graph, &h2, &actor.head, &spec.action.ranges()),
+        ActionSpace::Continuous(_) => {
+            let mu = linear(&mut graph, "mu_head", &h2, &actor.head);
+            let mu = match actor.spec().head {
+                ActorHead::SquashedGaussian => clamp(&mut graph, &mu),
+                ActorHead::Gaussian | ActorHead::Deterministic | ActorHead::Categorical => mu,
+            };
+            command(&mut graph, &mu, &spec.action.ranges());
+        }
         ActionSpace::Discrete(names) => choice(&mut graph, &h2, &actor.head, names.len()),
     }
 
@@ -138,12 +146,15 @@ fn linear(graph: &mut GraphBuilder, name: &str, x: &Value, layer: &Layer) -> Val
     graph.node_with(Op::Gemm, name, &[x, &weight, &bias], vec![Attribute::int("transB", 1)])
 }
 
-/// `tanh(clamp(mu))` stretched to the physical ranges, and never outside them by a rounding.
-fn command(graph: &mut GraphBuilder, hidden: &Value, head: &Layer, ranges: &[Range]) {
-    let mu = linear(graph, "mu_head", hidden, head);
+/// `mu` between the limits of a Gaussian's mean.
+fn clamp(graph: &mut GraphBuilder, mu: &Value) -> Value {
     let (low, high) = (graph.scalar("mu_low", -MU_LIMIT), graph.scalar("mu_high", MU_LIMIT));
-    let clamped = graph.node(Op::Clip, "mu", &[&mu, &low, &high]);
-    let squashed = graph.node(Op::Tanh, "squashed", &[&clamped]);
+    graph.node(Op::Clip, "mu", &[mu, &low, &high])
+}
+
+/// `tanh(mu)` stretched to the physical ranges, and never outside them by a rounding.
+fn command(graph: &mut GraphBuilder, mu: &Value, ranges: &[Range]) {
+    let squashed = graph.node(Op::Tanh, "squashed", &[mu]);
     let each = |f: fn(f64, f64) -> f64| -> Vec<f32> {
         ranges.iter().map(|r| f(f64::from(r.low), f64::from(r.high)) as f32).collect()
     };

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 #[derive(Clone)]
 pub struct Sample {
     pub seed: u64,
-    pub discrete: bool,
+    pub head: ActorHead,
     pub transform: ObsTransform,
     pub n_agents: usize,
     pub hidden: usize,
@@ -30,7 +30,7 @@ impl Default for Sample {
     fn default() -> Self {
         Self {
             seed: 0,
-            discrete: false,
+            head: ActorHead::SquashedGaussian,
             transform: ObsTransform::None,
             n_agents: 3,
             hidden: 16,
@@ -41,8 +41,12 @@ impl Default for Sample {
 }
 
 impl Sample {
+    pub fn discrete(&self) -> bool {
+        self.head.is_discrete()
+    }
+
     pub fn task(&self) -> TaskSpec {
-        let action = if self.discrete { ActionSpace::choices(4) } else { ActionSpace::unit_box(2) };
+        let action = if self.discrete() { ActionSpace::choices(4) } else { ActionSpace::unit_box(2) };
         let mut task = TaskSpec::anonymous("pumps", self.n_agents, OBS, action);
         task.period_ns = Some(20_000_000);
         self.narrow.iter().for_each(|(agent, width)| task.agents[*agent].obs.truncate(*width));
@@ -66,7 +70,7 @@ impl Sample {
             n_agents: self.n_agents,
             hidden: self.hidden,
             action_dim: task.action_dim(),
-            head: if self.discrete { ActorHead::Categorical } else { ActorHead::SquashedGaussian },
+            head: self.head,
         }
     }
 
@@ -115,11 +119,12 @@ impl Sample {
         let heads: Vec<Vec<f64>> = obs.chunks(own).map(|o| self.reference(tensors, agent, o)).collect();
         let mut add = |part: &str, t| tensors.insert(format!("golden.{}.{part}", task.agents[agent].name), t);
         add("obs", HostTensor::from_f32(&[CASES, own], &obs));
-        if !self.discrete {
+        if !self.discrete() {
             let ranges = task.agents[agent].action.ranges();
             let physical = |(mu, r): (&f64, &Range)| {
                 let (low, high) = (f64::from(r.low), f64::from(r.high));
-                (low + (mu.clamp(-9.0, 9.0).tanh() + 1.0) / 2.0 * (high - low)) as f32
+                let mu = if self.head == ActorHead::SquashedGaussian { mu.clamp(-9.0, 9.0) } else { *mu };
+                (low + (mu.tanh() + 1.0) / 2.0 * (high - low)) as f32
             };
             let action: Vec<f32> = heads.iter().flat_map(|h| h.iter().zip(&ranges).map(physical)).collect();
             add("action", HostTensor::from_f32(&[CASES, a], &action));
@@ -167,6 +172,6 @@ impl Sample {
         };
         let relu = |x: Vec<f64>| -> Vec<f64> { x.into_iter().map(|v| v.max(0.0)).collect() };
         let h = relu(linear("fc2", &relu(linear("fc1", &x))));
-        linear(if self.discrete { "out" } else { "mu_head" }, &h)
+        linear(if self.discrete() { "out" } else { "mu_head" }, &h)
     }
 }

@@ -1,13 +1,15 @@
 //! The whole way, from random checkpoints to bundles.
 
 use omiga_format::onnx::{IR_VERSION, Model, OPSET, Op};
-use omiga_format::{ActionSpace, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, ObsTransform, Range, TensorFile};
+use omiga_format::{
+    ActionSpace, ActorHead, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, ObsTransform, Range, TensorFile,
+};
 use omiga_runtime::{LoadOptions, Policy};
 
 use crate::sample::{CASES, Sample};
 use crate::{Error, bundle};
 
-/// Every transform with both heads, for agents that observe the same and for agents with 3, 5 and 1 fields.
+/// Every transform with every head, for agents that observe the same and for agents with 3, 5 and 1 fields.
 fn samples() -> Vec<Sample> {
     let (mean, std) = (vec![0.5, -1.0, 0.0, 2.0, 10.0], vec![0.1, 1.0, 2.0, 30.0, 1.0]);
     let transforms = [
@@ -16,16 +18,18 @@ fn samples() -> Vec<Sample> {
         ObsTransform::Standardise { with_id: true },
         ObsTransform::Dataset { mean, std },
     ];
-    let sample = |(i, transform): (usize, &ObsTransform), discrete, narrow: &[(usize, usize)]| Sample {
-        seed: 2 * i as u64 + u64::from(discrete),
-        discrete,
+    let sample = |(i, transform): (usize, &ObsTransform), head: ActorHead, narrow: &[(usize, usize)]| Sample {
+        seed: 2 * i as u64 + u64::from(head.is_discrete()),
+        head,
         transform: transform.clone(),
         narrow: narrow.to_vec(),
         ..Sample::default()
     };
     let of = |pair| {
-        let with = |discrete| [sample(pair, discrete, &[]), sample(pair, discrete, &[(0, 3), (2, 1)])];
-        [with(false), with(true)].concat()
+        let with = |head| [sample(pair, head, &[]), sample(pair, head, &[(0, 3), (2, 1)])];
+        let heads =
+            [ActorHead::SquashedGaussian, ActorHead::Gaussian, ActorHead::Deterministic, ActorHead::Categorical];
+        heads.map(with).concat()
     };
     transforms.iter().enumerate().flat_map(of).collect()
 }
@@ -55,7 +59,7 @@ fn every_transform_and_head_repeats_the_reference() {
             let policy = Policy::from_bundle(&bundle, &agent.name, &LoadOptions::default()).unwrap();
             let test = policy.self_test().unwrap();
             let own = sample.task().agents.iter().find(|a| a.name == agent.name).unwrap().obs.len();
-            assert_eq!((test.cases, policy.obs_dim(), policy.is_discrete()), (CASES, own, sample.discrete));
+            assert_eq!((test.cases, policy.obs_dim(), policy.is_discrete()), (CASES, own, sample.discrete()));
             assert!(test.max_abs_difference < 1e-5, "{test:?}");
         }
     }
@@ -128,7 +132,7 @@ fn graphs_are_of_the_promised_form() {
 
 #[test]
 fn golden_vectors_are_those_of_the_checkpoint() {
-    let sample = Sample { discrete: true, ..Sample::default() };
+    let sample = Sample { head: ActorHead::Categorical, ..Sample::default() };
     let checkpoint = sample.checkpoint();
     let bundle = bundle(checkpoint.clone(), "c0ffee").unwrap();
     let golden = TensorFile::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE).unwrap()).unwrap();
@@ -144,7 +148,7 @@ fn a_policy_that_is_not_the_trainer_s_is_refused() {
     let action = "golden.agent_2.action";
     check_refused(&sample, action, with(3 * 2 + 1, 7.0), "agent_2: self-test case 3: action 1 is 0.");
     check_refused(&sample, action, with(3 * 2 + 1, 7.0), "expected 7 within ");
-    let discrete = Sample { discrete: true, ..sample };
+    let discrete = Sample { head: ActorHead::Categorical, ..sample };
     let index = discrete.checkpoint().file.tensors["golden.agent_0.action_mask"].to_u8().unwrap();
     assert_eq!(index[1], 1, "the test needs an available action");
     check_refused(&discrete, "golden.agent_0.logits", with(1, 50.0), "agent_0: self-test case 0: logit 1 is");
@@ -165,7 +169,7 @@ fn a_range_that_f32_cannot_resolve_is_not_exported() {
 
 #[test]
 fn another_choice_is_refused() {
-    let sample = Sample { discrete: true, ..Sample::default() };
+    let sample = Sample { head: ActorHead::Categorical, ..Sample::default() };
     let mut checkpoint = sample.checkpoint();
     let all = HostTensor::from_u8(&[CASES, 4], &[1; CASES * 4]);
     let logits = checkpoint.file.tensors["golden.agent_0.logits"].to_f32().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use omiga_format::{ActorHead, ActorSpec, CheckpointMeta, TensorFile};
+use omiga_format::{ActorSpec, CheckpointMeta, TensorFile};
 
 use crate::{Error, Result};
 
@@ -56,7 +56,7 @@ pub struct ActorWeights {
     pub(crate) fc1: Layer,
     /// Second hidden layer.
     pub(crate) fc2: Layer,
-    /// `mu_head` or `out`.
+    /// What the greedy action is made of: `mu_head` or `out`.
     pub(crate) head: Layer,
 }
 
@@ -79,12 +79,8 @@ impl ActorWeights {
             let mut part = |part: &str| parameters.remove(&format!("{name}.{part}")).unwrap_or_default();
             Layer { inputs, weight: part("weight"), bias: part("bias") }
         };
-        let head = match spec.head {
-            ActorHead::SquashedGaussian => "mu_head",
-            ActorHead::Categorical => "out",
-        };
         let (fc1, fc2) = (layer("fc1", spec.input_dim()), layer("fc2", spec.hidden));
-        let head = layer(head, spec.hidden);
+        let head = layer(spec.head.layers()[0], spec.hidden);
         Ok(Self { spec, fc1, fc2, head })
     }
 
@@ -97,7 +93,6 @@ impl ActorWeights {
 /// The actor must be as wide as the task, behind the transform, makes it.
 pub(crate) fn check_widths(meta: &CheckpointMeta, file: &str) -> Result<()> {
     let (task, actor) = (&meta.task, &meta.actor);
-    let head = |discrete| if discrete { ActorHead::Categorical } else { ActorHead::SquashedGaussian };
     let obs_dim = meta.transform.output_dim(task.obs_dim(), task.n_agents());
     let wrong = |field: &str, expected: String, found: String| {
         Err(Error::Contradiction { file: file.to_owned(), field: field.to_owned(), expected, found })
@@ -111,8 +106,9 @@ pub(crate) fn check_widths(meta: &CheckpointMeta, file: &str) -> Result<()> {
             return wrong(field, expected.to_string(), found.to_string());
         }
     }
-    if actor.head != head(task.is_discrete()) {
-        return wrong("the actor's head", format!("{:?}", head(task.is_discrete())), format!("{:?}", actor.head));
+    if actor.head.is_discrete() != task.is_discrete() {
+        let expected = if task.is_discrete() { "Categorical" } else { "one of commands" };
+        return wrong("the actor's head", expected.into(), format!("{:?}", actor.head));
     }
     if actor.hidden == 0 {
         return wrong("the actor's hidden width", "at least 1".into(), "0".into());
@@ -122,6 +118,8 @@ pub(crate) fn check_widths(meta: &CheckpointMeta, file: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use omiga_format::ActorHead;
+
     use super::*;
     use crate::sample::Sample;
 
@@ -147,7 +145,7 @@ mod tests {
         check(|c| c.meta.actor.hidden = 0, "the actor's hidden width is 0, expected at least 1");
         check(
             |c| c.meta.actor.head = ActorHead::Categorical,
-            "the actor's head is Categorical, expected SquashedGaussian",
+            "the actor's head is Categorical, expected one of commands",
         );
         check(|c| c.meta.actor.hidden = usize::MAX, "tensor `actor.fc1.weight` has shape");
     }

@@ -294,6 +294,32 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// Not a flight recording.
+    #[error("{file}: not a flight recording (it does not start with `OMIGAREC`); give the file that a recorder wrote")]
+    NoRecording {
+        /// Which file.
+        file: String,
+    },
+    /// A flight recording in a layout that this build does not read.
+    #[error(
+        "{file}: layout {found} of flight recordings, expected {expected}; replay it with the version that wrote it"
+    )]
+    RecordingVersion {
+        /// Which file.
+        file: String,
+        /// What this build reads.
+        expected: u32,
+        /// What the file says.
+        found: u32,
+    },
+    /// A flight recording that was cut off or changed.
+    #[error("{file}: damaged flight recording ({what}); copy it from the machine again")]
+    RecordingDamaged {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
     /// Not an ONNX model, or a damaged one.
     #[error(
         "{file}: not a valid ONNX model ({reason}); is it truncated or damaged?",

@@ -26,6 +26,7 @@ mod bundle;
 mod checkpoint;
 mod contract;
 mod error;
+mod recording;
 mod shown;
 mod spec;
 mod tensor;
@@ -45,6 +46,7 @@ pub use bundle::{
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};
+pub use recording::{Call, Crc32c, Record, RecordLayout, RecordedBlock, RecordedStatus, Recording, RecordingHeader};
 pub use shown::{Shown, is_visible};
 pub use spec::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};
 pub use tensor::{Dtype, HostTensor, TensorFile, TensorViews};

@@ -311,6 +311,24 @@ pub enum Error {
         /// Which policy.
         policy: String,
     },
+    /// A recorder for something else.
+    #[error(
+        "{policy}: the recorder is not for it, expected one of its own `make_recorder`; make one with the same options"
+    )]
+    OtherRecorder {
+        /// Which policy.
+        policy: String,
+    },
+    /// A recording of another policy.
+    #[error(
+        "the recording is of {expected}, found {found}, or other names, units or ranges; give the bundle that was recorded"
+    )]
+    OtherContract {
+        /// Agent and task of the recording.
+        expected: String,
+        /// Those of the policy.
+        found: String,
+    },
     /// A policy that promises nothing cannot be held to it.
     #[error(
         "{policy}: there is no contract, expected that of an exported policy; export it with omiga to guard it",

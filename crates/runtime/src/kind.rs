@@ -38,9 +38,10 @@ impl Error {
             | Self::NotABundle { .. }
             | Self::Untested { .. }
             | Self::ContractNeeded { .. }
+            | Self::OtherRecorder { .. }
             | Self::Options { .. } => ErrorKind::Options,
             Self::LoneFile { .. } => ErrorKind::Untrusted,
-            Self::Identity { .. } => ErrorKind::Identity,
+            Self::Identity { .. } | Self::OtherContract { .. } => ErrorKind::Identity,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::EngineNotBuilt { .. }
             | Self::Opset { .. }

@@ -60,6 +60,7 @@ mod kind;
 mod loaded;
 mod options;
 mod policy;
+mod recorder;
 mod selftest;
 mod source;
 mod status;
@@ -74,8 +75,11 @@ pub use kind::ErrorKind;
 pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
 /// What policies are loaded from, which it is, and who signed it.
 pub use omiga_format::{Bundle, Identity, KeyId, PublicKey, Signature, Signer};
+/// What a recorder writes and a replay reads.
+pub use omiga_format::{Call, Record, RecordedStatus, Recording, RecordingHeader};
 pub use options::{EngineKind, LoadOptions};
 pub use policy::{MAX_OBS, Policy, PolicyState};
+pub use recorder::{Difference, Dump, Recorder, RecorderOptions, Replay, Replayed};
 pub use selftest::SelfTest;
 pub use status::{Flags, Source, Status};
 pub use step_error::StepError;
@@ -85,5 +89,6 @@ pub use team::Team;
 #[cfg(all(doctest, feature = "fs"))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/embedding.md")]
+#[doc = include_str!("../../../docs/replay.md")]
 #[doc = include_str!("../../../docs/signing.md")]
 struct Pages;

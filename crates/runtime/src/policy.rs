@@ -210,6 +210,11 @@ impl Policy {
         }
     }
 
+    /// Unlike that of any other policy of this process.
+    pub(crate) fn id(&self) -> usize {
+        self.loaded.id
+    }
+
     /// How the self-test at load went; `None` for a lone file.
     pub fn self_test(&self) -> Option<SelfTest> {
         self.tested.as_ref().map(|tested| tested.result)

@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use omiga_runtime::{
     Controller, ControllerOptions, Fallback, Flags, Guard, GuardOptions, Intermediate, LoadOptions, Observation,
-    OutOfRange, Policy, SafeAction, Status, Team,
+    OutOfRange, Policy, RecorderOptions, SafeAction, Status, Team,
 };
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -236,6 +236,41 @@ fn a_controller_allocates_nothing() {
             controller.tick_choice(now_ns, obs, &mut choice)
         });
     }
+}
+
+/// Nor does a recorder, that of a guard or that of a controller; nor its change, nor its dump.
+#[test]
+fn a_recorder_allocates_nothing() {
+    let ring = RecorderOptions::default().with_ticks(100).with_stop_after_fault(50);
+    let mut guard = Guard::new(limited(true).unwrap(), &careful(true)).unwrap();
+    let recorder = guard.make_recorder(&ring).unwrap();
+    guard.attach(recorder).unwrap();
+    let mut choice = 0;
+    check_guarded(true, |now_ns, obs, _| {
+        guard.resume();
+        guard.choose(now_ns, obs, &mut choice)
+    });
+    assert!(guard.recorder().unwrap().is_stopped());
+
+    let mut controller =
+        Controller::new(limited(false).unwrap(), &ControllerOptions::default().with_guard(careful(false))).unwrap();
+    let mut spare = Some(controller.make_recorder(&ring).unwrap());
+    let recorder = controller.make_recorder(&ring.with_ticks(1000)).unwrap();
+    controller.attach(recorder).unwrap();
+    let (mut action, mut dumps, mut piece) = ([0.0; 3], 0, [0; 100]);
+    check_guarded(false, |now_ns, obs, width| {
+        if controller.recorder().unwrap().is_stopped() {
+            spare = controller.attach(spare.take().unwrap()).unwrap();
+            let mut dump = spare.as_ref().unwrap().dump();
+            while std::io::Read::read(&mut dump, &mut piece).unwrap() > 0 {
+                dumps += 1;
+            }
+            controller.reset_to(&[0.0; 3]).unwrap();
+        }
+        controller.resume();
+        controller.tick(now_ns, obs, &mut action[..width])
+    });
+    assert!(dumps > 100_000, "{dumps}");
 }
 
 /// A damaged file of a few kilobytes may be refused or be another policy; it must not take much memory.

@@ -36,6 +36,17 @@ pub struct Batch {
     pub next_alive: Option<Tensor>,
 }
 
+/// Where a team is: what its networks read there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Observation and id, [M, O + N].
+    pub obs_id: &'a Tensor,
+    /// Global state, [B, S].
+    pub state: &'a Tensor,
+    /// Agents that are alive, [B, N], where the data says.
+    pub alive: Option<&'a Tensor>,
+}
+
 /// The parts of a batch as they are logged, before the id is appended.
 #[derive(Debug)]
 pub struct Columns {
@@ -58,6 +69,16 @@ pub struct Columns {
 }
 
 impl Batch {
+    /// Before the steps.
+    pub fn now(&self) -> Place<'_> {
+        Place { obs_id: &self.obs_id, state: &self.state, alive: self.alive.as_ref() }
+    }
+
+    /// After the steps.
+    pub fn next(&self) -> Place<'_> {
+        Place { obs_id: &self.next_obs_id, state: &self.next_state, alive: self.next_alive.as_ref() }
+    }
+
     /// Append the ids and flatten the agents.
     ///
     /// # Errors

@@ -10,9 +10,10 @@ mod sections;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use omiga_format::ActorHead;
 use serde::{Deserialize, Serialize};
 
-pub use self::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
+pub use self::choice::{Algorithm, EngineChoice, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
 use self::entry::{Entry, LARGEST};
 pub use self::layers::{Layer, Layers, Resolved, Setting, merge};
 pub use self::resume::MAY_CHANGE;
@@ -33,7 +34,7 @@ pub struct Config {
     pub data: DataConfig,
     /// Sizes of the networks.
     pub network: NetworkConfig,
-    /// The policies' distribution.
+    /// How policies imitate the data.
     pub policy: PolicyConfig,
     /// The optimisers.
     pub optim: OptimConfig,
@@ -87,6 +88,16 @@ impl Config {
     /// May this setting change when a run goes on? See [`MAY_CHANGE`].
     pub fn may_change(name: &str) -> bool {
         MAY_CHANGE.iter().any(|(other, _)| *other == name)
+    }
+
+    /// The last layers of the policy network, for choices (`discrete`) or commands.
+    pub fn actor_head(&self, discrete: bool) -> ActorHead {
+        match self.policy.loss {
+            _ if discrete => ActorHead::Categorical,
+            PolicyLoss::Nll => ActorHead::SquashedGaussian,
+            PolicyLoss::BetaNll => ActorHead::Gaussian,
+            PolicyLoss::Mse | PolicyLoss::Mae => ActorHead::Deterministic,
+        }
     }
 
     fn from_tables(tables: impl IntoIterator<Item = toml::Table>) -> Result<Self> {
@@ -160,10 +171,13 @@ impl Config {
         count("run.keep", self.run.keep as u64, 1 << 20)?;
         count("run.golden", self.run.golden as u64, 1 << 16)?;
         count("data.batch_size", self.data.batch_size as u64, 1 << 20)?;
+        let held_out = self.data.held_out;
+        require("data.held_out", "0 to 0.9", held_out, (0.0..=0.9).contains(&held_out))?;
         count("network.hidden", self.network.hidden as u64, 1 << 14)?;
         count("network.mixer_hidden", self.network.mixer_hidden as u64, 1 << 14)?;
         let margin = self.policy.action_margin;
         require("policy.action_margin", "1e-7 to 0.5", margin, (OFFICIAL_ACTION_MARGIN..=0.5).contains(&margin))?;
+        require("policy.beta", "in [0, 1]", self.policy.beta, (0.0..=1.0).contains(&self.policy.beta))?;
         positive("optim.lr", self.optim.lr)?;
         fraction("optim.beta1", self.optim.beta1)?;
         fraction("optim.beta2", self.optim.beta2)?;

@@ -1,15 +1,12 @@
 //! `evaluations.jsonl`: what the evaluations of a run found, one line each, in the order of steps.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use omiga_format::atomic;
-
+use crate::Result;
+use crate::json_lines::{self, JsonLines};
 use crate::metrics::Record;
 use crate::observer::{Evaluated, Score};
-use crate::{Error, Result};
 
 /// File of one JSON object a line.
 pub const EVALUATIONS_FILE: &str = "evaluations.jsonl";
@@ -20,8 +17,7 @@ pub const EVAL_RETURN: &str = "eval_return";
 /// Appends to the file, and knows what is in it.
 #[derive(Debug)]
 pub struct EvaluationsLog {
-    path: PathBuf,
-    file: File,
+    lines: JsonLines,
     scores: Vec<Score>,
 }
 
@@ -31,11 +27,8 @@ impl EvaluationsLog {
     /// # Errors
     /// [`omiga_format::Error::Io`].
     pub fn start(folder: &Path, earlier: &[Evaluated]) -> Result<Self> {
-        let path = folder.join(EVALUATIONS_FILE);
-        let lines = earlier.iter().map(|found| line(found, &path)).collect::<Result<String>>()?;
-        atomic::write(&path, lines.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(atomic::io("cannot write", &path))?;
-        Ok(Self { path, file, scores: earlier.iter().map(Evaluated::score).collect() })
+        let lines = JsonLines::start(folder.join(EVALUATIONS_FILE), earlier)?;
+        Ok(Self { lines, scores: earlier.iter().map(Evaluated::score).collect() })
     }
 
     /// Add a line.
@@ -43,8 +36,7 @@ impl EvaluationsLog {
     /// # Errors
     /// [`omiga_format::Error::Io`].
     pub fn add(&mut self, found: &Evaluated) -> Result<()> {
-        let line = line(found, &self.path)?;
-        self.file.write_all(line.as_bytes()).map_err(atomic::io("cannot write", &self.path))?;
+        self.lines.add(found)?;
         self.scores.push(found.score());
         Ok(())
     }
@@ -77,17 +69,7 @@ pub fn best_of(scores: &[Score]) -> Option<Score> {
 /// # Errors
 /// [`omiga_format::Error::Io`].
 pub fn read(folder: &Path) -> Result<Vec<Evaluated>> {
-    let path = folder.join(EVALUATIONS_FILE);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.map_err(atomic::io("cannot read", &path))?,
-    };
-    Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
-}
-
-fn line(found: &Evaluated, path: &Path) -> Result<String> {
-    let text = serde_json::to_string(found).map_err(io::Error::other).map_err(atomic::io("cannot write", path));
-    Ok(text.map_err(Error::Format)? + "\n")
+    json_lines::read(&folder.join(EVALUATIONS_FILE))
 }
 
 #[cfg(test)]
@@ -105,7 +87,8 @@ mod tests {
         assert_eq!(read(folder.path()).unwrap(), []);
         let mut log = EvaluationsLog::start(folder.path(), &[found(5, 0.1)]).unwrap();
         log.add(&Evaluated { ci95: Some((-1.0, 1.0 / 3.0)), ..found(10, -0.1) }).unwrap();
-        log.file.write_all(b"{\"step\":15,\"retu").unwrap();
+        let mut file = std::fs::OpenOptions::new().append(true).open(folder.path().join(EVALUATIONS_FILE)).unwrap();
+        std::io::Write::write_all(&mut file, b"{\"step\":15,\"retu").unwrap();
         let all = read(folder.path()).unwrap();
         assert_eq!(all.iter().map(Evaluated::score).collect::<Vec<_>>(), log.scores());
         assert_eq!((all[0].ci95, all[1].ci95), (None, Some((-1.0, 1.0 / 3.0))));

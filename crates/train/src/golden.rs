@@ -68,12 +68,9 @@ impl GoldenInputs {
             let input = agent.network_input(i, problem);
             let input = Tensor::from_vec(input, (k, problem.actor.input_dim()), device)?;
             match learner.policy(&input)? {
-                Policy::SquashedGaussian(policy) => {
-                    let mode = policy.mode()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-                    let physical: Vec<f32> =
-                        mode.iter().zip(agent.ranges.iter().cycle()).map(|(a, range)| to_physical(*a, range)).collect();
-                    put("action", HostTensor::from_f32(&[k, agent.ranges.len()], &physical));
-                }
+                Policy::SquashedGaussian(policy) => put("action", agent.physical(&policy.mode()?)?),
+                Policy::Gaussian(policy) => put("action", agent.physical(&policy.mode()?)?),
+                Policy::Deterministic(policy) => put("action", agent.physical(&policy.mode()?)?),
                 Policy::Categorical(policy) => {
                     let shape = (k, problem.actor.action_dim);
                     let policy = policy.masked(&Tensor::from_slice(&agent.action_mask, shape, device)?)?;
@@ -90,6 +87,14 @@ impl GoldenInputs {
 }
 
 impl AgentInputs {
+    /// Actions [K, A] in [-1, 1] as commands in their ranges.
+    fn physical(&self, actions: &Tensor) -> Result<HostTensor> {
+        let actions = actions.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let pairs = actions.iter().zip(self.ranges.iter().cycle());
+        let physical: Vec<f32> = pairs.map(|(action, range)| to_physical(*action, range)).collect();
+        Ok(HostTensor::from_f32(&[self.obs.len() / self.width, self.ranges.len()], &physical))
+    }
+
     /// Transformed observation and one-hot id, [K, O + N].
     fn network_input(&self, index: usize, problem: &Problem) -> Vec<f32> {
         let (width, n) = (problem.actor.obs_dim, problem.actor.n_agents);

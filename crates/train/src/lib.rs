@@ -27,8 +27,10 @@ pub mod dist;
 mod engine;
 mod error;
 mod evaluations;
+mod gauge;
 mod golden;
 pub mod gpu;
+mod json_lines;
 mod judge;
 pub mod loss;
 mod metrics;
@@ -44,6 +46,7 @@ mod trainer;
 
 pub use error::{Error, Kept, Result};
 pub use evaluations::{EVAL_RETURN, EVALUATIONS_FILE};
+pub use gauge::{AgentGauge, GAUGES_FILE, Gauged};
 pub use metrics::{EVENTS_FILE, METRICS_FILE, Record, read_events};
 pub use observer::{BoxedError, Evaluated, Evaluator, Observer, Score};
 pub use prepared::Prepared;

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use omiga_format::Checkpoint;
 use serde::{Deserialize, Serialize};
 
+use crate::Gauged;
 use crate::algo::Metrics;
 
 /// Somebody else's error.
@@ -14,6 +15,9 @@ pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 pub trait Observer: Send {
     /// After every update; does nothing unless overridden.
     fn progress(&mut self, _step: u64, _steps: u64, _metrics: &Metrics) {}
+
+    /// What the gauges show, where an evaluation is due, whether or not somebody judges; does nothing unless overridden.
+    fn gauged(&mut self, _gauged: &Gauged) {}
 
     /// Who judges the checkpoints of every `run.eval_every` updates and the last one; unless overridden nobody does. Asked
     /// for once, when updates begin.

@@ -9,6 +9,7 @@ use omiga_format::ObsTransform;
 
 use crate::config::{Config, TransformChoice};
 use crate::engine::has_kernels;
+use crate::gauge::GaugeRows;
 use crate::golden::GoldenInputs;
 use crate::gpu::{Cuda, Machine, upload_rows};
 use crate::{Error, Problem, Result, device};
@@ -22,6 +23,8 @@ pub struct Prepared {
     pub(crate) problem: Problem,
     pub(crate) dataset: Dataset,
     pub(crate) device: Device,
+    /// What the gauges of all runs are read on.
+    pub(crate) gauge_rows: GaugeRows,
     /// On a GPU that does the updates and has room for them.
     pub(crate) rows: Option<Rows>,
     travels: Option<String>,
@@ -37,6 +40,7 @@ impl Prepared {
     pub fn new(config: &Config, dataset: Dataset, seeds: &[u64]) -> Result<Self> {
         // First, as nothing else can go wrong as cheaply.
         let device = device::parse(&config.run.device)?;
+        let dataset = dataset.holding_out(config.data.held_out);
         let golden = |seed: &u64| Ok((*seed, GoldenInputs::sample(&dataset, config.run.golden, *seed)?));
         let golden = seeds.iter().map(golden).collect::<Result<_>>()?;
         let transform = choose_transform(config.data.transform, &dataset)?;
@@ -44,7 +48,8 @@ impl Prepared {
         if config.data.standardise_state {
             dataset = dataset.standardised_state()?;
         }
-        let problem = Problem::of(&dataset, transform, config.network.hidden);
+        let problem = Problem::of(&dataset, transform, config);
+        let gauge_rows = GaugeRows::of(&dataset)?;
         let (rows, travels) = match has_kernels(config, &device) {
             false => (None, None),
             true => match upload_rows(&Cuda::<f32>::new(&device)?, &problem, &dataset)? {
@@ -52,12 +57,13 @@ impl Prepared {
                 Err(why) => (None, Some(why.to_string())),
             },
         };
-        Ok(Self { problem, dataset, device, rows, travels, golden })
+        Ok(Self { problem, dataset, device, gauge_rows, rows, travels, golden })
     }
 
     /// Can runs of both configurations, on one file, share what is made of it?
     pub fn is_shared_by(one: &Config, other: &Config) -> bool {
-        let of_run = |c: &Config| (c.run.device.clone(), c.run.engine, c.run.golden, c.network.hidden);
+        let of_run =
+            |c: &Config| (c.run.device.clone(), c.run.engine, c.run.golden, c.network.hidden, c.actor_head(false));
         one.data == other.data && of_run(one) == of_run(other)
     }
 

@@ -1,7 +1,9 @@
 //! What is to be learned: the task with everything that sizes the networks.
 
 use omiga_dataset::Dataset;
-use omiga_format::{ActorHead, ActorSpec, ObsTransform, TaskSpec};
+use omiga_format::{ActorSpec, ObsTransform, TaskSpec};
+
+use crate::config::Config;
 
 /// A task, its transform and the sizes that follow.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,22 +19,21 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The problem that a dataset poses, its observations already transformed by `transform`.
-    pub fn of(dataset: &Dataset, transform: ObsTransform, hidden: usize) -> Self {
+    /// The problem that a dataset poses, its observations already transformed by `transform`, for the networks of `config`.
+    pub fn of(dataset: &Dataset, transform: ObsTransform, config: &Config) -> Self {
         let task = dataset.task().clone();
-        let head = if task.is_discrete() { ActorHead::Categorical } else { ActorHead::SquashedGaussian };
         let actor = ActorSpec {
             obs_dim: dataset.obs_dim(),
             n_agents: task.n_agents(),
-            hidden,
+            hidden: config.network.hidden,
             action_dim: task.action_dim(),
-            head,
+            head: config.actor_head(task.is_discrete()),
         };
         Self { state_dim: dataset.state_dim(), task, transform, actor }
     }
 
     /// Do the agents choose among named actions?
     pub fn is_discrete(&self) -> bool {
-        self.actor.head == ActorHead::Categorical
+        self.actor.head.is_discrete()
     }
 }

@@ -9,6 +9,8 @@ use omiga_format::{Checkpoint, atomic};
 
 use crate::config::Config;
 use crate::evaluations::{self, EVALUATIONS_FILE, best_of};
+use crate::gauge::{GAUGES_FILE, Gauged};
+use crate::json_lines;
 use crate::judge::Judge;
 use crate::metrics::{self, EVENTS_FILE, METRICS_FILE, Record};
 use crate::observer::{Evaluated, Score};
@@ -26,8 +28,8 @@ const LOCK_FILE: &str = ".lock";
 const CHECKPOINT_PREFIX: &str = "step_";
 const CHECKPOINT_SUFFIX: &str = ".safetensors";
 
-/// A folder that holds one run: `config.toml`, `metrics.jsonl`, `evaluations.jsonl`, an event file, `step_*.safetensors`,
-/// `best.safetensors`, `last.safetensors`.
+/// A folder that holds one run: `config.toml`, `metrics.jsonl`, `evaluations.jsonl`, `gauges.jsonl`, an event file,
+/// `step_*.safetensors`, `best.safetensors`, `last.safetensors`.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -126,6 +128,14 @@ impl RunFolder {
         evaluations::read(&self.path)
     }
 
+    /// What the gauges showed so far, in order; a line cut off by a crash is left out.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Io`].
+    pub fn gauges(&self) -> Result<Vec<Gauged>> {
+        json_lines::read(&self.path.join(GAUGES_FILE))
+    }
+
     /// What was measured so far, in order; a line cut off by a crash is left out.
     ///
     /// # Errors
@@ -148,10 +158,10 @@ impl RunFolder {
     /// [`omiga_format::Error::Io`].
     pub fn sweep(&self) -> Result<()> {
         for name in self.names()? {
-            let ours =
-                [CHECKPOINT_PREFIX, BEST_FILE, LAST_FILE, CONFIG_FILE, METRICS_FILE, EVALUATIONS_FILE, EVENTS_FILE];
+            let logs = [METRICS_FILE, EVALUATIONS_FILE, GAUGES_FILE, EVENTS_FILE];
+            let mut ours = [CHECKPOINT_PREFIX, BEST_FILE, LAST_FILE, CONFIG_FILE].into_iter().chain(logs);
             let of = name.strip_prefix('.').filter(|name| name.ends_with(".tmp"));
-            if of.is_some_and(|of| ours.iter().any(|ours| of.starts_with(ours))) {
+            if of.is_some_and(|of| ours.any(|ours| of.starts_with(ours))) {
                 self.remove(&self.path.join(name))?;
             }
         }

@@ -16,7 +16,9 @@ use crate::config::{Config, EngineChoice, RunConfig};
 use crate::engine::{Engine, has_kernels, learners_device};
 use crate::error::Kept;
 use crate::evaluations::EvaluationsLog;
+use crate::gauge::{GAUGES_FILE, Gauge, Gauged};
 use crate::golden::GoldenInputs;
+use crate::json_lines::JsonLines;
 use crate::judge::{Found, Judge};
 use crate::metrics::{Means, MetricsLog, Record, read_until};
 use crate::nn::Networks;
@@ -50,6 +52,8 @@ pub struct Trainer {
     folder: RunFolder,
     log: MetricsLog,
     evaluations: EvaluationsLog,
+    gauge: Gauge,
+    gauges: JsonLines,
     means: Means,
     step: u64,
     best: Option<Score>,
@@ -109,9 +113,12 @@ impl Trainer {
         // The folder as it was right after that checkpoint, whatever came between.
         folder.sweep()?;
         let earlier: Vec<_> = folder.evaluations()?.into_iter().filter(|found| found.step <= meta.step).collect();
-        let events: Vec<_> = earlier.iter().map(Evaluated::event).collect();
+        let gauged: Vec<_> = folder.gauges()?.into_iter().filter(|gauged| gauged.step <= meta.step).collect();
+        let events: Vec<_> = earlier.iter().map(Evaluated::event).chain(gauged.iter().map(Gauged::event)).collect();
         let log = MetricsLog::start(folder.path(), meta.step, &read_until(folder.path(), meta.step)?, &events)?;
         let evaluations = EvaluationsLog::start(folder.path(), &earlier)?;
+        let gauges = JsonLines::start(folder.path().join(GAUGES_FILE), &gauged)?;
+        let gauge = Gauge::new(&config, &data);
         let best = folder.settle_best(evaluations.scores())?;
         folder.store_config(&config)?;
         let (engine, step, failed_evaluations) = (None, meta.step, 0);
@@ -126,6 +133,8 @@ impl Trainer {
             log,
             means,
             evaluations,
+            gauge,
+            gauges,
             step,
             best,
             failed_evaluations,
@@ -143,6 +152,8 @@ impl Trainer {
         let sampler = Sampler::new(data.dataset.len(), config.run.seed, SAMPLER_STREAM);
         let log = MetricsLog::start(folder.path(), 0, &[], &[])?;
         let evaluations = EvaluationsLog::start(folder.path(), &[])?;
+        let gauges = JsonLines::start::<Gauged>(folder.path().join(GAUGES_FILE), &[])?;
+        let gauge = Gauge::new(&config, &data);
         let (engine, means, step, best, failed_evaluations) = (None, Means::default(), 0, None, 0);
         Ok(Self {
             config,
@@ -155,6 +166,8 @@ impl Trainer {
             log,
             means,
             evaluations,
+            gauge,
+            gauges,
             step,
             best,
             failed_evaluations,
@@ -229,6 +242,9 @@ impl Trainer {
             while let Some(found) = judge.found() {
                 self.take(found, observer)?;
             }
+            if self.is_judged(self.step) {
+                self.read_gauges(observer)?;
+            }
             // What is judged is what is stored, so that an evaluation that was cut short can be made again.
             let judged = judge.is_there() && self.is_judged(self.step);
             if judged || self.step.is_multiple_of(run.checkpoint_every) || last {
@@ -251,6 +267,22 @@ impl Trainer {
         let is_known = |step| self.evaluations.scores().iter().any(|score| score.step == step);
         let steps = self.folder.steps()?.into_iter().filter(|step| *step <= self.step);
         Ok(steps.filter(|step| self.is_judged(*step) && !is_known(*step)).collect())
+    }
+
+    /// Before the checkpoint is stored: a run that goes on from there has this line.
+    fn read_gauges(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let _span = trace_span!("gauges").entered();
+        self.collect()?;
+        let gauged = self.gauge.read(self.step, &self.learner, &self.data, &self.config)?;
+        self.gauges.add(&gauged)?;
+        self.log.add_event(&gauged.event())?;
+        observer.gauged(&gauged);
+        Ok(())
+    }
+
+    /// Bring the learner up to date.
+    fn collect(&mut self) -> Result<()> {
+        self.engine.as_ref().map_or(Ok(()), |engine| engine.collect(&mut self.learner))
     }
 
     /// Note what an evaluation found. Did it come to its end?
@@ -313,9 +345,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Candle`] when the device refuses.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
-        if let Some(engine) = &self.engine {
-            engine.collect(&mut self.learner)?;
-        }
+        self.collect()?;
         let name = format!("checkpoint of step {}", self.step);
         let mut file = TensorFile { name, meta: String::new(), tensors: BTreeMap::new() };
         self.learner.save(&mut file)?;
@@ -336,7 +366,7 @@ impl Trainer {
             dataset: DatasetRef {
                 file: self.data.dataset.file_name(),
                 sha256: self.data.dataset.sha256()?.to_owned(),
-                transitions: self.data.dataset.len() as u64,
+                transitions: self.data.dataset.recorded() as u64,
                 return_mean: self.data.dataset.return_mean(),
             },
             sampler_draws: self.sampler.draws(),

@@ -13,8 +13,8 @@ use std::time::Duration;
 use omiga_format::Checkpoint;
 use omiga_train::config::Config;
 use omiga_train::{
-    BEST_FILE, BoxedError, CONFIG_FILE, EVALUATIONS_FILE, Error, Evaluated, Evaluator, LAST_FILE, METRICS_FILE,
-    Observer, Outcome, RunFolder, Trainer,
+    BEST_FILE, BoxedError, CONFIG_FILE, EVALUATIONS_FILE, Error, Evaluated, Evaluator, GAUGES_FILE, LAST_FILE,
+    METRICS_FILE, Observer, Outcome, RunFolder, Trainer,
 };
 
 /// What happens at the evaluation of [`ODD`].
@@ -117,7 +117,7 @@ fn an_evaluation_that_was_stopped_is_made_again() {
     drop(trainer);
     let (outcome, watcher, _) = run(&stopped, Event::Nothing, true, &[]);
     assert_eq!((outcome, watcher.1[0].0), (Outcome::Finished, ODD));
-    for file in [EVALUATIONS_FILE, METRICS_FILE, LAST_FILE, BEST_FILE, CONFIG_FILE] {
+    for file in [EVALUATIONS_FILE, GAUGES_FILE, METRICS_FILE, LAST_FILE, BEST_FILE, CONFIG_FILE] {
         assert!(fs::read(one_go.join(file)).unwrap() == fs::read(stopped.join(file)).unwrap(), "{file} differs");
     }
 }

@@ -353,6 +353,7 @@ fn act_difference(golden: &Golden, learner: &Learner) -> f64 {
             let mode = tensor_difference(&host(policy.mode().unwrap()), &floats(golden.host("act.actions")));
             mode.max(tensor_difference(&log_prob, &floats(golden.host("act.log_prob"))))
         }
+        Policy::Gaussian(_) | Policy::Deterministic(_) => panic!("the official policies are squashed Gaussians"),
         Policy::Categorical(policy) => {
             let mask = golden.tensor("act.avail_actions").reshape((b * n, ())).unwrap().to_dtype(DType::U8).unwrap();
             let masked = policy.masked(&mask).unwrap();

@@ -73,7 +73,7 @@ fn check(discrete: bool, streamed: bool, settings: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let dataset = noise::record(&folder.path().join("noise.hdf5"), discrete);
     let config = config(settings);
-    let problem = Problem::of(&dataset, ObsTransform::None, config.network.hidden);
+    let problem = Problem::of(&dataset, ObsTransform::None, &config);
     let learner = || Learner::new(&config, &problem, Networks::new(DType::F64, &Device::Cpu)).unwrap();
     let (mut on_cpu_learner, mut on_gpu_learner) = (learner(), learner());
     let expected = on_cpu(&dataset, &problem, &config, &mut on_cpu_learner);
@@ -129,6 +129,17 @@ fn actions_keep_their_margin() {
     check(false, false, &["policy.action_margin=0.3", "run.algorithm=bc"]);
 }
 
+/// Those of the policies; a choice has one only.
+#[test]
+fn losses() {
+    for loss in ["nll", "beta-nll", "mse", "mae"] {
+        let loss = format!("policy.loss={loss}");
+        check(false, false, &[&loss, "policy.beta=0.3"]);
+        check(false, false, &[&loss, "run.algorithm=bc"]);
+        check(true, false, &[&loss]);
+    }
+}
+
 #[test]
 fn rows_may_travel() {
     check(false, true, &[]);
@@ -146,7 +157,7 @@ fn widths_must_be_multiples_of_four() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = noise::record(Path::new(&folder.path().join("noise.hdf5")), false);
     let config = config(&["network.hidden=10"]);
-    let problem = Problem::of(&dataset, ObsTransform::None, config.network.hidden);
+    let problem = Problem::of(&dataset, ObsTransform::None, &config);
     let learner = Learner::new(&config, &problem, Networks::new(DType::F32, &Device::Cpu)).unwrap();
     let run = GpuRun::new(Emulator::<f32>::default(), None, &config, &problem, &dataset, &learner);
     assert!(matches!(run, Err(Error::Setting { .. })));

@@ -1,12 +1,14 @@
 //! A guarded policy in time: which tick is the policy's turn, and what the others do.
 
 mod options;
+mod recorded;
 mod schedule;
 mod stats;
 
 use self::schedule::{At, Kind, Schedule};
 use self::stats::Counts;
 use crate::guard::{Output, Step, Work};
+use crate::recorder::{Call, Recorded, RecordedOptions, Recorder};
 use crate::{Error, Flags, Guard, Observation, Policy, Result, Status, StepError};
 
 pub use self::options::{ControllerOptions, FaultBetween, Intermediate};
@@ -73,6 +75,8 @@ pub struct Controller {
     intermediate: Intermediate,
     fault_between: FaultBetween,
     counts: Counts,
+    options: RecordedOptions,
+    recorder: Option<Recorder>,
 }
 
 impl Controller {
@@ -106,7 +110,8 @@ impl Controller {
         };
         guard.set_max_gap_ns(max_gap_ns);
         let (intermediate, fault_between, counts) = (options.intermediate, options.fault_between, Counts::default());
-        Ok(Self { guard, schedule, intermediate, fault_between, counts })
+        let (options, recorder) = (RecordedOptions::Controller(options.clone()), None);
+        Ok(Self { guard, schedule, intermediate, fault_between, counts, options, recorder })
     }
 
     /// The commands at the time `now_ns` of a clock that does not go backwards. If the status has no action, `action` is
@@ -132,8 +137,10 @@ impl Controller {
     /// # Real-time
     /// As a tick.
     pub fn reset(&mut self) {
-        self.guard.reset();
-        self.schedule.at = None;
+        self.change(Call::Reset, &[], |controller| {
+            controller.guard.reset();
+            controller.schedule.at = None;
+        });
     }
 
     /// As [`Self::reset`], but the actuators may be anywhere: the next command is free, [`Flags::RATE_UNKNOWN`].
@@ -141,8 +148,10 @@ impl Controller {
     /// # Real-time
     /// As a tick.
     pub fn reset_free(&mut self) {
-        self.guard.reset_free();
-        self.schedule.at = None;
+        self.change(Call::ResetFree, &[], |controller| {
+            controller.guard.reset_free();
+            controller.schedule.at = None;
+        });
     }
 
     /// As [`Self::reset`], and take over without a bump from whoever had the actuators: they are at `command`, `[A]`.
@@ -153,8 +162,11 @@ impl Controller {
     /// # Real-time
     /// As a tick.
     pub fn reset_to(&mut self, command: &[f32]) -> Result<(), StepError> {
-        self.guard.reset_to(command)?;
-        self.schedule.at = None;
+        self.guard.check_command(command)?;
+        self.change(Call::ResetTo, command, |controller| {
+            controller.guard.start_from(command);
+            controller.schedule.at = None;
+        });
         Ok(())
     }
 
@@ -163,7 +175,9 @@ impl Controller {
     /// # Real-time
     /// As a tick.
     pub fn resume(&mut self) {
-        self.guard.resume();
+        if self.guard.waits() {
+            self.change(Call::Resume, &[], |controller| controller.guard.resume());
+        }
     }
 
     /// Every field of an observation that is not as the contract says: see [`Guard::bad_fields`].
@@ -193,12 +207,14 @@ impl Controller {
     }
 
     fn run(&mut self, now_ns: u64, obs: Observation<'_>, output: Output<'_>) -> Status {
-        let status = match self.guard.check_output(&output) {
-            Ok(()) => self.run_tick(now_ns, obs, output),
-            Err(error) => error.into(),
-        };
-        self.counts.count_status(&status);
-        status
+        self.step_recorded(now_ns, obs, output, |controller, output| {
+            let status = match controller.guard.check_output(&output) {
+                Ok(()) => controller.run_tick(now_ns, obs, output),
+                Err(error) => error.into(),
+            };
+            controller.counts.count_status(&status);
+            status
+        })
     }
 
     fn run_tick(&mut self, now_ns: u64, obs: Observation<'_>, output: Output<'_>) -> Status {

@@ -1,9 +1,12 @@
 //! When a controller acts.
 
+use serde::{Deserialize, Serialize};
+
 use crate::GuardOptions;
 
 /// What a tick between two periods of the policy commands.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Intermediate {
     /// The last period's action again, if the new observation has no fault. A mask that forbids the choice makes the
     /// policy choose anew.
@@ -14,7 +17,8 @@ pub enum Intermediate {
 }
 
 /// When a fault of the observation between two periods of the policy counts.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FaultBetween {
     /// In the tick that sees it: the fallback follows.
     #[default]
@@ -26,7 +30,8 @@ pub enum FaultBetween {
 }
 
 /// When a controller acts, and what is unusual.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ControllerOptions {
     /// What is let pass.
     pub guard: GuardOptions,

@@ -2,6 +2,7 @@
 
 use crate::Flags;
 use crate::guard::Time;
+use crate::recorder::Snapshot;
 
 /// The grid of due times, and where on it the ticks have come.
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub(super) struct Schedule {
 }
 
 /// Where a running schedule is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct At {
     /// The last tick of a period.
     native_ns: u64,
@@ -110,6 +111,16 @@ impl Schedule {
         flags.set(Flags::JITTER, jitter_ns > self.max_jitter_ns);
         flags.set(Flags::SKIPPED, skipped_periods > 0);
         Tick { time, kind: Kind::Native, flags, lateness_ns, jitter_ns: Some(jitter_ns), skipped_periods }
+    }
+}
+
+impl At {
+    /// What belongs to a snapshot.
+    pub(super) fn exchange(&mut self, snapshot: &mut Snapshot<'_>) {
+        let Self { native_ns, turn_ns, due_ns, owed, stalled } = self;
+        [native_ns, turn_ns, due_ns].into_iter().for_each(|ns| snapshot.u64(ns));
+        snapshot.bool(owed);
+        snapshot.u32(stalled);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which times are believed.
 
 use crate::Flags;
+use crate::recorder::Snapshot;
 
 /// The clock as the steps tell it. A time that cannot follow the last one is not believed, until a second one goes on
 /// from it: so one wild time costs a step, a clock that was set costs one, too, and neither needs a reset.
@@ -34,6 +35,13 @@ impl Clock {
     }
 
     /// Any time may be next.
+    /// What belongs to a snapshot.
+    pub(super) fn exchange(&mut self, snapshot: &mut Snapshot<'_>) {
+        let Self { max_gap_ns: _, jumps: _, last_ns, doubted_ns } = self;
+        snapshot.option(last_ns, Snapshot::u64);
+        snapshot.option(doubted_ns, Snapshot::u64);
+    }
+
     pub(super) fn reset(&mut self) {
         (self.last_ns, self.doubted_ns) = (None, None);
     }

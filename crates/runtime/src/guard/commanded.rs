@@ -1,5 +1,6 @@
 //! What has been commanded so far: where a rate limit starts and what can be held.
 
+use crate::recorder::Snapshot;
 use crate::{Flags, Status};
 
 /// The last command, and the last one that was the policy's.
@@ -47,6 +48,20 @@ impl Commanded {
             due_age_ns: 0,
             holdable: false,
         }
+    }
+
+    /// What belongs to a snapshot.
+    pub(super) fn exchange(&mut self, snapshot: &mut Snapshot<'_>) {
+        // Planned and commanded in the same step.
+        let Self { next: _, position, known, idle_ns, made, made_choice, age_ns, due_age_ns, holdable } = self;
+        position.iter_mut().for_each(|x| snapshot.f64(x));
+        snapshot.bool(known);
+        snapshot.u64(idle_ns);
+        made.iter_mut().for_each(|x| snapshot.f32(x));
+        snapshot.u32(made_choice);
+        snapshot.option(age_ns, Snapshot::u64);
+        snapshot.u64(due_age_ns);
+        snapshot.bool(holdable);
     }
 
     /// Forget the policy's actions and all times. The actuators are still where they are.

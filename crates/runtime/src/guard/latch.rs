@@ -1,5 +1,7 @@
 //! When the policy may act again after a fault.
 
+use crate::recorder::Snapshot;
+
 /// Shut by a fault for which the safe action or nothing was commanded.
 #[derive(Clone, Debug)]
 pub(super) struct Latch {
@@ -18,6 +20,14 @@ impl Latch {
         Self { by_hand, samples, shut: false, untold: false, good: 0 }
     }
 
+    /// What belongs to a snapshot.
+    pub(super) fn exchange(&mut self, snapshot: &mut Snapshot<'_>) {
+        let Self { by_hand: _, samples: _, shut, untold, good } = self;
+        snapshot.bool(shut);
+        snapshot.bool(untold);
+        snapshot.u32(good);
+    }
+
     pub(super) fn reset(&mut self) {
         (self.shut, self.untold, self.good) = (false, false, 0);
     }
@@ -25,6 +35,11 @@ impl Latch {
     /// The policy lost the command.
     pub(super) fn shut(&mut self) {
         (self.shut, self.untold) = (true, self.by_hand);
+    }
+
+    /// Is somebody to say that the policy may act again?
+    pub(super) fn waits(&self) -> bool {
+        self.untold
     }
 
     /// Somebody says that the policy may act.

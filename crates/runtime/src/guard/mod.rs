@@ -5,12 +5,14 @@ mod commanded;
 mod latch;
 mod limits;
 mod options;
+mod recorded;
 mod step;
 
 use self::clock::Clock;
 use self::commanded::Commanded;
 use self::latch::Latch;
 use self::limits::Limits;
+use crate::recorder::{Call, Recorded, RecordedOptions, Recorder};
 use crate::{Flags, Policy, PolicyState, Result, Status, StepError};
 
 pub(crate) use self::clock::Time;
@@ -109,6 +111,8 @@ pub struct Guard {
     wanted: Vec<f32>,
     wanted_choice: u32,
     commanded: Commanded,
+    options: RecordedOptions,
+    recorder: Option<Recorder>,
 }
 
 impl Guard {
@@ -132,6 +136,7 @@ impl Guard {
         let (clamped, wanted) = (vec![0.0; policy.obs_dim()], vec![0.0; limits.commands.low.len()]);
         let commanded = Commanded::new(wanted.len());
         let (last_stamp_ns, wanted_choice) = (None, 0);
+        let (options, recorder) = (RecordedOptions::Guard(options.clone()), None);
         Ok(Self {
             policy,
             state,
@@ -144,6 +149,8 @@ impl Guard {
             wanted,
             wanted_choice,
             commanded,
+            options,
+            recorder,
         })
     }
 
@@ -176,10 +183,7 @@ impl Guard {
     /// # Real-time
     /// As a step.
     pub fn reset(&mut self) {
-        self.restart();
-        self.clock.reset();
-        self.latch.reset();
-        self.commanded.reset();
+        self.change(Call::Reset, &[], Self::forget);
     }
 
     /// As [`Self::reset`], but the actuators may be anywhere: the next command is free, [`Flags::RATE_UNKNOWN`].
@@ -187,8 +191,10 @@ impl Guard {
     /// # Real-time
     /// As a step.
     pub fn reset_free(&mut self) {
-        self.reset();
-        self.commanded.forget_position();
+        self.change(Call::ResetFree, &[], |guard| {
+            guard.forget();
+            guard.commanded.forget_position();
+        });
     }
 
     /// As [`Self::reset`], and take over without a bump from whoever had the actuators: they are at `command`, `[A]`,
@@ -202,12 +208,8 @@ impl Guard {
     /// # Real-time
     /// As a step.
     pub fn reset_to(&mut self, command: &[f32]) -> Result<(), StepError> {
-        self.check_commands(command)?;
-        if let Some(index) = command.iter().position(|x| !x.is_finite()) {
-            return Err(StepError::ActionNotFinite { index });
-        }
-        self.reset();
-        self.commanded.start_from(command, &self.limits.commands.low, &self.limits.commands.high);
+        self.check_command(command)?;
+        self.change(Call::ResetTo, command, |guard| guard.start_from(command));
         Ok(())
     }
 
@@ -217,7 +219,10 @@ impl Guard {
     /// # Real-time
     /// As a step.
     pub fn resume(&mut self) {
-        self.latch.tell();
+        // Said in every step it would fill a recorder.
+        if self.waits() {
+            self.change(Call::Resume, &[], |guard| guard.latch.tell());
+        }
     }
 
     /// Every field of an observation `[O]` that is not as the contract says, by its index, with its flag:
@@ -228,6 +233,33 @@ impl Guard {
     pub fn bad_fields<'a>(&'a self, values: &'a [f32]) -> impl Iterator<Item = (usize, Flags)> + 'a {
         let faults = |(index, value): (usize, &f32)| Some((index, self.limits.obs.fault(index, *value)?));
         values.iter().enumerate().filter_map(faults)
+    }
+
+    /// Does [`Self::resume`] change anything?
+    pub(crate) fn waits(&self) -> bool {
+        self.latch.waits()
+    }
+
+    fn forget(&mut self) {
+        self.restart();
+        self.clock.reset();
+        self.latch.reset();
+        self.commanded.reset();
+    }
+
+    /// Can the actuators be at `command`?
+    pub(crate) fn check_command(&self, command: &[f32]) -> Result<(), StepError> {
+        self.check_commands(command)?;
+        match command.iter().position(|x| !x.is_finite()) {
+            Some(index) => Err(StepError::ActionNotFinite { index }),
+            None => Ok(()),
+        }
+    }
+
+    /// Begin anew with the actuators at a `command` that was checked.
+    pub(crate) fn start_from(&mut self, command: &[f32]) {
+        self.forget();
+        self.commanded.start_from(command, &self.limits.commands.low, &self.limits.commands.high);
     }
 
     /// The largest time from one step to the next; a longer one is doubted.
@@ -264,10 +296,12 @@ impl Guard {
     }
 
     fn run_alone(&mut self, now_ns: u64, obs: Observation<'_>, output: Output<'_>) -> Status {
-        if let Err(error) = self.check_output(&output) {
-            return error.into();
-        }
-        let (time, due_in_ns) = (self.tell(now_ns), self.limits.period_ns);
-        self.run(obs, output, Step { time, work: Work::Advance, flags: time.flags, due_in_ns, lenient: false })
+        self.step_recorded(now_ns, obs, output, |guard, output| {
+            if let Err(error) = guard.check_output(&output) {
+                return error.into();
+            }
+            let (time, due_in_ns) = (guard.tell(now_ns), guard.limits.period_ns);
+            guard.run(obs, output, Step { time, work: Work::Advance, flags: time.flags, due_in_ns, lenient: false })
+        })
     }
 }

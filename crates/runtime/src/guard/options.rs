@@ -1,9 +1,12 @@
 //! What a guard lets pass, and what is commanded when it does not.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Flags;
 
 /// What to do with an observed value outside of its field's range in the contract.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutOfRange {
     /// Refuse the observation: [`crate::Flags::OBS_OUT_OF_RANGE`].
     #[default]
@@ -14,7 +17,8 @@ pub enum OutOfRange {
 }
 
 /// What is commanded when the policy may not command. It belongs to the machine, so nobody but its engineer can know it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SafeAction {
     /// `[A]` commands in the contract's units, inside its bounds.
     Commands(Vec<f32>),
@@ -23,7 +27,8 @@ pub enum SafeAction {
 }
 
 /// What to do when there is no action of the policy.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fallback {
     /// Leave the caller's buffer as it was, [`crate::Source::None`]: an action is never made up.
     #[default]
@@ -52,7 +57,8 @@ impl Fallback {
 }
 
 /// What a guard lets pass. The default refuses whatever the contract does not promise, and never makes up an action.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GuardOptions {
     /// For all observed fields that have a range.
     pub out_of_range: OutOfRange,
@@ -75,6 +81,7 @@ pub struct GuardOptions {
     pub fallback: Fallback,
     /// Reports that are faults: [`Flags::DECLARED`] is set beside them, and the fallback follows. By default
     /// [`Flags::OBS_OUT_OF_ORDER`] and [`Flags::TIME_JUMPED`].
+    #[serde(with = "crate::recorder::flags")]
     pub fault_on: Flags,
     /// Once the safe action or nothing was commanded for a fault, keep to it, [`Flags::LATCHED`], until
     /// [`crate::Guard::resume`] or a reset. By default the policy acts again by itself.

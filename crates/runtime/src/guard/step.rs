@@ -10,6 +10,15 @@ pub(crate) enum Output<'a> {
     Choice(&'a mut u32),
 }
 
+impl Output<'_> {
+    pub(crate) fn reborrow(&mut self) -> Output<'_> {
+        match self {
+            Self::Commands(action) => Output::Commands(action),
+            Self::Choice(action) => Output::Choice(action),
+        }
+    }
+}
+
 /// What is asked in a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {

@@ -23,6 +23,8 @@ mod identity;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
+mod recorder;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod signed;

@@ -26,7 +26,7 @@ pub struct Bc {
 impl Bc {
     pub(crate) fn make(config: &Config, problem: &Problem, mut maker: Maker<'_>) -> Result<Self> {
         let actor = maker.online("actor", &Actor::stack(&problem.actor))?;
-        let actor = Actor::new(actor, &problem.actor, &config.policy);
+        let actor = Actor::new(actor, &problem.actor, config.policy.clone());
         let (mask_unavailable, mask_dead) = (config.omiga.mask_unavailable, config.omiga.mask_dead);
         Ok(Self { networks: maker.networks, actor, optim: config.optim.clone(), mask_unavailable, mask_dead })
     }
@@ -48,7 +48,7 @@ impl Bc {
             groups: self.groups().to_vec(),
             targets: Vec::new(),
             tau: 0.0,
-            action_margin: self.actor.action_margin,
+            policy: self.actor.config.clone(),
             mask_unavailable: self.mask_unavailable,
             mask_dead: self.mask_dead,
         }
@@ -57,16 +57,16 @@ impl Bc {
     pub(crate) fn update(&mut self, batch: &Batch, step: u64) -> Result<Metrics> {
         let alive = batch.alive.as_ref().filter(|_| self.mask_dead);
         let [policy] = self.networks.forward(self.passes().map(|(network, input)| (network, input.of(batch))))?;
-        let log_prob = self.actor.policy(&policy).log_prob(batch, self.mask_unavailable)?; // [B, N]
-        let loss = behaviour_cloning_loss(&log_prob, alive)?;
+        let error = self.actor.cloning_error(&policy, batch, self.mask_unavailable)?; // [B, N]
+        let loss = behaviour_cloning_loss(&error, alive)?;
         self.networks.backward(&loss.backward()?)?;
         let groups = self.groups();
         let [norm] = self.networks.step(groups.each_ref().map(Group::ids), &self.optim, step)?;
         Ok(METRICS.iter().copied().zip([crate::scalar(&loss)?, norm]).collect())
     }
 
-    pub(crate) fn actor(&self) -> (&Networks, Actor) {
-        (&self.networks, self.actor)
+    pub(crate) fn actor(&self) -> (&Networks, &Actor) {
+        (&self.networks, &self.actor)
     }
 
     pub(crate) fn networks_mut(&mut self) -> &mut Networks {

@@ -13,7 +13,7 @@ pub use bc::Bc;
 pub use omiga::Omiga;
 pub use plan::{Group, Input, Losses, Plan};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Place};
 use crate::config::{Algorithm, Config};
 use crate::nn::{Actor, NetworkId, Networks, Policy, Stack};
 use crate::{Problem, Result};
@@ -118,6 +118,28 @@ impl Learner {
         Ok(actor.policy(&networks.evaluate(actor.id, obs_id)?))
     }
 
+    /// V_tot, the team's value that targets are made of, [B, 1]; `None` of an algorithm without values.
+    ///
+    /// # Errors
+    /// As of [`Self::policy`].
+    pub fn team_value(&self, at: Place<'_>) -> Result<Option<Tensor>> {
+        match self {
+            Self::Omiga(learner) => learner.team_value(at).map(Some),
+            Self::Bc(_) => Ok(None),
+        }
+    }
+
+    /// The weights with which policies clone the batch's actions, [B, N]; `None` where all are equal or nothing is cloned.
+    ///
+    /// # Errors
+    /// As of [`Self::policy`].
+    pub fn cloning_weight(&self, batch: &Batch) -> Result<Option<Tensor>> {
+        match self {
+            Self::Omiga(learner) => learner.cloning_weight(batch).map(Some),
+            Self::Bc(_) => Ok(None),
+        }
+    }
+
     /// Store networks, targets and moments.
     ///
     /// # Errors
@@ -147,7 +169,7 @@ impl Learner {
         }
     }
 
-    fn actor(&self) -> (&Networks, Actor) {
+    fn actor(&self) -> (&Networks, &Actor) {
         match self {
             Self::Omiga(learner) => learner.actor(),
             Self::Bc(learner) => learner.actor(),

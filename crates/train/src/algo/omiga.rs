@@ -9,11 +9,12 @@
 //!
 //! Differences from the official code, each an option that reproduces it: see `config/official.toml`.
 
+use candle_core::Tensor;
 use tracing::trace_span;
 
 use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
-use crate::batch::Batch;
+use crate::batch::{Batch, Place};
 use crate::config::{Config, OmigaConfig, OptimConfig};
 use crate::loss::{local_advantage, policy_loss, td_loss, td_target, value_loss};
 use crate::nn::{Actor, Critic, Mixer, NetworkId, Networks, Value};
@@ -63,7 +64,7 @@ impl Omiga {
         let (mixer, target_mixer) = maker.with_target("mixer", &mixer)?;
         Ok(Self {
             networks: maker.networks,
-            actor: Actor::new(actor, &problem.actor, &config.policy),
+            actor: Actor::new(actor, &problem.actor, config.policy.clone()),
             critic: Critic { id: critic },
             value: Value { id: value },
             mixer: Mixer { id: mixer },
@@ -117,7 +118,7 @@ impl Omiga {
             groups: self.groups().to_vec(),
             targets: self.targets().to_vec(),
             tau,
-            action_margin: self.actor.action_margin,
+            policy: self.actor.config.clone(),
             mask_unavailable,
             mask_dead,
         }
@@ -154,8 +155,8 @@ impl Omiga {
         let v_loss = value_loss(&z, &weight, &v, alpha, alive)?;
 
         // 3. The policies.
-        let log_prob = self.actor.policy(&policy).log_prob(batch, mask_unavailable)?; // [B, N]
-        let pi_loss = policy_loss(&z, &log_prob, alive)?;
+        let error = self.actor.cloning_error(&policy, batch, mask_unavailable)?; // [B, N]
+        let pi_loss = policy_loss(&z, &error, alive)?;
 
         // 4. Clipped gradients, one Adam each.
         let store = ((&q_loss + &v_loss)? + &pi_loss)?.backward()?;
@@ -188,8 +189,28 @@ impl Omiga {
         Ok(METRICS.iter().copied().zip(values).collect())
     }
 
-    pub(crate) fn actor(&self) -> (&Networks, Actor) {
-        (&self.networks, self.actor)
+    /// V_tot of the target networks, [B, 1].
+    pub(crate) fn team_value(&self, at: Place<'_>) -> Result<Tensor> {
+        let networks = &self.networks;
+        let n = at.obs_id.dim(0)? / at.state.dim(0)?;
+        let v = self.target_value.values(&networks.evaluate(self.target_value.id, at.obs_id)?, n)?; // [B, N]
+        let mixing = networks.evaluate(self.target_mixer.id, at.state)?;
+        self.target_mixer.mixing(&mixing, at.state, n)?.total(&v, at.alive.filter(|_| self.config.mask_dead))
+    }
+
+    /// exp(z) of the policy loss, [B, N].
+    pub(crate) fn cloning_weight(&self, batch: &Batch) -> Result<Tensor> {
+        let (networks, n) = (&self.networks, batch.n_agents);
+        let mixing = networks.evaluate(self.target_mixer.id, &batch.state)?;
+        let weight = self.target_mixer.mixing(&mixing, &batch.state, n)?.weight; // [B, N]
+        let target_q = networks.evaluate(self.target_critic.id, Input::ObsActionId.of(batch))?;
+        let target_q = self.target_critic.values(&target_q, batch)?; // [B, N]
+        let v = self.value.values(&networks.evaluate(self.value.id, &batch.obs_id)?, n)?; // [B, N]
+        Ok(local_advantage(&weight, &target_q, &v, self.config.alpha)?.exp()?)
+    }
+
+    pub(crate) fn actor(&self) -> (&Networks, &Actor) {
+        (&self.networks, &self.actor)
     }
 
     pub(crate) fn networks_mut(&mut self) -> &mut Networks {

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use crate::batch::Batch;
+use crate::config::PolicyConfig;
 use crate::nn::NetworkId;
 
 /// What is done in an update, in this order: all passes, the losses and their gradients by the heads, a clipped step of
@@ -21,8 +22,8 @@ pub struct Plan {
     pub targets: Vec<(NetworkId, NetworkId)>,
     /// target <- tau online + (1 - tau) target.
     pub tau: f64,
-    /// Distance that continuous actions keep from -1 and 1 in the policies' likelihood.
-    pub action_margin: f64,
+    /// How policies imitate.
+    pub policy: PolicyConfig,
     /// Leave out actions that are not available, where the data says which.
     pub mask_unavailable: bool,
     /// Leave out dead agents, where the data says which.
@@ -39,7 +40,7 @@ pub enum Losses {
         /// Discount.
         gamma: f64,
     },
-    /// Maximum likelihood.
+    /// Behaviour cloning.
     Bc,
 }
 

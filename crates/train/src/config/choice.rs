@@ -49,6 +49,22 @@ choices! {
 }
 
 choices! {
+    /// How far a policy is from the data's command; a choice is always compared by its likelihood.
+    PolicyLoss {
+        /// Negative log likelihood of a tanh-squashed Gaussian whose deviation depends on the observation. Where the data are
+        /// quiet, its deviation shrinks, and few such rows outweigh all others.
+        Nll = "nll",
+        /// The same of a Gaussian around tanh(net), each row weighted by its deviation to the power of 2 `policy.beta` (Seitzer et
+        /// al. 2022).
+        BetaNll = "beta-nll",
+        /// Squared error of a deterministic policy: the mean of what the data do.
+        Mse = "mse",
+        /// Absolute error of a deterministic policy: their median.
+        Mae = "mae",
+    }
+}
+
+choices! {
     /// How the agents' values become the team's.
     MixerKind {
         /// OMIGA's: weights `|w(s)|` and bias `b(s)` from a linear hypernetwork of the state.

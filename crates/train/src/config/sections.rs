@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 
-use super::choice::{Algorithm, EngineChoice, MixerKind, StorageChoice, TransformChoice};
+use super::choice::{Algorithm, EngineChoice, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
 use super::entry::{Entry, Value, section};
 
 section! {
@@ -61,6 +61,9 @@ section! {
         /// that is the observations goes through their transform. Official: `false`; its tasks with such a state are SMAC's,
         /// whose fields lie within [0, 1], ours may be rpm or Pa.
         standardise_state: bool = true,
+        /// Share of the episodes, rounded down, that nothing is learned from: whole ones, the same for every seed. The gauges
+        /// (docs/choosing.md) are read on them. Official: 0.
+        held_out: f64 = 0.1,
         /// Where the rows are kept.
         #[serde(skip_serializing_if = "is_default")]
         storage: StorageChoice = StorageChoice::Memory,
@@ -107,8 +110,12 @@ section! {
 }
 
 section! {
-    /// The policies' distribution.
+    /// How policies imitate the data: all rows alike (`bc`) or weighted (`omiga`).
     "policy" PolicyConfig {
+        /// How far a policy is from the data's command. Official: `nll`.
+        loss: PolicyLoss = PolicyLoss::Nll,
+        /// Of `loss = "beta-nll"`: 0 is the likelihood, 1 weighs all rows alike. Its paper: 0.5.
+        beta: f64 = 0.5,
         /// Distance that continuous actions keep from -1 and 1 when their likelihood is computed. Official: 1e-7, with which an
         /// actuator at its bound (u = atanh(1 - 1e-7) = 8.4, nearly all others within 2) moves the mean of u so far that the policy pushes much
         /// harder than the data did. 0.02 suits data of one kind of noisy policy, not a mixture (docs/mujoco.md).

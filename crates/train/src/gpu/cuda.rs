@@ -251,7 +251,7 @@ mod tests {
                 let text = ptx.to_src();
                 let kernels =
                     ["gather", "products", "heads", "head_gradients", "omiga_values", "omiga_locals", "norms", "adam"];
-                for kernel in kernels.iter().chain(&["bc_log_probs", "bc_loss"]) {
+                for kernel in kernels.iter().chain(&["bc_errors", "bc_loss"]) {
                     assert!(text.contains(&format!(".entry {kernel}(")), "{kernel}");
                 }
             }

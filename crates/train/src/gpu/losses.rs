@@ -3,6 +3,7 @@
 use super::builder::{Builder, int};
 use super::layout::{Layout, Pass};
 use crate::algo::Losses;
+use crate::config::PolicyLoss;
 
 /// Append the losses of the plan.
 pub fn losses(builder: &mut Builder<'_>) {
@@ -19,7 +20,7 @@ fn bc(builder: &mut Builder<'_>) {
     // What it has not: values, mixers, z.
     arguments.extend([-1; 14]);
     arguments.push(locals(builder));
-    builder.losses("bc_log_probs", arguments.clone());
+    builder.losses("bc_errors", arguments.clone());
     builder.losses("bc_loss", arguments);
 }
 
@@ -43,7 +44,8 @@ fn locals(builder: &mut Builder<'_>) -> i32 {
     int(builder.arena.take(builder.settings.batch * builder.settings.problem.actor.n_agents))
 }
 
-/// What `Losses` of the kernels begins with: sizes, log, policy, masks, settings (the policy's, then the losses').
+/// What `Losses` of the kernels begins with: sizes, log, policy, masks, loss of the policy, settings (the policy's, then the
+/// losses').
 fn start(builder: &mut Builder<'_>, policy: &Pass, settings: &[f64]) -> Vec<i32> {
     let record = &builder.settings.record;
     let mut arguments = builder.sizes();
@@ -52,11 +54,23 @@ fn start(builder: &mut Builder<'_>, policy: &Pass, settings: &[f64]) -> Vec<i32>
     let masks =
         [builder.plan.mask_unavailable && record.mask.is_some(), builder.plan.mask_dead && record.alive.is_some()];
     arguments.extend(masks.map(i32::from));
-    let constants = [&[1.0 - builder.plan.action_margin], settings].concat();
+    let policy = &builder.plan.policy;
+    arguments.push(policy_loss(policy.loss));
+    let constants = [&[1.0 - policy.action_margin, policy.beta], settings].concat();
     let place = builder.arena.take(constants.len());
     builder.constants.push((place, constants));
     arguments.push(int(place));
     arguments
+}
+
+/// `PolicyLoss` of the kernels.
+fn policy_loss(loss: PolicyLoss) -> i32 {
+    match loss {
+        PolicyLoss::Nll => 0,
+        PolicyLoss::BetaNll => 1,
+        PolicyLoss::Mse => 2,
+        PolicyLoss::Mae => 3,
+    }
 }
 
 /// Where a head's outputs are.

@@ -7,6 +7,6 @@ mod td;
 mod value;
 
 pub use mean::mean_over_alive;
-pub use policy::{behaviour_cloning_loss, policy_loss};
+pub use policy::{absolute_error, behaviour_cloning_loss, beta_nll, policy_loss, squared_error};
 pub use td::{td_loss, td_target};
 pub use value::{local_advantage, value_loss};

@@ -10,13 +10,41 @@
 
 __device__ real clamp(real x, real low, real high) { return x < low ? low : x > high ? high : x; }
 
-// A policy's heads [B N, A] and where the gradients by them go; a categorical one has `heads` only.
+// A policy's heads [B N, A] and where the gradients by them go; `log_sigma` is -1 where there is one head.
 struct PolicyHeads {
     int heads, log_sigma, slopes, log_sigma_slopes;
 };
 
-// log pi(a | o) of agent j = b N + i as in dist/squashed_gaussian.rs, and its gradients by mu and log_sigma, which are
-// stored to be scaled.
+// Each of these is the error of agent j = b N + i as in nn/actor.rs; its gradients by the heads are stored to be scaled.
+
+// Squared or absolute error of tanh(mu) as in loss/policy.rs.
+__device__ real deterministic(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, bool squared) {
+    real sum = 0;
+    for (int d = 0; d < s.actions; d++) {
+        int e = j * s.actions + d;
+        real mode = tanh(arena[p.heads + e]), off = mode - row[s.record.actions + j % s.agents * s.actions + d];
+        sum += squared ? off * off : fabs(off);
+        arena[p.slopes + e] = (squared ? 2 * off : off < 0 ? real(-1) : real(1)) * (1 - mode * mode);
+    }
+    return sum;
+}
+
+// Likelihood of a Gaussian around tanh(mu), weighted, as in loss/policy.rs.
+__device__ real beta_nll(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, real beta) {
+    real sum = 0;
+    for (int d = 0; d < s.actions; d++) {
+        int e = j * s.actions + d;
+        real raw = arena[p.log_sigma + e], log_sigma = clamp(raw, LOG_SIGMA_MIN, LOG_SIGMA_MAX), sigma = exp(log_sigma);
+        real mode = tanh(arena[p.heads + e]), weight = exp(log_sigma * (2 * beta));
+        real z = (row[s.record.actions + j % s.agents * s.actions + d] - mode) / sigma;
+        sum += weight * (z * z / 2 + log_sigma + real(HALF_LN_2_PI));
+        arena[p.slopes + e] = weight * -z / sigma * (1 - mode * mode);
+        arena[p.log_sigma_slopes + e] = log_sigma == raw ? weight * (1 - z * z) : real(0);
+    }
+    return sum;
+}
+
+// -log pi(a | o) as in dist/squashed_gaussian.rs.
 __device__ real squashed_gaussian(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, real limit) {
     real sum = 0;
     for (int d = 0; d < s.actions; d++) {
@@ -28,14 +56,14 @@ __device__ real squashed_gaussian(real* arena, const Sizes& s, const PolicyHeads
         real log_sigma = clamp(raw_log_sigma, LOG_SIGMA_MIN, LOG_SIGMA_MAX);
         real sigma = exp(log_sigma), z = (u - mu) / sigma;
         real softplus = (u < 0 ? -2 * u : real(0)) + log(1 + exp(-2 * fabs(u)));
-        sum += -z * z / 2 - log_sigma - real(HALF_LN_2_PI) - 2 * (real(LN_2) - u - softplus);
-        arena[p.slopes + e] = mu == raw_mu ? z / sigma : real(0);
-        arena[p.log_sigma_slopes + e] = log_sigma == raw_log_sigma ? z * z - 1 : real(0);
+        sum += z * z / 2 + log_sigma + real(HALF_LN_2_PI) + 2 * (real(LN_2) - u - softplus);
+        arena[p.slopes + e] = mu == raw_mu ? -z / sigma : real(0);
+        arena[p.log_sigma_slopes + e] = log_sigma == raw_log_sigma ? 1 - z * z : real(0);
     }
     return sum;
 }
 
-// log softmax(logits) at the action, as in dist/categorical.rs, and its gradients by the logits.
+// -log softmax(logits) at the action, as in dist/categorical.rs.
 __device__ real categorical(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, int masked) {
     const real* mask = row + s.record.mask + j % s.agents * s.actions;
     int action = (int)row[s.record.actions + j % s.agents];
@@ -48,21 +76,21 @@ __device__ real categorical(real* arena, const Sizes& s, const PolicyHeads& p, c
         real logit = masked && mask[d] == 0 ? real(MASKED_LOGIT) : arena[p.heads + j * s.actions + d];
         total += exp(logit - high);
     }
-    real log_total = log(total), log_prob = 0;
+    real log_total = log(total), error = 0;
     for (int d = 0; d < s.actions; d++) {
         bool open = !masked || mask[d] != 0;
         real logit = open ? arena[p.heads + j * s.actions + d] : real(MASKED_LOGIT);
-        if (d == action) log_prob = logit - high - log_total;
-        arena[p.slopes + j * s.actions + d] = open ? real(d == action) - exp(logit - high) / total : real(0);
+        if (d == action) error = log_total - (logit - high);
+        arena[p.slopes + j * s.actions + d] = open ? exp(logit - high) / total - real(d == action) : real(0);
     }
-    return log_prob;
+    return error;
 }
 
-// The stored gradients of agent j's log probability, times `factor`.
+// The stored gradients of agent j's error, times `factor`.
 __device__ void scale_slopes(real* arena, const Sizes& s, const PolicyHeads& p, int j, real factor) {
     for (int e = j * s.actions; e < (j + 1) * s.actions; e++) {
         arena[p.slopes + e] *= factor;
-        if (!s.discrete) arena[p.log_sigma_slopes + e] *= factor;
+        if (p.log_sigma >= 0) arena[p.log_sigma_slopes + e] *= factor;
     }
 }
 
@@ -95,26 +123,33 @@ struct Losses {
     Log log;
     PolicyHeads policy;
     int mask_unavailable, mask_dead;
+    int policy_loss;  // one of PolicyLoss
     int settings;  // numbers, in the order of the enumeration below
     int next_v, q, target_q, v, q_slopes, v_slopes, weight_slopes, bias_slopes;
     int next_mixer_weight, next_mixer_bias, mixer_weight, mixer_bias, target_mixer_weight;  // -1 for a plain sum
-    int z, log_probs;                                                                       // [B N] each
+    int z, errors;                                                                          // [B N] each
 };
 
-enum { ACTION_LIMIT, ALPHA, GAMMA };
+enum { ACTION_LIMIT, BETA, ALPHA, GAMMA };
+enum PolicyLoss { NLL, BETA_NLL, MSE, MAE };
 
-// The policy's log probability of agent j's action.
-__device__ real log_prob(real* arena, const Losses& l, const real* row, int j) {
+// The policy's error at agent j's action.
+__device__ real error_of(real* arena, const Losses& l, const real* row, int j) {
     if (l.sizes.discrete) return categorical(arena, l.sizes, l.policy, row, j, l.mask_unavailable);
-    return squashed_gaussian(arena, l.sizes, l.policy, row, j, arena[l.settings + ACTION_LIMIT]);
+    switch (l.policy_loss) {
+        case BETA_NLL: return beta_nll(arena, l.sizes, l.policy, row, j, arena[l.settings + BETA]);
+        case MSE:
+        case MAE: return deterministic(arena, l.sizes, l.policy, row, j, l.policy_loss == MSE);
+        default: return squashed_gaussian(arena, l.sizes, l.policy, row, j, arena[l.settings + ACTION_LIMIT]);
+    }
 }
 
 // Numbers of the log, in the algorithms' order, and what is kept beside them.
 enum { BC_LOSS, BC_COUNT = 2 };
 enum { Q_LOSS, V_LOSS, POLICY_LOSS, Q_TOT = 6, TARGET, Q, V, TARGET_Q, WEIGHT, BIAS, Z, COUNT, MOST };
 
-// Behaviour cloning (algo/bc.rs), a thread for each agent of each transition: log probabilities.
-KERNEL(bc_log_probs) {
+// Behaviour cloning (algo/bc.rs), a thread for each agent of each transition: the policy's errors.
+KERNEL(bc_errors) {
     const Losses l = *(const Losses*)(table + at);
     const Sizes& s = l.sizes;
     __shared__ double room[MOST_WARPS];
@@ -123,7 +158,7 @@ KERNEL(bc_log_probs) {
     if (b < s.batch) {
         const real* row = row_of(rows, feed, s, feed[0], 0, b);
         alive = alive_in(row, s, l.mask_dead, j % s.agents);
-        arena[l.log_probs + j] = log_prob(arena, l, row, j);
+        arena[l.errors + j] = error_of(arena, l, row, j);
     }
     add_to_log(arena, l.log, room, BC_COUNT, alive);
 }
@@ -138,8 +173,8 @@ KERNEL(bc_loss) {
     if (count < 1) count = 1;
     if (b < s.batch) {
         real alive = alive_in(row_of(rows, feed, s, feed[0], 0, b), s, l.mask_dead, j % s.agents);
-        loss = -arena[l.log_probs + j] * alive / count;
-        scale_slopes(arena, s, l.policy, j, real(-1 / count) * alive);
+        loss = arena[l.errors + j] * alive / count;
+        scale_slopes(arena, s, l.policy, j, real(1 / count) * alive);
     }
     add_to_log(arena, l.log, room, BC_LOSS, loss);
 }
@@ -147,7 +182,7 @@ KERNEL(bc_loss) {
 __device__ real weight_of(const real* arena, int weights, int j) { return weights < 0 ? real(1) : fabs(arena[weights + j]); }
 
 // OMIGA (algo/omiga.rs, loss/), a thread for each agent of each transition, in the names of the paper: the team's value
-// with its gradients, the weighted advantages, the policy's log probabilities.
+// with its gradients, the weighted advantages, the policy's errors.
 KERNEL(omiga_values) {
     const Losses l = *(const Losses*)(table + at);
     const Sizes& s = l.sizes;
@@ -208,7 +243,7 @@ KERNEL(omiga_values) {
         sums[COUNT] = alive;
 
         // 3. The policies.
-        arena[l.log_probs + j] = log_prob(arena, l, row, j);
+        arena[l.errors + j] = error_of(arena, l, row, j);
     }
 #pragma unroll
     for (int k = 0; k < MOST; k++)
@@ -243,9 +278,9 @@ KERNEL(omiga_locals) {
         real part = alive * real(1 / count), scale = exp(-m), z = arena[l.z + j], first = exp(z - m), advantage = exp(z);
         real slope = weight_of(arena, l.target_mixer_weight, j) * (1 / arena[l.settings + ALPHA]);
         v_loss = (double)((first + slope * arena[l.v + j] * scale) * alive) / count;
-        policy_loss = -(double)(advantage * arena[l.log_probs + j] * alive) / count;
+        policy_loss = (double)(advantage * arena[l.errors + j] * alive) / count;
         arena[l.v_slopes + j] = part * slope * (scale - (z > -Z_LIMIT && z < Z_LIMIT ? first : real(0)));
-        scale_slopes(arena, s, l.policy, j, -advantage * part);
+        scale_slopes(arena, s, l.policy, j, advantage * part);
     }
     add_to_log(arena, l.log, room, V_LOSS, v_loss);
     add_to_log(arena, l.log, room, POLICY_LOSS, policy_loss);

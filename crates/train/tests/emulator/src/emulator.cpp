@@ -125,7 +125,7 @@ Kernel* kernel_of(const char* name) {
     KNOWN(products)
     KNOWN(heads)
     KNOWN(head_gradients)
-    KNOWN(bc_log_probs)
+    KNOWN(bc_errors)
     KNOWN(bc_loss)
     KNOWN(omiga_values)
     KNOWN(omiga_locals)
