@@ -200,7 +200,8 @@ Observations of 14, 23 and 113 values are those of Hopper, HalfCheetah and Ant i
 agent's id included. Microseconds. `machine's p99.9` is
 that of pure arithmetic which takes as long as the step: the tail that the machine has by itself. `all-active`
 is the longest that a step can take, `controller` a whole tick with its guard, `loaded` has threads that stream
-through memory beside it. Allocations are those of Rust's allocator, library is the size on disk of the library
+through memory beside it. A team observes the same, `apart` each something else; `f16` holds weights in 16 bits.
+Allocations are those of Rust's allocator, library is the size on disk of the library
 that a program needs for it.""",
         "make bench-runtime", "runtime.json", runtime_lines),
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use omiga_format::{KeyId, Shown};
 
-use crate::{EngineKind, StepError};
+use crate::{EngineKind, Isa, StepError};
 
 /// Result of loading.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -32,6 +32,38 @@ pub enum Error {
         engine: EngineKind,
         /// The cargo feature that adds it.
         feature: &'static str,
+    },
+    /// An instruction set's name that is none.
+    #[error("instruction set is `{found}`, expected `portable`, `neon`, `avx2` or `avx512`")]
+    UnknownIsa {
+        /// What was found.
+        found: String,
+    },
+    /// An instruction set that was asked for and that this processor, or this build, does not have.
+    #[error("this processor has no `{expected}`, only {}; choose one of these or run on another machine", names(.found))]
+    NoSuchInstructions {
+        /// What was asked for.
+        expected: Isa,
+        /// What is there.
+        found: Vec<Isa>,
+    },
+    /// An option of the native engine, given to another one.
+    #[error("engine is `{engine}` and `{option}` is set, which only `native` has; leave it out or use that engine")]
+    NativeOnly {
+        /// The engine asked for.
+        engine: EngineKind,
+        /// The option.
+        option: &'static str,
+    },
+    /// A weight that is too large for 16 bits.
+    #[error("{policy}: tensor `{tensor}` is beyond 65504 at element {index}; load its weights as f32")]
+    NotHalf {
+        /// Which policy.
+        policy: String,
+        /// Its tensor.
+        tensor: String,
+        /// First such element.
+        index: usize,
     },
     /// A tolerance that compares nothing.
     #[error("self-test tolerance is {found}, expected a finite number of at least 0")]
@@ -409,4 +441,8 @@ fn during(case: Option<usize>) -> String {
 
 fn operators() -> String {
     omiga_format::onnx::Op::ALL.map(omiga_format::onnx::Op::name).join(", ")
+}
+/// For people: `portable`, `avx2`.
+fn names(isas: &[Isa]) -> String {
+    isas.iter().map(|isa| format!("`{isa}`")).collect::<Vec<_>>().join(", ")
 }

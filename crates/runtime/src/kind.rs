@@ -32,6 +32,8 @@ impl Error {
         match self {
             Self::Format(error) => of_format(error),
             Self::UnknownEngine { .. }
+            | Self::UnknownIsa { .. }
+            | Self::NativeOnly { .. }
             | Self::Tolerance { .. }
             | Self::AgentNeeded { .. }
             | Self::UnknownAgent { .. }
@@ -44,6 +46,8 @@ impl Error {
             Self::Identity { .. } | Self::OtherContract { .. } => ErrorKind::Identity,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::EngineNotBuilt { .. }
+            | Self::NoSuchInstructions { .. }
+            | Self::NotHalf { .. }
             | Self::Opset { .. }
             | Self::UnsupportedOperator { .. }
             | Self::UnsupportedForm { .. }

@@ -56,8 +56,10 @@ mod controller;
 mod engine;
 mod error;
 mod guard;
+mod isa;
 mod kind;
 mod loaded;
+mod memory;
 mod options;
 mod policy;
 mod recorder;
@@ -70,7 +72,9 @@ mod team;
 pub use controller::{Controller, ControllerOptions, FaultBetween, Intermediate, Stats};
 pub use error::{Error, Result};
 pub use guard::{Fallback, Guard, GuardOptions, Observation, OutOfRange, SafeAction};
+pub use isa::{Isa, WeightFormat};
 pub use kind::ErrorKind;
+pub use memory::MemoryCursor;
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
 pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
 /// What policies are loaded from, which it is, and who signed it.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use omiga_format::{Bundle, Identity, PolicyContract, PublicKey};
 
-use crate::{Error, Result};
+use crate::{Error, Isa, Result, WeightFormat};
 
 /// What executes a policy's graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,12 @@ pub struct LoadOptions {
     /// Largest difference from the golden vectors: of a command, in halves of its range (and four roundings to f32 at its
     /// larger bound, which for a range around zero are nothing beside it); of a logit, in `max(1, |logit|)`.
     pub tolerance: f32,
+    /// The native engine's vector instructions; else the widest that this processor has. Loading fails where they are
+    /// not there. What one machine did with a set, every machine that has it repeats bit for bit.
+    pub isa: Option<Isa>,
+    /// How the native engine holds weights. With [`WeightFormat::F16`] the self-test allows a difference of 5e-3 where
+    /// `tolerance` is smaller, multiplied as that is.
+    pub weights: WeightFormat,
     /// Whose bundles are loaded; nobody else's, no unsigned ones and no lone files. Without one, anybody's.
     pub public_key: Option<PublicKey>,
     /// Name of the task that it must be of.
@@ -90,6 +96,8 @@ impl Default for LoadOptions {
             agent: None,
             onnxruntime_library: None,
             tolerance: 1e-5,
+            isa: None,
+            weights: WeightFormat::F32,
             public_key: None,
             task: None,
             contract_sha256: None,
@@ -123,6 +131,18 @@ impl LoadOptions {
     #[must_use]
     pub fn with_tolerance(self, tolerance: f32) -> Self {
         Self { tolerance, ..self }
+    }
+
+    /// Use these vector instructions and no others.
+    #[must_use]
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa: Some(isa), ..self }
+    }
+
+    /// Hold weights like this.
+    #[must_use]
+    pub fn with_weights(self, weights: WeightFormat) -> Self {
+        Self { weights, ..self }
     }
 
     /// Load only what was signed with this key's secret part.
@@ -232,7 +252,12 @@ impl LoadOptions {
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
-        self.engine.if_built()?;
+        let engine = self.engine.if_built()?;
+        for (option, is_set) in [("isa", self.isa.is_some()), ("weights", self.weights != WeightFormat::F32)] {
+            if is_set && engine != EngineKind::Native {
+                return Err(Error::NativeOnly { engine, option });
+            }
+        }
         match self.tolerance {
             t if t.is_finite() && t >= 0.0 => Ok(()),
             found => Err(Error::Tolerance { found }),

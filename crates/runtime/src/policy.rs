@@ -8,7 +8,7 @@ use std::sync::Arc;
 use omiga_format::atomic;
 use omiga_format::{Bundle, Identity, PolicyContract};
 
-use crate::engine::{Memory, Pool, probe};
+use crate::engine::{Memory, Native, NativeMemory, Pool, probe};
 use crate::loaded::Loaded;
 use crate::selftest::{Golden, SelfTest};
 use crate::source::Source;
@@ -257,14 +257,14 @@ impl Policy {
             return Err(StepError::ActionWidth { expected, found });
         }
         let (commanded, _) = self.loaded.run(state.policy, &mut state.memory, obs, &[])?;
-        if commanded.len() != expected {
-            return Err(StepError::Engine);
-        }
-        if let Some(index) = commanded.iter().position(|x| !x.is_finite()) {
-            return Err(StepError::ActionNotFinite { index });
-        }
-        action.iter_mut().zip(commanded).for_each(|(action, x)| *action = *x);
-        Ok(())
+        copy_action(commanded, action)
+    }
+
+    /// The action of a run that the native engine did on this state; errors as those of [`Self::step`].
+    #[inline]
+    pub(crate) fn take_action(&self, state: &mut PolicyState, action: &mut [f32]) -> Result<(), StepError> {
+        let (native, memory) = self.native().zip(self.memory_of(state)).ok_or(StepError::Engine)?;
+        copy_action(native.output(memory).ok_or(StepError::Engine)?.0, action)
     }
 
     /// The best available action for an observation, by its index.
@@ -288,29 +288,85 @@ impl Policy {
             return Err(StepError::NoActionAvailable);
         }
         let (logits, index) = self.loaded.run(state.policy, &mut state.memory, obs, action_mask)?;
-        if logits.len() != expected {
-            return Err(StepError::Engine);
-        }
-        if let Some(index) = logits.iter().position(|x| !x.is_finite()) {
-            return Err(StepError::ActionNotFinite { index });
-        }
-        let choice = usize::try_from(index).ok().filter(|i| action_mask.get(*i) == Some(&true));
-        let choice = choice.ok_or(StepError::ActionNotAvailable { index })?;
-        state.logits.iter_mut().zip(logits).for_each(|(kept, x)| *kept = *x);
-        Ok(choice)
+        available(logits, index, action_mask, &mut state.logits)
+    }
+
+    /// The choice of a run that the native engine did on this state; errors as those of [`Self::choose`].
+    #[inline]
+    pub(crate) fn take_choice(&self, state: &mut PolicyState, action_mask: &[bool]) -> Result<usize, StepError> {
+        let PolicyState { memory, logits: kept, .. } = state;
+        let (native, memory) = self.native().zip(memory.native()).ok_or(StepError::Engine)?;
+        let (logits, index) = native.output(memory).ok_or(StepError::Engine)?;
+        available(logits, index, action_mask, kept)
+    }
+
+    /// The native engine, if that is what this policy runs on.
+    #[inline]
+    pub(crate) fn native(&self) -> Option<&Native> {
+        self.loaded.engine.native()
+    }
+
+    /// The native engine's memory of a state of this policy.
+    #[inline]
+    pub(crate) fn memory_of<'a>(&self, state: &'a mut PolicyState) -> Option<&'a mut NativeMemory> {
+        if state.policy == self.loaded.id { state.memory.native() } else { None }
     }
 
     #[inline]
-    fn check_obs(&self, obs: &[f32]) -> Result<(), StepError> {
+    pub(crate) fn check_obs(&self, obs: &[f32]) -> Result<(), StepError> {
         let (expected, found) = (self.loaded.signature.obs_dim, obs.len());
         if found != expected {
             return Err(StepError::ObsWidth { expected, found });
         }
-        // Not so of NaN either.
-        match obs.iter().position(|x| !(x.abs() <= MAX_OBS)) {
+        match first_beyond(obs) {
             Some(index) if obs[index].is_finite() => Err(StepError::ObsTooLarge { index }),
             Some(index) => Err(StepError::ObsNotFinite { index }),
             None => Ok(()),
         }
     }
+}
+
+/// Where the first value is that is NaN or beyond [`MAX_OBS`]; all are looked at together first, as below.
+#[inline]
+fn first_beyond(x: &[f32]) -> Option<usize> {
+    // Not so of NaN either.
+    let is_beyond = |x: &f32| !(x.abs() <= MAX_OBS);
+    let any = x.iter().fold(false, |any, x| any | is_beyond(x));
+    if any { x.iter().position(is_beyond) } else { None }
+}
+
+/// Where the first NaN or infinity is. All are looked at together first: without a way out in between, the compiler takes
+/// several at once.
+#[inline]
+fn first_not_finite(x: &[f32]) -> Option<usize> {
+    let any = x.iter().fold(false, |any, x| any | !x.is_finite());
+    if any { x.iter().position(|x| !x.is_finite()) } else { None }
+}
+
+/// Put what was commanded into `action`, if it is finite.
+#[inline]
+fn copy_action(commanded: &[f32], action: &mut [f32]) -> Result<(), StepError> {
+    if commanded.len() != action.len() {
+        return Err(StepError::Engine);
+    }
+    if let Some(index) = first_not_finite(commanded) {
+        return Err(StepError::ActionNotFinite { index });
+    }
+    action.iter_mut().zip(commanded).for_each(|(action, x)| *action = *x);
+    Ok(())
+}
+
+/// The choice `index` if it is available and its logits, which are then kept, are finite.
+#[inline]
+fn available(logits: &[f32], index: i64, mask: &[bool], kept: &mut [f32]) -> Result<usize, StepError> {
+    if logits.len() != mask.len() {
+        return Err(StepError::Engine);
+    }
+    if let Some(index) = first_not_finite(logits) {
+        return Err(StepError::ActionNotFinite { index });
+    }
+    let choice = usize::try_from(index).ok().filter(|i| mask.get(*i) == Some(&true));
+    let choice = choice.ok_or(StepError::ActionNotAvailable { index })?;
+    kept.iter_mut().zip(logits).for_each(|(kept, x)| *kept = *x);
+    Ok(choice)
 }

@@ -59,7 +59,7 @@ impl<'a> Source<'a> {
         }
         let golden = self.golden.take(&manifest.task, index)?;
         let policy = Policy::warm(file, loaded)?;
-        let tolerance = self.options.tolerance;
+        let tolerance = self.options.tolerance.max(self.options.weights.tolerance());
         let result = golden.replay(&policy, tolerance)?;
         let golden = self.options.keep_golden.then_some(golden);
         Ok(policy.tested(Tested { identity: Arc::clone(&self.identity), golden, tolerance, result }))

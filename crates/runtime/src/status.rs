@@ -101,7 +101,8 @@ impl From<StepError> for Flags {
             StepError::ActionNotFinite { .. } => Self::ACTION_NOT_FINITE,
             StepError::ActionNotAvailable { .. } => Self::ACTION_NOT_AVAILABLE,
             StepError::WrongKind => Self::WRONG_KIND,
-            StepError::ForeignState | StepError::Engine => Self::ENGINE,
+            StepError::ForeignState | StepError::Engine | StepError::MemoryChanged => Self::ENGINE,
+            StepError::NoMemoryCheck => Self::WRONG_KIND,
         }
     }
 }

@@ -55,6 +55,12 @@ pub enum StepError {
         /// What it chose; -1 if its logits cannot be ordered.
         index: i64,
     },
+    /// The policy's memory is not what was loaded: a bit has flipped, or something wrote over it.
+    #[error("the policy's memory is not what was loaded; do not act on it, load it anew")]
+    MemoryChanged,
+    /// Only the native engine's memory can be checked.
+    #[error("the memory of this engine cannot be checked; use the native one")]
+    NoMemoryCheck,
     /// `step` on a discrete policy, or `choose` on a continuous one.
     #[error("the policy's actions are of the other kind; call `choose` for discrete and `step` for continuous ones")]
     WrongKind,

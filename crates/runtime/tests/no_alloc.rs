@@ -8,8 +8,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use omiga_runtime::{
-    Controller, ControllerOptions, Fallback, Flags, Guard, GuardOptions, Intermediate, LoadOptions, Observation,
-    OutOfRange, Policy, RecorderOptions, SafeAction, Status, Team,
+    Controller, ControllerOptions, Fallback, Flags, Guard, GuardOptions, Intermediate, Isa, LoadOptions, MemoryCursor,
+    Observation, OutOfRange, Policy, RecorderOptions, SafeAction, Status, Team, WeightFormat,
 };
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -132,6 +132,37 @@ fn a_team_allocates_nothing() {
     let masks = vec![true; loaded.len() * 5];
     let mut choices = vec![0; loaded.len()];
     assert_eq!(calls(|| (0..STEPS / 10).for_each(|_| loaded.choose(&obs, &masks, &mut choices).unwrap())), 0);
+}
+
+#[test]
+fn weights_of_16_bits_and_other_instructions_allocate_nothing() {
+    let mut team = team(8, 1, false);
+    let bundle = team.bundle();
+    let obs: Vec<f32> = (0..team.task.agents.len()).flat_map(|_| team.case().0).collect();
+    for options in [
+        LoadOptions::default().with_weights(WeightFormat::F16),
+        LoadOptions::default().with_isa(Isa::Portable),
+        LoadOptions::default().with_isa(Isa::Portable).with_weights(WeightFormat::F16),
+    ] {
+        let mut loaded = Team::from_bundle(&bundle, &options).unwrap();
+        let mut actions = vec![0.0; loaded.len() * 5];
+        assert_eq!(calls(|| (0..STEPS / 10).for_each(|_| loaded.step(&obs, &mut actions).unwrap())), 0);
+    }
+}
+
+#[test]
+fn checks_of_memory_allocate_nothing() {
+    let team = Team::from_bundle(&team(9, 1, false).bundle(), &LoadOptions::default()).unwrap();
+    let controller = Controller::new(limited(false).unwrap(), &ControllerOptions::default()).unwrap();
+    let (mut of_team, mut of_policy, mut passes) = (MemoryCursor::default(), MemoryCursor::default(), [0; 2]);
+    let counted = calls(|| {
+        for _ in 0..STEPS {
+            passes[0] += usize::from(team.check_memory(&mut of_team, 256).unwrap());
+            passes[1] += usize::from(controller.policy().check_memory(&mut of_policy, 256).unwrap());
+        }
+    });
+    assert_eq!(counted, 0);
+    assert!(passes.iter().all(|n| *n > 100), "{passes:?}");
 }
 
 /// Small, with limits on everything: 4 observations in [-2, 2], 3 actions, a period of 1000 ns.

@@ -9,7 +9,7 @@ use omiga_format::{
     ActionSpace, ActorHead, ActorSpec, Bundle, Checkpoint, CheckpointMeta, DatasetRef, GOLDEN_FILE, HostTensor,
     ObsTransform, TaskSpec, TensorFile,
 };
-use omiga_runtime::{LoadOptions, Policy};
+use omiga_runtime::{LoadOptions, Policy, WeightFormat};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -23,6 +23,10 @@ pub struct Case {
     pub name: String,
     pub bundle: Bundle,
     pub acting: Acting,
+    /// How our engine holds weights; another one has no choice, so with 16 bits ours alone is measured.
+    pub weights: WeightFormat,
+    /// Does everybody in a team observe something else?
+    pub apart: bool,
     /// Raw observations of the first agent [K, O], O its own width.
     obs: Vec<f32>,
 }
@@ -49,7 +53,8 @@ struct Size {
 
 impl Case {
     /// Policies of the paper's sizes (Hopper 3x1, HalfCheetah 6x1, Ant 2x4); the slowest case, in which every hidden
-    /// unit is active; a controller; a team in one call.
+    /// unit is active; a controller; a team in one call, with one observation for all and with one for each; weights of
+    /// 16 bits.
     pub fn standard() -> Result<Vec<Self>> {
         let case = |name: &str, [agents, obs, actions]: [usize; 3], bias, acting| {
             Self::random(name, &Size { agents, obs, actions, bias }, acting)
@@ -61,6 +66,9 @@ impl Case {
             case("obs14-all-active", [3, 14, 1], 100.0, Acting::Agent)?,
             case("obs14-controller", [3, 14, 1], 0.0, Acting::Controller)?,
             case("obs23-team-of-6", [6, 23, 1], 0.0, Acting::Team)?,
+            Self { apart: true, ..case("obs23-team-of-6-apart", [6, 23, 1], 0.0, Acting::Team)? },
+            Self { weights: WeightFormat::F16, ..case("obs113-f16", [2, 113, 4], 0.0, Acting::Agent)? },
+            Self { weights: WeightFormat::F16, ..case("obs23-team-of-6-f16", [6, 23, 1], 0.0, Acting::Team)? },
         ])
     }
 
@@ -73,10 +81,18 @@ impl Case {
         let name = format!("{agent}.obs");
         let shape = golden.tensors.get(&name).map(|t| t.shape().to_vec()).unwrap_or_default();
         let obs = golden.take_f32(&name, &shape)?;
-        let alone = Self { name: agent, bundle: bundle.clone(), acting: Acting::Agent, obs: obs.clone() };
+        let case = |name, acting| Self {
+            name,
+            bundle: bundle.clone(),
+            acting,
+            weights: WeightFormat::F32,
+            apart: false,
+            obs: obs.clone(),
+        };
+        let alone = case(agent, Acting::Agent);
         let all = match agents.len() {
             1 => None,
-            n => Some(Self { name: format!("team-of-{n}"), acting: Acting::Team, obs, bundle }),
+            n => Some(case(format!("team-of-{n}"), Acting::Team)),
         };
         Ok(std::iter::once(alone).chain(all).collect())
     }
@@ -123,7 +139,7 @@ impl Case {
             put("action", size.actions, &actions);
         }
         let bundle = omiga_export::bundle(Checkpoint { meta, file }, "random weights")?;
-        Ok(Self { name: name.to_owned(), bundle, acting, obs })
+        Ok(Self { name: name.to_owned(), bundle, acting, weights: WeightFormat::F32, apart: false, obs })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use omiga_runtime::{
     ActionSpace, Controller, ControllerOptions, EngineKind, Error, Fallback, GuardOptions, LoadOptions, Observation,
-    Policy, SafeAction, Team,
+    Policy, SafeAction, Team, WeightFormat,
 };
 
 use super::case::{Acting, Case};
@@ -37,6 +37,7 @@ pub fn load<'a>(case: &'a Case, asked: &[BenchEngine]) -> Result<Vec<Contender<'
     let all = [BenchEngine::Native, BenchEngine::Onnxruntime, BenchEngine::Tract];
     let engines = match case.acting {
         Acting::Controller => &[BenchEngine::Native],
+        _ if case.weights != WeightFormat::F32 => &[BenchEngine::Native],
         _ if asked.is_empty() => &all[..],
         _ => asked,
     };
@@ -79,15 +80,18 @@ fn load_one(case: &Case, engine: BenchEngine) -> Result<Contender<'_>> {
 type Step<'a> = Box<dyn FnMut(usize) -> Result<()> + 'a>;
 
 fn of_runtime(case: &Case, engine: EngineKind) -> Result<(Step<'_>, String)> {
-    let options = LoadOptions::default().with_engine(engine);
+    let options = LoadOptions::default().with_engine(engine).with_weights(case.weights);
     let task = &case.bundle.manifest().task;
     let action_dim = task.action_dim();
     let (acting, width) = match case.acting {
         Acting::Team => (task.n_agents(), task.obs_dim()),
         _ => (1, case.obs_dim()),
     };
-    // Everybody observes the same; a row of all is made before, as it is in a control loop.
-    let rows: Vec<Vec<f32>> = case.rows().iter().map(|obs| fit(obs, width).repeat(acting)).collect();
+    // A row of all is made before, as it is in a control loop.
+    let one = case.rows();
+    let of_member = |i: usize, n: usize| fit(one[(i + if case.apart { n } else { 0 }) % one.len()], width);
+    let of_team = |i: usize| (0..acting).flat_map(|n| of_member(i, n)).collect();
+    let rows: Vec<Vec<f32>> = (0..one.len()).map(of_team).collect();
     let (mut actions, mut choices) = (vec![0.0; acting * action_dim], vec![0; acting]);
     let mask = vec![true; acting * action_dim];
     if case.acting == Acting::Team {
@@ -163,9 +167,12 @@ fn of_tract(case: &Case) -> Result<(Step<'_>, String)> {
         Ok((policy, case.rows().iter().map(|obs| fit(obs, spec.obs.len())).collect::<Vec<_>>()))
     };
     let mut policies = agents.iter().zip(&task.agents).take(acting).map(load).collect::<Result<Vec<_>>>()?;
-    let mut action = vec![0.0; task.action_dim()];
+    let (mut action, apart) = (vec![0.0; task.action_dim()], usize::from(case.apart));
     let step = move |i: usize| {
-        policies.iter_mut().try_for_each(|(policy, rows)| policy.step(black_box(&rows[i]), black_box(&mut action)))
+        policies.iter_mut().enumerate().try_for_each(|(n, (policy, rows))| {
+            let i = (i + n * apart) % rows.len();
+            policy.step(black_box(&rows[i]), black_box(&mut action))
+        })
     };
     Ok((Box::new(step), "tract".to_owned()))
 }

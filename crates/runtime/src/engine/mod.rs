@@ -8,9 +8,9 @@ mod onnxruntime;
 
 use omiga_format::onnx::Model;
 
-use crate::{EngineKind, LoadOptions, Result, StepError};
+use crate::{EngineKind, LoadOptions, Result, StepError, WeightFormat};
 
-pub(crate) use native::Pool;
+pub(crate) use native::{Found, MOST_TOGETHER, Memory as NativeMemory, Native, Place, Pool, run_layer};
 
 /// Most numbers in all buffers of a policy: what the transforms of the widest observation, 65,536 fields, need, and half as
 /// much again. A few bytes of a file are enough to ask for them.
@@ -27,7 +27,7 @@ pub(crate) struct Signature {
 /// A loaded graph.
 #[derive(Debug)]
 pub(crate) enum Engine {
-    Native(native::Native),
+    Native(Native),
     #[cfg(feature = "onnxruntime")]
     OnnxRuntime(onnxruntime::OnnxRuntime),
 }
@@ -35,9 +35,21 @@ pub(crate) enum Engine {
 /// What a run of an engine writes to; one a stream of observations.
 #[derive(Clone, Debug)]
 pub(crate) enum Memory {
-    Native(native::Memory),
+    Native(NativeMemory),
     #[cfg(feature = "onnxruntime")]
     OnnxRuntime(onnxruntime::Memory),
+}
+
+impl Memory {
+    /// The native engine's.
+    #[inline]
+    pub(crate) fn native(&mut self) -> Option<&mut NativeMemory> {
+        match self {
+            Self::Native(memory) => Some(memory),
+            #[cfg(feature = "onnxruntime")]
+            Self::OnnxRuntime(_) => None,
+        }
+    }
 }
 
 impl Engine {
@@ -50,7 +62,7 @@ impl Engine {
         pool: &mut Pool,
     ) -> Result<Self> {
         match options.engine.if_built()? {
-            EngineKind::Native => Ok(Self::Native(native::Native::compile(name, model, pool)?)),
+            EngineKind::Native => Ok(Self::Native(Native::compile(name, model, options, pool)?)),
             #[cfg(feature = "onnxruntime")]
             EngineKind::OnnxRuntime => {
                 let library = options.onnxruntime_library.as_deref();
@@ -72,10 +84,23 @@ impl Engine {
         }
     }
 
+    /// The native engine, if it is that.
+    #[inline]
+    pub(crate) fn native(&self) -> Option<&Native> {
+        match self {
+            Self::Native(engine) => Some(engine),
+            #[cfg(feature = "onnxruntime")]
+            Self::OnnxRuntime(_) => None,
+        }
+    }
+
     /// The engine and what it runs on, for reports.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Native(engine) => format!("native, {}", engine.instructions()),
+            Self::Native(engine) => match engine.weights() {
+                WeightFormat::F32 => format!("native, {}", engine.isa()),
+                format => format!("native, {}, {format}", engine.isa()),
+            },
             #[cfg(feature = "onnxruntime")]
             Self::OnnxRuntime(_) => "onnxruntime".to_owned(),
         }

@@ -21,6 +21,8 @@ mod hostile;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod machines;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod recorder;

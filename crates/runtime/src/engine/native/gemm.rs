@@ -1,68 +1,149 @@
-//! `y = b + W x`, the whole cost of a policy.
+//! `y = b + W x` for one row or for a team's, the whole cost of a policy.
 //!
-//! The floor is the weights' bytes over the bandwidth of the cache that holds them, so every byte is read once, in
-//! order, and those that a zero input would multiply are not read at all: after a ReLU that is about half of them.
-//! Leaving out `0 * w` changes no result, because no weight is NaN or infinite.
+//! One row: the floor is the weights' bytes over the bandwidth of the cache that holds them, so every byte is read
+//! once, in order, and those that a zero input would multiply are not read at all: after a ReLU that is about half of
+//! them. Leaving out `0 * w` changes no result, because no weight is NaN or infinite.
+//!
+//! Several rows: a block of inputs at a time, so that its weights come into the first-level cache once and all rows
+//! use them there. Each row leaves out its own zeros and adds in the same order as alone: the same bits.
 
 use std::fmt;
+use std::hash::{Hash as _, Hasher};
 
-use super::simd::Isa;
+use super::half::F16;
+use super::packed::Aligned;
+use super::simd::Simd;
 
-/// Alignment of the weights in numbers: a cache line.
-const LINE: usize = 16;
+/// Most rows of a product.
+pub(super) const MOST_ROWS: usize = 8;
+
+/// Bytes of weights that are in use at a time: the usual first-level cache. A little less costs as much in loads and
+/// stores of sums as it saves.
+const BLOCK_BYTES: usize = 32 << 10;
+
+/// Outputs that are left over when this many at a time were taken have their weights row by row.
+pub(super) const STEP: usize = 16;
+
+/// Of one row: what a layer reads and writes.
+#[derive(Default)]
+pub(super) struct Row<'a> {
+    /// [K]
+    pub(super) x: &'a [f32],
+    /// [N], at first the bias.
+    pub(super) y: &'a mut [f32],
+    /// Room for K inputs, as [`super::simd::room`] says.
+    pub(super) active: &'a mut [u32],
+    /// How many of them are places of inputs that are not zero.
+    pub(super) count: usize,
+}
+
+impl Row<'_> {
+    /// For a kernel: the inputs, the places of those that count, the outputs.
+    #[inline]
+    pub(super) fn parts(&mut self, part: &Part) -> Option<(&[f32], &[u32], &mut [f32])> {
+        let x = self.x.get(part.from..)?.get(..part.inputs)?;
+        Some((x, self.active.get(..self.count)?, self.y.get_mut(part.at..)?))
+    }
+}
+
+/// What a kernel is to do: some inputs and a panel's outputs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The first input.
+    pub(super) from: usize,
+    /// Inputs.
+    pub(super) inputs: usize,
+    /// The first output.
+    pub(super) at: usize,
+    /// Outputs of a panel.
+    pub(super) width: usize,
+    /// Panels beside one another, 1 or 2.
+    pub(super) panels: usize,
+    /// Take the positive part at the end?
+    pub(super) relu: bool,
+}
+
+/// The panels' numbers.
+#[derive(PartialEq)]
+enum Panels {
+    F32(Aligned<f32>),
+    F16(Aligned<F16>),
+}
 
 /// Weights of one layer, repacked at load: no padding, so not a byte more than the file holds.
 pub(super) struct Weights {
-    isa: Isa,
+    simd: Simd,
     /// Inputs K.
     pub(super) inputs: usize,
     /// Outputs N.
     pub(super) outputs: usize,
-    /// Widths of the panels, the widest first; together with `rest` they are all outputs.
-    panels: Vec<usize>,
-    /// Outputs left over, fewer than a vector.
-    rest: usize,
-    /// The panels, each [K, width], then the rest [rest, K].
-    data: Vec<f32>,
-    /// Where in `data` they start.
-    start: usize,
+    /// Widths of the panels, the widest first; together with the rest they are all outputs.
+    widths: Vec<usize>,
+    /// The panels, each [K, width].
+    panels: Panels,
+    /// The rows of the outputs left over, fewer than [`STEP`], each [K].
+    rest: Vec<f32>,
 }
 
 impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Weights([{}, {}], {})", self.outputs, self.inputs, self.isa.name())
+        write!(f, "Weights([{}, {}], {})", self.outputs, self.inputs, self.simd.isa())
     }
 }
 
 impl PartialEq for Weights {
     fn eq(&self, other: &Self) -> bool {
-        (self.isa, self.inputs, self.outputs) == (other.isa, other.inputs, other.outputs)
-            && self.packed() == other.packed()
+        (self.simd, self.inputs, self.outputs) == (other.simd, other.inputs, other.outputs)
+            && self.panels == other.panels
+            && self.rest == other.rest
     }
 }
 
 impl Weights {
-    /// Pack `weights` [outputs, inputs]; both are at least 1.
-    pub(super) fn pack(isa: Isa, outputs: usize, inputs: usize, weights: &[f32]) -> Self {
-        let mut panels = Vec::new();
-        let (mut rest, mut width) = (outputs, isa.lanes() * isa.most_vectors());
-        while width >= isa.lanes() {
-            panels.extend(std::iter::repeat_n(width, rest / width));
+    /// Pack `weights` [outputs, inputs]; both are at least 1. `Err` with the place of the first weight that is too large
+    /// for 16 bits, if `half`.
+    pub(super) fn pack(simd: Simd, outputs: usize, inputs: usize, weights: &[f32], half: bool) -> Result<Self, usize> {
+        let mut widths = Vec::new();
+        let (mut rest, mut width) = (outputs, simd.widest());
+        while width >= STEP {
+            widths.extend(std::iter::repeat_n(width, rest / width));
             rest %= width;
             width /= 2;
         }
-        let mut data = vec![0.0; outputs * inputs + LINE];
-        let start = data.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        let mut places = data.iter_mut().skip(start);
-        let mut rows = weights.chunks_exact(inputs);
-        for width in &panels {
-            let panel: Vec<&[f32]> = rows.by_ref().take(*width).collect();
-            for k in 0..inputs {
-                places.by_ref().zip(&panel).for_each(|(place, row)| *place = row[k]);
-            }
+        let (by_panel, rest) = weights.split_at((outputs - rest) * inputs);
+        // In their new order, by their places in the old one.
+        let mut order = Vec::with_capacity(by_panel.len());
+        let mut first = 0;
+        for width in &widths {
+            order.extend((0..inputs).flat_map(|k| (first..first + width).map(move |n| n * inputs + k)));
+            first += width;
         }
-        places.zip(rows.flatten()).for_each(|(place, weight)| *place = *weight);
-        Self { isa, inputs, outputs, panels, rest, data, start }
+        let panels = match half {
+            false => Panels::F32(Aligned::new(order.iter().map(|i| by_panel[*i]), order.len())),
+            true => {
+                let rounded: Result<Vec<_>, _> = order.iter().map(|i| F16::nearest(by_panel[*i]).ok_or(*i)).collect();
+                Panels::F16(Aligned::new(rounded?.into_iter(), order.len()))
+            }
+        };
+        Ok(Self { simd, inputs, outputs, widths, panels, rest: rest.to_vec() })
+    }
+
+    /// The panels' numbers, `Err` with those of 16 bits.
+    pub(super) fn panels(&self) -> Result<&[f32], &[F16]> {
+        match &self.panels {
+            Panels::F32(panels) => Ok(panels.all()),
+            Panels::F16(panels) => Err(panels.all()),
+        }
+    }
+
+    /// The numbers of the outputs left over.
+    pub(super) fn rest(&self) -> &[f32] {
+        &self.rest
+    }
+
+    /// What says where the numbers are.
+    pub(super) fn hash_shape(&self, hasher: &mut impl Hasher) {
+        (self.inputs, self.outputs, &self.widths).hash(hasher);
     }
 
     /// Multiply-adds of one product.
@@ -70,72 +151,93 @@ impl Weights {
         self.inputs * self.outputs
     }
 
-    fn packed(&self) -> &[f32] {
-        self.data.get(self.start..).and_then(|data| data.get(..self.work())).unwrap_or_default()
+    /// Add `W x` to every row's `y` and take the positive part if `relu`. A row's result does not depend on the others.
+    #[inline]
+    pub(super) fn add_product(&self, rows: &mut [Row<'_>], relu: bool) {
+        match &self.panels {
+            Panels::F32(panels) => {
+                let two = self.simd.takes_two() && rows.len() == 1;
+                let add = |part: &Part, weights: &[f32], rows: &mut [Row<'_>]| self.simd.panel(rows, part, weights);
+                self.add_panels(panels.all(), rows, relu, two, add);
+            }
+            Panels::F16(panels) => {
+                let add =
+                    |part: &Part, weights: &[F16], rows: &mut [Row<'_>]| self.simd.panel_of_halves(rows, part, weights);
+                self.add_panels(panels.all(), rows, relu, false, add);
+            }
+        }
+        let at = self.outputs - self.rest.len() / self.inputs;
+        for row in rows {
+            let Some(y) = row.y.get_mut(at..) else { continue };
+            for (y, weights) in y.iter_mut().zip(self.rest.chunks_exact(self.inputs)) {
+                *y += self.simd.dot(row.x, weights);
+                *y = if relu { super::portable::positive(*y) } else { *y };
+            }
+        }
     }
 
-    /// Add `W x` to `y`, which holds the bias, and take the positive part if `relu`. `active` is room
-    /// for K inputs, as [`super::simd::room`] says.
     #[inline]
-    pub(super) fn add_product(&self, x: &[f32], y: &mut [f32], relu: bool, active: &mut [u32]) {
-        let active = if self.panels.is_empty() { &[] } else { self.isa.not_zero(x, active) };
-        let (mut data, mut y) = (self.packed(), y);
-        for width in &self.panels {
-            let (Some(weights), Some(y)) = (data.split_off(..self.inputs * width), y.split_off_mut(..*width)) else {
-                return;
-            };
-            self.isa.panel(x, active, weights, y, relu);
-        }
-        for (y, weights) in y.iter_mut().zip(data.chunks_exact(self.inputs)).take(self.rest) {
-            *y += self.isa.dot(x, weights);
-            *y = if relu { super::portable::positive(*y) } else { *y };
+    fn add_panels<W>(
+        &self,
+        panels: &[W],
+        rows: &mut [Row<'_>],
+        relu: bool,
+        two: bool,
+        add: impl Fn(&Part, &[W], &mut [Row<'_>]),
+    ) {
+        let Some(widest) = self.widths.first() else { return };
+        let block = match rows {
+            [_] => self.inputs,
+            _ => BLOCK_BYTES / (widest * size_of::<W>()),
+        };
+        for from in (0..self.inputs).step_by(block) {
+            let inputs = block.min(self.inputs - from);
+            for row in rows.iter_mut() {
+                let x = row.x.get(from..).and_then(|x| x.get(..inputs)).unwrap_or_default();
+                row.count = self.simd.not_zero(x, row.active);
+            }
+            let relu = relu && from + inputs == self.inputs;
+            let (mut at, mut widths) = (0, &self.widths[..]);
+            while let Some((width, next)) = widths.split_first() {
+                // A second one of the same width, if registers hold the sums of both and the two lie in one piece.
+                let second = two && width == widest && next.first() == Some(width);
+                let part = Part { from, inputs, at, width: *width, panels: 1 + usize::from(second), relu };
+                let start = at * self.inputs + from * width;
+                let weights = panels.get(start..).and_then(|p| p.get(..part.panels * inputs * width));
+                add(&part, weights.unwrap_or_default(), rows);
+                at += part.panels * width;
+                widths = widths.get(part.panels..).unwrap_or_default();
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use rand::{RngExt as _, SeedableRng as _};
-    use rand_chacha::ChaCha8Rng;
-
-    use super::super::simd;
-    use super::*;
-
-    /// Against sums in f64, with every second input zero if `sparse`.
-    fn check(isa: Isa, outputs: usize, inputs: usize, sparse: bool) {
-        let mut random = ChaCha8Rng::seed_from_u64((outputs * 1000 + inputs) as u64);
-        let mut draw = |n| (0..n).map(|_| random.random_range(-1.0..1.0)).collect::<Vec<f32>>();
-        let (weights, mut x, bias) = (draw(outputs * inputs), draw(inputs), draw(outputs));
-        if sparse {
-            x.iter_mut().step_by(2).for_each(|x| *x = 0.0);
-        }
-        let (mut y, mut active) = (bias.clone(), vec![0; simd::room(inputs)]);
-        Weights::pack(isa, outputs, inputs, &weights).add_product(&x, &mut y, false, &mut active);
-        for (n, (y, bias)) in y.iter().zip(&bias).enumerate() {
-            let row = &weights[n * inputs..][..inputs];
-            let exact: f64 = row.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum::<f64>();
-            let size: f64 = row.iter().zip(&x).map(|(w, x)| f64::from(*w * *x).abs()).sum::<f64>() + 1.0;
-            let difference = (f64::from(*y) - f64::from(*bias) - exact).abs();
-            assert!(difference < 1e-6 * size, "{isa:?} [{outputs}, {inputs}] output {n}: {difference}");
-        }
+impl Weights {
+    /// How many numbers there are.
+    pub(super) fn numbers(&self) -> usize {
+        self.work()
     }
 
-    #[test]
-    fn every_panel_and_rest_is_right() {
-        for isa in Isa::available() {
-            for outputs in [1, 2, 3, 4, 7, 8, 9, 31, 32, 33, 63, 64, 67, 255, 256, 300, 513] {
-                for inputs in [1, 2, 15, 16, 17, 48, 257] {
-                    check(isa, outputs, inputs, false);
-                    check(isa, outputs, inputs, true);
-                }
+    /// Flip a bit of a number, first those of the panels; `false` if it has no such bit.
+    pub(super) fn flip(&mut self, number: usize, bit: u32) -> bool {
+        let in_panels = self.work() - self.rest.len();
+        if number >= in_panels {
+            let x = &mut self.rest[number - in_panels];
+            *x = f32::from_bits(x.to_bits() ^ 1 << bit);
+            return true;
+        }
+        match &mut self.panels {
+            Panels::F32(panels) => {
+                let x = &mut panels.all_mut()[number];
+                *x = f32::from_bits(x.to_bits() ^ 1 << bit);
+                true
+            }
+            Panels::F16(_) if bit >= 16 => false,
+            Panels::F16(panels) => {
+                panels.all_mut()[number].0 ^= 1 << bit;
+                true
             }
         }
-    }
-
-    #[test]
-    fn weights_lie_on_a_cache_line() {
-        let weights = Weights::pack(Isa::detect(), 64, 3, &[1.0; 192]);
-        assert_eq!(weights.packed().as_ptr().align_offset(64), 0);
-        assert_eq!(weights.packed().len(), 192);
     }
 }

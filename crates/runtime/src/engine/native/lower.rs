@@ -9,8 +9,8 @@ use super::attribute::Place;
 use super::gemm::Weights;
 use super::graph::{Graph, Node, Source};
 use super::kernel::{Binary, Unary};
-use super::plan::{Output, Plan, Span, Step};
-use super::simd::Isa;
+use super::plan::{Layer, Output, Plan, Span, Step};
+use super::simd::Simd;
 use crate::engine::{MAX_BUFFER, Signature};
 use crate::{Error, Result};
 
@@ -44,10 +44,11 @@ enum Value {
 }
 
 /// Make the plan of `graph`.
-pub(super) fn lower(graph: &Graph<'_>, isa: Isa, pool: &mut Pool) -> Result<Plan> {
+pub(super) fn lower(graph: &Graph<'_>, simd: Simd, half: bool, pool: &mut Pool) -> Result<Plan> {
     let mut lowering = Lowering {
         graph,
-        isa,
+        simd,
+        half,
         pool,
         arena: Vec::new(),
         constants: BTreeMap::new(),
@@ -67,12 +68,17 @@ pub(super) fn lower(graph: &Graph<'_>, isa: Isa, pool: &mut Pool) -> Result<Plan
     }
     let (signature, output) = lowering.outputs()?;
     let Lowering { arena, weights, steps, obs, .. } = lowering;
-    Ok(Plan { signature, output, obs, steps, weights, constants: arena })
+    let layers = (0..).zip(&steps).filter(|(_, step)| matches!(step, Step::Layer(_))).map(|(i, _)| i).collect();
+    let mut plan = Plan { signature, output, obs, steps, layers, weights, constants: arena, crcs: Vec::new() };
+    plan.seal(simd);
+    Ok(plan)
 }
 
 struct Lowering<'g, 'm> {
     graph: &'g Graph<'m>,
-    isa: Isa,
+    simd: Simd,
+    /// Hold weights in 16 bits?
+    half: bool,
     pool: &'g mut Pool,
     arena: Vec<f32>,
     /// Constants that have a place, by their place in the file.
@@ -91,7 +97,8 @@ struct Lowering<'g, 'm> {
 
 impl<'m> Lowering<'_, 'm> {
     fn allocate(&mut self, len: usize) -> Result<Span> {
-        let start = self.arena.len();
+        // On a cache line, as vectors are read and written faster there.
+        let start = self.arena.len().next_multiple_of(16);
         let total = start.saturating_add(len);
         self.bounded("number of buffered values", total, MAX_BUFFER)?;
         self.arena.resize(total, 0.0);
@@ -180,9 +187,8 @@ impl<'m> Lowering<'_, 'm> {
     fn fuse_relu(&mut self, node: &Node<'m>) -> Option<Value> {
         let Some(Some(Source::Node(i))) = node.inputs.first() else { return None };
         let Value::Row { span, rank } = *self.values.get(*i)? else { return None };
-        let is_it = |step: &&mut Step| matches!(step, Step::Layer { out, .. } if *out == span);
-        match self.steps.iter_mut().next_back().filter(is_it)? {
-            Step::Layer { relu, .. } if self.uses[*i] == 1 => *relu = true,
+        match self.steps.last_mut()? {
+            Step::Layer(layer) if layer.out == span && self.uses[*i] == 1 => layer.relu = true,
             _ => return None,
         }
         Some(Value::Row { span, rank })
@@ -204,7 +210,7 @@ impl<'m> Lowering<'_, 'm> {
         }
         self.work(self.weights[weights].work())?;
         let out = self.allocate(outputs)?;
-        self.push(Step::Layer { weights, x, bias, relu: false, out }, 2, out)
+        self.push(Step::Layer(Layer { weights, x, bias, relu: false, out }), 2, out)
     }
 
     fn pack(&mut self, node: &Node<'m>) -> Result<usize> {
@@ -216,7 +222,12 @@ impl<'m> Lowering<'_, 'm> {
         let [outputs @ (1..), inputs @ (1..)] = shape[..] else {
             return node.place.unsupported("shape of the weights", "[out, in]", format!("{shape:?}"));
         };
-        let weights = Weights::pack(self.isa, outputs, inputs, &finite(self.graph.policy, tensor)?);
+        let weights = Weights::pack(self.simd, outputs, inputs, &finite(self.graph.policy, tensor)?, self.half);
+        let weights = weights.map_err(|index| Error::NotHalf {
+            policy: self.graph.policy.to_owned(),
+            tensor: tensor.name.clone(),
+            index,
+        })?;
         self.weights.push(self.pool.share(weights));
         self.packed.insert(i, self.weights.len() - 1);
         Ok(self.weights.len() - 1)

@@ -1,11 +1,35 @@
 //! The kernels in plain Rust: what runs where no other instruction set was found, and what the others must equal.
+//!
+//! `FUSED`: multiply-adds with one rounding, where the processor surely has that instruction, or with two.
+
+use super::gemm::{Part, Row};
+use super::half::F16;
 
 /// Numbers in a vector: SSE's and NEON's.
 pub(super) const LANES: usize = 4;
 
-/// See [`super::simd::Isa::not_zero`].
+/// A weight as it lies in memory.
+pub(super) trait Weight: Copy {
+    fn to_f32(self) -> f32;
+}
+
+impl Weight for f32 {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        self
+    }
+}
+
+impl Weight for F16 {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        self.to_f32()
+    }
+}
+
+/// See [`super::simd::Simd::not_zero`].
 #[inline]
-pub(super) fn not_zero<'a>(x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
+pub(super) fn not_zero(x: &[f32], active: &mut [u32]) -> usize {
     let mut n = 0;
     for (i, x) in (0..).zip(x) {
         // Always written, so that there is no branch to mispredict; the place moves on only past a number that counts:
@@ -14,59 +38,59 @@ pub(super) fn not_zero<'a>(x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
         *place = i;
         n += usize::from(x.to_bits() << 1 != 0);
     }
-    active.get(..n).unwrap_or_default()
+    n
 }
 
-/// See [`super::simd::Isa::panel`].
+/// See [`super::simd::Simd::panel`].
 #[inline]
-pub(super) fn panel(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
-    match y.len() {
-        32 => panel_of::<32>(x, active, weights, y, relu),
-        16 => panel_of::<16>(x, active, weights, y, relu),
-        8 => panel_of::<8>(x, active, weights, y, relu),
-        4 => panel_of::<4>(x, active, weights, y, relu),
-        _ => reference(x, active, weights, y, relu),
+pub(super) fn panel<const FUSED: bool, W: Weight>(rows: &mut [Row<'_>], part: &Part, weights: &[W]) {
+    match part.width {
+        32 => panel_of::<FUSED, W, 32>(rows, part, weights),
+        16 => panel_of::<FUSED, W, 16>(rows, part, weights),
+        // Widths are those of `Simd::widest` and its halves, down to 16.
+        _ => {}
     }
 }
 
-fn panel_of<const W: usize>(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
-    let rows = weights.as_chunks::<W>().0;
-    let Some(y) = y.first_chunk_mut::<W>() else { return };
-    let mut sums = *y;
-    for i in active {
-        let (Some(x), Some(row)) = (x.get(*i as usize), rows.get(*i as usize)) else { continue };
-        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum = multiply_add(*x, *weight, *sum));
-    }
-    *y = if relu { sums.map(positive) } else { sums };
-}
-
-/// The panel of any width, slow and obvious.
-pub(super) fn reference(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
-    let width = y.len().max(1);
-    for (i, y) in y.iter_mut().enumerate() {
-        for k in active.iter().map(|k| *k as usize) {
-            let (Some(x), Some(weight)) = (x.get(k), weights.get(k * width + i)) else { continue };
-            *y += x * weight;
+fn panel_of<const FUSED: bool, W: Weight, const N: usize>(rows: &mut [Row<'_>], part: &Part, weights: &[W]) {
+    let weights = weights.as_chunks::<N>().0;
+    for row in rows {
+        let Some((x, active, y)) = row.parts(part) else { continue };
+        let Some(y) = y.first_chunk_mut::<N>() else { continue };
+        let mut sums = *y;
+        for i in active {
+            let (Some(x), Some(weights)) = (x.get(*i as usize), weights.get(*i as usize)) else { continue };
+            let sums = sums.iter_mut().zip(weights);
+            sums.for_each(|(sum, weight)| *sum = multiply_add::<FUSED>(*x, weight.to_f32(), *sum));
         }
-        *y = if relu { positive(*y) } else { *y };
+        *y = if part.relu { sums.map(positive) } else { sums };
     }
 }
 
-/// The inner product of two rows.
+/// See [`super::simd::Simd::dot`].
 #[inline]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    let mut sums = [0.0_f32; 16];
-    for (a, b) in a.iter().zip(b) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum = multiply_add(*a, *b, *sum));
+    let mut sums = [[0.0_f32; 16]; 4];
+    for (a, b) in a.chunks(4).zip(b.chunks(4)) {
+        for (sums, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum = multiply_add::<FUSED>(*a, *b, *sum));
+        }
     }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+    let [p, q, r, s] = sums;
+    let lanes: [f32; 16] = std::array::from_fn(|i| (p[i] + q[i]) + (r[i] + s[i]));
+    total(&lanes, a_rest, b_rest)
 }
 
-/// With one rounding where the processor surely has that instruction, with two elsewhere.
+/// The sum of `lanes`, and of the products left over: the end of every instruction set's inner product.
 #[inline]
-fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
-    if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
+pub(super) fn total(lanes: &[f32; 16], a: &[f32], b: &[f32]) -> f32 {
+    lanes.iter().sum::<f32>() + a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()
+}
+
+#[inline]
+fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// The positive part; a NaN stays.

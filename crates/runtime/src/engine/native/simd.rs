@@ -2,22 +2,28 @@
 //!
 //! Each takes a panel of outputs that stays in registers while the weights stream by once, which is all that memory
 //! asks for. The kernels of all instruction sets come from one macro, so they do the same; [`super::portable`] says
-//! what that is.
+//! what that is. Every output is added up in the same order everywhere, so that all sets with fused multiply-adds give
+//! the same bits.
 
+use super::gemm::{Part, Row};
+use super::half::F16;
 use super::portable;
+use crate::Isa;
 
-/// A set of vector instructions.
+/// A set of vector instructions that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Isa {
-    /// Whatever the compiler was told to use; on aarch64 that is NEON, with fused multiply-adds.
+pub(super) enum Simd {
     Portable,
+    /// The portable code with fused multiply-adds: every processor of 64 bits has them.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
-impl Isa {
+impl Simd {
     /// The widest that this processor and its operating system have.
     pub(super) fn detect() -> Self {
         Self::available().into_iter().next_back().unwrap_or(Self::Portable)
@@ -25,105 +31,166 @@ impl Isa {
 
     /// All that can run here, the widest last.
     pub(super) fn available() -> Vec<Self> {
-        [
-            Self::Portable,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512,
-        ]
-        .into_iter()
-        .filter(|isa| isa.is_available())
-        .collect()
+        [Isa::Portable, Isa::Neon, Isa::Avx2, Isa::Avx512].into_iter().filter_map(Self::of).collect()
     }
 
-    fn is_available(self) -> bool {
-        match self {
-            Self::Portable => true,
+    /// The set `isa`, if it is here.
+    pub(super) fn of(isa: Isa) -> Option<Self> {
+        match isa {
+            Isa::Portable => Some(Self::Portable),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Some(Self::Neon),
+            // The latter two are for weights of 16 bits and for checks of memory; no processor has AVX2 without them.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Avx2 => {
+                let here = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+                let beside = is_x86_feature_detected!("f16c") && is_x86_feature_detected!("sse4.2");
+                (here && beside).then_some(Self::Avx2)
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            Isa::Avx512 => {
+                let here = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+                (here && Self::of(Isa::Avx2).is_some()).then_some(Self::Avx512)
+            }
+            _ => None,
         }
     }
 
-    /// Name for reports.
-    pub(crate) fn name(self) -> &'static str {
+    /// Its name.
+    pub(super) fn isa(self) -> Isa {
         match self {
-            Self::Portable if cfg!(target_arch = "aarch64") => "neon",
-            Self::Portable => "portable",
+            Self::Portable => Isa::Portable,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Isa::Neon,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "avx2",
+            Self::Avx2 => Isa::Avx2,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => "avx512",
+            Self::Avx512 => Isa::Avx512,
         }
     }
 
-    /// Numbers in a vector.
-    pub(super) fn lanes(self) -> usize {
+    /// Outputs of the widest panel: eight vectors, which registers hold beside a weight and an input.
+    pub(super) fn widest(self) -> usize {
         match self {
-            Self::Portable => portable::LANES,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => avx2::LANES,
+            Self::Avx2 => 8 * avx2::LANES,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => avx512::LANES,
+            Self::Avx512 => 8 * avx512::LANES,
+            _ => 8 * portable::LANES,
         }
     }
 
-    /// Most vectors of sums that registers hold beside a weight and an input, a power of two.
-    pub(super) fn most_vectors(self) -> usize {
-        match self {
-            Self::Portable => 8,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => 8,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => 16,
-        }
-    }
-
-    /// The places of the inputs that are not zero, in order, in `active`: room for as many as [`room`] says.
+    /// Do registers hold two of the widest panels at once?
     #[inline]
-    pub(super) fn not_zero<'a>(self, x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
+    pub(super) fn takes_two(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this value exists only where `is_available` found the instructions.
+            Self::Avx512 => true,
+            _ => false,
+        }
+    }
+
+    /// Write the places of the inputs that are not zero, in order, into `active`: room for as many as [`room`] says.
+    /// How many there are.
+    #[inline]
+    pub(super) fn not_zero(self, x: &[f32], active: &mut [u32]) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this value exists only where `of` found the instructions.
             Self::Avx512 => unsafe { compress::not_zero(x, active) },
             _ => portable::not_zero(x, active),
         }
     }
 
-    /// Add the products of a panel with the inputs at the places `active`: `weights` [inputs, width], `y: [width]`,
-    /// where the width is one to [`Self::most_vectors`] vectors, a power of two. Then take the positive part, if
-    /// `relu`; a NaN stays.
+    /// Add to each row the products of a part's panels with the inputs at its places: `weights` [panels, inputs, width],
+    /// where the width is [`Self::widest`] or a half, a quarter.. of it, down to 16. Then take the positive part, if the
+    /// part says so; a NaN stays.
     #[inline]
-    pub(super) fn panel(self, x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
+    pub(super) fn panel(self, rows: &mut [Row<'_>], part: &Part, weights: &[f32]) {
         match self {
-            Self::Portable => portable::panel(x, active, weights, y, relu),
+            Self::Portable => portable::panel::<false, _>(rows, part, weights),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => portable::panel::<true, _>(rows, part, weights),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this value exists only where `is_available` found the instructions.
-            Self::Avx2 => unsafe { avx2::panel(x, active, weights, y, relu) },
+            // SAFETY: this value exists only where `of` found the instructions.
+            Self::Avx2 => unsafe { avx2::panel(rows, part, weights) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Avx512 => unsafe { avx512::panel(x, active, weights, y, relu) },
+            Self::Avx512 => unsafe { avx512::panel(rows, part, weights) },
         }
     }
 
-    /// The inner product of two rows of one length.
+    /// The same with weights of 16 bits.
+    #[inline]
+    pub(super) fn panel_of_halves(self, rows: &mut [Row<'_>], part: &Part, weights: &[F16]) {
+        match self {
+            Self::Portable => portable::panel::<false, _>(rows, part, weights),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => portable::panel::<true, _>(rows, part, weights),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this value exists only where `of` found the instructions.
+            Self::Avx2 => unsafe { avx2_halves::panel(rows, part, weights) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx512 => unsafe { avx512_halves::panel(rows, part, weights) },
+        }
+    }
+
+    /// The inner product of two rows of one length, in 64 sums.
     #[inline]
     pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         match self {
-            Self::Portable => portable::dot(a, b),
+            Self::Portable => portable::dot::<false>(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => portable::dot::<true>(a, b),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this value exists only where `is_available` found the instructions.
+            // SAFETY: this value exists only where `of` found the instructions.
             Self::Avx2 => unsafe { avx2::dot(a, b) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Self::Avx512 => unsafe { avx512::dot(a, b) },
         }
     }
+
+    /// Go on with the CRC-32C of numbers, two to a word; a last one alone has zeros behind it.
+    pub(super) fn crc(self, crc: u32, x: &[f32]) -> u32 {
+        let words = x.chunks(2).map(|pair| pair.iter().rev().fold(0, |word, x| word << 32 | u64::from(x.to_bits())));
+        self.crc_of_words(crc, words)
+    }
+
+    /// The same of numbers of 16 bits, four to a word.
+    pub(super) fn crc_of_halves(self, crc: u32, x: &[F16]) -> u32 {
+        let words = x.chunks(4).map(|four| four.iter().rev().fold(0, |word, x| word << 16 | u64::from(x.0)));
+        self.crc_of_words(crc, words)
+    }
+
+    #[inline]
+    fn crc_of_words(self, crc: u32, words: impl Iterator<Item = u64>) -> u32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: every processor with AVX2 has SSE 4.2, and these values exist only where `of` found that.
+            Self::Avx2 | Self::Avx512 => unsafe { sse42::crc(crc, words) },
+            _ => words.fold(crc, super::crc::word),
+        }
+    }
 }
 
-/// Room that [`Isa::not_zero`] needs for `inputs`: it stores whole vectors.
+/// The instruction for CRC-32C.
+#[cfg(target_arch = "x86_64")]
+mod sse42 {
+    use std::arch::x86_64::_mm_crc32_u64;
+
+    #[target_feature(enable = "sse4.2")]
+    pub(super) fn crc(crc: u32, words: impl Iterator<Item = u64>) -> u32 {
+        let mut crc = u64::from(crc);
+        for word in words {
+            crc = _mm_crc32_u64(crc, word);
+        }
+        crc as u32
+    }
+}
+
+/// Room that [`Simd::not_zero`] needs for `inputs`: it stores whole vectors.
 pub(super) fn room(inputs: usize) -> usize {
     inputs + 16
 }
@@ -137,7 +204,7 @@ mod compress {
     };
 
     #[target_feature(enable = "avx512f")]
-    pub(super) fn not_zero<'a>(x: &[f32], active: &'a mut [u32]) -> &'a [u32] {
+    pub(super) fn not_zero(x: &[f32], active: &mut [u32]) -> usize {
         let (chunks, rest) = x.as_chunks::<16>();
         let mut places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         let mut n = 0;
@@ -156,187 +223,191 @@ mod compress {
             *place = i as u32;
             n += usize::from(*x != 0.0);
         }
-        active.get(..n).unwrap_or_default()
+        n
     }
 }
 
-/// The kernels of one x86 instruction set, from the names of its instructions.
+/// The panels of one x86 instruction set, from the names of its instructions and how a vector of weights is read.
 #[cfg(target_arch = "x86_64")]
-macro_rules! kernels {
-    ($name:ident, $features:literal, $lanes:literal, $load:ident, $store:ident, $broadcast:ident, $zero:ident,
-     $fma:ident, $add:ident, $max:ident) => {
-        mod $name {
-            use std::arch::x86_64::{$add, $broadcast, $fma, $load, $max, $store, $zero};
+macro_rules! panels {
+    ($features:literal, $lanes:literal, $load:ident, $store:ident, $broadcast:ident, $zero:ident, $fma:ident,
+     $max:ident, $weight:ty, |$place:ident| $read:expr) => {
+        /// Numbers in a vector.
+        pub(super) const LANES: usize = $lanes;
 
-            pub(super) const LANES: usize = $lanes;
-
-            #[target_feature(enable = $features)]
-            pub(super) fn panel(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
-                match y.len() / LANES {
-                    16 => panel_of::<16>(x, active, weights, y, relu),
-                    8 => panel_of::<8>(x, active, weights, y, relu),
-                    4 => panel_of::<4>(x, active, weights, y, relu),
-                    2 => panel_of::<2>(x, active, weights, y, relu),
-                    _ => panel_of::<1>(x, active, weights, y, relu),
-                }
+        #[target_feature(enable = $features)]
+        pub(super) fn panel(rows: &mut [Row<'_>], part: &Part, weights: &[$weight]) {
+            match (part.panels, part.width / LANES) {
+                (2, 8) => panel_of::<2, 8>(rows, part, weights),
+                (1, 16) => panel_of::<1, 16>(rows, part, weights),
+                (1, 8) => panel_of::<1, 8>(rows, part, weights),
+                (1, 4) => panel_of::<1, 4>(rows, part, weights),
+                (1, 2) => panel_of::<1, 2>(rows, part, weights),
+                (1, 1) => panel_of::<1, 1>(rows, part, weights),
+                _ => {}
             }
+        }
 
-            #[target_feature(enable = $features)]
-            fn panel_of<const V: usize>(x: &[f32], active: &[u32], weights: &[f32], y: &mut [f32], relu: bool) {
-                let rows = weights.as_chunks::<LANES>().0.as_chunks::<V>().0;
-                let y = y.as_chunks_mut::<LANES>().0;
-                let mut sums = [$zero(); V];
-                for (sum, y) in sums.iter_mut().zip(&*y) {
-                    // SAFETY: `y` is an array of one vector's numbers; the instruction needs no alignment.
-                    *sum = unsafe { $load(y.as_ptr()) };
+        /// `P` panels of `V` vectors.
+        #[target_feature(enable = $features)]
+        fn panel_of<const P: usize, const V: usize>(rows: &mut [Row<'_>], part: &Part, weights: &[$weight]) {
+            let mut panels = weights.as_chunks::<LANES>().0.as_chunks::<V>().0.chunks_exact(part.inputs);
+            let panels: [_; P] = std::array::from_fn(|_| panels.next().unwrap_or_default());
+            for row in rows {
+                let Some((x, active, y)) = row.parts(part) else { continue };
+                let y = y.as_chunks_mut::<LANES>().0.as_chunks_mut::<V>().0;
+                // An array, so that all loops but that over inputs are unrolled and the sums are registers.
+                let Some(y) = y.first_chunk_mut::<P>() else { continue };
+                let mut sums = [[$zero(); V]; P];
+                for (sums, y) in sums.iter_mut().zip(&*y) {
+                    for (sum, y) in sums.iter_mut().zip(y) {
+                        // SAFETY: `y` is an array of one vector's numbers; the instruction needs no alignment.
+                        *sum = unsafe { $load(y.as_ptr()) };
+                    }
                 }
                 for i in active {
-                    let (Some(x), Some(row)) = (x.get(*i as usize), rows.get(*i as usize)) else { continue };
+                    let Some(x) = x.get(*i as usize) else { continue };
                     let x = $broadcast(*x);
-                    for (sum, weights) in sums.iter_mut().zip(row) {
-                        // SAFETY: as above.
-                        *sum = $fma(x, unsafe { $load(weights.as_ptr()) }, *sum);
+                    for (sums, panel) in sums.iter_mut().zip(panels) {
+                        let Some(weights) = panel.get(*i as usize) else { continue };
+                        for (sum, $place) in sums.iter_mut().zip(weights) {
+                            // SAFETY: as above.
+                            *sum = $fma(x, unsafe { $read }, *sum);
+                        }
                     }
                 }
-                for (sum, y) in sums.iter().zip(y) {
-                    // The second operand is the result when one is NaN.
-                    let sum = if relu { $max($zero(), *sum) } else { *sum };
-                    // SAFETY: as above, and nothing else refers to `y`.
-                    unsafe { $store(y.as_mut_ptr(), sum) };
-                }
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-                const V: usize = 4;
-                let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-                let mut sums = [$zero(); V];
-                for (a, b) in a.chunks(V).zip(b.chunks(V)) {
-                    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-                        // SAFETY: both are arrays of one vector's numbers; the instruction needs no alignment.
-                        *sum = unsafe { $fma($load(a.as_ptr()), $load(b.as_ptr()), *sum) };
+                for (sums, y) in sums.iter().zip(y) {
+                    for (sum, y) in sums.iter().zip(y) {
+                        // The second operand is the result when one is NaN.
+                        let sum = if part.relu { $max($zero(), *sum) } else { *sum };
+                        // SAFETY: as above, and nothing else refers to `y`.
+                        unsafe { $store(y.as_mut_ptr(), sum) };
                     }
                 }
-                let mut lanes = [0.0; LANES];
-                let sum = $add($add(sums[0], sums[1]), $add(sums[2], sums[3]));
-                // SAFETY: `lanes` is an array of one vector's numbers.
-                unsafe { $store(lanes.as_mut_ptr(), sum) };
-                lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
             }
         }
     };
 }
 
+/// The inner product in one x86 instruction set, `$each` vectors to 16 numbers.
 #[cfg(target_arch = "x86_64")]
-kernels!(
-    avx2,
-    "avx2,fma",
-    8,
-    _mm256_loadu_ps,
-    _mm256_storeu_ps,
-    _mm256_set1_ps,
-    _mm256_setzero_ps,
-    _mm256_fmadd_ps,
-    _mm256_add_ps,
-    _mm256_max_ps
-);
-
-#[cfg(target_arch = "x86_64")]
-kernels!(
-    avx512,
-    "avx512f",
-    16,
-    _mm512_loadu_ps,
-    _mm512_storeu_ps,
-    _mm512_set1_ps,
-    _mm512_setzero_ps,
-    _mm512_fmadd_ps,
-    _mm512_add_ps,
-    _mm512_max_ps
-);
-
-#[cfg(test)]
-mod tests {
-    use rand::{RngExt as _, SeedableRng as _};
-    use rand_chacha::ChaCha8Rng;
-
-    use super::*;
-
-    /// A panel of every width that this instruction set takes, against sums in f64 and against the portable kernel.
-    fn check(isa: Isa, inputs: usize, relu: bool) {
-        let mut random = ChaCha8Rng::seed_from_u64(inputs as u64);
-        let mut draw = |n: usize| (0..n).map(|_| random.random_range(-1.0..1.0)).collect::<Vec<f32>>();
-        let mut vectors = 1;
-        while vectors <= isa.most_vectors() {
-            let width = vectors * isa.lanes();
-            let (weights, x, bias) = (draw(inputs * width), draw(inputs), draw(width));
-            let active: Vec<u32> = (0..inputs as u32).collect();
-            let (mut found, mut portable) = (bias.clone(), bias.clone());
-            isa.panel(&x, &active, &weights, &mut found, relu);
-            portable::reference(&x, &active, &weights, &mut portable, relu);
-            for (i, (found, portable)) in found.iter().zip(&portable).enumerate() {
-                let terms = x.iter().zip(weights.chunks_exact(width)).map(|(x, row)| f64::from(*x) * f64::from(row[i]));
-                let exact = terms.clone().sum::<f64>() + f64::from(bias[i]);
-                let exact = if relu { exact.max(0.0) } else { exact };
-                let size = terms.map(f64::abs).sum::<f64>() + 1.0;
-                for found in [found, portable] {
-                    let difference = (f64::from(*found) - exact).abs();
-                    assert!(difference < 1e-6 * size, "{isa:?} [{inputs}, {width}] {i}: {difference}");
+macro_rules! dot {
+    ($features:literal, $each:literal, $load:ident, $store:ident, $zero:ident, $fma:ident, $add:ident) => {
+        #[target_feature(enable = $features)]
+        pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+            let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+            let mut sums = [[$zero(); $each]; 4];
+            for (a, b) in a.chunks(4).zip(b.chunks(4)) {
+                for (sums, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                    let vectors = a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0);
+                    for (sum, (a, b)) in sums.iter_mut().zip(vectors) {
+                        // SAFETY: both are arrays of one vector's numbers; the instruction needs no alignment.
+                        *sum = unsafe { $fma($load(a.as_ptr()), $load(b.as_ptr()), *sum) };
+                    }
                 }
             }
-            vectors *= 2;
-        }
-        let (a, b) = (draw(inputs), draw(inputs));
-        let exact: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-        assert!((f64::from(isa.dot(&a, &b)) - exact).abs() < 1e-6 * (inputs as f64 + 1.0), "{isa:?} dot {inputs}");
-    }
-
-    #[test]
-    fn every_instruction_set_of_this_machine_is_right() {
-        let all = Isa::available();
-        assert_eq!(all.last(), Some(&Isa::detect()));
-        println!("tested: {:?}", all.iter().map(|isa| isa.name()).collect::<Vec<_>>());
-        for isa in all {
-            for inputs in [0, 1, 2, 7, 8, 15, 16, 17, 31, 63, 64, 65, 113, 256, 257] {
-                check(isa, inputs, false);
-                check(isa, inputs, true);
+            let [p, q, r, s] = sums;
+            let mut lanes = [0.0; 16];
+            for (i, lanes) in lanes.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                // SAFETY: `lanes` is an array of one vector's numbers.
+                unsafe { $store(lanes.as_mut_ptr(), $add($add(p[i], q[i]), $add(r[i], s[i]))) };
             }
+            portable::total(&lanes, a_rest, b_rest)
         }
-    }
+    };
+}
 
-    #[test]
-    fn not_a_number_stays_one() {
-        for isa in Isa::available() {
-            let width = isa.lanes();
-            let mut y = vec![0.0; width];
-            isa.panel(&[f32::NAN], &[0], &vec![1.0; width], &mut y, true);
-            assert!(y.iter().all(|y| y.is_nan()), "{isa:?}");
-            assert!(isa.dot(&[f32::NAN], &[1.0]).is_nan());
-        }
-    }
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::{
+        _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
+        _mm256_storeu_ps,
+    };
 
-    #[test]
-    fn zeros_are_left_out_and_nan_is_not() {
-        let mut random = ChaCha8Rng::seed_from_u64(3);
-        for isa in Isa::available() {
-            for len in [0, 1, 15, 16, 17, 33, 256] {
-                let one = |_| [0.0, -0.0, 1.0, f32::NAN, f32::MIN_POSITIVE, -2.0][random.random_range(0..6)];
-                let x: Vec<f32> = (0..len).map(one).collect();
-                let expected: Vec<u32> = (0..).zip(&x).filter(|(_, x)| **x != 0.0).map(|(i, _)| i).collect();
-                assert_eq!(isa.not_zero(&x, &mut vec![0; room(len)]), expected, "{isa:?} {x:?}");
-                // Too little room is no harm.
-                assert!(isa.not_zero(&x, &mut vec![0; len / 2]).len() <= len / 2);
-            }
-        }
-    }
+    use super::{Part, Row, portable};
 
-    /// An index that does not exist is passed over: no kernel reads beside its panel.
-    #[test]
-    fn nothing_beside_the_panel_is_read() {
-        for isa in Isa::available() {
-            let mut y = vec![3.0; isa.lanes()];
-            isa.panel(&[1.0; 2], &[1, 2, u32::MAX], &vec![1.0; isa.lanes()], &mut y, false);
-            assert_eq!(y, vec![3.0; isa.lanes()]);
-        }
-    }
+    panels!(
+        "avx2,fma",
+        8,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_set1_ps,
+        _mm256_setzero_ps,
+        _mm256_fmadd_ps,
+        _mm256_max_ps,
+        f32,
+        |w| _mm256_loadu_ps(w.as_ptr())
+    );
+    dot!("avx2,fma", 2, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_setzero_ps, _mm256_fmadd_ps, _mm256_add_ps);
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2_halves {
+    use std::arch::x86_64::{
+        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps,
+    };
+
+    use super::{F16, Part, Row};
+
+    panels!(
+        "avx2,fma,f16c",
+        8,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_set1_ps,
+        _mm256_setzero_ps,
+        _mm256_fmadd_ps,
+        _mm256_max_ps,
+        F16,
+        |w| _mm256_cvtph_ps(_mm_loadu_si128(w.as_ptr().cast()))
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_storeu_ps,
+    };
+
+    use super::{Part, Row, portable};
+
+    panels!(
+        "avx512f",
+        16,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_set1_ps,
+        _mm512_setzero_ps,
+        _mm512_fmadd_ps,
+        _mm512_max_ps,
+        f32,
+        |w| _mm512_loadu_ps(w.as_ptr())
+    );
+    dot!("avx512f", 1, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_setzero_ps, _mm512_fmadd_ps, _mm512_add_ps);
+}
+
+/// With vectors of 8, as conversions of 16 take the Zen 4 twice as long; of those there are twice as many registers.
+#[cfg(target_arch = "x86_64")]
+mod avx512_halves {
+    use std::arch::x86_64::{
+        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps,
+    };
+
+    use super::{F16, Part, Row};
+
+    panels!(
+        "avx512f,avx512vl,fma,f16c",
+        8,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_set1_ps,
+        _mm256_setzero_ps,
+        _mm256_fmadd_ps,
+        _mm256_max_ps,
+        F16,
+        |w| _mm256_cvtph_ps(_mm_loadu_si128(w.as_ptr().cast()))
+    );
 }

@@ -1,15 +1,20 @@
 //! All policies of a bundle, stepped together.
 
+mod lockstep;
+
 #[cfg(feature = "fs")]
 use std::path::Path;
 use std::sync::Arc;
 
 use omiga_format::{Bundle, Identity, TaskSpec};
 
+use self::lockstep::Lockstep;
 use crate::source::Source;
 use crate::{LoadOptions, Policy, PolicyState, Result, StepError};
 
-/// A team's policies in the order of its task, and a state of each. Policies with the same weights hold them once.
+/// A team's policies in the order of its task, and a state of each. Policies with the same weights hold them once, and
+/// with the native engine they go through each layer in one product. Nobody's action depends on the others'
+/// observations: all are what the policies give one by one, bit for bit.
 ///
 /// # Real-time
 /// As [`Policy`]: with the native engine a step allocates nothing.
@@ -19,6 +24,8 @@ pub struct Team {
     identity: Arc<Identity>,
     policies: Vec<Policy>,
     states: Vec<PolicyState>,
+    /// With the native engine.
+    lockstep: Option<Lockstep>,
     /// [N * A], so that a failed step leaves the caller's buffer as it was.
     staged: Vec<f32>,
     /// `[N]`
@@ -49,7 +56,8 @@ impl Team {
         let states = policies.iter().map(Policy::state).collect();
         let staged = vec![0.0; policies.iter().filter(|p| !p.is_discrete()).map(Policy::action_dim).sum()];
         let staged_choices = vec![0; policies.len()];
-        Ok(Self { task, identity, policies, states, staged, staged_choices })
+        let lockstep = Lockstep::plan(&policies);
+        Ok(Self { task, identity, policies, states, lockstep, staged, staged_choices })
     }
 
     /// Number N of agents.
@@ -97,10 +105,15 @@ impl Team {
         if found != expected {
             return Err(StepError::ActionWidth { expected, found });
         }
+        self.run(obs, &[])?;
         let rows = obs.chunks_exact(obs_dim).zip(self.staged.chunks_exact_mut(action_dim));
         let team = self.policies.iter().zip(&mut self.states);
         for (i, ((policy, state), (obs, action))) in team.zip(rows).enumerate() {
-            policy.step(state, own(policy, obs), action).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+            let acted = match &self.lockstep {
+                Some(_) => policy.take_action(state, action),
+                None => policy.step(state, own(policy, obs), action),
+            };
+            acted.map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
         }
         actions.iter_mut().zip(&self.staged).for_each(|(action, x)| *action = *x);
         Ok(())
@@ -128,15 +141,38 @@ impl Team {
         if found != expected {
             return Err(StepError::ActionWidth { expected, found });
         }
+        if masks.chunks_exact(action_dim).any(|mask| !mask.contains(&true)) {
+            return Err(StepError::NoActionAvailable);
+        }
+        self.run(obs, masks)?;
         let rows = obs.chunks_exact(obs_dim).zip(masks.chunks_exact(action_dim)).zip(&mut self.staged_choices);
         let team = self.policies.iter().zip(&mut self.states);
         for (i, ((policy, state), ((obs, mask), choice))) in team.zip(rows).enumerate() {
-            let chosen = policy.choose(state, own(policy, obs), mask);
+            let chosen = match &self.lockstep {
+                Some(_) => policy.take_choice(state, mask),
+                None => policy.choose(state, own(policy, obs), mask),
+            };
             let chosen = chosen.map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
             *choice = u32::try_from(chosen).map_err(|_| StepError::Engine)?;
         }
         actions.iter_mut().zip(&self.staged_choices).for_each(|(action, x)| *action = *x);
         Ok(())
+    }
+}
+
+impl Team {
+    /// Check all observations, then run the graphs side by side if the engine can.
+    #[inline]
+    fn run(&mut self, obs: &[f32], masks: &[bool]) -> Result<(), StepError> {
+        let (obs_dim, action_dim) = (self.task.obs_dim(), self.task.action_dim());
+        let rows = self.policies.iter().zip(obs.chunks_exact(obs_dim)).map(|(policy, row)| own(policy, row));
+        for (i, (policy, row)) in self.policies.iter().zip(rows.clone()).enumerate() {
+            policy.check_obs(row).map_err(|e| in_team(e, i * obs_dim, i * action_dim))?;
+        }
+        let Some(lockstep) = &self.lockstep else { return Ok(()) };
+        // Those who command have no masks.
+        let masks = masks.chunks_exact(action_dim).chain(std::iter::repeat(&[][..]));
+        lockstep.run(&self.policies, &mut self.states, rows, masks)
     }
 }
 
