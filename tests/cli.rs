@@ -53,7 +53,11 @@ fn check(task: &str, algorithm: &str, actions: &str) {
     assert_eq!((&report["outcome"], &report["step"]), (&"finished".into(), &30.into()));
     assert_eq!(report["best"]["checkpoint"], "run/best.safetensors");
     let metrics = program.read_text("run/metrics.jsonl");
-    let losses = if algorithm == "bc" { &["policy_loss"][..] } else { &["policy_loss", "q_loss", "v_loss"] };
+    let losses = match algorithm {
+        "bc" => &["policy_loss"][..],
+        "rebrac" => &["policy_loss", "q_loss", "distance"],
+        _ => &["policy_loss", "q_loss", "v_loss"],
+    };
     for (step, line) in [10, 20, 30].into_iter().zip(metrics.lines()) {
         let record: Value = serde_json::from_str(line).unwrap();
         assert_eq!(record["step"], step);
@@ -159,6 +163,15 @@ fn omiga_with_discrete_actions() {
 }
 
 #[test]
+fn climbing_a_joint_value() {
+    check("spread", "rebrac", "continuous");
+    let program = Program::with_data("spread-discrete");
+    let message = "`run.algorithm` is `rebrac`, expected `omiga` or `bc` where actions are choices";
+    program.refused("train --data data.hdf5 --out run --algo rebrac", message);
+    assert!(!program.path("run").exists());
+}
+
+#[test]
 fn behaviour_cloning() {
     check("spread", "bc", "continuous");
 }
@@ -229,11 +242,14 @@ fn equal_seeds_give_equal_files() {
     assert_eq!(run.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     assert!(["last.safetensors", "metrics.jsonl"].iter().all(|file| run[*file] != other[*file]));
     // No number depends on how many threads compute it.
-    for threads in [1, 3] {
-        let out = format!("by-{threads}");
-        program.done(&format!("train --data data.hdf5 --out {out} --steps 30 --seed 5 --threads {threads} {SMALL}"));
-        assert!(program.files(&out) == run);
-    }
+    let by = |algorithm: &str, threads: u32| {
+        let out = format!("{algorithm}-by-{threads}");
+        let train = format!("train --data data.hdf5 --algo {algorithm} --steps 30 --seed 5 {SMALL}");
+        program.done(&format!("{train} --threads {threads} --out {out}"));
+        program.files(&out)
+    };
+    assert!(by("omiga", 1) == run && by("omiga", 3) == run);
+    assert!(by("rebrac", 1) == by("rebrac", 3));
 }
 
 /// Several seeds at once are the runs of each alone, byte for byte, also when they are stopped and go on.

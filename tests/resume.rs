@@ -99,6 +99,12 @@ fn killed_behaviour_cloning_goes_on() {
     check("spread", "--algo bc --set network.hidden=192");
 }
 
+/// Updates of two kinds, and noise; the checkpoint of 50 updates lies between two lines of metrics.
+#[test]
+fn killed_rebrac_goes_on() {
+    check("spread", "--algo rebrac --set network.hidden=64 --set data.batch_size=32 --set rebrac.policy_freq=3");
+}
+
 /// Killed while checkpoints are being played: these evaluations are made again, and their checkpoints are still there.
 #[test]
 fn a_run_killed_in_an_evaluation_goes_on() {

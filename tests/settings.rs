@@ -54,6 +54,24 @@ fn the_name_of_a_file_says_nothing() {
     assert_eq!(program.done("train --print-config --data other-name.hdf5 --no-preset").stderr, "");
 }
 
+/// An algorithm brings what its authors use, over the task's preset; the user still wins.
+#[test]
+fn an_algorithm_has_defaults_of_its_own() {
+    let program = Program::new();
+    program.write("mine.toml", b"[run]\nalgorithm = \"rebrac\"\n[optim]\nlr = 0.002\n");
+    let run = program.done("train --print-config --task hopper-3x1 --config mine.toml --set data.batch_size=64");
+    let notes = "preset of task `hopper-3x1`: run.eval_episodes=10\n\
+                 algorithm `rebrac`: data.transform=dataset, optim.grad_norm_clip=inf\n";
+    assert_eq!(run.stderr, notes);
+    assert_eq!(
+        (value(&run, "transform"), value(&run, "lr"), value(&run, "batch_size")),
+        ("\"dataset\"", "0.002", "64")
+    );
+    // The command line says otherwise.
+    let run = program.done("train --print-config --task hopper-3x1 --config mine.toml --algo bc");
+    assert_eq!(value(&run, "transform"), "\"standardise-with-id\"");
+}
+
 #[test]
 fn official_but_for_one_setting_is_that() {
     let program = Program::with_data("spread");

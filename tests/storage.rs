@@ -37,6 +37,7 @@ fn commands_are_learned_from_disk() {
     check("spread", "");
     // The id makes observations wider: in place in memory, when they are read from disk.
     check("spread", "--set data.transform=standardise-with-id");
+    check("spread", "--algo rebrac");
 }
 
 #[test]

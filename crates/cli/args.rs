@@ -216,7 +216,7 @@ pub struct TrainArgs {
     /// and do nothing else. --config reads it; --data and --out may be left out
     #[arg(long)]
     pub print_config: bool,
-    /// Short for --set run.algorithm=...: omiga or bc
+    /// Short for --set run.algorithm=...: omiga, bc or rebrac
     #[arg(long, value_name = "ALGORITHM")]
     pub algo: Option<String>,
     /// Short for --set run.steps=...

@@ -1,4 +1,4 @@
-//! What a run is told, and by whom: preset of the task < official < file < command line.
+//! What a run is told, and by whom: preset of the task < algorithm < official < file < command line.
 
 use std::fs;
 use std::path::Path;

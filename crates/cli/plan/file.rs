@@ -197,10 +197,10 @@ impl Plan {
         };
         match (self.algorithm.get(name), name) {
             (Some(own), _) => Ok(own.clone()),
-            (None, "bc" | "omiga") => Ok(built_in(name, false)),
+            (None, "bc" | "omiga" | "rebrac") => Ok(built_in(name, false)),
             (None, "omiga-official") => Ok(built_in("omiga", true)),
             (None, _) => bail!(
-                "`train.algorithms` has `{name}`, expected bc, omiga, omiga-official, or one that `[algorithm.{name}]` describes"
+                "`train.algorithms` has `{name}`, expected bc, omiga, omiga-official, rebrac, or one that `[algorithm.{name}]` describes"
             ),
         }
     }

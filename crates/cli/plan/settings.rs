@@ -1,4 +1,4 @@
-//! How a plan's trainings are configured: preset < official < the plan's settings < the algorithm's own.
+//! How a plan's trainings are configured: preset < algorithm < official < the plan's settings < the algorithm's own.
 
 use anyhow::{Context, Result};
 use omiga_dataset::Outline;

@@ -21,6 +21,8 @@ pub struct HostBatch {
     pub next_state: Vec<f32>,
     /// Continuous actions [B, N, A] in [-1, 1]; empty when discrete.
     pub actions: Vec<f32>,
+    /// Continuous actions of the next step [B, N, A]; where there is none, those of this step. Empty when discrete.
+    pub next_actions: Vec<f32>,
     /// Indices of discrete actions [B, N]; empty when continuous.
     pub action_indices: Vec<u32>,
     /// Team rewards, `[B]`.
@@ -64,6 +66,7 @@ impl HostBatch {
             state: vec![0.0; state],
             next_state: vec![0.0; state],
             actions: vec![0.0; actions],
+            next_actions: vec![0.0; actions],
             action_indices: vec![0; indices],
             rewards: vec![0.0; size],
             bootstrap: vec![0.0; size],
@@ -82,10 +85,12 @@ impl HostBatch {
     /// # Panics
     /// When there is no such transition or slot, or the batch was made for another dataset.
     pub fn set(&mut self, slot: usize, dataset: &Dataset, transition: usize) -> Result<()> {
-        self.set_row(slot, dataset, dataset.row_of(transition))
+        let row = dataset.row_of(transition);
+        let next = dataset.transitions.get(transition + 1);
+        self.copy(slot, dataset, row, next.is_none_or(|next| *next as usize != row + 1))
     }
 
-    /// Copy the step in `row` of `dataset` into place `slot`, whether it is learned from or held out.
+    /// Copy the step in `row` of `dataset` into place `slot`, whether it is learned from or held out (then its next actions are its own).
     ///
     /// # Errors
     /// As [`Self::set`].
@@ -93,8 +98,14 @@ impl HostBatch {
     /// # Panics
     /// When there is no such slot, `row` or row after it, or the batch was made for another dataset.
     pub fn set_row(&mut self, slot: usize, dataset: &Dataset, row: usize) -> Result<()> {
+        let is_next = |step: &u32| (*step as usize).cmp(&(row + 1));
+        self.copy(slot, dataset, row, dataset.transitions.binary_search_by(is_next).is_err())
+    }
+
+    /// `last`: is no step of its episode learned from after it?
+    fn copy(&mut self, slot: usize, dataset: &Dataset, row: usize, last: bool) -> Result<()> {
         self.rewards[slot] = dataset.rewards[row];
         self.bootstrap[slot] = f32::from(1 - dataset.stops[row + 1]);
-        dataset.rows.copy(&dataset.about.widths, &dataset.about.obs, row, slot, self)
+        dataset.rows.copy(&dataset.about.widths, &dataset.about.obs, row, last, slot, self)
     }
 }

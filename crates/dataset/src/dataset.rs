@@ -255,6 +255,18 @@ impl Dataset {
         Ok(mean_and_std(&self.field_stats()?))
     }
 
+    /// Take observations that are stored standardised with the agent's id back to raw ones, exact up to rounding, for
+    /// [`Self::transformed`]: at once in memory, on disk whenever they are read. Others stay as they are. A global state that is
+    /// the observations follows them.
+    pub fn recovered(mut self) -> Self {
+        let obs = &mut self.about.obs;
+        if obs.transform == (ObsTransform::Standardise { with_id: true }) {
+            obs.recover(self.rows.in_memory().map(|columns| &mut columns.obs));
+            self.about.widths.obs = obs.n_agents * obs.dim;
+        }
+        self
+    }
+
     /// Put all observations through `transform` once: at once in memory, on disk whenever they are read. A global state
     /// that is the observations follows them.
     ///

@@ -18,10 +18,18 @@ pub(crate) struct Obs {
     /// Width O as batches hold them.
     pub dim: usize,
     pub transform: ObsTransform,
-    /// Width of the raw vectors that are kept, where the transform is applied to what is read.
-    deferred: Option<usize>,
+    /// The vectors that are kept, where the transform is applied to what is read.
+    deferred: Option<Kept>,
     /// Mean and standard deviation of each raw vector [rows, N], kept where nothing else leads back.
     scale: Vec<[f32; 2]>,
+}
+
+/// Vectors that go through a transform when they are read.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    dim: usize,
+    /// Are they standardised with the id, so that the way back to raw ones comes first?
+    with_id: bool,
 }
 
 impl Obs {
@@ -32,12 +40,13 @@ impl Obs {
 
     /// Width of the vectors that are kept.
     pub fn kept_dim(&self) -> usize {
-        self.deferred.unwrap_or(self.dim)
+        self.deferred.map_or(self.dim, |kept| kept.dim)
     }
 
-    /// A kept vector as batches hold it.
-    pub fn present(&self, agent: usize, kept: &[f32], out: &mut [f32]) {
+    /// A kept vector as batches hold it. What was kept is lost.
+    pub fn present(&self, agent: usize, kept: &mut [f32], out: &mut [f32]) {
         match self.deferred {
+            Some(Kept { with_id: true, .. }) => self.transform.apply(agent, recover(kept, agent, self.n_agents), out),
             Some(_) => self.transform.apply(agent, kept, out),
             None => out.copy_from_slice(kept),
         }
@@ -48,18 +57,18 @@ impl Obs {
         let affine = |out: &mut [f32], std: f64, mean: f64| {
             out.iter_mut().zip(x).for_each(|(o, z)| *o = (f64::from(*z) * std + mean) as f32);
         };
-        if self.deferred.is_some() {
-            return out.copy_from_slice(&x[..out.len()]);
+        match self.deferred {
+            Some(Kept { with_id: true, .. }) => {
+                return out.copy_from_slice(recover(&mut x.to_vec(), agent, self.n_agents));
+            }
+            Some(_) => return out.copy_from_slice(&x[..out.len()]),
+            None => {}
         }
         match (&self.transform, self.scale.get(row * self.n_agents + agent)) {
             (_, Some([mean, std])) => affine(out, f64::from(*std), f64::from(*mean)),
-            (ObsTransform::Standardise { with_id: true }, None) => match id_of(x, agent, self.n_agents) {
-                Some((own, other)) => {
-                    let std = 1.0 / (f64::from(own) - f64::from(other));
-                    affine(out, std, -f64::from(other) * std);
-                }
-                None => out.copy_from_slice(&x[..out.len()]),
-            },
+            (ObsTransform::Standardise { with_id: true }, None) => {
+                out.copy_from_slice(recover(&mut x.to_vec(), agent, self.n_agents));
+            }
             (ObsTransform::Dataset { mean, std }, None) => {
                 let fields = out.iter_mut().zip(x).zip(mean.iter().zip(std));
                 fields.for_each(|((o, z), (m, s))| *o = (f64::from(*z) * f64::from(*s) + f64::from(*m)) as f32);
@@ -87,9 +96,27 @@ impl Obs {
         (self.dim, self.transform) = (width, transform.clone());
     }
 
+    /// Take vectors that are standardised with the id back to raw ones: `values` [rows, N, O] at once, or without them whatever is
+    /// read from now on.
+    pub fn recover(&mut self, values: Option<&mut Vec<f32>>) {
+        let (n, dim) = (self.n_agents, self.dim);
+        let width = dim - n;
+        match values {
+            Some(values) => {
+                for i in 0..values.len() / dim {
+                    recover(&mut values[i * dim..(i + 1) * dim], i % n, n);
+                    values.copy_within(i * dim..i * dim + width, i * width);
+                }
+                values.truncate(values.len() / dim * width);
+            }
+            None => self.deferred = Some(Kept { dim, with_id: true }),
+        }
+        (self.dim, self.transform) = (width, ObsTransform::None);
+    }
+
     /// Apply `transform` to whatever is read from now on.
     pub fn defer(&mut self, transform: &ObsTransform) {
-        self.deferred = Some(self.dim);
+        self.deferred = self.deferred.or(Some(Kept { dim: self.dim, with_id: false }));
         (self.dim, self.transform) = (transform.output_dim(self.dim, self.n_agents), transform.clone());
     }
 
@@ -176,6 +203,17 @@ pub(crate) fn first_not_filled_up(obs: &[f32], width: usize, own: impl Iterator<
     obs.chunks_exact(width).zip(own).map(behind).enumerate().find_map(|(i, found)| Some((i, found?)))
 }
 
+/// `x`, standardised with the id of `agent` of `n`, taken back in place: the raw fields, which were before the id.
+fn recover(x: &mut [f32], agent: usize, n: usize) -> &[f32] {
+    let id = id_of(x, agent, n);
+    let raw = x.split_at_mut(x.len() - n).0;
+    if let Some((own, other)) = id {
+        let std = 1.0 / (f64::from(own) - f64::from(other));
+        raw.iter_mut().for_each(|z| *z = (f64::from(*z) * std - f64::from(other) * std) as f32);
+    }
+    raw
+}
+
 /// The larger entry at `agent`'s place and the `n` - 1 equal smaller ones, if `x` ends with such.
 fn id_of(x: &[f32], agent: usize, n: usize) -> Option<(f32, f32)> {
     let id = x.len().checked_sub(n).map(|start| &x[start..])?;
@@ -251,7 +289,7 @@ mod tests {
             assert!(close(&found), "{found:?} != {expected:?}");
             assert_eq!(close(&from_file), recovered_from_file, "{from_file:?} != {expected:?}");
             // Applied when read: the same bits, and the raw vector itself is there.
-            later.present(i % n, expected, &mut presented);
+            later.present(i % n, &mut expected.to_vec(), &mut presented);
             later.raw(i / n, i % n, expected, &mut kept);
             assert!(presented == x && kept == expected && later.kept_dim() == dim);
         }
@@ -267,6 +305,35 @@ mod tests {
         check(3, 6, &with_id(false), StoredObs::Standardised { with_id: false }, false);
         // One agent's id cannot be told from an observation that happens to be large.
         check(1, 6, &with_id(true), StoredObs::Standardised { with_id: false }, false);
+    }
+
+    /// At once or when they are read, to the same bits; agents with raw fields of very different scales.
+    #[test]
+    fn standardised_observations_are_recovered() {
+        let (n, dim) = (3, 6);
+        let before = raw(n, dim);
+        let (_, stored) = applied(n, before.clone(), dim, &ObsTransform::Standardise { with_id: true });
+        let fields = ObsTransform::Dataset { mean: vec![1.0; dim], std: vec![3.0; dim] };
+        let of_file = || Obs::new(n, dim + n, StoredObs::Standardised { with_id: true });
+        let (mut at_once, mut values) = (of_file(), stored.clone());
+        at_once.recover(Some(&mut values));
+        assert_eq!((values.len(), at_once.dim, &at_once.transform), (before.len(), dim, &ObsTransform::None));
+        let scale = |i: usize| before[i / dim * dim..][..dim].iter().fold(0.1_f32, |m, v| m.max(v.abs()));
+        let recovered = values.clone();
+        assert!((0..before.len()).all(|i| (values[i] - before[i]).abs() <= 1e-4 * scale(i)));
+        at_once.apply(&mut values, &fields);
+
+        let mut later = of_file();
+        later.recover(None);
+        later.defer(&fields);
+        assert_eq!((later.kept_dim(), later.dim), (dim + n, dim));
+        let (mut presented, mut raw) = (vec![0.0; dim], vec![0.0; dim]);
+        for (i, kept) in stored.chunks_exact(dim + n).enumerate() {
+            later.present(i % n, &mut kept.to_vec(), &mut presented);
+            assert_eq!(presented, values[i * dim..(i + 1) * dim]);
+            later.raw(i / n, i % n, kept, &mut raw);
+            assert_eq!(raw, recovered[i * dim..(i + 1) * dim]);
+        }
     }
 
     #[test]

@@ -25,17 +25,25 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    /// Copy what a batch needs of `row` and the row after it into place `slot`.
-    pub fn copy(&self, w: &Widths, obs: &Obs, row: usize, slot: usize, batch: &mut HostBatch) -> Result<()> {
+    /// Copy what a batch needs of `row` and the row after it, which is no step if `row` is the `last` one, into place `slot`.
+    pub fn copy(
+        &self,
+        w: &Widths,
+        obs: &Obs,
+        row: usize,
+        last: bool,
+        slot: usize,
+        batch: &mut HostBatch,
+    ) -> Result<()> {
         match self {
-            Self::Memory(columns) => from_memory(columns, w, row, slot, batch),
+            Self::Memory(columns) => from_memory(columns, w, row, last, slot, batch),
             Self::Disk { scratch, state } => {
                 let mut room = std::mem::take(&mut batch.room);
                 room.bytes.resize(2 * scratch.record_bytes(), 0);
                 room.vector.resize(obs.kept_dim(), 0.0);
                 let read = scratch.read(row, &mut room.bytes);
                 if read.is_ok() {
-                    from_disk(scratch, w, obs, slot, &mut room, batch);
+                    from_disk(scratch, w, obs, last, slot, &mut room, batch);
                     if let Some(scale) = state {
                         let place = slot * w.state..(slot + 1) * w.state;
                         scale.apply(&mut batch.state[place.clone()]);
@@ -95,7 +103,7 @@ impl Rows {
             let mut values = floats(record.obs);
             for agent in 0..obs.n_agents {
                 kept.iter_mut().zip(&mut values).for_each(|(k, v)| *k = v);
-                obs.present(agent, &kept, &mut out);
+                obs.present(agent, &mut kept, &mut out);
                 see(&out);
             }
         })
@@ -185,7 +193,7 @@ fn sweep(scratch: &Scratch, steps: &[u32], mut see: impl FnMut(Record<'_>)) -> R
     Ok(())
 }
 
-fn from_memory(from: &Columns, w: &Widths, row: usize, slot: usize, batch: &mut HostBatch) {
+fn from_memory(from: &Columns, w: &Widths, row: usize, last: bool, slot: usize, batch: &mut HostBatch) {
     let next = row + 1;
     let obs = w.obs;
     copy(&mut batch.obs, slot, &from.obs, row, obs);
@@ -193,6 +201,7 @@ fn from_memory(from: &Columns, w: &Widths, row: usize, slot: usize, batch: &mut 
     copy(&mut batch.state, slot, &from.state, row, w.state);
     copy(&mut batch.next_state, slot, &from.state, next, w.state);
     copy(&mut batch.actions, slot, &from.actions, row, w.actions);
+    copy(&mut batch.next_actions, slot, &from.actions, if last { row } else { next }, w.actions);
     copy(&mut batch.action_indices, slot, &from.indices, row, w.indices);
     copy(&mut batch.action_mask, slot, &from.action_mask, row, w.action_mask);
     copy(&mut batch.alive, slot, &from.alive, row, w.alive);
@@ -204,7 +213,15 @@ fn copy<T: Copy>(to: &mut [T], slot: usize, from: &[T], row: usize, width: usize
 }
 
 /// From the records of a row and the next, which `room` holds.
-fn from_disk(scratch: &Scratch, w: &Widths, obs: &Obs, slot: usize, room: &mut Room, batch: &mut HostBatch) {
+fn from_disk(
+    scratch: &Scratch,
+    w: &Widths,
+    obs: &Obs,
+    last: bool,
+    slot: usize,
+    room: &mut Room,
+    batch: &mut HostBatch,
+) {
     let Room { bytes, vector } = room;
     let (now, next) = bytes.split_at(scratch.record_bytes());
     let (now, next) = (scratch.record(now), scratch.record(next));
@@ -222,6 +239,7 @@ fn from_disk(scratch: &Scratch, w: &Widths, obs: &Obs, slot: usize, room: &mut R
     wide(&mut batch.state, w.state, now.state);
     wide(&mut batch.next_state, w.state, next.state);
     wide(&mut batch.actions, w.actions, now.actions);
+    wide(&mut batch.next_actions, w.actions, if last { now.actions } else { next.actions });
     let to = &mut batch.action_indices[slot * w.indices..(slot + 1) * w.indices];
     to.iter_mut().zip(indices(now.indices)).for_each(|(t, v)| *t = v);
     copy(&mut batch.action_mask, slot, now.action_mask, 0, w.action_mask);

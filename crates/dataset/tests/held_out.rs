@@ -88,7 +88,7 @@ fn what_is_known_is_of_the_others() {
     let mut batch = HostBatch::new(&dataset, 1);
     for episode in dataset.held_out() {
         batch.set_row(0, &dataset, episode.last - 1).unwrap();
-        let bootstraps = batch.rewards[0] as usize % 2 == 0;
+        let bootstraps = (batch.rewards[0] as usize).is_multiple_of(2);
         assert_eq!((dataset.bootstraps(episode), batch.bootstrap[0] == 1.0), (bootstraps, bootstraps));
         assert_eq!((episode.truncated, dataset.rewards(episode).len()), (bootstraps, episode.steps()));
     }

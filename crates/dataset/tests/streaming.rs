@@ -102,8 +102,11 @@ fn check(obs: &[f64], state: &[f64], layouts: [Layout; 2], wide: [bool; 2]) {
         let states = [&batch.state, &batch.next_state];
         assert!(shared || (*states[0] == expected(state, row) && *states[1] == expected(state, row + 1)));
         let action = |i: usize| ((i % 23) as f64 / 10.0 - 1.1) as f32;
-        let actions = [action(row * AGENTS), action(row * AGENTS + 1)].map(|a| a.clamp(-1.0, 1.0));
-        assert_eq!(batch.actions, actions);
+        let actions = |row: usize| [action(row * AGENTS), action(row * AGENTS + 1)].map(|a| a.clamp(-1.0, 1.0));
+        assert_eq!(batch.actions, actions(row));
+        // The row after an episode's last step is a state without an action; so is the file's last row.
+        let is_last = row % EPISODE == EPISODE - 2 || row == ROWS - 2;
+        assert_eq!(batch.next_actions, actions(if is_last { row } else { row + 1 }));
     }
     let unfiltered = |l: &Layout| matches!(l, Layout::Contiguous);
     assert_eq!(memory.card().unwrap().dtypes["a"], if wide[0] { "f64" } else { "f32" });

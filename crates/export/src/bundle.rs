@@ -58,7 +58,8 @@ fn take_golden(file: &mut TensorFile) -> TensorFile {
 /// Is it a checkpoint's tensor that a policy does not need?
 fn is_for_training_only(tensor: &str) -> bool {
     let network = tensor.split_once('.').map_or("", |(network, _)| network);
-    matches!(network, "critic" | "value" | "mixer" | "adam" | "log") || network.starts_with("target_")
+    matches!(network, "critic" | "critic_1" | "critic_2" | "value" | "mixer" | "adam" | "log")
+        || network.starts_with("target_")
 }
 
 fn policy_bytes(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize, checkpoint_sha256: &str) -> Result<Vec<u8>> {

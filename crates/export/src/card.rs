@@ -226,6 +226,7 @@ fn algorithm(meta: &CheckpointMeta) -> String {
     match meta.algorithm.as_str() {
         "omiga" => "OMIGA".to_owned(),
         "bc" => "Behaviour cloning".to_owned(),
+        "rebrac" => "ReBRAC".to_owned(),
         other => cell(other),
     }
 }

@@ -83,8 +83,14 @@ impl Sample {
             let elements: Vec<f32> = (0..n).map(|_| rng.random_range(-scale..scale)).collect();
             tensors.insert(format!("actor.{name}"), HostTensor::from_f32(&shape, &elements));
         }
-        for name in ["critic.q.weight", "value.v.bias", "mixer.x", "target_critic.q.weight", "adam.actor.m.fc1.weight"]
-        {
+        for name in [
+            "critic.q.weight",
+            "critic_2.q.weight",
+            "value.v.bias",
+            "mixer.x",
+            "target_critic.q.weight",
+            "adam.actor.m.fc1.weight",
+        ] {
             tensors.insert(name.to_owned(), HostTensor::from_f32(&[1], &[0.0]));
         }
         for agent in 0..self.n_agents {

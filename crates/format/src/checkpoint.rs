@@ -57,6 +57,7 @@ pub struct CheckpointMeta {
 /// |---|---|
 /// | `actor.*` | the policy, names and shapes from [`ActorSpec::parameters`] |
 /// | `critic.*`, `value.*`, `mixer.*`, `target_*.*` | OMIGA's other networks |
+/// | `critic_1.*`, `critic_2.*`, `target_*.*` | ReBRAC's other networks |
 /// | `adam.{m,v}.<network>.<parameter>` | the optimiser's moments |
 /// | `golden.<agent>.obs` [K, O] | raw observations from the dataset, O the agent's own width |
 /// | `golden.<agent>.action` [K, A] f32, physical, or `[K]` i64 | the policy's deterministic actions on them |

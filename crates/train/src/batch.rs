@@ -24,6 +24,8 @@ pub struct Batch {
     pub next_state: Tensor,
     /// [M, A] in [-1, 1], or [M, 1] u32 indices.
     pub actions: Tensor,
+    /// Continuous tasks: actions of the next row, at an episode's end those of this one, [M, A].
+    pub next_actions: Option<Tensor>,
     /// Team rewards, [B, 1].
     pub rewards: Tensor,
     /// 1 where the next state's value counts, 0 after a termination, [B, 1].
@@ -58,6 +60,8 @@ pub struct Columns {
     pub state: Option<(Tensor, Tensor)>,
     /// [B, N, A] floats, or [B, N, 1] u32.
     pub actions: Tensor,
+    /// [B, N, A] floats of the next row.
+    pub next_actions: Option<Tensor>,
     /// [B, 1].
     pub rewards: Tensor,
     /// [B, 1].
@@ -111,6 +115,7 @@ impl Batch {
             state,
             next_state,
             actions,
+            next_actions: columns.next_actions.map(|a| a.reshape((rows, ()))).transpose()?,
             rewards: columns.rewards,
             bootstrap: columns.bootstrap,
             action_mask: columns.action_mask.map(|m| m.reshape((rows, ()))).transpose()?,
@@ -143,9 +148,11 @@ impl Batch {
         fill(&self.state, &[(problem.state_dim, state)])?;
         fill(&self.next_state, &[(problem.state_dim, next_state)])?;
         let small = Small::upload(host, problem, device)?;
-        self.actions = small.actions.reshape((self.size * self.n_agents, ()))?;
+        let rows = self.size * self.n_agents;
+        self.actions = small.actions.reshape((rows, ()))?;
+        self.next_actions = small.next_actions.map(|a| a.reshape((rows, ()))).transpose()?;
         (self.rewards, self.bootstrap) = (small.rewards, small.bootstrap);
-        self.action_mask = small.action_mask.map(|m| m.reshape((self.size * self.n_agents, ()))).transpose()?;
+        self.action_mask = small.action_mask.map(|m| m.reshape((rows, ()))).transpose()?;
         (self.alive, self.next_alive) = small.alive.unzip();
         Ok(())
     }
@@ -159,7 +166,8 @@ impl Batch {
         let local = (b, problem.actor.n_agents, problem.actor.obs_dim);
         let state = |x: &[f32]| Tensor::from_slice(x, (b, problem.state_dim), device);
         let shared = host.state.is_empty();
-        let Small { actions, rewards, bootstrap, action_mask, alive } = Small::upload(host, problem, device)?;
+        let Small { actions, next_actions, rewards, bootstrap, action_mask, alive } =
+            Small::upload(host, problem, device)?;
         Self::new(Columns {
             obs: Tensor::from_slice(&host.obs, local, device)?,
             next_obs: Tensor::from_slice(&host.next_obs, local, device)?,
@@ -167,6 +175,7 @@ impl Batch {
                 .then(|| Ok::<_, crate::Error>((state(&host.state)?, state(&host.next_state)?)))
                 .transpose()?,
             actions,
+            next_actions,
             rewards,
             bootstrap,
             action_mask,
@@ -178,6 +187,7 @@ impl Batch {
 /// The columns that are a few values an agent, as in [`Columns`].
 struct Small {
     actions: Tensor,
+    next_actions: Option<Tensor>,
     rewards: Tensor,
     bootstrap: Tensor,
     action_mask: Option<Tensor>,
@@ -192,6 +202,10 @@ impl Small {
             actions: match problem.is_discrete() {
                 true => Tensor::from_slice(&host.action_indices, (b, n, 1), device)?,
                 false => Tensor::from_slice(&host.actions, (b, n, a), device)?,
+            },
+            next_actions: match problem.is_discrete() {
+                true => None,
+                false => Some(Tensor::from_slice(&host.next_actions, (b, n, a), device)?),
             },
             rewards: Tensor::from_slice(&host.rewards, (b, 1), device)?,
             bootstrap: Tensor::from_slice(&host.bootstrap, (b, 1), device)?,
@@ -261,13 +275,13 @@ mod tests {
             host.action_indices = bits(6).into_iter().map(u32::from).collect();
             (host.action_mask, host.alive, host.next_alive) = (bits(24), bits(6), bits(6));
         } else {
-            host.actions = floats(24, 5.0);
+            (host.actions, host.next_actions) = (floats(24, 5.0), floats(24, 8.0));
         }
         host
     }
 
     fn numbers(batch: &Batch) -> Vec<Vec<f64>> {
-        let optional = [&batch.obs_action_id, &batch.action_mask, &batch.alive, &batch.next_alive];
+        let optional = [&batch.obs_action_id, &batch.next_actions, &batch.action_mask, &batch.alive, &batch.next_alive];
         let tensors = [&batch.obs_id, &batch.next_obs_id, &batch.state, &batch.next_state, &batch.actions];
         let tensors = tensors.into_iter().chain([&batch.rewards, &batch.bootstrap]);
         let all = tensors.chain(optional.into_iter().flatten());

@@ -17,7 +17,7 @@ pub use self::choice::{Algorithm, EngineChoice, MixerKind, PolicyLoss, StorageCh
 use self::entry::{Entry, LARGEST};
 pub use self::layers::{Layer, Layers, Resolved, Setting, merge};
 pub use self::resume::MAY_CHANGE;
-pub use self::sections::{DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RunConfig};
+pub use self::sections::{DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RebracConfig, RunConfig};
 use crate::dist::OFFICIAL_ACTION_MARGIN;
 use crate::{Error, Result};
 
@@ -40,9 +40,19 @@ pub struct Config {
     pub optim: OptimConfig,
     /// OMIGA's own settings. Of these behaviour cloning heeds the two masks.
     pub omiga: OmigaConfig,
+    /// ReBRAC's own settings.
+    pub rebrac: RebracConfig,
 }
 
 impl Config {
+    /// Of what the algorithm at hand fits its values to.
+    pub fn discount(&self) -> f64 {
+        match self.run.algorithm {
+            Algorithm::Rebrac => self.rebrac.gamma,
+            Algorithm::Omiga | Algorithm::Bc => self.omiga.gamma,
+        }
+    }
+
     /// Merge TOML texts (later ones win) and `key.path=value` settings, then check the result. For a new run see [`Layers`],
     /// which knows the official layer too.
     ///
@@ -94,6 +104,7 @@ impl Config {
     pub fn actor_head(&self, discrete: bool) -> ActorHead {
         match self.policy.loss {
             _ if discrete => ActorHead::Categorical,
+            _ if self.run.algorithm == Algorithm::Rebrac => ActorHead::Deterministic,
             PolicyLoss::Nll => ActorHead::SquashedGaussian,
             PolicyLoss::BetaNll => ActorHead::Gaussian,
             PolicyLoss::Mse | PolicyLoss::Mae => ActorHead::Deterministic,
@@ -131,6 +142,7 @@ impl Config {
             self.policy.entries(),
             self.optim.entries(),
             self.omiga.entries(),
+            self.rebrac.entries(),
         ];
         [official].into_iter().chain(sections.into_iter().flatten()).collect()
     }
@@ -182,10 +194,26 @@ impl Config {
         fraction("optim.beta1", self.optim.beta1)?;
         fraction("optim.beta2", self.optim.beta2)?;
         positive("optim.eps", self.optim.eps)?;
-        positive("optim.grad_norm_clip", self.optim.grad_norm_clip)?;
+        let clip = self.optim.grad_norm_clip;
+        require("optim.grad_norm_clip", "above 0", clip, clip > 0.0)?;
         positive("omiga.alpha", self.omiga.alpha)?;
-        require("omiga.gamma", "in [0, 1]", self.omiga.gamma, (0.0..=1.0).contains(&self.omiga.gamma))?;
-        require("omiga.tau", "in (0, 1]", self.omiga.tau, self.omiga.tau > 0.0 && self.omiga.tau <= 1.0)
+        for (gamma, tau, of) in [
+            ("omiga.gamma", "omiga.tau", (self.omiga.gamma, self.omiga.tau)),
+            ("rebrac.gamma", "rebrac.tau", (self.rebrac.gamma, self.rebrac.tau)),
+        ] {
+            require(gamma, "in [0, 1]", of.0, (0.0..=1.0).contains(&of.0))?;
+            require(tau, "in (0, 1]", of.1, of.1 > 0.0 && of.1 <= 1.0)?;
+        }
+        let RebracConfig { actor_bc_coef, critic_bc_coef, policy_noise, noise_clip, policy_freq, .. } = self.rebrac;
+        for (field, value) in [
+            ("rebrac.actor_bc_coef", actor_bc_coef),
+            ("rebrac.critic_bc_coef", critic_bc_coef),
+            ("rebrac.policy_noise", policy_noise),
+            ("rebrac.noise_clip", noise_clip),
+        ] {
+            require(field, "finite and at least 0", value, value.is_finite() && value >= 0.0)?;
+        }
+        count("rebrac.policy_freq", policy_freq, 1 << 20)
     }
 }
 
@@ -214,7 +242,7 @@ mod tests {
         check(
             "",
             &["run.algorithm=cql"],
-            "--set run.algorithm=cql: `run.algorithm` is `cql`, expected `omiga` or `bc`",
+            "--set run.algorithm=cql: `run.algorithm` is `cql`, expected `omiga`, `bc` or `rebrac`",
         );
         check("", &["run.steps=many"], "`run.steps` is `many`, expected a whole number from 0 to 9223372036854775807");
         check("[run]\nsteps = 1.5", &[], "configuration x.toml: `run.steps` is 1.5, expected a whole number");

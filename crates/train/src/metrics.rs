@@ -97,41 +97,43 @@ fn line(record: &Record) -> String {
     serde_json::to_string(record).map(|text| text + "\n").unwrap_or_default()
 }
 
-/// Sums of what was logged by the updates since the last line.
+/// Sums of what was logged by the updates since the last line. An update need not log everything.
 #[derive(Clone, Debug, Default)]
 pub struct Means {
-    count: u64,
-    sums: Metrics,
+    /// Name, count, sum.
+    sums: Vec<(&'static str, f64, f64)>,
 }
 
-/// Their tensor in a checkpoint between two lines: the count, then the sums.
+/// Their tensor in a checkpoint between two lines: a count and a sum for each name.
 const SUMS: &str = "log.sums";
 
 impl Means {
     /// One more update.
     pub fn add(&mut self, metrics: &Metrics) {
-        if self.count == 0 {
-            self.sums = metrics.iter().map(|(name, _)| (*name, 0.0)).collect();
+        for (name, x) in metrics {
+            match self.sums.iter_mut().find(|(known, ..)| known == name) {
+                Some((_, count, sum)) => (*count, *sum) = (*count + 1.0, *sum + x),
+                None => self.sums.push((name, 1.0, *x)),
+            }
         }
-        self.sums.iter_mut().zip(metrics).for_each(|((_, sum), (_, x))| *sum += x);
-        self.count += 1;
     }
 
     /// The means, and start again.
     pub fn take(&mut self) -> BTreeMap<String, f64> {
-        let Self { count, sums } = mem::take(self);
-        sums.into_iter().map(|(name, sum)| (name.to_owned(), sum / count as f64)).collect()
+        mem::take(&mut self.sums).into_iter().map(|(name, count, sum)| (name.to_owned(), sum / count)).collect()
     }
 
-    /// Add them to a checkpoint, if there are any.
-    pub fn save(&self, file: &mut TensorFile) {
-        let numbers: Vec<f64> = [self.count as f64].into_iter().chain(self.sums.iter().map(|(_, sum)| *sum)).collect();
-        if self.count > 0 {
-            file.tensors.insert(SUMS.to_owned(), HostTensor::from_f64(&[numbers.len()], &numbers));
+    /// Add them, of an algorithm that logs `names`, to a checkpoint, if there are any.
+    pub fn save(&self, names: &[&'static str], file: &mut TensorFile) {
+        let of =
+            |name: &&str| self.sums.iter().find(|(known, ..)| known == name).map_or([0.0; 2], |(_, c, s)| [*c, *s]);
+        if !self.sums.is_empty() {
+            let numbers: Vec<f64> = names.iter().flat_map(of).collect();
+            file.tensors.insert(SUMS.to_owned(), HostTensor::from_f64(&[names.len(), 2], &numbers));
         }
     }
 
-    /// What [`Self::save`] stored of an algorithm that logs `names`; takes it out of `file`.
+    /// What [`Self::save`] stored; takes it out of `file`.
     ///
     /// # Errors
     /// What [`TensorFile::take`] finds.
@@ -139,19 +141,15 @@ impl Means {
         if !file.tensors.contains_key(SUMS) {
             return Ok(Self::default());
         }
-        let tensor = file.take(SUMS, &[1 + names.len()])?;
-        match tensor.to_f64().as_deref() {
-            Some([count, sums @ ..]) => {
-                Ok(Self { count: *count as u64, sums: names.iter().copied().zip(sums.iter().copied()).collect() })
-            }
-            _ => Err(omiga_format::Error::ElementType {
-                file: file.name.clone(),
-                tensor: SUMS.into(),
-                expected: "f64",
-                found: tensor.dtype().to_string(),
-            }
-            .into()),
-        }
+        let tensor = file.take(SUMS, &[names.len(), 2])?;
+        let numbers = tensor.to_f64().ok_or_else(|| omiga_format::Error::ElementType {
+            file: file.name.clone(),
+            tensor: SUMS.into(),
+            expected: "f64",
+            found: tensor.dtype().to_string(),
+        })?;
+        let sums = names.iter().zip(numbers.chunks_exact(2)).map(|(name, of)| (*name, of[0], of[1]));
+        Ok(Self { sums: sums.filter(|(_, count, _)| *count > 0.0).collect() })
     }
 }
 
@@ -209,23 +207,29 @@ mod tests {
         let update = |x: f64| vec![("q_loss", x), ("v_loss", 0.1 * x)];
         let mut file = TensorFile { name: "x".into(), meta: String::new(), tensors: BTreeMap::new() };
         let (mut through, mut stopped) = (Means::default(), Means::default());
-        stopped.save(&mut file);
+        stopped.save(&NAMES, &mut file);
         assert!(file.tensors.is_empty());
         for x in [1.0, 2.0, 6.0] {
             through.add(&update(x));
             stopped.add(&update(x));
             // Stopped and gone on with after every update: the same bits.
-            stopped.save(&mut file);
+            stopped.save(&NAMES, &mut file);
             stopped = Means::load(&NAMES, &mut file).unwrap();
         }
         let means = through.take();
         assert_eq!((means["q_loss"], means.len()), (3.0, 2));
         assert_eq!(stopped.take(), means);
+        // A mean is over the updates that have it.
         through.add(&update(5.0));
-        assert_eq!(through.take()["q_loss"], 5.0);
-        through.save(&mut file);
+        through.add(&vec![("q_loss", 7.0)]);
+        through.save(&NAMES, &mut file);
+        stopped = Means::load(&NAMES, &mut file).unwrap();
+        let means = through.take();
+        assert_eq!((means["q_loss"], means["v_loss"]), (6.0, 0.5));
+        assert_eq!(stopped.take(), means);
+        through.save(&NAMES, &mut file);
         assert!(Means::load(&NAMES, &mut file).unwrap().sums.is_empty());
-        file.tensors.insert(SUMS.into(), HostTensor::from_f64(&[2], &[1.0, 1.0]));
+        file.tensors.insert(SUMS.into(), HostTensor::from_f64(&[1, 2], &[1.0, 1.0]));
         assert!(Means::load(&NAMES, &mut file).unwrap_err().to_string().contains(SUMS));
     }
 }

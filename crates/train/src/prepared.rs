@@ -7,7 +7,7 @@ use candle_core::Device;
 use omiga_dataset::{Dataset, StoredObs};
 use omiga_format::ObsTransform;
 
-use crate::config::{Config, TransformChoice};
+use crate::config::{Algorithm, Config, TransformChoice};
 use crate::engine::has_kernels;
 use crate::gauge::GaugeRows;
 use crate::golden::GoldenInputs;
@@ -38,11 +38,19 @@ impl Prepared {
     /// # Errors
     /// When the device or the transform cannot be had, or rows cannot be read.
     pub fn new(config: &Config, dataset: Dataset, seeds: &[u64]) -> Result<Self> {
+        if config.run.algorithm == Algorithm::Rebrac && dataset.is_discrete() {
+            let expected = "`omiga` or `bc` where actions are choices".into();
+            return Err(Error::Setting { field: "run.algorithm", expected, found: "`rebrac`".into() });
+        }
         // First, as nothing else can go wrong as cheaply.
         let device = device::parse(&config.run.device)?;
         let dataset = dataset.holding_out(config.data.held_out);
         let golden = |seed: &u64| Ok((*seed, GoldenInputs::sample(&dataset, config.run.golden, *seed)?));
         let golden = seeds.iter().map(golden).collect::<Result<_>>()?;
+        let dataset = match config.data.transform {
+            TransformChoice::Dataset | TransformChoice::None => dataset.recovered(),
+            _ => dataset,
+        };
         let transform = choose_transform(config.data.transform, &dataset)?;
         let mut dataset = dataset.transformed(&transform)?;
         if config.data.standardise_state {
@@ -92,7 +100,7 @@ fn choose_transform(choice: TransformChoice, dataset: &Dataset) -> Result<ObsTra
         let (mean, std) = dataset.obs_stats()?;
         Ok::<_, Error>(ObsTransform::Dataset { mean, std })
     };
-    let raw = dataset.stored_obs() == StoredObs::Raw;
+    let raw = *dataset.obs_transform() == ObsTransform::None;
     let transform = match (choice, dataset.stored_obs()) {
         (TransformChoice::Auto, StoredObs::Standardised { with_id }) => standardise(with_id),
         (TransformChoice::Auto, StoredObs::Raw) => by_dataset()?,

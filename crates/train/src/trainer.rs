@@ -107,7 +107,7 @@ impl Trainer {
         };
         file.tensors.retain(|name, _| !name.starts_with("golden."));
         let learner = Learner::load(&config, &data.problem, &mut file, networks(&config, &data))?;
-        let means = Means::load(learner.plan().metrics, &mut file)?;
+        let means = Means::load(learner.metrics(), &mut file)?;
         file.finish()?;
         let sampler = Sampler::resume(data.dataset.len(), config.run.seed, SAMPLER_STREAM, meta.sampler_draws);
         // The folder as it was right after that checkpoint, whatever came between.
@@ -351,7 +351,7 @@ impl Trainer {
         self.learner.save(&mut file)?;
         let device = learners_device(&self.config, &self.data.device);
         self.golden.save(&self.learner, &self.data.problem, &device, &mut file)?;
-        self.means.save(&mut file);
+        self.means.save(self.learner.metrics(), &mut file);
         let meta = CheckpointMeta {
             schema: Checkpoint::SCHEMA,
             omiga_version: env!("CARGO_PKG_VERSION").into(),

@@ -274,6 +274,7 @@ impl Golden {
             next_obs: get("next_obs"),
             state: self.case.state_dim.map(|_| (state("state"), state("next_state"))),
             actions: get("actions"),
+            next_actions: None,
             rewards: column("rewards"),
             bootstrap: column("mask"),
             action_mask: None,

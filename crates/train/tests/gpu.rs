@@ -45,6 +45,7 @@ fn wide(batch: &Batch) -> Batch {
         state: float(&batch.state),
         next_state: float(&batch.next_state),
         actions: float(&batch.actions),
+        next_actions: batch.next_actions.as_ref().map(float),
         rewards: float(&batch.rewards),
         bootstrap: float(&batch.bootstrap),
         action_mask: batch.action_mask.clone(),

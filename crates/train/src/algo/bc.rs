@@ -11,7 +11,7 @@ use crate::nn::{Actor, NetworkId, Networks};
 use crate::{Problem, Result};
 
 /// What is logged, in this order.
-const METRICS: &[&str] = &["policy_loss", "grad_norm_actor"];
+pub(super) const METRICS: &[&str] = &["policy_loss", "grad_norm_actor"];
 
 /// An actor and its settings.
 #[derive(Debug)]

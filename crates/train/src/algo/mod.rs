@@ -1,8 +1,10 @@
 //! The learning algorithms.
 
 mod bc;
+mod noise;
 mod omiga;
 mod plan;
+mod rebrac;
 
 use candle_core::Tensor;
 use omiga_format::TensorFile;
@@ -10,8 +12,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 pub use bc::Bc;
+pub use noise::Noise;
 pub use omiga::Omiga;
 pub use plan::{Group, Input, Losses, Plan};
+pub use rebrac::Rebrac;
 
 use crate::batch::{Batch, Place};
 use crate::config::{Algorithm, Config};
@@ -28,6 +32,8 @@ pub enum Learner {
     Omiga(Box<Omiga>),
     /// Behaviour cloning.
     Bc(Box<Bc>),
+    /// ReBRAC for teams.
+    Rebrac(Box<Rebrac>),
 }
 
 /// Where the parameters of a new learner come from.
@@ -69,7 +75,7 @@ impl Maker<'_> {
     }
 }
 
-/// Stream of the run's seed from which networks are drawn; the sampler has another.
+/// Stream of the run's seed from which networks are drawn; sampler and noise have others.
 const INIT_STREAM: u64 = 1;
 
 impl Learner {
@@ -95,6 +101,7 @@ impl Learner {
         Ok(match config.run.algorithm {
             Algorithm::Omiga => Self::Omiga(Box::new(Omiga::make(config, problem, maker)?)),
             Algorithm::Bc => Self::Bc(Box::new(Bc::make(config, problem, maker)?)),
+            Algorithm::Rebrac => Self::Rebrac(Box::new(Rebrac::make(config, problem, maker)?)),
         })
     }
 
@@ -106,6 +113,7 @@ impl Learner {
         match self {
             Self::Omiga(learner) => learner.update(batch, step),
             Self::Bc(learner) => learner.update(batch, step),
+            Self::Rebrac(learner) => learner.update(batch, step),
         }
     }
 
@@ -125,6 +133,7 @@ impl Learner {
     pub fn team_value(&self, at: Place<'_>) -> Result<Option<Tensor>> {
         match self {
             Self::Omiga(learner) => learner.team_value(at).map(Some),
+            Self::Rebrac(learner) => learner.team_value(at).map(Some),
             Self::Bc(_) => Ok(None),
         }
     }
@@ -136,7 +145,7 @@ impl Learner {
     pub fn cloning_weight(&self, batch: &Batch) -> Result<Option<Tensor>> {
         match self {
             Self::Omiga(learner) => learner.cloning_weight(batch).map(Some),
-            Self::Bc(_) => Ok(None),
+            Self::Bc(_) | Self::Rebrac(_) => Ok(None),
         }
     }
 
@@ -148,11 +157,21 @@ impl Learner {
         self.actor().0.save(file)
     }
 
-    /// Its update as data.
-    pub fn plan(&self) -> Plan {
+    /// Its update as data, for algorithms that have kernels.
+    pub fn plan(&self) -> Option<Plan> {
         match self {
-            Self::Omiga(learner) => learner.plan(),
-            Self::Bc(learner) => learner.plan(),
+            Self::Omiga(learner) => Some(learner.plan()),
+            Self::Bc(learner) => Some(learner.plan()),
+            Self::Rebrac(_) => None,
+        }
+    }
+
+    /// Names of what it logs, in order. An update may leave some out.
+    pub fn metrics(&self) -> &'static [&'static str] {
+        match self {
+            Self::Omiga(_) => omiga::METRICS,
+            Self::Bc(_) => bc::METRICS,
+            Self::Rebrac(_) => rebrac::METRICS,
         }
     }
 
@@ -166,6 +185,7 @@ impl Learner {
         match self {
             Self::Omiga(learner) => learner.networks_mut(),
             Self::Bc(learner) => learner.networks_mut(),
+            Self::Rebrac(learner) => learner.networks_mut(),
         }
     }
 
@@ -173,6 +193,7 @@ impl Learner {
         match self {
             Self::Omiga(learner) => learner.actor(),
             Self::Bc(learner) => learner.actor(),
+            Self::Rebrac(learner) => learner.actor(),
         }
     }
 }

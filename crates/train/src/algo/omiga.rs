@@ -21,7 +21,7 @@ use crate::nn::{Actor, Critic, Mixer, NetworkId, Networks, Value};
 use crate::{Problem, Result, scalar};
 
 /// What is logged, in this order.
-const METRICS: &[&str] = &[
+pub(super) const METRICS: &[&str] = &[
     "q_loss",
     "v_loss",
     "policy_loss",

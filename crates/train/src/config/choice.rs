@@ -9,6 +9,8 @@ choices! {
         Omiga = "omiga",
         /// Behaviour cloning: maximum likelihood of the dataset's actions.
         Bc = "bc",
+        /// ReBRAC for teams: deterministic policies climb the value of all agents' actions, held to the data's (NeurIPS 2023).
+        Rebrac = "rebrac",
     }
 }
 

@@ -4,20 +4,21 @@ use std::fmt::Write;
 
 use super::entry::{Entry, Kind, bare};
 use super::resume::MAY_CHANGE;
-use super::{Config, DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RunConfig};
+use super::{Config, DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RebracConfig, RunConfig};
 
 /// The first lines.
 const HEAD: &str = "# Every setting of a run. `omiga train --config FILE` reads it. A setting that is left out has its \
                     default; what wins over what:\n# default < preset of the task < official < this file < --set.\n";
 
 /// Each section with its documentation, in the order of [`Config`].
-const SECTIONS: [(&str, &[&str]); 6] = [
+const SECTIONS: [(&str, &[&str]); 7] = [
     ("run", RunConfig::ABOUT),
     ("data", DataConfig::ABOUT),
     ("network", NetworkConfig::ABOUT),
     ("policy", PolicyConfig::ABOUT),
     ("optim", OptimConfig::ABOUT),
     ("omiga", OmigaConfig::ABOUT),
+    ("rebrac", RebracConfig::ABOUT),
 ];
 
 impl Config {

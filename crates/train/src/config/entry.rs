@@ -75,7 +75,13 @@ impl Kind {
             Self::Whole(most) => format!("a whole number from 0 to {most}"),
             Self::Number => "a number".into(),
             Self::Text => "a text".into(),
-            Self::OneOf(choices) => choices.iter().map(|c| format!("`{}`", c.name)).collect::<Vec<_>>().join(" or "),
+            Self::OneOf(choices) => {
+                let names: Vec<_> = choices.iter().map(|c| format!("`{}`", c.name)).collect();
+                match names.split_last() {
+                    Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+                    _ => names.concat(),
+                }
+            }
         }
     }
 }

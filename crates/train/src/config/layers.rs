@@ -1,11 +1,11 @@
-//! Where settings come from, and which win: preset < official < file < command line.
+//! Where settings come from, and which win: preset < algorithm < official < file < command line.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::entry::{Entry, Kind, bare};
-use super::{Config, official};
+use super::{Algorithm, Config, official};
 use crate::{Error, Result};
 
 /// A TOML text with some settings.
@@ -26,8 +26,8 @@ pub struct Setting {
     pub text: String,
 }
 
-/// All that says how a new run is configured, from the weakest to the strongest. Between preset and file lies what the
-/// official code does, if file or command line say `official = true`.
+/// All that says how a new run is configured, from the weakest to the strongest. Between preset and file lie what the chosen
+/// algorithm's authors do, if it is `rebrac`, and what the official code does, if file or command line say `official = true`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layers<'a> {
     /// What suits the task.
@@ -105,19 +105,33 @@ impl Layers<'_> {
             Some(true) => official::table(self.discrete)?,
             _ => toml::Table::new(),
         };
-        let config = Config::from_tables([preset.clone(), official.clone(), file, command])?;
+        let algorithm = of_algorithm([&preset, &official, &file, &command])?;
+        let config = Config::from_tables([preset.clone(), algorithm.clone(), official.clone(), file, command])?;
         let origin = self.preset.map_or("", |layer| layer.origin);
-        let notes = [of_preset(origin, &preset, &config), of_official(&official, &config)];
+        let notes = [
+            note(origin, &preset, &config),
+            note("algorithm `rebrac`", &algorithm, &config),
+            of_official(&official, &config),
+        ];
         Ok(Resolved { config, notes: notes.into_iter().flatten().collect() })
     }
 }
 
+/// What else the algorithm's authors do that the last of `tables` to name one names.
+fn of_algorithm(tables: [&toml::Table; 4]) -> Result<toml::Table> {
+    let named = tables.into_iter().rev().find_map(|table| table.get("run")?.get("algorithm")?.as_str());
+    match named == Some(Algorithm::Rebrac.name()) {
+        true => Layer { origin: "algorithm `rebrac`", text: include_str!("rebrac.toml") }.table(),
+        false => Ok(toml::Table::new()),
+    }
+}
+
 /// `preset of task x: run.steps=20000, ...`: what it changed, and nothing stronger changed again.
-fn of_preset(origin: &str, preset: &toml::Table, config: &Config) -> Option<String> {
+fn note(origin: &str, layer: &toml::Table, config: &Config) -> Option<String> {
     let (found, default) = (config.values(), Config::default().values());
     let stands =
         |(name, value): &(String, toml::Value)| found.get(name) == Some(value) && default.get(name) != Some(value);
-    let changed: Vec<_> = values(preset).into_iter().filter(stands).map(|(name, x)| assignment(&name, &x)).collect();
+    let changed: Vec<_> = values(layer).into_iter().filter(stands).map(|(name, x)| assignment(&name, &x)).collect();
     (!changed.is_empty()).then(|| format!("{origin}: {}", changed.join(", ")))
 }
 

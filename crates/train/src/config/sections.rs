@@ -124,7 +124,7 @@ section! {
 }
 
 section! {
-    /// Adam (Kingma and Ba 2015) on each of actor, critic with mixer, and value.
+    /// Adam (Kingma and Ba 2015) on each of actor, critic with mixer, and value; of `rebrac` on the actor and on both critics.
     "optim" OptimConfig {
         /// Learning rate. Official: 5e-4.
         lr: f64 = 5e-4,
@@ -134,7 +134,7 @@ section! {
         beta2: f64 = 0.999,
         /// Added to the root of the second moment. Official: 1e-8.
         eps: f64 = 1e-8,
-        /// Largest gradient norm of each optimiser. Official: 1.
+        /// Largest gradient norm of each optimiser; `inf` clips nothing. Official: 1.
         grad_norm_clip: f64 = 1.0,
     }
 }
@@ -155,5 +155,25 @@ section! {
         mask_unavailable: bool = true,
         /// Tasks with dead agents: they count in none of the losses. Official: `false`.
         mask_dead: bool = true,
+    }
+}
+
+section! {
+    /// ReBRAC's own settings (Tarasov et al., NeurIPS 2023, arXiv:2305.09836), for a team. It heeds `omiga.mask_dead`.
+    "rebrac" RebracConfig {
+        /// Weight of the squared distance from the data's actions in the policies' loss. The paper, by dataset: 0.001 to 0.1.
+        actor_bc_coef: f64 = 0.05,
+        /// The same of the next actions in the critics' target. The paper, by dataset: 0 to 0.5.
+        critic_bc_coef: f64 = 0.1,
+        /// Discount. The paper: 0.99.
+        gamma: f64 = 0.99,
+        /// Rate of the target networks. The paper: 0.005.
+        tau: f64 = 0.005,
+        /// Standard deviation of the noise on the target's next actions, which are in [-1, 1]. The paper: 0.2.
+        policy_noise: f64 = 0.2,
+        /// Largest such noise. The paper: 0.5.
+        noise_clip: f64 = 0.5,
+        /// Updates of the critics for one of policies and targets. The paper: 2.
+        policy_freq: u64 = 2,
     }
 }

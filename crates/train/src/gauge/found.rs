@@ -131,6 +131,7 @@ fn alarm(v_tot: f64, (low, high): (f64, f64), config: &Config) -> Option<String>
 fn remedy(config: &Config) -> String {
     match config.run.algorithm {
         Algorithm::Omiga => format!("raise `omiga.alpha` (now {})", config.omiga.alpha),
+        Algorithm::Rebrac => format!("raise `rebrac.critic_bc_coef` (now {})", config.rebrac.critic_bc_coef),
         Algorithm::Bc => "it has no values".to_owned(),
     }
 }

@@ -43,7 +43,7 @@ impl Gauge {
     pub fn new(config: &Config, data: &Prepared) -> Self {
         let (dataset, episodes) = (&data.dataset, &data.gauge_rows.episodes);
         let of = |(episode, rows): &(Episode, Vec<usize>)| {
-            let all = to_go(dataset.rewards(episode), config.omiga.gamma);
+            let all = to_go(dataset.rewards(episode), config.discount());
             rows.iter().map(|row| all[row - episode.first]).collect()
         };
         let to_go = episodes.iter().map(of).collect();
@@ -51,7 +51,7 @@ impl Gauge {
         Self {
             to_go,
             bootstraps,
-            returns: returns(dataset, config.omiga.gamma),
+            returns: returns(dataset, config.discount()),
             device: learners_device(config, &data.device),
         }
     }

@@ -29,7 +29,11 @@ impl<M: Machine> GpuLearner<M> {
     /// [`crate::Error::Gpu`] when memory runs out or the machine fails, [`crate::Error::Candle`] when the networks cannot be
     /// read.
     pub fn new(mut machine: M, settings: Settings, rows: Arc<M::Rows>, learner: &Learner) -> Result<Self> {
-        let program = Program::new(&learner.plan(), learner.networks(), settings)?;
+        let plan = learner.plan().ok_or_else(|| crate::Error::Gpu {
+            doing: "run this algorithm",
+            reason: "there are no kernels for it; use run.engine = \"candle\" or run.device = \"cpu\"".into(),
+        })?;
+        let program = Program::new(&plan, learner.networks(), settings)?;
         machine.load(&program, &rows)?;
         for (at, numbers) in &program.constants {
             machine.write(*at, &numbers.iter().map(|x| M::Real::of(*x)).collect::<Vec<_>>())?;

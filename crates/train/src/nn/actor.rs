@@ -156,6 +156,7 @@ mod tests {
             next_obs: zeros(&[3, 2, 1]),
             state: None,
             actions: tensor(&golden.actions).reshape((3, 2, 2)).unwrap(),
+            next_actions: None,
             rewards: zeros(&[3, 1]),
             bootstrap: zeros(&[3, 1]),
             action_mask: None,

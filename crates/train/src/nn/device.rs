@@ -5,8 +5,8 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use tracing::trace_span;
 
-use super::NetworkId;
-use super::stack::{Layer, Stack};
+use super::stack::{Layer, NORM_EPS, Stack};
+use super::{By, NetworkId};
 use crate::Result;
 use crate::optim::AdamStep;
 
@@ -35,9 +35,18 @@ struct Network {
 #[derive(Debug)]
 struct Tape {
     network: usize,
-    /// The input, then every hidden layer's output.
-    activations: Vec<Tensor>,
+    by: By,
+    activations: Activations,
     leaves: Vec<Var>,
+}
+
+/// What a forward pass leaves for a backward one.
+#[derive(Debug)]
+struct Activations {
+    /// The input, then every hidden layer's output.
+    layers: Vec<Tensor>,
+    /// With LayerNorm: every hidden layer's output before it, and what the row was multiplied by [M, 1].
+    norms: Vec<(Tensor, Tensor)>,
 }
 
 impl OnDevice {
@@ -97,8 +106,7 @@ impl OnDevice {
     }
 
     /// The heads [M, out] of every pass; those of trained networks are variables.
-    pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)]) -> Result<Vec<Vec<Tensor>>> {
-        self.tapes.clear();
+    pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)], by: By) -> Result<Vec<Vec<Tensor>>> {
         let mut all = Vec::new();
         for (id, input) in passes {
             let network = &self.networks[id.0];
@@ -107,7 +115,7 @@ impl OnDevice {
             if network.moments.is_some() {
                 let leaves = heads.iter().map(Var::from_tensor).collect::<candle_core::Result<Vec<_>>>()?;
                 heads = leaves.iter().map(|leaf| leaf.as_tensor().clone()).collect();
-                self.tapes.push(Tape { network: id.0, activations, leaves });
+                self.tapes.push(Tape { network: id.0, by, activations, leaves });
             }
             all.push(heads);
         }
@@ -119,9 +127,25 @@ impl OnDevice {
         Ok(self.networks[id.0].forward(input)?.1)
     }
 
-    /// Gradients of every trained network's parameters from those of its heads.
+    /// The gradient by the last columns of the input that the passes by it have in common, [M, columns]. These passes are done
+    /// with.
+    pub fn input_gradient(&mut self, store: &GradStore) -> Result<Tensor> {
+        let is_by_input = |tape: &Tape| matches!(tape.by, By::Input(_));
+        let (tapes, others) = std::mem::take(&mut self.tapes).into_iter().partition::<Vec<_>, _>(is_by_input);
+        self.tapes = others;
+        let mut gradients = Vec::new();
+        for tape in &tapes {
+            gradients.extend(self.networks[tape.network].backward(tape, store)?);
+        }
+        let sum =
+            |sum: Option<Tensor>, x: Tensor| Ok::<_, candle_core::Error>(Some(sum.map_or(Ok(x.clone()), |y| y + x)?));
+        let none = || Tensor::zeros((0, 0), self.dtype, &self.device);
+        Ok(gradients.into_iter().try_fold(None, sum)?.map_or_else(none, Ok)?)
+    }
+
+    /// Gradients of every trained network's parameters from those of its heads. All passes are done with.
     pub fn backward(&mut self, store: &GradStore) -> Result<()> {
-        for tape in &self.tapes {
+        for tape in std::mem::take(&mut self.tapes).iter().filter(|tape| tape.by == By::Parameters) {
             let network = &mut self.networks[tape.network];
             let _span = trace_span!("backward network", network = network.name).entered();
             network.gradients = network.backward(tape, store)?;
@@ -176,28 +200,36 @@ impl OnDevice {
 
 impl Network {
     /// Input and hidden layers, and the heads.
-    fn forward(&self, input: &Tensor) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+    fn forward(&self, input: &Tensor) -> Result<(Activations, Vec<Tensor>)> {
         let mut layers = self.parameters.chunks_exact(2);
         let dense = |x: &Tensor, layer: &[Tensor]| x.matmul(&layer[0].t()?)?.broadcast_add(&layer[1]);
-        let mut activations = vec![input.clone()];
+        let (mut activations, mut norms) = (vec![input.clone()], Vec::new());
         for layer in layers.by_ref().take(self.stack.hidden.len()) {
             let h = dense(&activations[activations.len() - 1], layer)?.relu()?; // [M, out]
-            activations.push(h);
+            if !self.stack.normalised {
+                activations.push(h);
+                continue;
+            }
+            let centred = h.broadcast_sub(&h.mean_keepdim(1)?)?; // [M, out]
+            let scale = centred.sqr()?.mean_keepdim(1)?.affine(1.0, NORM_EPS)?.sqrt()?.recip()?; // [M, 1]
+            activations.push(centred.broadcast_mul(&scale)?);
+            norms.push((h, scale));
         }
         let last = &activations[activations.len() - 1];
         let heads = layers.map(|layer| dense(last, layer)).collect::<candle_core::Result<Vec<_>>>()?;
-        Ok((activations, heads))
+        Ok((Activations { layers: activations, norms }, heads))
     }
 
-    /// Gradients of the parameters, in their order.
+    /// Gradients of the parameters, in their order, or of the last columns of the input.
     fn backward(&self, tape: &Tape, store: &GradStore) -> Result<Tensors> {
         let of_layer = |x: &Tensor, dy: &Tensor| -> Result<[Tensor; 2]> { Ok([dy.t()?.matmul(x)?, dy.sum(0)?]) };
         let n_hidden = self.stack.hidden.len();
         let mut gradients: Vec<[Tensor; 2]> = Vec::new();
         let mut dh: Option<Tensor> = None;
+        let Activations { layers, norms } = &tape.activations;
         for (leaf, layer) in tape.leaves.iter().zip(self.parameters.chunks_exact(2).skip(n_hidden)) {
             let dy = store.get(leaf).map_or_else(|| leaf.zeros_like(), Tensor::contiguous)?; // [M, out]
-            gradients.push(of_layer(&tape.activations[n_hidden], &dy)?);
+            gradients.push(of_layer(&layers[n_hidden], &dy)?);
             let by_head = dy.matmul(&layer[0])?; // [M, H]
             dh = Some(match dh {
                 Some(dh) => (dh + by_head)?,
@@ -206,11 +238,26 @@ impl Network {
         }
         for k in (0..n_hidden).rev() {
             let Some(above) = dh.take() else { break };
-            let h = &tape.activations[k + 1];
+            let y = &layers[k + 1];
+            let (h, above) = match norms.get(k) {
+                None => (y, above),
+                Some((h, scale)) => {
+                    // dh = scale (dy - mean dy - y mean(y dy))
+                    let along = y.broadcast_mul(&(y * &above)?.mean_keepdim(1)?)?;
+                    let centred = above.broadcast_sub(&above.mean_keepdim(1)?)?;
+                    (h, (centred - along)?.broadcast_mul(scale)?)
+                }
+            };
             let dy = (above * h.gt(0.0)?.to_dtype(h.dtype())?)?; // [M, out]
-            gradients.insert(0, of_layer(&tape.activations[k], &dy)?);
+            let weight = &self.parameters[2 * k]; // [out, in]
+            match tape.by {
+                By::Input(columns) if k == 0 => {
+                    return Ok(vec![dy.matmul(&weight.narrow(1, weight.dim(1)? - columns, columns)?)?]);
+                }
+                _ => gradients.insert(0, of_layer(&layers[k], &dy)?),
+            }
             if k > 0 {
-                dh = Some(dy.matmul(&self.parameters[2 * k])?);
+                dh = Some(dy.matmul(weight)?);
             }
         }
         Ok(gradients.into_iter().flatten().collect())

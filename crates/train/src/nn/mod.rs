@@ -4,6 +4,7 @@ mod actor;
 mod critic;
 mod device;
 pub(crate) mod host;
+mod joint_critic;
 mod mixer;
 mod networks;
 mod stack;
@@ -11,7 +12,8 @@ mod value;
 
 pub use actor::{Actor, Policy};
 pub use critic::Critic;
+pub use joint_critic::JointCritic;
 pub use mixer::{Mixer, Mixing};
-pub use networks::{NetworkId, Networks};
+pub use networks::{By, NetworkId, Networks};
 pub use stack::{Dense, Layer, Stack};
 pub use value::Value;

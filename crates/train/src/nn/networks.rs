@@ -28,10 +28,22 @@ impl NetworkId {
     }
 }
 
+/// What a pass of a trained network is differentiated by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Nothing.
+    Nothing,
+    /// The parameters.
+    Parameters,
+    /// So many columns of the input, the last ones.
+    Input(usize),
+}
+
 /// Networks with their moments, and the only place where parameters change.
 ///
 /// Losses are candle expressions of the heads that [`Self::forward`] returns; candle differentiates them as far as the
-/// heads, and [`Self::backward`] goes on from there by hand.
+/// heads, and [`Self::backward`] goes on from there by hand. An update may run several stages: passes are remembered until they
+/// are gone back through.
 #[derive(Debug)]
 pub struct Networks {
     members: Vec<Member>,
@@ -45,7 +57,7 @@ struct Member {
     stack: Stack,
 }
 
-/// The same five operations, for each place.
+/// The same operations, for each place.
 #[derive(Debug)]
 enum Engine {
     HostF32(Host<f32>),
@@ -130,13 +142,29 @@ impl Networks {
     }
 
     /// The heads of every pass (network, input [M, in]), [M, out] each. Those of trained networks are variables that the
-    /// losses' gradients are taken by.
+    /// losses' gradients are taken by. Until [`Self::backward`] a trained network has one such pass.
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when shapes do not fit or the device fails.
     pub fn forward<const K: usize>(&mut self, passes: [(NetworkId, &Tensor); K]) -> Result<[Vec<Tensor>; K]> {
+        self.run(passes, By::Parameters)
+    }
+
+    /// The same of trained networks, for the gradient by their inputs' last `columns`, not by their parameters.
+    ///
+    /// # Errors
+    /// As of [`Self::forward`].
+    pub fn forward_by_input<const K: usize>(
+        &mut self,
+        passes: [(NetworkId, &Tensor); K],
+        columns: usize,
+    ) -> Result<[Vec<Tensor>; K]> {
+        self.run(passes, By::Input(columns))
+    }
+
+    fn run<const K: usize>(&mut self, passes: [(NetworkId, &Tensor); K], by: By) -> Result<[Vec<Tensor>; K]> {
         let _span = trace_span!("forward").entered();
-        let heads = on!(&mut self.engine, engine => engine.forward(&passes)?);
+        let heads = on!(&mut self.engine, engine => engine.forward(&passes, by)?);
         let mut heads = heads.into_iter();
         Ok(std::array::from_fn(|_| heads.next().unwrap_or_default()))
     }
@@ -149,13 +177,23 @@ impl Networks {
         on!(&self.engine, engine => engine.evaluate(id, &input.to_dtype(self.dtype)?))
     }
 
-    /// Gradients of the trained networks' parameters, from those of their heads in `store`.
+    /// Gradients of the trained networks' parameters, from those of their heads in `store`. Forgets all passes.
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device fails.
     pub fn backward(&mut self, store: &GradStore) -> Result<()> {
         let _span = trace_span!("backward").entered();
         on!(&mut self.engine, engine => engine.backward(store))
+    }
+
+    /// The gradient by the columns that [`Self::forward_by_input`] named, [M, columns], summed over its passes, from those of their
+    /// heads in `store`. Forgets these passes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] when the device fails.
+    pub fn input_gradient(&mut self, store: &GradStore) -> Result<Tensor> {
+        let _span = trace_span!("backward").entered();
+        on!(&mut self.engine, engine => engine.input_gradient(store))
     }
 
     /// Update number `step` (from 1): for each group of networks, clip their joint gradient and do one step of Adam.

@@ -1,4 +1,4 @@
-//! The shape of a network: fully connected hidden layers with ReLU, then linear heads side by side.
+//! The shape of a network: fully connected hidden layers with ReLU, normalised or not, then linear heads side by side.
 
 use omiga_format::TensorFile;
 use rand::RngExt;
@@ -17,14 +17,21 @@ pub struct Dense {
     pub outputs: usize,
 }
 
-/// h_0 = x, h_k = relu(hidden_k(h_{k-1})); every head is linear in the last h.
+/// h_0 = x, h_k = relu(hidden_k(h_{k-1})), normalised h_k = LayerNorm(relu(hidden_k(h_{k-1}))); every head is linear in the
+/// last h.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
     /// Layers with ReLU, in order.
     pub hidden: Vec<Dense>,
     /// Linear layers, all on the last hidden one.
     pub heads: Vec<Dense>,
+    /// Is every hidden layer's output taken to mean 0 and variance 1 (Ba et al. 2016, [`NORM_EPS`])? Without gain and bias of its
+    /// own: the next layer's weights would take them up.
+    pub normalised: bool,
 }
+
+/// What LayerNorm adds to the variance (PyTorch's default).
+pub const NORM_EPS: f64 = 1e-5;
 
 /// One layer's parameters on the host, as files have them.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +60,12 @@ impl Stack {
         };
         let hidden = hidden.iter().map(|layer| dense(layer, &mut width)).collect();
         let heads = heads.iter().map(|head| dense(head, &mut { width })).collect();
-        Self { hidden, heads }
+        Self { hidden, heads, normalised: false }
+    }
+
+    /// The same with LayerNorm after every ReLU.
+    pub fn normalised(self) -> Self {
+        Self { normalised: true, ..self }
     }
 
     /// Width of the input.

@@ -2,6 +2,8 @@
 
 use super::gemm::{Matrix, product};
 use super::real::{Real, vectorised};
+use super::rows::{Norm, activate, activate_slope};
+use crate::nn::By;
 use crate::nn::stack::{Dense, Layer, Stack};
 
 /// Parameters of a network as the products want them.
@@ -90,24 +92,36 @@ pub struct Block<T> {
     rows: usize,
     /// Output of every hidden layer, [rows, out].
     hidden: Vec<Vec<T>>,
+    /// What LayerNorm made of the rows of every hidden layer, `[rows]`; empty without it.
+    norms: Vec<Vec<Norm<T>>>,
     /// Gradient of the loss by every hidden layer's output before its ReLU, [rows, out].
     slopes: Vec<Vec<T>>,
     /// Output of every head, [rows, out].
     pub heads: Vec<Vec<T>>,
-    /// Gradient by the parameters, summed over the rows, laid out as [`Weights::flat`]; empty if not trained.
+    /// Gradient by the parameters, summed over the rows, laid out as [`Weights::flat`], or by the input's last columns
+    /// [rows, columns].
     pub gradient: Vec<T>,
+    by: By,
 }
 
 impl<T: Real> Block<T> {
-    /// Buffers for so many rows; those of a network that is not trained have no gradient.
-    pub fn new(rows: usize, stack: &Stack, trained: bool) -> Self {
+    /// Buffers for so many rows, and for what of it is differentiated.
+    pub fn new(rows: usize, stack: &Stack, by: By) -> Self {
         let buffers = |layers: &[Dense]| layers.iter().map(|d| vec![T::of(0.0); rows * d.outputs]).collect::<Vec<_>>();
+        let normalised = if stack.normalised { rows } else { 0 };
+        let gradient = match by {
+            By::Nothing => 0,
+            By::Parameters => stack.size(),
+            By::Input(columns) => rows * columns,
+        };
         Self {
             rows,
             hidden: buffers(&stack.hidden),
-            slopes: if trained { buffers(&stack.hidden) } else { Vec::new() },
+            norms: stack.hidden.iter().map(|_| vec![Norm::default(); normalised]).collect(),
+            slopes: if by == By::Nothing { Vec::new() } else { buffers(&stack.hidden) },
             heads: buffers(&stack.heads),
-            gradient: vec![T::of(0.0); if trained { stack.size() } else { 0 }],
+            gradient: vec![T::of(0.0); gradient],
+            by,
         }
     }
 
@@ -121,12 +135,12 @@ impl<T: Real> Block<T> {
         let rows = self.rows;
         let mut parameters = weights;
         let mut input = Matrix::new(x, rows, stack.inputs());
-        for (dense, out) in stack.hidden.iter().zip(&mut self.hidden) {
+        for (dense, (out, norms)) in stack.hidden.iter().zip(self.hidden.iter_mut().zip(&mut self.norms)) {
             let (weight, bias) = take(&mut parameters, dense);
             product(out, input, Matrix::new(weight, dense.inputs, dense.outputs), false);
             vectorised(
                 #[inline(always)]
-                || bias_relu(out, bias),
+                || activate(out, bias, norms),
             );
             input = Matrix::new(out, rows, dense.outputs);
         }
@@ -137,41 +151,58 @@ impl<T: Real> Block<T> {
         }
     }
 
-    /// From `heads`, the gradients by the heads' outputs [rows, out], to the gradient by the parameters. `x` is the input
-    /// of the forward pass.
+    /// From `heads`, the gradients by the heads' outputs [rows, out], to the gradient. `x` is the input of the forward pass.
     pub fn backward(&mut self, stack: &Stack, weights: &Weights<T>, x: &[T], heads: &[&[T]]) {
-        let rows = self.rows;
-        let (mut gradients, mut parameters) = (self.gradient.as_mut_slice(), weights.flat.as_slice());
-        let mut of_hidden = Vec::new();
+        let Self { rows, hidden, norms, slopes, gradient, by, .. } = self;
+        let rows = *rows;
+        let (mut of_parameters, of_input): (&mut [T], &mut [T]) = match by {
+            By::Parameters => (gradient, &mut []),
+            _ => (&mut [], gradient),
+        };
+        let mut split = |dense| (*by == By::Parameters).then(|| take_mut(&mut of_parameters, dense));
+        let mut of_hidden: Vec<_> = stack.hidden.iter().map(&mut split).collect();
+        let mut parameters = weights.flat.as_slice();
         for dense in &stack.hidden {
-            of_hidden.push(take_mut(&mut gradients, dense));
             take(&mut parameters, dense);
         }
-        let (Some(last), Some(slope)) = (self.hidden.last(), self.slopes.last_mut()) else { return };
+        let (Some(last), Some(slope)) = (hidden.last(), slopes.last_mut()) else { return };
         for (i, (dense, of_head)) in stack.heads.iter().zip(heads).enumerate() {
             let (weight, _) = take(&mut parameters, dense);
-            let (weight_gradient, bias_gradient) = take_mut(&mut gradients, dense);
             let (dy, h) = (Matrix::new(of_head, rows, dense.outputs), Matrix::new(last, rows, dense.inputs));
-            product(weight_gradient, h.t(), dy, false);
-            column_sums(bias_gradient, of_head);
+            if let Some((weight_gradient, bias_gradient)) = split(dense) {
+                product(weight_gradient, h.t(), dy, false);
+                column_sums(bias_gradient, of_head);
+            }
             product(slope, dy, Matrix::new(weight, dense.inputs, dense.outputs).t(), i > 0);
         }
         let mut transposes = weights.transposes.0.as_slice();
         for (k, dense) in stack.hidden.iter().enumerate().rev() {
-            let (before, slope) = self.slopes.split_at_mut(k);
+            let (before, slope) = slopes.split_at_mut(k);
             let slope = &mut slope[0];
-            let (weight_gradient, bias_gradient) = &mut of_hidden[k];
+            let mut unwanted = Vec::new();
+            let sums = match &mut of_hidden[k] {
+                Some((_, bias_gradient)) => &mut **bias_gradient,
+                None => {
+                    unwanted.resize(dense.outputs, T::of(0.0));
+                    &mut unwanted
+                }
+            };
             vectorised(
                 #[inline(always)]
-                || relu_slope(slope, &self.hidden[k], bias_gradient),
+                || activate_slope(slope, &hidden[k], &norms[k], sums),
             );
             let slope = Matrix::new(slope, rows, dense.outputs);
-            let input = if k == 0 { x } else { &self.hidden[k - 1] };
-            product(weight_gradient, Matrix::new(input, rows, dense.inputs).t(), slope, false);
+            if let Some((weight_gradient, _)) = &mut of_hidden[k] {
+                let input = if k == 0 { x } else { &hidden[k - 1] };
+                product(weight_gradient, Matrix::new(input, rows, dense.inputs).t(), slope, false);
+            }
             if let Some(before) = before.last_mut() {
                 let (others, weight) = transposes.split_at(transposes.len() - dense.inputs * dense.outputs);
                 transposes = others;
                 product(before, slope, Matrix::new(weight, dense.outputs, dense.inputs), false);
+            } else if let By::Input(columns) = *by {
+                let weight = &weights.flat[(dense.inputs - columns) * dense.outputs..dense.inputs * dense.outputs];
+                product(of_input, slope, Matrix::new(weight, columns, dense.outputs).t(), false);
             }
         }
     }
@@ -189,33 +220,6 @@ fn take_mut<'a, T>(gradients: &mut &'a mut [T], dense: &Dense) -> (&'a mut [T], 
     let (layer, rest) = std::mem::take(gradients).split_at_mut(dense.size());
     *gradients = rest;
     layer.split_at_mut(dense.inputs * dense.outputs)
-}
-
-/// `y <- max(y + b, 0)`, row by row.
-#[inline(always)]
-fn bias_relu<T: Real>(y: &mut [T], bias: &[T]) {
-    let zero = T::of(0.0);
-    for row in y.chunks_exact_mut(bias.len()) {
-        for (y, b) in row.iter_mut().zip(bias) {
-            let x = *y + *b;
-            // Not `max`: a NaN must stay one.
-            *y = if x < zero { zero } else { x };
-        }
-    }
-}
-
-/// `slope <- slope` where the ReLU's output is above 0, else 0; `sums` gets the sums over rows.
-#[inline(always)]
-fn relu_slope<T: Real>(slope: &mut [T], output: &[T], sums: &mut [T]) {
-    let zero = T::of(0.0);
-    sums.fill(zero);
-    let width = sums.len();
-    for (slope, output) in slope.chunks_exact_mut(width).zip(output.chunks_exact(width)) {
-        for ((slope, output), sum) in slope.iter_mut().zip(output).zip(&mut *sums) {
-            *slope = if *output > zero { *slope } else { zero };
-            *sum += *slope;
-        }
-    }
 }
 
 /// `sums` gets the sums over rows.

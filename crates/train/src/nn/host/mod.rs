@@ -9,6 +9,7 @@ mod adam;
 pub(crate) mod block;
 mod gemm;
 pub(crate) mod real;
+mod rows;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
@@ -18,8 +19,8 @@ use tracing::trace_span;
 use self::adam::{PIECE, adam, add_up, track};
 use self::block::{Block, Transposes, Weights, flatten, unflatten};
 use self::real::Real;
-use super::NetworkId;
 use super::stack::{Dense, Layer, Stack};
+use super::{By, NetworkId};
 use crate::Result;
 use crate::optim::AdamStep;
 use crate::storage::Slices;
@@ -27,11 +28,14 @@ use crate::storage::Slices;
 /// Most rows of a block: enough for fast products, few enough that its activations stay in a core's cache.
 const BLOCK_ROWS: usize = 384;
 
-/// All networks of a learner, and what their last forward passes left for the backward ones.
+/// All networks of a learner, and what their forward passes left for the backward ones.
 #[derive(Debug, Default)]
 pub struct Host<T> {
     networks: Vec<Network<T>>,
+    /// Passes that were not gone back through yet.
     tapes: Vec<Tape<T>>,
+    /// Passes that were, kept for their buffers and gradients: one a network, kind and number of rows.
+    done: Vec<Tape<T>>,
 }
 
 #[derive(Debug)]
@@ -47,9 +51,10 @@ struct Network<T> {
 #[derive(Debug)]
 struct Tape<T> {
     network: usize,
+    by: By,
     input: Tensor,
     blocks: Vec<Block<T>>,
-    /// The heads of a trained network as variables: the loss's gradients by them start the backward pass.
+    /// Its heads as variables, if it is differentiated: the loss's gradients by them start the backward pass.
     leaves: Vec<Var>,
 }
 
@@ -84,21 +89,24 @@ impl<T: Real> Host<T> {
     }
 
     /// The heads [M, out] of every pass; those of trained networks are variables.
-    pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)]) -> Result<Vec<Vec<Tensor>>> {
+    pub fn forward(&mut self, passes: &[(NetworkId, &Tensor)], by: By) -> Result<Vec<Vec<Tensor>>> {
         let inputs = passes.iter().map(|(id, input)| self.networks[id.0].takes(input)).collect::<Result<Vec<_>>>()?;
-        self.record(passes, &inputs)?;
+        let mut tapes = Vec::new();
+        for ((id, _), input) in passes.iter().zip(&inputs) {
+            tapes.push(self.tape(*id, by, input)?);
+        }
         let slices = Slices::of(&inputs);
         let slices = slices.get::<T>()?;
         let networks: Vec<_> = self.networks.iter_mut().map(Network::split).collect();
         rayon::scope(|scope| {
-            let stacks: Vec<_> = networks
-                .into_iter()
-                .map(|(name, stack, flat, transposes)| {
+            let mut stacks = Vec::new();
+            for (id, (name, stack, flat, transposes)) in networks.into_iter().enumerate() {
+                if passes.iter().any(|(run, _)| run.0 == id) {
                     scope.spawn(move |_| transposes.fill(stack, flat));
-                    (name, stack, flat)
-                })
-                .collect();
-            for (tape, input) in self.tapes.iter_mut().zip(&slices) {
+                }
+                stacks.push((name, stack, flat));
+            }
+            for (tape, input) in tapes.iter_mut().zip(&slices) {
                 let (network, stack, flat) = stacks[tape.network];
                 let mut input: &[T] = input;
                 for block in &mut tape.blocks {
@@ -110,7 +118,21 @@ impl<T: Real> Host<T> {
                 }
             }
         });
-        self.tapes.iter_mut().map(|tape| tape.heads(&self.networks[tape.network])).collect()
+        let heads = tapes.iter_mut().map(|tape| tape.heads(&self.networks[tape.network].stack)).collect();
+        self.tapes.append(&mut tapes);
+        heads
+    }
+
+    /// A tape for a pass: one whose buffers are free, or a new one.
+    fn tape(&mut self, id: NetworkId, by: By, input: &Tensor) -> Result<Tape<T>> {
+        let network = &self.networks[id.0];
+        let by = if network.moments.is_some() { by } else { By::Nothing };
+        let rows = input.dim(0)?;
+        let same = self.done.iter().position(|tape| tape.network == id.0 && tape.by == by);
+        match same.map(|k| self.done.remove(k)) {
+            Some(tape) if tape.input.dim(0)? == rows => Ok(Tape { input: input.clone(), ..tape }),
+            _ => Ok(Tape::new(id.0, by, input.clone(), rows, &network.stack)),
+        }
     }
 
     /// The heads of one pass beside the others, which leaves no trace.
@@ -118,46 +140,55 @@ impl<T: Real> Host<T> {
         let inputs = [self.networks[id.0].takes(input)?];
         let Network { stack, weights, .. } = &self.networks[id.0];
         let rows = input.dim(0)?;
-        let mut block = Block::new(rows, stack, false);
+        let mut block = Block::new(rows, stack, By::Nothing);
         block.forward(stack, &weights.flat, Slices::of(&inputs).get::<T>()?[0]);
         let head = |(head, dense): (Vec<T>, &Dense)| Ok(Tensor::from_vec(head, (rows, dense.outputs), &Device::Cpu)?);
         block.heads.into_iter().zip(&stack.heads).map(head).collect()
     }
 
-    /// Keep the buffers of passes as before, make those of new ones.
-    fn record(&mut self, passes: &[(NetworkId, &Tensor)], inputs: &[Tensor]) -> Result<()> {
-        self.tapes.truncate(passes.len());
-        for (k, ((id, _), input)) in passes.iter().zip(inputs).enumerate() {
-            let rows = input.dim(0)?;
-            match self.tapes.get_mut(k) {
-                Some(tape) if tape.network == id.0 && tape.input.dim(0)? == rows => tape.input = input.clone(),
-                _ => {
-                    self.tapes.truncate(k);
-                    self.tapes.push(Tape::new(id.0, input.clone(), rows, &self.networks[id.0]));
-                }
-            }
-        }
+    /// Gradients of every trained network's parameters from those of its heads. All passes are done with.
+    pub fn backward(&mut self, store: &GradStore) -> Result<()> {
+        let mut tapes = std::mem::take(&mut self.tapes);
+        let trained: Vec<_> = tapes.iter_mut().filter(|tape| tape.by == By::Parameters).collect();
+        self.go_back(trained, store)?;
+        self.done.append(&mut tapes);
         Ok(())
     }
 
-    /// Gradients of every trained network's parameters from those of its heads.
-    pub fn backward(&mut self, store: &GradStore) -> Result<()> {
-        let trained = self.tapes.iter_mut().filter(|tape| !tape.leaves.is_empty());
-        let mut of_tape = Vec::new();
+    /// The gradient by the last columns of the input that the passes by it have in common, [M, columns]. These passes are done
+    /// with.
+    pub fn input_gradient(&mut self, store: &GradStore) -> Result<Tensor> {
+        let (mut tapes, others) =
+            std::mem::take(&mut self.tapes).into_iter().partition::<Vec<_>, _>(|tape| matches!(tape.by, By::Input(_)));
+        self.tapes = others;
+        self.go_back(tapes.iter_mut().collect(), store)?;
+        let mut sum: Vec<T> = Vec::new();
+        for tape in &tapes {
+            let gradient = tape.blocks.iter().flat_map(|block| &block.gradient);
+            match sum.is_empty() {
+                true => sum.extend(gradient),
+                false => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += *g),
+            }
+        }
+        let rows = tapes.first().map_or(Ok(0), |tape| tape.input.dim(0))?;
+        let columns = sum.len() / rows.max(1);
+        self.done.append(&mut tapes);
+        Ok(Tensor::from_vec(sum, (rows, columns), &Device::Cpu)?)
+    }
+
+    fn go_back(&self, tapes: Vec<&mut Tape<T>>, store: &GradStore) -> Result<()> {
         let mut tensors = Vec::new();
-        for tape in trained {
+        for tape in &tapes {
             tensors.push(tape.input.clone());
             for leaf in &tape.leaves {
-                let gradient = store.get(leaf).map_or_else(|| leaf.zeros_like(), Tensor::contiguous)?;
-                tensors.push(gradient);
+                tensors.push(store.get(leaf).map_or_else(|| leaf.zeros_like(), Tensor::contiguous)?);
             }
-            of_tape.push(tape);
         }
         let slices = Slices::of(&tensors);
         let slices = slices.get::<T>()?;
         let mut slices = slices.into_iter();
         rayon::scope(|scope| {
-            for tape in of_tape {
+            for tape in tapes {
                 let Network { name: network, stack, weights, .. } = &self.networks[tape.network];
                 let mut input = slices.next().unwrap_or_default();
                 let mut heads: Vec<&[T]> = slices.by_ref().take(stack.heads.len()).collect();
@@ -180,11 +211,16 @@ impl<T: Real> Host<T> {
 
     /// Sum the blocks' gradients; the norm of each group's.
     pub fn norms(&mut self, groups: &[&[NetworkId]]) -> Result<Vec<f64>> {
+        let place = |tape: &Tape<T>| {
+            let id = NetworkId(tape.network);
+            let place = |(k, group): (usize, &&[NetworkId])| Some((k, group.iter().position(|other| *other == id)?));
+            groups.iter().enumerate().find_map(place).filter(|_| tape.by == By::Parameters)
+        };
+        // In the groups' order, as a sum depends on it.
+        let mut tapes: Vec<_> = self.done.iter_mut().filter_map(|tape| Some((place(tape)?, tape))).collect();
+        tapes.sort_by_key(|(place, _)| *place);
         let mut pieces = Vec::new();
-        for tape in &mut self.tapes {
-            let Some(group) = groups.iter().position(|group| group.contains(&NetworkId(tape.network))) else {
-                continue;
-            };
+        for ((group, _), tape) in tapes {
             let Some((first, others)) = tape.blocks.split_first_mut() else { continue };
             for (k, gradient) in first.gradient.chunks_mut(PIECE).enumerate() {
                 let piece = k * PIECE..k * PIECE + gradient.len();
@@ -203,8 +239,8 @@ impl<T: Real> Host<T> {
         let mut pieces = Vec::new();
         for (id, Network { weights, moments, .. }) in self.networks.iter_mut().enumerate() {
             let Some(group) = groups.iter().position(|group| group.contains(&NetworkId(id))) else { continue };
-            let tape = self.tapes.iter().find(|tape| tape.network == id).and_then(|tape| tape.blocks.first());
-            let (Some(block), Some([m, v])) = (tape, moments) else { continue };
+            let tape = self.done.iter().find(|tape| tape.network == id && tape.by == By::Parameters);
+            let (Some(block), Some([m, v])) = (tape.and_then(|tape| tape.blocks.first()), moments) else { continue };
             let parameters = weights.flat.chunks_mut(PIECE).zip(block.gradient.chunks(PIECE));
             let moments = m.chunks_mut(PIECE).zip(v.chunks_mut(PIECE));
             pieces.extend(parameters.zip(moments).map(|((p, g), (m, v))| (p, m, v, g, &steps[group])));
@@ -238,27 +274,27 @@ fn split_off<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
 }
 
 impl<T: Real> Tape<T> {
-    fn new(network: usize, input: Tensor, rows: usize, of: &Network<T>) -> Self {
+    fn new(network: usize, by: By, input: Tensor, rows: usize, stack: &Stack) -> Self {
         let n = rows.div_ceil(BLOCK_ROWS).max(2).min(rows.max(1));
         let rows_of = |k: usize| (k + 1) * rows / n - k * rows / n;
-        let blocks = (0..n).map(|k| Block::new(rows_of(k), &of.stack, of.moments.is_some())).collect();
-        Self { network, input, blocks, leaves: Vec::new() }
+        let blocks = (0..n).map(|k| Block::new(rows_of(k), stack, by)).collect();
+        Self { network, by, input, blocks, leaves: Vec::new() }
     }
 
     /// The blocks' heads as one tensor each.
-    fn heads(&mut self, network: &Network<T>) -> Result<Vec<Tensor>> {
+    fn heads(&mut self, stack: &Stack) -> Result<Vec<Tensor>> {
         let rows = self.input.dim(0)?;
         let mut tensors = Vec::new();
         self.leaves.clear();
-        for (k, dense) in network.stack.heads.iter().enumerate() {
+        for (k, dense) in stack.heads.iter().enumerate() {
             let whole: Vec<T> = self.blocks.iter().flat_map(|block| &block.heads[k]).copied().collect();
             let shape = (rows, dense.outputs);
-            tensors.push(if network.moments.is_some() {
+            tensors.push(if self.by == By::Nothing {
+                Tensor::from_vec(whole, shape, &Device::Cpu)?
+            } else {
                 let leaf = Var::from_vec(whole, shape, &Device::Cpu)?;
                 self.leaves.push(leaf.clone());
                 leaf.into_inner()
-            } else {
-                Tensor::from_vec(whole, shape, &Device::Cpu)?
             });
         }
         Ok(tensors)
@@ -301,7 +337,7 @@ mod tests {
         assert_eq!(host.evaluate(NetworkId(0), &input(3)).unwrap()[0].dims(), [5, 1]);
         for width in [0, 2, 4] {
             assert!(host.evaluate(NetworkId(0), &input(width)).is_err());
-            assert!(host.forward(&[(NetworkId(0), &input(width))]).is_err());
+            assert!(host.forward(&[(NetworkId(0), &input(width))], By::Parameters).is_err());
         }
     }
 }
