@@ -45,6 +45,8 @@ echo "== a long dataset"
 "$omiga" collect --task spread --quality random --episodes 3000 --seed 0 --out "$work/long.hdf5"
 "$omiga" inspect "$work/long.hdf5" --json >"$work/long.json"
 "$python" tests/interop/check_dataset.py "$work/long.hdf5" --card "$work/long.json"
+echo "== tracking"
+"$python" tests/interop/check_tracking.py "$work/spread" --work "$work/tracking"
 echo "== robots"
 "$python" tests/golden/gymnasium/generate.py --out "$work/gymnasium" --seed 7
 # MuJoCo writes its warnings into a file where it is run.
