@@ -92,6 +92,48 @@ fn a_page_with_tables_and_curves() {
     assert!(["omiga", "bc", "share of runs"].iter().all(|word| profile.contains(word)), "{profile}");
 }
 
+/// What Markdown has, and what is in the dataset and the bundles, in one file that asks for nothing else.
+#[test]
+fn a_page_for_a_browser() {
+    let program = runs();
+    let cell = "runs/spread/medium";
+    for algorithm in ["bc", "omiga"] {
+        let (from, to) = (format!("{cell}/{algorithm}/seed-0/last-bundle"), format!("{cell}/{algorithm}/seed-0/bundle"));
+        if !program.path(&to).exists() {
+            std::fs::rename(program.path(&from), program.path(&to)).unwrap();
+        }
+    }
+    program.done(&format!("report {cell} --html out/page.html")).shows("out/page.html: 1 datasets");
+    let page = program.read_text("out/page.html");
+    for part in [
+        "<h2>spread</h2>",
+        "<strong>Last checkpoint</strong>",
+        "<h2>spread medium, looked into</h2>",
+        "<td>episodes</td><td>20 (0 ended by themselves, 20 by the clock)</td>",
+        "aria-label=\"Returns in training: spread\"><svg",
+        "aria-label=\"Returns of recorded and played episodes\"><svg",
+        "aria-label=\"Actions of the data and of the policies\"><svg",
+        "aria-label=\"One episode of omiga\"><svg",
+        "<td>bc</td><td>team-of-3</td>",
+        "<summary>Model card: bc</summary>",
+        "prefers-color-scheme: dark",
+    ] {
+        assert!(page.contains(part), "no {part}");
+    }
+    // Namespaces of SVG and what a model card names are no requests.
+    for request in ["src=", "@import", "url(", "<link", "<script"] {
+        assert!(!page.contains(request), "the page asks for something: {request}");
+    }
+    // A dataset that is elsewhere leaves its part out.
+    program.done("report runs/spread/expert --html out/expert.html");
+    let data = program.path("runs/spread/expert/data.hdf5");
+    std::fs::rename(&data, data.with_extension("away")).unwrap();
+    program.done("report runs/spread/expert --html out/away.html");
+    std::fs::rename(data.with_extension("away"), &data).unwrap();
+    assert!(program.read_text("out/away.html").contains("The dataset is not beside the runs"));
+    assert!(!program.read_text("out/expert.html").contains("The dataset is not beside the runs"));
+}
+
 /// One seed says nothing about others, and what it is above is not marked.
 #[test]
 fn nothing_is_claimed_of_a_single_seed() {
@@ -178,8 +220,10 @@ fn what_cannot_be_reported_is_named() {
     program.refused("report runs --out PAGE.txt", "expected a name.md");
     program.refused(
         "report runs/spread --out PAGE.md",
-        "holds no <task>/<quality>/eval.json; `make reproduce` makes them",
+        "holds no eval.json and no <task>/<quality>/eval.json; `omiga run` makes them",
     );
+    program.refused("report runs --html PAGE.htm", "the page is `PAGE.htm`, expected a name.html");
+    program.refused("report runs", "--out <FILE.md>");
     program.refused("report runs --reference theirs.toml --out PAGE.md", "cannot read `theirs.toml`");
     program.write("theirs.toml", b"name = 3");
     program.refused("report runs --reference theirs.toml --out PAGE.md", "is no table of published results");

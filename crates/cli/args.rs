@@ -10,6 +10,7 @@ use omiga_env::Quality;
 use omiga_runtime::EngineKind;
 
 use crate::output::Level;
+use crate::report::Request;
 
 /// Offline multi-agent reinforcement learning, from a dataset to running controllers.
 #[derive(Debug, Parser)]
@@ -94,6 +95,7 @@ pub enum Command {
     /// Tables and learning curves of many runs: what `make reproduce` ends with
     #[command(
         after_help = "Example: omiga report runs/reproduce --reference models/paper.toml --out models/RESULTS.md\n\
+                      One page for a browser: omiga report runs/spread --html report.html\n\
                       Exit codes: 0 written, 2 could not do it"
     )]
     Report(ReportArgs),
@@ -370,7 +372,7 @@ pub struct ReplayArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
-    /// Folder of `<task>/<quality>/`: the runs as `<algorithm>/<seed>`, and as eval.json what `omiga eval --data --random --json`
+    /// A folder that `omiga run` made, or one of `<task>/<quality>/`: the runs as `<algorithm>/<seed>`, and as eval.json what `omiga eval --data --random --json`
     /// says of bundles named `<algorithm>/<seed>` (the last checkpoint) and `<algorithm>/<seed>/best`
     pub runs: PathBuf,
     /// Published results to put beside them
@@ -379,9 +381,19 @@ pub struct ReportArgs {
     /// The algorithm that the others are compared with
     #[arg(long, value_name = "ALGORITHM", default_value = "bc")]
     pub baseline: String,
-    /// The page to write; a figure a task goes beside it
-    #[arg(long, value_name = "FILE.md")]
-    pub out: PathBuf,
+    /// A page in Markdown; a figure a task goes beside it
+    #[arg(long, value_name = "FILE.md", required_unless_present = "html")]
+    pub out: Option<PathBuf>,
+    /// A page in one file, for a browser; also with the datasets, and with what the policies do
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+}
+
+impl ReportArgs {
+    pub fn request(&self) -> Request {
+        let (reference, baseline) = (self.reference.clone(), self.baseline.clone());
+        Request { reference, baseline, markdown: self.out.clone(), html: self.html.clone() }
+    }
 }
 
 /// What `bench` compares.

@@ -1,8 +1,11 @@
 //! Exported policies in an environment, through the runtime.
 
-use omiga_env::{Error, JointAction, TeamPolicy, Timestep};
-use omiga_format::TaskSpec;
-use omiga_runtime::Team;
+use anyhow::Result;
+use omiga_env::{Error, JointAction, TeamPolicy, Timestep, episode_seed, make_env, rollout};
+use omiga_format::{Bundle, TaskSpec};
+use omiga_runtime::{EngineKind, LoadOptions, Team};
+
+use crate::figure::Episode;
 
 /// A bundle's policies as a team in a rollout.
 pub struct Deployed {
@@ -37,4 +40,23 @@ impl TeamPolicy for Deployed {
 /// and whether these are discrete.
 pub fn sizes(task: &TaskSpec) -> (usize, Vec<usize>, usize, bool) {
     (task.n_agents(), task.obs_dims(), task.action_dim(), task.is_discrete())
+}
+
+/// The first of the episodes that `seed` stands for, played by a bundle's policies; and the task as the environment has it.
+///
+/// # Errors
+/// No such environment, or policies that cannot be run in it.
+pub fn first_episode(task: &str, bundle: &Bundle, engine: EngineKind, seed: u64) -> Result<(TaskSpec, Episode)> {
+    let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(engine))?;
+    let mut env = make_env(task)?;
+    let mut played = Episode::default();
+    rollout(&mut *env, &mut Deployed::new(team), episode_seed(seed, 0), &mut |step| {
+        played.rewards.push(step.after.team_reward);
+        played.actions.push(match step.actions {
+            JointAction::Continuous(values) => values.clone(),
+            JointAction::Discrete(indices) => indices.iter().map(|i| *i as f32).collect(),
+        });
+        Ok(())
+    })?;
+    Ok((env.task().clone(), played))
 }

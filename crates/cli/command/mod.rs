@@ -13,7 +13,7 @@ mod run;
 mod train;
 mod verify;
 
-pub use bench::bench;
+pub use bench::{bench, native_times};
 pub use collect::{collect, record};
 pub use completions::completions;
 pub use eval::{Match, RowSpec, Who, eval, play, table_of};

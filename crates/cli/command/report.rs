@@ -9,7 +9,9 @@ use crate::report;
 
 /// `omiga report`.
 pub fn report(args: &ReportArgs) -> Result<Verdict> {
-    let datasets = report::write(&args.runs, args.reference.as_deref(), &args.baseline, &args.out)?;
-    say(format!("{}: {datasets} datasets", args.out.display()))?;
+    let datasets = report::write(&args.runs, &args.request())?;
+    for page in args.out.iter().chain(&args.html) {
+        say(format!("{}: {datasets} datasets", page.display()))?;
+    }
     Ok(Verdict::Yes)
 }

@@ -2,11 +2,13 @@
 
 mod curves;
 mod episode;
+mod histograms;
 mod profile;
 mod terminal;
 
 pub use curves::curves;
 pub use episode::{Episode, episode};
+pub use histograms::{Histogram, histograms};
 pub use profile::profile;
 pub use terminal::{Marks, curve};
 

@@ -11,6 +11,7 @@ use omiga_runtime::EngineKind;
 use omiga_train::config::{Config, merge};
 use serde::{Deserialize, Deserializer};
 
+use super::table::BASELINE;
 use crate::report;
 
 /// What is to be done: data, trainings, evaluation, a page.
@@ -98,9 +99,19 @@ pub struct EvaluatePart {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportPart {
-    pub page: PathBuf,
+    /// In Markdown.
+    pub page: Option<PathBuf>,
+    /// In one file, for a browser.
+    pub html: Option<PathBuf>,
     /// Published results to put beside them.
     pub reference: Option<PathBuf>,
+}
+
+impl ReportPart {
+    pub fn request(&self) -> report::Request {
+        let Self { page: markdown, html, reference } = self.clone();
+        report::Request { reference, baseline: BASELINE.to_owned(), markdown, html }
+    }
 }
 
 /// One name, several in a list, or several in a string with spaces between them.
@@ -174,8 +185,8 @@ impl Plan {
             ensure!(found.is_none_or(|n| n >= least), "`{name}` is {found:?}, expected at least {least}");
             Ok(())
         };
-        if let Some(ReportPart { page, reference }) = &self.report {
-            report::require(reference.as_deref(), page)?;
+        if let Some(report) = &self.report {
+            report.request().reference()?;
         }
         at_least("data.episodes", *episodes, 1)?;
         at_least("evaluate.episodes", self.evaluate.episodes, 2)

@@ -24,7 +24,7 @@ use crate::scores::{DATASET, SCORES_FILE, Scores};
 /// The table as it is printed.
 const TEXT_FILE: &str = "results.txt";
 /// With whose row the others are compared, if it is there.
-const BASELINE: &str = "bc";
+pub const BASELINE: &str = "bc";
 
 /// Bundles to be played: of the plan's trainings, and of others that somebody laid beside them.
 pub fn bundles(plan: &Plan, cell: &Cell, trained: &[&Run]) -> Result<Vec<Exported>> {
@@ -137,10 +137,11 @@ pub fn read(cell: &Cell) -> Result<Scores> {
     Scores::read(&cell.folder.join(SCORES_FILE))
 }
 
-/// The page about all datasets that have a table.
-pub fn page(plan: &Plan, page: &ReportPart) -> Result<Outcome> {
+/// The pages about all datasets that have a table.
+pub fn page(plan: &Plan, part: &ReportPart) -> Result<Outcome> {
     let root = plan.out.as_deref().context("a plan with a page needs `out`, a folder")?;
-    let before = fs::read(&page.page).ok();
-    report::write(root, page.reference.as_deref(), BASELINE, &page.page)?;
-    Ok(if before == fs::read(&page.page).ok() { Outcome::Kept } else { Outcome::Done })
+    let read = || -> Vec<_> { part.page.iter().chain(&part.html).map(|page| fs::read(page).ok()).collect() };
+    let before = read();
+    report::write(root, &part.request())?;
+    Ok(if before == read() { Outcome::Kept } else { Outcome::Done })
 }

@@ -164,7 +164,8 @@ impl<'a> Work<'a> {
         }
         if let Some(report) = &plan.report {
             let page = self.unless_stopped(|| table::page(plan, report));
-            self.summary.add(format!("page `{}`", report.page.display()), page);
+            let pages: Vec<_> = report.page.iter().chain(&report.html).map(|p| format!("`{}`", p.display())).collect();
+            self.summary.add(format!("page {}", pages.join(", ")), page);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::scores::{DATASET, Failure, Late, Row, SCORES_FILE, Scores};
 /// A dataset's place in the tables.
 #[derive(Debug)]
 pub struct Cell {
+    pub folder: PathBuf,
     pub task: String,
     pub quality: String,
     pub simulator: Option<String>,
@@ -49,32 +50,36 @@ pub struct Run {
 }
 
 impl Cell {
-    /// Every cell below `root`, in the order of their names; a folder without [`SCORES_FILE`] is not one (yet).
+    /// Every cell below `root`, in the order of their names, or `root` itself; a folder without [`SCORES_FILE`] is not one (yet).
     ///
     /// # Errors
     /// What cannot be read or understood, by name; no cell at all.
     pub fn read_all(root: &Path) -> Result<Vec<Self>> {
+        if root.join(SCORES_FILE).is_file() {
+            return Ok(vec![Self::read(root, None, name(root))?]);
+        }
         let mut cells = Vec::new();
         for task in folders(root)? {
             for quality in folders(&task)?.into_iter().filter(|folder| folder.join(SCORES_FILE).is_file()) {
-                cells.push(Self::read(&quality, name(&task), name(&quality))?);
+                cells.push(Self::read(&quality, Some(name(&task)), name(&quality))?);
             }
         }
-        let expected = format!("<task>/<quality>/{SCORES_FILE}");
-        ensure!(!cells.is_empty(), "`{}` holds no {expected}; `make reproduce` makes them", root.display());
+        let expected = format!("{SCORES_FILE} and no <task>/<quality>/{SCORES_FILE}");
+        ensure!(!cells.is_empty(), "`{}` holds no {expected}; `omiga run` makes them", root.display());
         Ok(cells)
     }
 
-    fn read(folder: &Path, task: String, quality: String) -> Result<Self> {
+    fn read(folder: &Path, task: Option<String>, quality: String) -> Result<Self> {
         let scores = Scores::read(&folder.join(SCORES_FILE))?;
         let Scores { simulator, engine, failed, .. } = scores;
         let (dataset, others, algorithms) = (None, Vec::new(), Vec::new());
-        let mut cell = Self { task, quality, simulator, engine, dataset, others, algorithms, failed };
+        let (folder, task) = (folder.to_owned(), task.unwrap_or(scores.task));
+        let mut cell = Self { folder, task, quality, simulator, engine, dataset, others, algorithms, failed };
         for row in scores.rows {
             let parts: Vec<String> = row.name.split('/').map(str::to_owned).collect();
             match parts.as_slice() {
                 [one] if one == DATASET => cell.dataset = Some(row),
-                [algorithm, run] => cell.add(folder, algorithm, run, row)?,
+                [algorithm, run] => cell.add(algorithm, run, row)?,
                 // The best checkpoint of a run follows its last one.
                 [algorithm, run, _best] => {
                     let runs = cell.algorithms.iter_mut().filter(|a| a.name == *algorithm).flat_map(|a| &mut a.runs);
@@ -88,8 +93,8 @@ impl Cell {
         Ok(cell)
     }
 
-    fn add(&mut self, folder: &Path, algorithm: &str, run: &str, last: Row) -> Result<()> {
-        let folder = RunFolder::open(&folder.join(algorithm).join(run));
+    fn add(&mut self, algorithm: &str, run: &str, last: Row) -> Result<()> {
+        let folder = RunFolder::open(&self.folder.join(algorithm).join(run));
         let updates = folder.records()?.last().map_or(0, |record| record.step);
         let curve = folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect();
         let run = Run { name: run.to_owned(), played: last, best: None, curve, updates };

@@ -1,14 +1,16 @@
 //! The tables of what `make reproduce` ran.
 
 mod cell;
+mod html;
 mod overall;
 mod page;
 mod reference;
 mod tables;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use omiga_format::atomic;
 
 use crate::figure::{curves, profile};
@@ -18,38 +20,72 @@ pub use overall::Overall;
 pub use page::{algorithms, of_task, tasks};
 pub use reference::Reference;
 
-/// What a page needs beside the runs, which can be asked for before there are any: published results that can be read, and a name
-/// for it.
-///
-/// # Errors
-/// What is wrong with either.
-pub fn require(reference: Option<&Path>, out: &Path) -> Result<Option<Reference>> {
-    ensure!(out.extension().is_some_and(|e| e == "md"), "--out is `{}`, expected a name.md", out.display());
-    reference.map(Reference::read).transpose()
+/// What is written of some runs, and whom they are compared with.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Published results to put beside them.
+    pub reference: Option<PathBuf>,
+    /// The algorithm that the others are compared with.
+    pub baseline: String,
+    /// A name.md; figures go beside it.
+    pub markdown: Option<PathBuf>,
+    /// A page in one file, which also looks into datasets and bundles.
+    pub html: Option<PathBuf>,
 }
 
-/// Read all runs below `root` and write the page `out` (a name.md) with its figures beside it, comparing algorithms with
-/// `baseline`. How many datasets it is about.
+impl Request {
+    /// What can be asked for before there are any runs: published results that can be read, and names of pages.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn reference(&self) -> Result<Option<Reference>> {
+        for (path, extension) in [(&self.markdown, "md"), (&self.html, "html")] {
+            let Some(path) = path else { continue };
+            let found = path.extension().is_some_and(|e| e == extension);
+            ensure!(found, "the page is `{}`, expected a name.{extension}", path.display());
+        }
+        if self.markdown.is_none() && self.html.is_none() {
+            bail!("nothing to write: give --out PAGE.md, --html PAGE.html, or both");
+        }
+        self.reference.as_deref().map(Reference::read).transpose()
+    }
+}
+
+/// Read all runs below `root` and write the pages. How many datasets they are about.
 ///
 /// # Errors
 /// What cannot be read, understood or written, by name.
-pub fn write(root: &Path, reference: Option<&Path>, baseline: &str, out: &Path) -> Result<usize> {
+pub fn write(root: &Path, request: &Request) -> Result<usize> {
+    let reference = request.reference()?;
     let cells = Cell::read_all(root)?;
-    let reference = require(reference, out)?;
-    if let Some(folder) = out.parent() {
+    let overall = Overall::of(&cells, &request.baseline);
+    let mut figures = BTreeMap::new();
+    for task in tasks(&cells) {
+        figures.insert(task.to_owned(), curves(&of_task(&cells, task))?);
+    }
+    if let Some(overall) = &overall {
+        figures.insert("profile".to_owned(), profile(overall)?);
+    }
+    let text = |file: &dyn Fn(&str) -> String| {
+        page::page(&cells, overall.as_ref(), reference.as_ref(), &request.baseline, file)
+    };
+    if let Some(out) = &request.markdown {
+        let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = |what: &str| format!("{stem}-{what}.svg").to_lowercase();
+        for (name, drawn) in &figures {
+            put(&out.with_file_name(file(name)), drawn)?;
+        }
+        put(out, &text(&file))?;
+    }
+    if let Some(out) = &request.html {
+        put(out, &html::page(&text(&str::to_owned), figures, &cells)?)?;
+    }
+    Ok(cells.len())
+}
+
+fn put(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     }
-    let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = |what: &str| format!("{stem}-{what}.svg").to_lowercase();
-    for task in tasks(&cells) {
-        let drawn = curves(&of_task(&cells, task))?;
-        atomic::write(&out.with_file_name(file(task)), drawn.as_bytes())?;
-    }
-    let overall = Overall::of(&cells, baseline);
-    if let Some(overall) = &overall {
-        atomic::write(&out.with_file_name(file("profile")), profile(overall)?.as_bytes())?;
-    }
-    let text = page::page(&cells, overall.as_ref(), reference.as_ref(), baseline, file);
-    atomic::write(out, text.as_bytes())?;
-    Ok(cells.len())
+    Ok(atomic::write(path, text.as_bytes())?)
 }

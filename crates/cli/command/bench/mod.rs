@@ -8,13 +8,14 @@ mod timing;
 #[cfg(feature = "bench")]
 mod tract;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use omiga_format::atomic;
 
 use self::case::Case;
 use self::report::{Report, Row};
+use self::timing::Times;
 use crate::Verdict;
 use crate::args::{BenchArgs, BenchEngine};
 use crate::output::{note, say, say_json};
@@ -60,12 +61,25 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
     Ok(Verdict::Yes)
 }
 
+/// Times of `steps` steps of a bundle in the native engine, by who acts: its first agent, and its team if there are several.
+///
+/// # Errors
+/// A bundle that cannot be read or run.
+pub fn native_times(folder: &Path, steps: u32) -> Result<Vec<(String, Times)>> {
+    let mut all = Vec::new();
+    for case in Case::of_bundle(folder)? {
+        let mut contenders = contender::load(&case, &[BenchEngine::Native])?;
+        all.extend(timing::in_turns(&mut contenders, steps)?.into_iter().map(|times| (case.name.clone(), times)));
+    }
+    Ok(all)
+}
+
 /// All engines on one case, in turns, so that what happens to the machine happens to all of them.
 fn measure(case: &Case, args: &BenchArgs) -> Result<Vec<Row>> {
     note(format!("measuring {}", case.name));
     let mut contenders = contender::load(case, &args.engine)?;
     let times = timing::in_turns(&mut contenders, args.steps)?;
-    let row = |(contender, times): (&mut contender::Contender<'_>, timing::Times)| {
+    let row = |(contender, times): (&mut contender::Contender<'_>, Times)| {
         let allocations = timing::allocations_per_step(contender)?;
         let mut row = Row::new(&case.name, contender, &times, allocations);
         if contender.engine == BenchEngine::Native {

@@ -7,15 +7,13 @@ mod show;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use omiga_env::{JointAction, episode_seed, make_env, rollout};
 use omiga_format::atomic;
-use omiga_runtime::{LoadOptions, Team};
 
 use crate::Verdict;
 use crate::args::EvalArgs;
 use crate::cores;
-use crate::evaluate::Deployed;
-use crate::figure::{Episode, episode};
+use crate::evaluate::first_episode;
+use crate::figure::episode;
 use crate::progress::Progress;
 use crate::scores::Failure;
 
@@ -63,17 +61,7 @@ fn not_played(failed: &[Failure], rows: usize) -> anyhow::Error {
 /// Draw the first of a bundle's episodes.
 fn plot(path: &Path, task: &str, row: &RowSpec, args: &EvalArgs) -> Result<()> {
     let Some(bundle) = row.who.bundle()? else { return Ok(()) };
-    let team = Team::from_bundle(&bundle, &LoadOptions::default().with_engine(args.engine))?;
-    let mut env = make_env(task)?;
-    let mut played = Episode::default();
-    rollout(&mut *env, &mut Deployed::new(team), episode_seed(args.seed, 0), &mut |step| {
-        played.rewards.push(step.after.team_reward);
-        played.actions.push(match step.actions {
-            JointAction::Continuous(values) => values.clone(),
-            JointAction::Discrete(indices) => indices.iter().map(|i| *i as f32).collect(),
-        });
-        Ok(())
-    })?;
-    let drawn = episode(&format!("{task}, {}", row.name()), env.task(), &played)?;
+    let (spec, played) = first_episode(task, &bundle, args.engine, args.seed)?;
+    let drawn = episode(&format!("{task}, {}", row.name()), &spec, &played)?;
     Ok(atomic::write(path, drawn.as_bytes())?)
 }

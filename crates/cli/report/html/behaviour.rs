@@ -1,0 +1,96 @@
+//! What policies do where the data is: their actions on recorded observations, beside the recorded ones.
+
+use anyhow::Result;
+use omiga_dataset::{Dataset, HostBatch};
+use omiga_format::{ActionSpace, AgentSpec, Range};
+use omiga_runtime::{LoadOptions, Team};
+
+use super::Figures;
+use super::policies::Deployable;
+use crate::figure::{Histogram, histograms};
+use crate::report::cell::Cell;
+
+/// Transitions looked at, spread over the whole file.
+const ROWS: usize = 2000;
+
+/// A panel an agent and command.
+pub fn actions(cell: &Cell, data: &Dataset, bundles: &[Deployable], figures: &mut Figures) -> Result<String> {
+    let rows: Vec<usize> = (0..data.len()).step_by(data.len().div_ceil(ROWS).max(1)).collect();
+    let mut panels = panels(data, &rows)?;
+    for Deployable { name, bundle, .. } in bundles {
+        let mut team = Team::from_bundle(bundle, &LoadOptions::default())?;
+        let acted = act(data, &rows, &mut team)?;
+        panels.iter_mut().zip(acted).for_each(|(panel, values)| panel.values.push((name.clone(), values)));
+    }
+    let mut text = format!("\n### Actions\n\nOf each agent on {} observations of the data.\n", rows.len());
+    let figure = format!("{}-{}-actions", cell.task, cell.quality);
+    text += &format!("\n![Actions of the data and of the policies]({figure})\n");
+    figures.insert(figure, histograms(&panels)?);
+    Ok(text)
+}
+
+/// What was recorded, in physical units or as an index.
+fn panels(data: &Dataset, rows: &[usize]) -> Result<Vec<Histogram>> {
+    let (mut batch, width) = (HostBatch::new(data, 1), data.action_dim());
+    let mut panels: Vec<Histogram> = data.task().agents.iter().flat_map(of_agent).collect();
+    for row in rows {
+        batch.set(0, data, *row)?;
+        let values: Vec<f64> = match data.is_discrete() {
+            true => batch.action_indices.iter().map(|index| f64::from(*index)).collect(),
+            false => batch.actions.iter().map(|action| f64::from(*action)).collect(),
+        };
+        for (i, (panel, value)) in panels.iter_mut().zip(values).enumerate() {
+            let range = data.task().agents[i / width.max(1)].action.ranges().into_iter().nth(i % width.max(1));
+            let physical = range.map_or(value, |Range { low, high }| {
+                f64::from(low) + 0.5 * (value + 1.0) * f64::from(high - low)
+            });
+            panel.values[0].1.push(physical);
+        }
+    }
+    Ok(panels)
+}
+
+/// Empty ones.
+fn of_agent(agent: &AgentSpec) -> Vec<Histogram> {
+    let panel = |title: String, unit: &str, range| Histogram {
+        title,
+        unit: if unit == "1" { String::new() } else { unit.to_owned() },
+        range: Some(range),
+        values: vec![("dataset".to_owned(), Vec::new())],
+    };
+    match &agent.action {
+        ActionSpace::Continuous(fields) => fields
+            .iter()
+            .map(|f| panel(format!("{}: {}", agent.name, f.name), &f.unit, (f.range.low.into(), f.range.high.into())))
+            .collect(),
+        ActionSpace::Discrete(names) => {
+            vec![panel(agent.name.clone(), "index of the choice", (-0.5, names.len() as f64 - 0.5))]
+        }
+    }
+}
+
+/// What a team does, panel by panel.
+fn act(data: &Dataset, rows: &[usize], team: &mut Team) -> Result<Vec<Vec<f64>>> {
+    let (agents, width, choices) = (data.n_agents(), data.task().obs_dim(), data.action_dim());
+    let (mut obs, mut mask) = (vec![0.0; agents * width], vec![true; agents * choices]);
+    let (mut commands, mut indices) = (vec![0.0; agents * choices], vec![0; agents]);
+    let mut acted = vec![Vec::with_capacity(rows.len()); if data.is_discrete() { agents } else { agents * choices }];
+    for transition in rows {
+        let row = data.row_of(*transition);
+        for (agent, obs) in obs.chunks_mut(width).enumerate() {
+            data.raw_obs(row, agent, obs)?;
+            if let Some(available) = data.action_mask(row, agent)? {
+                let mask = &mut mask[agent * choices..(agent + 1) * choices];
+                mask.iter_mut().zip(available).for_each(|(mask, byte)| *mask = byte != 0);
+            }
+        }
+        if data.is_discrete() {
+            team.choose(&obs, &mask, &mut indices)?;
+            acted.iter_mut().zip(&indices).for_each(|(values, index)| values.push(*index as f64));
+        } else {
+            team.step(&obs, &mut commands)?;
+            acted.iter_mut().zip(&commands).for_each(|(values, command)| values.push(f64::from(*command)));
+        }
+    }
+    Ok(acted)
+}

@@ -1,0 +1,52 @@
+//! What the runs were learned from.
+
+use anyhow::Result;
+use omiga_dataset::{Card, Dataset, LoadOptions};
+
+use super::Figures;
+use crate::figure::{Histogram, histograms};
+use crate::report::cell::Cell;
+
+/// The dataset, if it lies where a plan puts it.
+///
+/// # Errors
+/// One that is there and cannot be read.
+pub fn read(cell: &Cell) -> Result<Option<Dataset>> {
+    let path = cell.folder.join("data.hdf5");
+    Ok(path.is_file().then(|| Dataset::load(&path, &LoadOptions::default())).transpose()?)
+}
+
+/// Its card, and the returns of its episodes beside those of the policies.
+pub fn card(cell: &Cell, data: &Dataset, figures: &mut Figures) -> Result<String> {
+    let card = data.card()?;
+    let name = format!("{}-{}-returns", cell.task, cell.quality);
+    figures.insert(name.clone(), histograms(&[returns(cell, &card)])?);
+    let fields = [
+        ("file", format!("`{}`", card.file)),
+        ("sha256", format!("`{}`", card.sha256)),
+        ("episodes", format!("{} ({} ended by themselves, {} by the clock)", card.episodes, card.terminations, card.timeouts)),
+        ("transitions", card.transitions.to_string()),
+        ("agents", card.agents.to_string()),
+        ("observation, action, state", format!("{}, {}, {}", card.raw_obs_dim, card.action_dim, card.state_dim)),
+        ("return", format!("{:.2} ± {:.2}, from {:.2} to {:.2}", card.returns.mean, card.returns.std, card.returns.min, card.returns.max)),
+        ("actions at their bounds", card.actions_at_bounds.map_or("choices".into(), |x| format!("{:.1} %", 100.0 * x))),
+        ("repaired, assumed, ignored", repairs(&card)),
+    ];
+    let rows: String = fields.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect();
+    Ok(format!("\n### Data\n\n| | |\n|---|---|\n{rows}\n![Returns of recorded and played episodes]({name})\n"))
+}
+
+fn returns(cell: &Cell, card: &Card) -> Histogram {
+    let recorded = card.episode_results.iter().map(|(found, _)| *found).collect();
+    let played = |algorithm: &crate::report::Algorithm| {
+        let returns = algorithm.runs.iter().flat_map(|run| run.played.returns.iter().copied()).collect();
+        (algorithm.name.clone(), returns)
+    };
+    let values = std::iter::once(("dataset".to_owned(), recorded)).chain(cell.algorithms.iter().map(played)).collect();
+    Histogram { title: "Returns of episodes".into(), unit: "return".into(), range: None, values }
+}
+
+fn repairs(card: &Card) -> String {
+    let each: Vec<_> = card.repaired.iter().map(|repair| format!("{} ({})", repair.what, repair.count)).collect();
+    if each.is_empty() { "nothing".into() } else { each.join("; ") }
+}

@@ -1,0 +1,86 @@
+//! The bundles of a dataset's algorithms: one run of each, the first.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use omiga_env::has_task;
+use omiga_format::Bundle;
+use omiga_runtime::EngineKind;
+
+use super::Figures;
+use crate::command::native_times;
+use crate::evaluate::first_episode;
+use crate::figure::episode;
+use crate::report::cell::Cell;
+
+/// File of a bundle that people read.
+const CARD_FILE: &str = "MODEL_CARD.md";
+/// Steps that are timed.
+const STEPS: u32 = 2000;
+/// Of the episode that is shown.
+const SEED: u64 = 0;
+
+/// What can be run.
+pub struct Deployable {
+    /// The algorithm's name.
+    pub name: String,
+    pub folder: PathBuf,
+    pub bundle: Bundle,
+}
+
+/// The bundle of each algorithm's first run, where there is one.
+///
+/// # Errors
+/// One that is there and cannot be read.
+pub fn of(cell: &Cell) -> Result<Vec<Deployable>> {
+    let first = |algorithm: &crate::report::Algorithm| {
+        let run = cell.folder.join(&algorithm.name).join(&algorithm.runs.first()?.name);
+        Some((algorithm.name.clone(), run.join("bundle"))).filter(|(_, folder)| folder.is_dir())
+    };
+    let read = |(name, folder): (String, PathBuf)| {
+        let bundle = Bundle::read(&folder).with_context(|| format!("bundle `{}`", folder.display()))?;
+        Ok(Deployable { name, folder, bundle })
+    };
+    cell.algorithms.iter().filter_map(first).map(read).collect()
+}
+
+/// One episode of each, the same one, drawn.
+pub fn episodes(cell: &Cell, bundles: &[Deployable], figures: &mut Figures) -> Result<String> {
+    if bundles.is_empty() || !has_task(&cell.task) {
+        return Ok(String::new());
+    }
+    let mut text = String::from("\n### One episode\n\nThe same one for all: team reward, and what each agent commands.\n");
+    for Deployable { name, bundle, .. } in bundles {
+        let (task, played) = first_episode(&cell.task, bundle, EngineKind::Native, SEED)?;
+        let figure = format!("{}-{}-{name}-episode", cell.task, cell.quality);
+        figures.insert(figure.clone(), episode(&format!("{}, {name}", cell.task), &task, &played)?);
+        text += &format!("\n![One episode of {name}]({figure})\n");
+    }
+    Ok(text)
+}
+
+/// How long a step takes here.
+pub fn latencies(bundles: &[Deployable]) -> Result<String> {
+    if bundles.is_empty() {
+        return Ok(String::new());
+    }
+    let mut text = String::from(
+        "\n### Latency\n\nOf the native engine on the machine that made this page, beside whatever else it did.\n\n\
+         | algorithm | acting | mean [us] | 99 % within [us] |\n|---|---|---:|---:|\n",
+    );
+    for Deployable { name, folder, .. } in bundles {
+        for (acting, times) in native_times(folder, STEPS)? {
+            text += &format!("| {name} | {acting} | {:.2} | {:.2} |\n", times.mean_us(), times.quantile_us(0.99));
+        }
+    }
+    Ok(text)
+}
+
+/// The model cards, by title.
+pub fn cards(bundles: &[Deployable]) -> Result<Vec<(String, String)>> {
+    let card = |deployable: &Deployable| {
+        let text = String::from_utf8_lossy(deployable.bundle.file(CARD_FILE)?).into_owned();
+        Ok((format!("Model card: {}", deployable.name), text))
+    };
+    bundles.iter().map(card).collect()
+}
