@@ -191,10 +191,10 @@ def run(case: str, dims: dict, tensors: dict) -> list[dict]:
             (loss, (q, distance)), grads = jax.value_and_grad(of_actor, has_aux=True)(nets["actor"])
             line |= {"policy_loss": float(loss), "grad_norm_actor": norm([grads]), "policy_q": float(q), "distance": float(distance)}
             adam(nets["actor"], moments["actor"], grads, step // s["policy_freq"])
-            for name in ["actor", "critic_1", "critic_2"]:
-                target = nets[f"target_{name}"]
-                for p in target:
-                    target[p] = s["tau"] * nets[name][p] + (1 - s["tau"]) * target[p]
+        for name in ["actor", "critic_1", "critic_2"]:
+            target = nets[f"target_{name}"]
+            for p in target:
+                target[p] = s["tau"] * nets[name][p] + (1 - s["tau"]) * target[p]
         log.append(line)
     for name, net in nets.items():
         tensors.update({f"{case}.final.{name}.{p}": np.array(x) for p, x in net.items()})

@@ -11,7 +11,8 @@
 //! over agents and actuators.
 //!
 //! Differences from the paper: all agents share one actor, told apart by their ids; LayerNorm has no gain and bias of its own,
-//! which the next layer's weights take up; actions of dead agents are the data's (`omiga.mask_dead`).
+//! which the next layer's weights take up; targets follow in every update, not in those of the policies alone; actions of dead
+//! agents are the data's (`omiga.mask_dead`).
 
 use candle_core::Tensor;
 use tracing::trace_span;
@@ -77,13 +78,13 @@ impl Rebrac {
         [(self.target_actor.id, self.actor.id), (target_1.id, critic_1.id), (target_2.id, critic_2.id)]
     }
 
-    /// One update: of the critics, and every `policy_freq`-th time of policies and targets.
+    /// One update: of the critics, every `policy_freq`-th time of the policies, and of the targets.
     pub(crate) fn update(&mut self, batch: &Batch, step: u64) -> Result<Metrics> {
         let mut metrics = self.evaluate(batch, step)?;
         if step.is_multiple_of(self.config.policy_freq) {
             metrics.extend(self.improve(batch, step / self.config.policy_freq)?);
-            self.networks.track(&self.targets(), self.config.tau)?;
         }
+        self.networks.track(&self.targets(), self.config.tau)?;
         Ok(metrics)
     }
 

@@ -167,13 +167,13 @@ section! {
         critic_bc_coef: f64 = 0.1,
         /// Discount. The paper: 0.99.
         gamma: f64 = 0.99,
-        /// Rate of the target networks. The paper: 0.005.
+        /// Rate of the target networks. The paper: 0.005 in every second update; here in every one.
         tau: f64 = 0.005,
         /// Standard deviation of the noise on the target's next actions, which are in [-1, 1]. The paper: 0.2.
         policy_noise: f64 = 0.2,
         /// Largest such noise. The paper: 0.5.
         noise_clip: f64 = 0.5,
-        /// Updates of the critics for one of policies and targets. The paper: 2.
+        /// Updates of the critics for one of the policies. The paper: 2.
         policy_freq: u64 = 2,
     }
 }
