@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use omiga_format::onnx::{Graph, Model, Node};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -141,4 +142,39 @@ fn a_reward_that_is_no_number_is_named() {
     for words in ["inspect data.hdf5", "train --data data.hdf5 --out run", "eval --task spread --data data.hdf5"] {
         program.refused(words, "`r` is not finite at row 7");
     }
+}
+
+/// A terminal obeys control characters; names of other people's files may have them.
+#[test]
+fn what_a_file_says_is_shown_and_not_obeyed() {
+    const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2K\r\u{9b}2J";
+    let node = Node { op_type: HOSTILE.into(), name: HOSTILE.into(), ..Node::default() };
+    let graph = Graph { node: vec![node], ..Graph::default() };
+    let producer = HOSTILE.to_owned();
+    let model = Model { ir_version: 6, producer_name: producer, graph: Some(graph), ..Model::default() };
+    let program = Program::new();
+    program.write("x.onnx", &model.to_bytes());
+    let run = program.done("inspect x.onnx");
+    let unseen = |c: char| c.is_control() && c != '\n';
+    assert!(!run.stdout.contains(unseen) && !run.stderr.contains(unseen), "{run:?}");
+    run.shows("operators: \\u{1b}]0;owned\\u{7}\\u{1b}[2K\\r\\u{9b}2J x1");
+    // A program gets the text itself, and its terminal none of it.
+    let run = program.done("inspect x.onnx --json");
+    assert!(!run.stdout.contains(unseen), "{run:?}");
+    assert_eq!(run.json()["operators"][HOSTILE], 1);
+}
+
+/// To open a pipe is to wait for somebody to write into it.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_file() {
+    let program = Program::new();
+    for ending in ["hdf5", "onnx", "safetensors"] {
+        let pipe = program.path(&format!("pipe.{ending}"));
+        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        program.refused(&format!("inspect pipe.{ending}"), "it is a device, pipe or socket, expected a file");
+    }
+    program.refused("train --data pipe.hdf5 --out x", "it is a device, pipe or socket");
+    program.refused("export --checkpoint pipe.safetensors --out x", "it is a device, pipe or socket");
+    program.refused("verify bundle --pubkey pipe.onnx", "it is a device, pipe or socket");
 }

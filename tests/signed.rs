@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use omiga_format::{Bundle, PublicKey, SIGNATURE_FILE, SUMS_FILE};
+use omiga_format::{Bundle, PublicKey, SIGNATURE_FILE, SUMS_FILE, hash};
 use omiga_runtime::{LoadOptions, Team};
 
 use crate::program::{Program, Run, root};
@@ -54,6 +54,12 @@ fn export_signs_and_verify_checks() {
     let json = program.done(&format!("{verify} --pubkey first.pub --json")).json();
     assert_eq!((&json["verdict"], &json["signer"]["checked"]), (&"yes".into(), &true.into()));
     assert_eq!(json["signer"]["key"], "34505370219A8DC3");
+    // What a machine may ask for, and what it logs.
+    let inspected = program.done("inspect bundle").shows(&hash::of_bytes(&program.read("bundle/SHA256SUMS")));
+    let json = program.done("inspect bundle --json").json();
+    inspected.shows(&format!("contract {}", json["identity"]["contract_sha256"].as_str().unwrap()));
+    assert_eq!((&json["identity"]["step"], &json["provenance"]["step"]), (&30.into(), &30.into()));
+    assert_eq!(json["identity"]["signer"]["is_verified"], false);
     // Without a key it is a bundle like any other.
     program.done(verify).shows("signature of key 34505370219A8DC3 not checked; give its public key with --pubkey");
     program.done("inspect bundle").shows("signature of key 34505370219A8DC3, not checked");
@@ -69,6 +75,14 @@ fn export_signs_and_verify_checks() {
     export(&program, "", None).expect(0);
     assert!(program.files("bundle") == unsigned);
     assert!(Team::load(&program.path("bundle"), &options).unwrap_err().to_string().contains("not signed"));
+    export(&program, "--release 7 --sign first.key", None).expect(0);
+    program.done("inspect bundle").shows(", release 7");
+    assert_eq!(
+        Team::load(&program.path("bundle"), &options.clone().with_least_release(7)).unwrap().identity().release,
+        Some(7)
+    );
+    assert!(Team::load(&program.path("bundle"), &options.clone().with_least_release(8)).is_err());
+    export(&program, "", None).expect(0);
     // The files are the same, so the signature still fits.
     program.write(&format!("bundle/{SIGNATURE_FILE}"), signature.as_bytes());
     program.done(&format!("{verify} --pubkey first.pub"));

@@ -11,6 +11,9 @@ const ROUNDINGS: f64 = 4.0;
 /// Most of half a range that they may amount to: beyond it a test could not tell a command from its opposite.
 const MOST_ROUNDING: f64 = 0.01;
 
+/// Logits that nowhere differ by more, a hundred tolerances, would pass for those of any other choice.
+const LEAST_SPREAD: f32 = 1e-3;
+
 /// A self-test that was passed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SelfTest {
@@ -44,7 +47,7 @@ pub(crate) struct GoldenFile<'a>(TensorViews<'a>);
 impl<'a> GoldenFile<'a> {
     /// # Errors
     /// A file that is none, or a tensor that is no agent's.
-    pub(crate) fn open(bundle: &'a Bundle) -> Result<Self> {
+    pub(crate) fn of(bundle: &'a Bundle) -> Result<Self> {
         let file = TensorViews::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE)?)?;
         let task = &bundle.manifest().task;
         let agents: BTreeSet<_> = task.agents.iter().map(|agent| agent.name.as_str()).collect();
@@ -112,7 +115,13 @@ impl Golden {
         let Some(choices) = choices.to_i64().filter(|c| c.iter().all(exists)) else {
             return wrong("action", "i64 indices", format!("{:?} or other values", choices.dtype()));
         };
-        let masks = masks.iter().map(|x| *x == 1).collect();
+        let masks: Vec<_> = masks.iter().map(|x| *x == 1).collect();
+        let rows = logits.chunks_exact(action_dim).zip(masks.chunks_exact(action_dim));
+        let spreads = rows.filter_map(|(logits, mask)| spread(logits, mask));
+        if let Some(largest) = spreads.reduce(f32::max).filter(|largest| *largest < LEAST_SPREAD) {
+            let expected = format!("at least {LEAST_SPREAD} in one case, to tell choices apart");
+            return wrong("logits that differ by", &expected, largest.to_string());
+        }
         Ok(Self { name, obs, obs_dim, action: GoldenAction::Choices { choices, masks, logits, action_dim } })
     }
 
@@ -154,6 +163,13 @@ impl Golden {
     fn no_action(&self, case: usize, source: StepError) -> Error {
         Error::NoAction { policy: self.name.clone(), case: Some(case), source }
     }
+}
+
+/// From the least to the largest logit of the available choices, if there are several.
+fn spread(logits: &[f32], mask: &[bool]) -> Option<f32> {
+    let available = || logits.iter().zip(mask).filter(|(_, available)| **available).map(|(logit, _)| *logit);
+    let (least, largest) = (available().reduce(f32::min)?, available().reduce(f32::max)?);
+    (available().count() > 1).then_some(largest - least)
 }
 
 /// Half of a range.

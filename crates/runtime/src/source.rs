@@ -27,7 +27,7 @@ impl<'a> Source<'a> {
     pub(crate) fn open(bundle: &'a Bundle, options: &'a LoadOptions) -> Result<Self> {
         options.validate()?;
         let identity = Arc::new(options.identify(bundle)?);
-        Ok(Self { bundle, options, identity, golden: GoldenFile::open(bundle)?, pool: Pool::default() })
+        Ok(Self { bundle, options, identity, golden: GoldenFile::of(bundle)?, pool: Pool::default() })
     }
 
     /// Which bundle it is.

@@ -222,6 +222,13 @@ fn golden_vectors_are_strict() {
     check_bundle(false, shape, "tensor `agent_0.action` has shape [5, 2], expected [5, 3]");
     let index = golden(|t| drop(t.insert("agent_0.action".into(), HostTensor::from_i64(&[5], &[0, 1, 2, 3, 0]))));
     check_bundle(true, index, "golden vectors have action I64 or other values, expected i64 indices");
+    // Any other choice would be within the tolerance.
+    let same = golden(|t| drop(t.insert("agent_0.logits".into(), HostTensor::from_f32(&[5, 3], &[1e-5; 15]))));
+    check_bundle(
+        true,
+        same,
+        "agent_0: golden vectors have logits that differ by 0, expected at least 0.001 in one case",
+    );
     let two = golden(|t| drop(t.insert("agent_0.action_mask".into(), HostTensor::from_u8(&[5, 3], &[2; 15]))));
     check_bundle(true, two, "golden vectors have action mask U8 or other values, expected u8 of 0 and 1");
 }
