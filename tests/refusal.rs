@@ -34,7 +34,10 @@ fn what_is_unknown_is_answered_with_what_there_is() {
                 "`omiga.alpha` is -1, expected finite and above 0",
             ),
             ("train --data data.hdf5 --out run --steps 0", "`run.steps` is 0, expected 1 to"),
-            ("train --data data.hdf5 --out run --algo cql", "`run.algorithm` is `cql`, expected `omiga`, `bc` or `rebrac`"),
+            (
+                "train --data data.hdf5 --out run --algo cql",
+                "`run.algorithm` is `cql`, expected `omiga`, `bc` or `rebrac`",
+            ),
             ("train --data data.hdf5 --out run --device tpu", "expected `cpu` or `cuda:N`"),
             (
                 "train --data data.hdf5 --out run --task sprad",

@@ -106,7 +106,8 @@ fn what_differs_is_named() {
     change(&program, 200, 64 + 4 * 4 + 3, 7);
     let json = program.run(&format!("{REPLAY} --json")).expect(1).json();
     let differences = json["differences"].as_array().unwrap();
-    let acted = |found: &serde_json::Value| found["tick"] == 200 && found["field"].as_str().unwrap().starts_with("action `");
+    let acted =
+        |found: &serde_json::Value| found["tick"] == 200 && found["field"].as_str().unwrap().starts_with("action `");
     assert!(differences[0]["tick"] == 200 && differences.iter().any(acted), "{json}");
 }
 

@@ -98,7 +98,8 @@ fn a_page_for_a_browser() {
     let program = runs();
     let cell = "runs/spread/medium";
     for algorithm in ["bc", "omiga"] {
-        let (from, to) = (format!("{cell}/{algorithm}/seed-0/last-bundle"), format!("{cell}/{algorithm}/seed-0/bundle"));
+        let (from, to) =
+            (format!("{cell}/{algorithm}/seed-0/last-bundle"), format!("{cell}/{algorithm}/seed-0/bundle"));
         if !program.path(&to).exists() {
             std::fs::rename(program.path(&from), program.path(&to)).unwrap();
         }
@@ -114,6 +115,7 @@ fn a_page_for_a_browser() {
         "aria-label=\"Returns of recorded and played episodes\"><svg",
         "aria-label=\"Actions of the data and of the policies\"><svg",
         "aria-label=\"One episode of omiga\"><svg",
+        "<h3>Gauges</h3>",
         "<td>bc</td><td>team-of-3</td>",
         "<summary>Model card: bc</summary>",
         "prefers-color-scheme: dark",

@@ -41,9 +41,8 @@ fn panels(data: &Dataset, rows: &[usize]) -> Result<Vec<Histogram>> {
         };
         for (i, (panel, value)) in panels.iter_mut().zip(values).enumerate() {
             let range = data.task().agents[i / width.max(1)].action.ranges().into_iter().nth(i % width.max(1));
-            let physical = range.map_or(value, |Range { low, high }| {
-                f64::from(low) + 0.5 * (value + 1.0) * f64::from(high - low)
-            });
+            let physical =
+                range.map_or(value, |Range { low, high }| f64::from(low) + 0.5 * (value + 1.0) * f64::from(high - low));
             panel.values[0].1.push(physical);
         }
     }

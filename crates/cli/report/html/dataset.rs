@@ -24,11 +24,20 @@ pub fn card(cell: &Cell, data: &Dataset, figures: &mut Figures) -> Result<String
     let fields = [
         ("file", format!("`{}`", card.file)),
         ("sha256", format!("`{}`", card.sha256)),
-        ("episodes", format!("{} ({} ended by themselves, {} by the clock)", card.episodes, card.terminations, card.timeouts)),
+        (
+            "episodes",
+            format!("{} ({} ended by themselves, {} by the clock)", card.episodes, card.terminations, card.timeouts),
+        ),
         ("transitions", card.transitions.to_string()),
         ("agents", card.agents.to_string()),
         ("observation, action, state", format!("{}, {}, {}", card.raw_obs_dim, card.action_dim, card.state_dim)),
-        ("return", format!("{:.2} ± {:.2}, from {:.2} to {:.2}", card.returns.mean, card.returns.std, card.returns.min, card.returns.max)),
+        (
+            "return",
+            format!(
+                "{:.2} ± {:.2}, from {:.2} to {:.2}",
+                card.returns.mean, card.returns.std, card.returns.min, card.returns.max
+            ),
+        ),
         ("actions at their bounds", card.actions_at_bounds.map_or("choices".into(), |x| format!("{:.1} %", 100.0 * x))),
         ("repaired, assumed, ignored", repairs(&card)),
     ];

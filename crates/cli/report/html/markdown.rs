@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn tables_can_be_scrolled() {
         let html = renderer().html("| a | b |\n|---|---:|\n| 1 | 2 |\n");
-        for part in ["<div class=\"wide\"><table>", "<th>a</th>", "text-align: right\">2</td>", "</tbody></table></div>"] {
+        for part in
+            ["<div class=\"wide\"><table>", "<th>a</th>", "text-align: right\">2</td>", "</tbody></table></div>"]
+        {
             assert!(html.contains(part), "no {part} in {html}");
         }
     }

@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod dataset;
+mod gauges;
 mod markdown;
 mod policies;
 
@@ -45,7 +46,8 @@ struct Chapter {
 }
 
 fn chapter(cell: &Cell, figures: &mut Figures) -> Result<Chapter> {
-    let mut chapter = Chapter { text: format!("\n## {} {}, looked into\n", cell.task, cell.quality), folded: Vec::new() };
+    let mut chapter =
+        Chapter { text: format!("\n## {} {}, looked into\n", cell.task, cell.quality), folded: Vec::new() };
     let data = dataset::read(cell)?;
     match &data {
         Some(data) => chapter.text += &dataset::card(cell, data, figures)?,
@@ -55,6 +57,7 @@ fn chapter(cell: &Cell, figures: &mut Figures) -> Result<Chapter> {
     if let Some(data) = &data {
         chapter.text += &behaviour::actions(cell, data, &bundles, figures)?;
     }
+    chapter.text += &gauges::table(cell)?;
     chapter.text += &policies::episodes(cell, &bundles, figures)?;
     chapter.text += &policies::latencies(&bundles)?;
     chapter.folded = policies::cards(&bundles)?;

@@ -30,9 +30,8 @@ impl Played {
     /// Of `policy` in the rows of `batch`. Actions that are not available are left out, as they are in deployment.
     pub fn of(policy: Policy, batch: &Batch) -> Result<Self> {
         let actions = &batch.actions;
-        let commands = |mode: Tensor| -> Result<_> {
-            Ok(Done::Commands(mode.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
-        };
+        let commands =
+            |mode: Tensor| -> Result<_> { Ok(Done::Commands(mode.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)) };
         let (done, fit, fit_is) = match policy {
             Policy::SquashedGaussian(policy) => {
                 (commands(policy.mode()?)?, policy.log_prob(actions)?, Fit::LogLikelihood)
