@@ -19,25 +19,23 @@ impl Renderer {
         let mut out = String::new();
         let mut figure: Option<(&String, String)> = None;
         let parser = Parser::new_ext(text, Options::ENABLE_TABLES);
-        let events = parser.filter_map(|event| match event {
+        let events = parser.flat_map(|event| match event {
             Event::Start(Tag::Image { dest_url, .. }) if self.figures.contains_key(&*dest_url) => {
                 figure = self.figures.get(&*dest_url).map(|svg| (svg, String::new()));
-                None
+                Vec::new()
             }
-            Event::End(TagEnd::Image) if figure.is_some() => figure.take().map(|(svg, caption)| framed(svg, &caption)),
+            Event::End(TagEnd::Image) if figure.is_some() => {
+                figure.take().map(|(svg, caption)| framed(svg, &caption)).into_iter().collect()
+            }
             Event::Text(words) if figure.is_some() => {
                 figure.iter_mut().for_each(|(_, caption)| caption.push_str(&words));
-                None
+                Vec::new()
             }
             // Wide tables are scrolled, not the page.
-            Event::Start(tag @ Tag::Table(_)) => {
-                let mut table = String::from("<div class=\"wide\">");
-                html::push_html(&mut table, std::iter::once(Event::Start(tag)));
-                Some(Event::Html(table.into()))
-            }
-            Event::End(TagEnd::Table) => Some(Event::Html("</tbody></table></div>\n".into())),
-            Event::Html(words) | Event::InlineHtml(words) => Some(Event::Text(words)),
-            other => Some(other),
+            Event::Start(Tag::Table(_)) => vec![Event::Html("<div class=\"wide\">".into()), event],
+            Event::End(TagEnd::Table) => vec![event, Event::Html("</div>\n".into())],
+            Event::Html(words) | Event::InlineHtml(words) => vec![Event::Text(words)],
+            other => vec![other],
         });
         html::push_html(&mut out, events);
         out
@@ -95,7 +93,7 @@ mod tests {
     fn tables_can_be_scrolled() {
         let html = renderer().html("| a | b |\n|---|---:|\n| 1 | 2 |\n");
         for part in
-            ["<div class=\"wide\"><table>", "<th>a</th>", "text-align: right\">2</td>", "</tbody></table></div>"]
+            ["<div class=\"wide\"><table>", "<th>a</th>", "text-align: right\">2</td>", "</tbody></table>\n</div>"]
         {
             assert!(html.contains(part), "no {part} in {html}");
         }
