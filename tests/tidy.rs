@@ -186,7 +186,7 @@ fn files_are_touched_only_by_what_is_gated() {
         ["std::fs", "{fs", " fs::", "File::open", "std::thread", "thread::spawn"].iter().any(|word| code.contains(word))
     };
     let touching: Vec<_> = sources.iter().filter(touching).map(|(path, _)| path).collect();
-    assert!(touching.len() >= 3, "{touching:?}");
+    assert!(touching.len() >= 2, "{touching:?}");
     for path in touching {
         let line = format!("mod {};", path.file_stem().unwrap().to_string_lossy());
         let gated = ["fs", "onnxruntime"].map(|feature| format!("#[cfg(feature = \"{feature}\")]\n"));
