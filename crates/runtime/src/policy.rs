@@ -329,8 +329,7 @@ impl Policy {
 /// Where the first value is that is NaN or beyond [`MAX_OBS`]; all are looked at together first, as below.
 #[inline]
 fn first_beyond(x: &[f32]) -> Option<usize> {
-    // Not so of NaN either.
-    let is_beyond = |x: &f32| !(x.abs() <= MAX_OBS);
+    let is_beyond = |x: &f32| x.is_nan() | (x.abs() > MAX_OBS);
     let any = x.iter().fold(false, |any, x| any | is_beyond(x));
     if any { x.iter().position(is_beyond) } else { None }
 }
