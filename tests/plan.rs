@@ -232,8 +232,10 @@ fn the_plans_of_the_makefile_can_be_read() {
     let program = Program::new();
     for (plan, more) in [("train", "--set data.task=spread"), ("reproduce", "")] {
         let path = root().join("examples/plans").join(format!("{plan}.toml"));
-        // Their paths are the checkout's.
-        let mut command = program.command(&format!("run {} {more} --dry-run", path.display()));
+        // Their paths are the checkout's, but for what may lie there already.
+        let out = program.path("out");
+        let words = format!("run {} {more} --set out={} --dry-run", path.display(), out.display());
+        let mut command = program.command(&words);
         command.current_dir(root());
         Run::of(plan, command).expect(0).shows("to be collected");
     }
