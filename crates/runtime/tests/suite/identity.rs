@@ -133,7 +133,7 @@ fn teams(range: Range) -> [omiga_runtime::Result<Team>; 2] {
     for tensor in golden.tensors.iter_mut().filter(|(name, _)| name.ends_with(".action")).map(|(_, tensor)| tensor) {
         let mirrored = |x: f32| (f64::from(range.low) + f64::from(range.high) - f64::from(x)) as f32;
         let actions: Vec<_> = tensor.to_f32().unwrap().into_iter().map(mirrored).collect();
-        *tensor = HostTensor::from_f32(&tensor.shape().to_vec(), &actions);
+        *tensor = HostTensor::from_f32(tensor.shape(), &actions);
     }
     files.insert(GOLDEN_FILE.to_owned(), golden.to_bytes().unwrap());
     let turned = assemble(&team.task, files);

@@ -110,6 +110,7 @@ impl Machine {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Subject {
     Guard(Guard),
     Controller(Controller),
@@ -251,13 +252,11 @@ fn place_of(bytes: &[u8], number: usize) -> usize {
     block + RecordedBlock::HEAD_LEN + number_at(block + 12) + number * number_at(20)
 }
 
+/// Names of fields, and which of several of that name.
+type Fields = Vec<(&'static str, Option<usize>)>;
+
 /// Change one bit, make the CRC right again, and repeat: the first call that differs, and how.
-fn differing(
-    place: usize,
-    bit: u8,
-    bytes: &[u8],
-    policy: &Policy,
-) -> Option<(u64, Vec<(&'static str, Option<usize>)>)> {
+fn differing(place: usize, bit: u8, bytes: &[u8], policy: &Policy) -> Option<(u64, Fields)> {
     let mut bytes = bytes.to_vec();
     bytes[place] ^= 1 << bit;
     assert!(matches!(Recording::parse("test", bytes.clone()), Err(omiga_format::Error::RecordingDamaged { .. })));
