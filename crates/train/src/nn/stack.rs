@@ -25,7 +25,7 @@ pub struct Stack {
     pub hidden: Vec<Dense>,
     /// Linear layers, all on the last hidden one.
     pub heads: Vec<Dense>,
-    /// Is every hidden layer's output taken to mean 0 and variance 1 (Ba et al. 2016, [`NORM_EPS`])? Without gain and bias of its
+    /// Is every hidden layer's output taken to mean 0 and variance 1 (Ba et al. 2016)? Without gain and bias of its
     /// own: the next layer's weights would take them up.
     pub normalised: bool,
 }
