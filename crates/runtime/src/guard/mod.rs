@@ -65,7 +65,7 @@ pub struct Observation<'a> {
 /// ahead from a pause: nothing grows old then, and [`Fallback::HoldThenSafe`] holds on; a [`crate::Controller`] sees
 /// it. A choice that the present mask forbids (or a mask of another width does not
 /// allow) is neither held nor commanded as the safe one: the mask says what the machine can do now, so the result is
-/// [`Source::None`] with [`Flags::ACTION_NOT_AVAILABLE`]; pick a safe choice that is always available.
+/// [`Source::None`](crate::Source::None) with [`Flags::ACTION_NOT_AVAILABLE`]; pick a safe choice that is always available.
 ///
 /// After a fault the policy acts again with the next good observation, or as [`GuardOptions::resume_after`] and
 /// [`GuardOptions::latch`] say.
