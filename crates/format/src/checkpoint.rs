@@ -31,7 +31,7 @@ pub struct CheckpointMeta {
     pub schema: u32,
     /// Version of omiga that wrote it.
     pub omiga_version: String,
-    /// `omiga` or `bc`.
+    /// `omiga`, `bc` or `rebrac`.
     pub algorithm: String,
     /// Updates done.
     pub step: u64,

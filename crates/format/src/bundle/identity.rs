@@ -19,7 +19,7 @@ pub struct Identity {
     pub contract_sha256: String,
     /// Version of omiga that exported it.
     pub omiga_version: String,
-    /// `omiga` or `bc`.
+    /// `omiga`, `bc` or `rebrac`.
     pub algorithm: String,
     /// Updates done.
     pub step: u64,

@@ -41,7 +41,7 @@ pub struct AgentEntry {
 pub struct Provenance {
     /// Version of omiga that exported it.
     pub omiga_version: String,
-    /// `omiga` or `bc`.
+    /// `omiga`, `bc` or `rebrac`.
     pub algorithm: String,
     /// Updates done.
     pub step: u64,
