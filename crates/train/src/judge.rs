@@ -1,7 +1,7 @@
 //! Evaluations beside the updates: one runs, one waits, in the order of steps.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Builder, Scope};
 
@@ -96,6 +96,10 @@ fn evaluate(
     step: u64,
     stop: &AtomicBool,
 ) -> Result<Option<Evaluated>, BoxedError> {
+    // What is begun after one that was cut short would stand before it.
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
     let found = evaluator.evaluate(Checkpoint::read(&folder.checkpoint(step))?, stop)?;
     match found {
         Some(found) if !found.return_mean.is_finite() => Err(format!("its return is {}", found.return_mean).into()),
