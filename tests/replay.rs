@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use omiga_format::{Crc32c, MODEL_CARD_FILE, RecordedBlock};
+use omiga_format::crc32c::Crc32c;
+use omiga_format::{MODEL_CARD_FILE, RecordedBlock};
 use omiga_runtime::{
-    Controller, ControllerOptions, Fallback, GuardOptions, LoadOptions, Observation, Policy, RecorderOptions,
-    RecordingHeader, SafeAction,
+    Controller, ControllerOptions, Fallback, GuardOptions, Isa, LoadOptions, Observation, Policy, RecorderOptions,
+    RecordingHeader, SafeAction, WeightFormat,
 };
 
 #[cfg(target_os = "linux")]
@@ -17,13 +18,17 @@ const REPLAY: &str = "replay x.rec --bundle bundle";
 
 /// A second of ticks in `x.rec` and what was recorded in `bundle`: a sensor that fails, a rate, a reset, a pause.
 fn recorded() -> Program {
+    recorded_with(LoadOptions::default())
+}
+
+fn recorded_with(options: LoadOptions) -> Program {
     let program = Program::new();
     fs::create_dir(program.path("bundle")).unwrap();
     for entry in fs::read_dir(root().join("models/spread")).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, program.path("bundle").join(path.file_name().unwrap())).unwrap();
     }
-    let policy = Policy::load(&program.path("bundle"), &LoadOptions::default().with_agent("agent_1")).unwrap();
+    let policy = Policy::load(&program.path("bundle"), &options.with_agent("agent_1")).unwrap();
     let fallback = Fallback::HoldThenSafe { hold_ns: 150 * MS, safe: SafeAction::Commands(vec![0.0; 5]) };
     let guard = GuardOptions::default().with_max_rate("left", 2.0).with_fallback(fallback);
     let mut controller = Controller::new(policy, &ControllerOptions::default().with_guard(guard)).unwrap();
@@ -86,6 +91,15 @@ fn what_was_recorded_is_repeated_and_drawn() {
         assert!(svg.contains(text), "no `{text}` in the picture");
     }
     assert!(svg.starts_with("<svg") && svg.len() < 300_000, "{}", svg.len());
+}
+
+/// With what is asked for where it is there: plain code and weights of 16 bits give other bits.
+#[test]
+fn instructions_and_weights_are_those_of_the_recording() {
+    let program = recorded_with(LoadOptions::default().with_isa(Isa::Portable));
+    program.done(REPLAY).shows("replayed with native, portable: no difference");
+    let program = recorded_with(LoadOptions::default().with_weights(WeightFormat::F16));
+    program.done(REPLAY).shows(", f16: no difference");
 }
 
 #[test]

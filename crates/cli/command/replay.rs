@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use omiga_format::atomic;
-use omiga_runtime::{Call, Flags, LoadOptions, Policy, Recording, RecordingHeader, Status};
+use omiga_runtime::{Call, Error, Flags, Isa, LoadOptions, Policy, Recording, RecordingHeader, Status, WeightFormat};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -82,11 +82,15 @@ pub fn replay(args: &ReplayArgs) -> Result<Verdict> {
 
 /// The recorded policy, in the recorded engine.
 fn load(args: &ReplayArgs, recorded: &RecordingHeader) -> Result<Policy> {
-    let engine = recorded.engine.split(',').next().unwrap_or_default().parse()?;
-    let options = LoadOptions::default().with_engine(engine).with_agent(&recorded.agent);
-    let policy = match args.bundle.is_file() {
-        true => Policy::load_onnx(&args.bundle, &options.with_guard_untested(true))?,
-        false => Policy::load(&args.bundle, &options)?,
+    let load = |options: LoadOptions| match args.bundle.is_file() {
+        true => Policy::load_onnx(&args.bundle, &options.with_guard_untested(true)),
+        false => Policy::load(&args.bundle, &options),
+    };
+    let (options, isa) = options(recorded)?;
+    let policy = match isa.map(|isa| load(options.clone().with_isa(isa))) {
+        // Other vector instructions give the same bits, plain code does not.
+        None | Some(Err(Error::NoSuchInstructions { .. })) => load(options)?,
+        Some(loaded) => loaded?,
     };
     let (expected, found) = (&recorded.bundle_sha256, policy.identity().map(|identity| identity.bundle_sha256.clone()));
     if *expected != found && !args.any_bundle {
@@ -99,13 +103,20 @@ fn load(args: &ReplayArgs, recorded: &RecordingHeader) -> Result<Policy> {
         );
     }
     if policy.engine() != recorded.engine {
-        note(format!(
-            "recorded with {}, repeated with {}: last bits may differ for that alone",
-            recorded.engine,
-            policy.engine()
-        ));
+        note(format!("recorded with {}, repeated with {}", recorded.engine, policy.engine()));
     }
     Ok(policy)
+}
+
+/// How to load what was recorded, and the instructions to ask for.
+fn options(recorded: &RecordingHeader) -> Result<(LoadOptions, Option<Isa>)> {
+    let mut words = recorded.engine.split(", ");
+    let engine = words.next().unwrap_or_default().parse()?;
+    let isa = words.next().map(str::parse).transpose()?;
+    let f16 = WeightFormat::F16;
+    let weights = if words.next() == Some(&f16.to_string()) { f16 } else { WeightFormat::F32 };
+    let options = LoadOptions::default().with_engine(engine).with_agent(&recorded.agent);
+    Ok((options.with_weights(weights), isa))
 }
 
 fn report<'a>(args: &ReplayArgs, flight: &'a Flight) -> Report<'a> {

@@ -35,6 +35,7 @@ mod transform;
 #[cfg(feature = "fs")]
 pub mod atomic;
 pub mod base64;
+pub mod crc32c;
 pub mod hash;
 pub mod onnx;
 
@@ -46,7 +47,7 @@ pub use bundle::{
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};
-pub use recording::{Call, Crc32c, Record, RecordLayout, RecordedBlock, RecordedStatus, Recording, RecordingHeader};
+pub use recording::{Call, Record, RecordLayout, RecordedBlock, RecordedStatus, Recording, RecordingHeader};
 pub use shown::{Shown, is_visible};
 pub use spec::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};
 pub use tensor::{Dtype, HostTensor, TensorFile, TensorViews};

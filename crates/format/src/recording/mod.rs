@@ -4,7 +4,6 @@
 //! A block is a snapshot of the controller's state and the calls that followed. `docs/replay.md` has the table.
 
 mod bytes;
-mod crc;
 mod header;
 mod record;
 
@@ -13,9 +12,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use self::bytes::{Reader, Writer};
+use crate::crc32c::Crc32c;
 use crate::{Error, Result};
 
-pub use self::crc::Crc32c;
 pub use self::header::RecordingHeader;
 pub use self::record::{Call, Record, RecordLayout, RecordedStatus};
 

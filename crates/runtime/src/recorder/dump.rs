@@ -1,8 +1,9 @@
 //! A recorder's file, read piece by piece.
 
+use std::hash::Hasher as _;
 use std::io;
 
-use omiga_format::Crc32c;
+use omiga_format::crc32c::Crc32c;
 
 use super::Recorder;
 
@@ -39,7 +40,7 @@ impl io::Read for Dump<'_> {
                 to.copy_from_slice(from);
                 // The CRC does not cover itself.
                 if parts.next().is_some() {
-                    self.crc.update(from);
+                    self.crc.write(from);
                 }
             }
             self.at += len;

@@ -2,7 +2,8 @@
 
 use std::io::{self, Read, Write};
 
-use omiga_format::{Crc32c, RecordedBlock};
+use omiga_format::RecordedBlock;
+use omiga_format::crc32c::Crc32c;
 use omiga_runtime::{
     Controller, ControllerOptions, Error, Fallback, FaultBetween, Flags, Guard, GuardOptions, Intermediate,
     Observation, OutOfRange, Policy, Recorder, RecorderOptions, Recording, RecordingHeader, Replay, Replayed,

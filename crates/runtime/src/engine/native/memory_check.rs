@@ -2,7 +2,8 @@
 
 use std::hash::{Hash as _, Hasher as _};
 
-use super::crc::Crc;
+use omiga_format::crc32c::Crc32c;
+
 use super::half::F16;
 use super::plan::Plan;
 use super::simd::Simd;
@@ -116,7 +117,7 @@ impl Plan {
                 _ => Section::F32(weights.rest()),
             });
         }
-        let mut crc = Crc(!0);
+        let mut crc = Crc32c::default();
         match index - 2 * self.weights.len() {
             0 => return Some(Section::F32(&self.constants)),
             1 => {

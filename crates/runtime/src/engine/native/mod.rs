@@ -2,7 +2,6 @@
 //! placed, weights packed) -> [`Native`], and one [`Memory`] a stream.
 
 mod attribute;
-mod crc;
 mod gemm;
 mod graph;
 mod half;

@@ -170,7 +170,7 @@ impl Simd {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: every processor with AVX2 has SSE 4.2, and these values exist only where `of` found that.
             Self::Avx2 | Self::Avx512 => unsafe { sse42::crc(crc, words) },
-            _ => words.fold(crc, super::crc::word),
+            _ => words.fold(crc, omiga_format::crc32c::word),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! CRC-32C (Castagnoli), which no single flipped bit leaves as it was.
+//! CRC-32C (Castagnoli, RFC 3720), which no single flipped bit leaves as it was: of recordings, and of the memory that a
+//! policy was compiled into.
 
 use std::hash::Hasher;
 
@@ -35,18 +36,40 @@ const fn tables() -> [[u32; 256]; 8] {
 
 /// Go on with eight bytes, the lowest first. Without the inversions at the begin and the end, as x86's instruction.
 #[inline]
-pub(super) fn word(crc: u32, word: u64) -> u32 {
+pub fn word(crc: u32, word: u64) -> u32 {
     let bytes = (word ^ u64::from(crc)).to_le_bytes();
     // What is furthest from the end is first.
     TABLES.iter().rev().zip(bytes).fold(0, |crc, (table, byte)| crc ^ table[usize::from(byte)])
 }
 
-/// Of whatever can be hashed.
-pub(super) struct Crc(pub(super) u32);
+/// A checksum that grows with what it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crc32c(u32);
 
-impl Hasher for Crc {
+impl Default for Crc32c {
+    fn default() -> Self {
+        Self(u32::MAX)
+    }
+}
+
+impl Crc32c {
+    /// Of some bytes.
+    pub fn of(bytes: &[u8]) -> u32 {
+        let mut crc = Self::default();
+        crc.write(bytes);
+        crc.value()
+    }
+
+    /// Of everything so far.
+    pub fn value(self) -> u32 {
+        !self.0
+    }
+}
+
+/// Of whatever can be hashed.
+impl Hasher for Crc32c {
     fn finish(&self) -> u64 {
-        u64::from(self.0)
+        u64::from(self.value())
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -68,20 +91,22 @@ impl Hasher for Crc {
 mod tests {
     use super::*;
 
+    fn check(bytes: &[u8], expected: u32) {
+        assert_eq!(Crc32c::of(bytes), expected);
+        let mut crc = Crc32c::default();
+        bytes.chunks(5).for_each(|part| crc.write(part));
+        assert_eq!(crc.value(), expected);
+        let (words, rest) = bytes.as_chunks::<8>();
+        let crc = words.iter().map(|bytes| u64::from_le_bytes(*bytes)).fold(u32::MAX, word);
+        assert!(!rest.is_empty() || !crc == expected);
+    }
+
     /// The check value of the catalogue of parametrised CRC algorithms (CRC-32/ISCSI), and RFC 3720's, B.4.
     #[test]
     fn known_values() {
-        let of = |bytes: &[u8]| {
-            let mut crc = Crc(!0);
-            crc.write(bytes);
-            !crc.0
-        };
-        assert_eq!(of(b"123456789"), 0xe306_9283);
-        assert_eq!(of(&[0; 32]), 0x8a91_36aa);
-        assert_eq!(of(&[0xff; 32]), 0x62a8_ab43);
-        let rising: Vec<u8> = (0..32).collect();
-        assert_eq!(of(&rising), 0x46dd_794e);
-        let words = rising.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        assert_eq!(!words.fold(!0, word), 0x46dd_794e);
+        check(b"123456789", 0xe306_9283);
+        check(&[0; 32], 0x8a91_36aa);
+        check(&[0xff; 32], 0x62a8_ab43);
+        check(&(0..32).collect::<Vec<u8>>(), 0x46dd_794e);
     }
 }
