@@ -45,6 +45,7 @@ impl JsonLines {
 /// [`omiga_format::Error::Io`].
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let text = match fs::read_to_string(path) {
+        // Logs get deleted; the checkpoints are what a run goes on from.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(atomic::io("cannot read", path))?,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use omiga_format::{HostTensor, TensorFile, atomic};
 use serde::{Deserialize, Serialize};
 
 use crate::algo::Metrics;
+use crate::json_lines::{self, JsonLines};
 use crate::{Result, tensorboard};
 
 /// The means over the updates since the last such record; among the events also the result of an evaluation (`eval_return`).
@@ -25,9 +26,9 @@ pub struct Record {
 /// Appends records to both files.
 #[derive(Debug)]
 pub struct MetricsLog {
-    path: PathBuf,
-    json: File,
+    json: JsonLines,
     events: File,
+    events_path: PathBuf,
 }
 
 /// File of one JSON object a line.
@@ -42,14 +43,14 @@ impl MetricsLog {
     /// # Errors
     /// [`omiga_format::Error::Io`].
     pub fn start(folder: &Path, step: u64, earlier: &[Record], evaluations: &[Record]) -> Result<Self> {
-        let (json, events) = (folder.join(METRICS_FILE), folder.join(EVENTS_FILE));
-        atomic::write(&json, earlier.iter().map(line).collect::<String>().as_bytes())?;
+        let json = JsonLines::start(folder.join(METRICS_FILE), earlier)?;
+        let path = folder.join(EVENTS_FILE);
         let mut records: Vec<&Record> = earlier.iter().chain(evaluations).collect();
         records.sort_by_key(|record| record.step);
-        let old = fs::read(&events).unwrap_or_default();
-        atomic::write(&events, &tensorboard::go_on(&old, step, &records))?;
-        let append = |path: &Path| OpenOptions::new().append(true).open(path).map_err(atomic::io("cannot write", path));
-        Ok(Self { json: append(&json)?, events: append(&events)?, path: json })
+        let old = fs::read(&path).unwrap_or_default();
+        atomic::write(&path, &tensorboard::go_on(&old, step, &records))?;
+        let events = OpenOptions::new().append(true).open(&path).map_err(atomic::io("cannot write", &path))?;
+        Ok(Self { json, events, events_path: path })
     }
 
     /// Add a record to both files.
@@ -57,9 +58,8 @@ impl MetricsLog {
     /// # Errors
     /// [`omiga_format::Error::Io`].
     pub fn add(&mut self, record: &Record) -> Result<()> {
-        let written = self.json.write_all(line(record).as_bytes());
-        let written = written.and_then(|()| self.events.write_all(&tensorboard::event(record)));
-        Ok(written.map_err(atomic::io("cannot write", &self.path))?)
+        self.json.add(record)?;
+        self.add_event(record)
     }
 
     /// Add a record to the events alone.
@@ -67,7 +67,8 @@ impl MetricsLog {
     /// # Errors
     /// [`omiga_format::Error::Io`].
     pub fn add_event(&mut self, record: &Record) -> Result<()> {
-        Ok(self.events.write_all(&tensorboard::event(record)).map_err(atomic::io("cannot write", &self.path))?)
+        let written = self.events.write_all(&tensorboard::event(record));
+        Ok(written.map_err(atomic::io("cannot write", &self.events_path))?)
     }
 }
 
@@ -76,25 +77,14 @@ impl MetricsLog {
 /// # Errors
 /// [`omiga_format::Error::Io`].
 pub fn read_until(folder: &Path, step: u64) -> Result<Vec<Record>> {
-    let path = folder.join(METRICS_FILE);
-    let text = match fs::read_to_string(&path) {
-        // Logs get deleted; the checkpoints are what a run goes on from.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.map_err(atomic::io("cannot read", &path))?,
-    };
-    let records = text.lines().map_while(|line| serde_json::from_str::<Record>(line).ok());
-    Ok(records.take_while(|r| r.step <= step).collect())
+    let records = json_lines::read::<Record>(&folder.join(METRICS_FILE))?;
+    Ok(records.into_iter().take_while(|r| r.step <= step).collect())
 }
 
 /// The records that a run's event file shows, in single precision, up to the first that is cut off or damaged. None if there is
 /// no file.
 pub fn read_events(folder: &Path) -> Vec<Record> {
     tensorboard::shown(&fs::read(folder.join(EVENTS_FILE)).unwrap_or_default())
-}
-
-fn line(record: &Record) -> String {
-    // A map of finite floats always has a JSON form.
-    serde_json::to_string(record).map(|text| text + "\n").unwrap_or_default()
 }
 
 /// Sums of what was logged by the updates since the last line. An update need not log everything.
