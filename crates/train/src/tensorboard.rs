@@ -5,6 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use omiga_format::crc32c::Crc32c;
 use prost::Message;
 
 use crate::Record;
@@ -136,7 +137,7 @@ fn framed(data: &[u8]) -> Vec<u8> {
 
 /// CRC-32C rotated and offset, as TFRecord stores it.
 fn masked_crc(data: &[u8]) -> [u8; 4] {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+    Crc32c::of(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
 #[cfg(test)]
