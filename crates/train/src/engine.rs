@@ -7,13 +7,13 @@ use tracing::trace_span;
 use crate::Result;
 use crate::algo::{Learner, Metrics};
 use crate::batch::Batch;
-use crate::config::{Algorithm, Config, EngineChoice};
+use crate::config::{Config, EngineChoice};
 use crate::gpu::{Cuda, GpuRun};
 use crate::prepared::Prepared;
 
-/// Do kernels of ours do the updates on `device`? There are none for ReBRAC.
+/// Do kernels of ours do the updates on `device`?
 pub fn has_kernels(config: &Config, device: &Device) -> bool {
-    device.is_cuda() && config.run.engine == EngineChoice::Auto && config.run.algorithm != Algorithm::Rebrac
+    device.is_cuda() && config.run.engine == EngineChoice::Auto && config.run.algorithm.has_kernels()
 }
 
 /// Where the learner's own networks are, for updates on `device`. Kernels of ours leave them on the CPU, and bring back what

@@ -71,8 +71,8 @@ impl Prepared {
     /// Can runs of both configurations, on one file, share what is made of it?
     pub fn is_shared_by(one: &Config, other: &Config) -> bool {
         let of_run = |c: &Config| {
-            let may_have_kernels = c.run.algorithm != Algorithm::Rebrac;
-            (c.run.device.clone(), c.run.engine, may_have_kernels, c.run.golden, c.network.hidden, c.actor_head(false))
+            let kernels = c.run.algorithm.has_kernels();
+            (c.run.device.clone(), c.run.engine, kernels, c.run.golden, c.network.hidden, c.actor_head(false))
         };
         one.data == other.data && of_run(one) == of_run(other)
     }
