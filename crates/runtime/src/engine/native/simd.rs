@@ -317,6 +317,33 @@ macro_rules! dot {
     };
 }
 
+/// The kernels of weights of 16 bits, which are converted on their way into the registers: with vectors of 8 everywhere, as
+/// conversions of 16 take the Zen 4 twice as long.
+#[cfg(target_arch = "x86_64")]
+macro_rules! halves {
+    ($features:literal) => {
+        use std::arch::x86_64::{
+            _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
+            _mm256_setzero_ps, _mm256_storeu_ps,
+        };
+
+        use super::{F16, Part, Row};
+
+        panels!(
+            $features,
+            8,
+            _mm256_loadu_ps,
+            _mm256_storeu_ps,
+            _mm256_set1_ps,
+            _mm256_setzero_ps,
+            _mm256_fmadd_ps,
+            _mm256_max_ps,
+            F16,
+            |w| _mm256_cvtph_ps(_mm_loadu_si128(w.as_ptr().cast()))
+        );
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
@@ -343,25 +370,7 @@ mod avx2 {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2_halves {
-    use std::arch::x86_64::{
-        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
-        _mm256_setzero_ps, _mm256_storeu_ps,
-    };
-
-    use super::{F16, Part, Row};
-
-    panels!(
-        "avx2,fma,f16c",
-        8,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_set1_ps,
-        _mm256_setzero_ps,
-        _mm256_fmadd_ps,
-        _mm256_max_ps,
-        F16,
-        |w| _mm256_cvtph_ps(_mm_loadu_si128(w.as_ptr().cast()))
-    );
+    halves!("avx2,fma,f16c");
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -388,26 +397,8 @@ mod avx512 {
     dot!("avx512f", 1, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_setzero_ps, _mm512_fmadd_ps, _mm512_add_ps);
 }
 
-/// With vectors of 8, as conversions of 16 take the Zen 4 twice as long; of those there are twice as many registers.
+/// Of vectors of 8 there are twice as many registers here.
 #[cfg(target_arch = "x86_64")]
 mod avx512_halves {
-    use std::arch::x86_64::{
-        _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
-        _mm256_setzero_ps, _mm256_storeu_ps,
-    };
-
-    use super::{F16, Part, Row};
-
-    panels!(
-        "avx512f,avx512vl,fma,f16c",
-        8,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_set1_ps,
-        _mm256_setzero_ps,
-        _mm256_fmadd_ps,
-        _mm256_max_ps,
-        F16,
-        |w| _mm256_cvtph_ps(_mm_loadu_si128(w.as_ptr().cast()))
-    );
+    halves!("avx512f,avx512vl,fma,f16c");
 }
