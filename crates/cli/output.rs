@@ -40,8 +40,8 @@ fn says(level: Level) -> bool {
     LEVEL.load(Ordering::Relaxed) >= level as u8
 }
 
-/// One line on standard output, without characters that a terminal would obey. If its reader went away (`omiga inspect x | head`) the text is lost, and nothing else: what
-/// was found still decides how the program ends.
+/// One line on standard output, without characters that a terminal would obey. If its reader went away
+/// (`omiga inspect x | head`) the text is lost, and nothing else: what was found still decides how the program ends.
 pub fn say(text: impl Display) -> Result<()> {
     match writeln!(io::stdout().lock(), "{}", Harmless(text, |c| c.escape_debug().to_string())) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

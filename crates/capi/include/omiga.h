@@ -598,7 +598,7 @@ typedef struct omiga_identity {
      */
     const char *omiga_version;
     /**
-     * `omiga` or `bc`.
+     * `omiga`, `bc` or `rebrac`.
      */
     const char *algorithm;
     /**

@@ -25,7 +25,7 @@ pub struct omiga_identity {
     pub contract_sha256: *const c_char,
     /// Version of omiga that exported it.
     pub omiga_version: *const c_char,
-    /// `omiga` or `bc`.
+    /// `omiga`, `bc` or `rebrac`.
     pub algorithm: *const c_char,
     /// SHA-256 of the checkpoint.
     pub checkpoint_sha256: *const c_char,

@@ -90,7 +90,8 @@ impl HostBatch {
         self.copy(slot, dataset, row, next.is_none_or(|next| *next as usize != row + 1))
     }
 
-    /// Copy the step in `row` of `dataset` into place `slot`, whether it is learned from or held out (then its next actions are its own).
+    /// Copy the step in `row` of `dataset` into place `slot`, whether it is learned from or held out (then its next actions
+    /// are its own).
     ///
     /// # Errors
     /// As [`Self::set`].
