@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use omiga_env::{Error, JointAction, TeamPolicy, Timestep, episode_seed, make_env, rollout};
-use omiga_format::{Bundle, TaskSpec};
-use omiga_runtime::{EngineKind, LoadOptions, Team};
+use omiga_format::TaskSpec;
+use omiga_runtime::Team;
 
 use crate::figure::Episode;
 
@@ -42,12 +42,11 @@ pub fn sizes(task: &TaskSpec) -> (usize, Vec<usize>, usize, bool) {
     (task.n_agents(), task.obs_dims(), task.action_dim(), task.is_discrete())
 }
 
-/// The first of the episodes that `seed` stands for, played by a bundle's policies; and the task as the environment has it.
+/// The first of the episodes that `seed` stands for, played by a team; and the task as the environment has it.
 ///
 /// # Errors
 /// No such environment, or policies that cannot be run in it.
-pub fn first_episode(task: &str, bundle: &Bundle, engine: EngineKind, seed: u64) -> Result<(TaskSpec, Episode)> {
-    let team = Team::from_bundle(bundle, &LoadOptions::default().with_engine(engine))?;
+pub fn first_episode(task: &str, team: Team, seed: u64) -> Result<(TaskSpec, Episode)> {
     let mut env = make_env(task)?;
     let mut played = Episode::default();
     rollout(&mut *env, &mut Deployed::new(team), episode_seed(seed, 0), &mut |step| {

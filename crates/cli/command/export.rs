@@ -10,6 +10,7 @@ use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::ExportArgs;
 use crate::output::{next, quoted, say, say_json};
+use crate::report::BUNDLE_FOLDER;
 use crate::signer::Signer;
 
 #[derive(Serialize)]
@@ -71,5 +72,5 @@ pub fn bundle_of(checkpoint: &Path) -> Result<Bundle> {
 
 /// The command that exports a checkpoint, or a run's, into a folder beside it.
 pub fn exporting(checkpoint: &Path, run: &Path) -> String {
-    format!("omiga export --checkpoint {} --out {}", quoted(checkpoint), quoted(&run.join("bundle")))
+    format!("omiga export --checkpoint {} --out {}", quoted(checkpoint), quoted(&run.join(BUNDLE_FOLDER)))
 }

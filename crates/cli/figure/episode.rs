@@ -4,7 +4,7 @@ use anyhow::Result;
 use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
 use plotters::prelude::*;
 
-use super::{Area, COLOURS, FONT, legend, line, mesh, refused, span, svg};
+use super::{Area, COLOURS, FONT, legend, line, mesh, refused, span, svg, unit_of};
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (900, 170);
@@ -53,7 +53,7 @@ fn commands(agent: &AgentSpec, episode: &Episode, first: usize) -> (Vec<(String,
     let column = |i: usize| episode.actions.iter().filter_map(|row| Some(f64::from(*row.get(first + i)?))).collect();
     match &agent.action {
         ActionSpace::Continuous(fields) => {
-            let unit = |unit: &str| if unit.is_empty() || unit == "1" { String::new() } else { format!(" [{unit}]") };
+            let unit = |unit: &str| unit_of(unit).map_or(String::new(), |unit| format!(" [{unit}]"));
             let line =
                 |(i, f): (usize, &omiga_format::ActionField)| (format!("{}{}", f.name, unit(&f.unit)), column(i));
             (fields.iter().enumerate().map(line).collect(), fields.len())

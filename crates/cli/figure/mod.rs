@@ -35,6 +35,11 @@ pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Mesh<'a, 'b, 'c> = MeshStyle<'a, 'b, RangedCoordf64, RangedCoordf64, SVGBackend<'c>>;
 
+/// A unit that is worth writing: none of a number without dimension, or where nobody knows it.
+pub fn unit_of(unit: &str) -> Option<&str> {
+    Some(unit).filter(|unit| !matches!(*unit, "" | "1"))
+}
+
 /// What `draw` puts onto a white area of this many pixels.
 pub fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
     let mut svg = String::new();

@@ -7,6 +7,7 @@ use omiga_env::Quality;
 
 use super::file::{AlgorithmPart, Plan};
 use crate::preset;
+use crate::report::DATA_FILE;
 
 /// One dataset and everything that is made of it.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ impl Cell {
     /// The dataset's file.
     pub fn data(&self) -> PathBuf {
         match &self.source {
-            Source::Collected { .. } => self.folder.join("data.hdf5"),
+            Source::Collected { .. } => self.folder.join(DATA_FILE),
             Source::File(path) => path.clone(),
         }
     }

@@ -16,6 +16,7 @@ use super::summary::Outcome;
 use crate::args::CollectArgs;
 use crate::command::{bundle_of, record as record_episodes};
 use crate::engines::load_each;
+use crate::report::BUNDLE_FOLDER;
 
 /// Record the cell's dataset, unless it is there as asked for.
 pub fn collect(cell: &Cell, threads: NonZeroUsize, stop: &AtomicBool) -> Result<Outcome> {
@@ -94,7 +95,7 @@ impl Exported {
 
     /// Of the last checkpoint of the run in `folder`.
     pub fn last(row: String, run: &Path) -> Self {
-        Self { row, checkpoint: run.join(LAST_FILE), folder: run.join("bundle") }
+        Self { row, checkpoint: run.join(LAST_FILE), folder: run.join(BUNDLE_FOLDER) }
     }
 
     /// Export it, unless that was done.

@@ -3,6 +3,7 @@
 use omiga_runtime::{ActionSpace, Call, Range};
 
 use super::Flight;
+use crate::figure::unit_of;
 
 /// A number over the calls.
 pub struct Row {
@@ -92,5 +93,5 @@ fn replayed(flight: &Flight, number: impl Fn(&omiga_runtime::Replayed) -> Option
 
 /// A unit as it is written behind a number.
 fn unit(unit: &str) -> String {
-    if unit.is_empty() || unit == "1" { String::new() } else { format!(" {unit}") }
+    unit_of(unit).map_or(String::new(), |unit| format!(" {unit}"))
 }

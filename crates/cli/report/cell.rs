@@ -9,6 +9,11 @@ use omiga_train::RunFolder;
 
 use crate::scores::{DATASET, Failure, Late, Row, SCORES_FILE, Scores};
 
+/// A dataset that was recorded, in its cell's folder.
+pub const DATA_FILE: &str = "data.hdf5";
+/// The bundle of a run's last checkpoint, in the run's folder.
+pub const BUNDLE_FOLDER: &str = "bundle";
+
 /// A dataset's place in the tables.
 #[derive(Debug)]
 pub struct Cell {

@@ -15,7 +15,7 @@ use omiga_format::atomic;
 
 use crate::figure::{curves, profile};
 
-pub use cell::{Algorithm, Cell, folders, name};
+pub use cell::{Algorithm, BUNDLE_FOLDER, Cell, DATA_FILE, folders, name};
 pub use overall::Overall;
 pub use page::{algorithms, of_task, tasks};
 pub use reference::Reference;

@@ -24,6 +24,12 @@ impl Range {
     pub fn is_proper(&self) -> bool {
         self.low.is_finite() && self.high.is_finite() && self.low < self.high
     }
+
+    /// An action in [-1, 1] as a command in this range.
+    pub fn physical(&self, action: f32) -> f32 {
+        let (half, middle) = (0.5 * (self.high - self.low), 0.5 * (self.high + self.low));
+        (action * half + middle).max(self.low).min(self.high)
+    }
 }
 
 /// One scalar of an agent's observation.

@@ -91,7 +91,7 @@ impl AgentInputs {
     fn physical(&self, actions: &Tensor) -> Result<HostTensor> {
         let actions = actions.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let pairs = actions.iter().zip(self.ranges.iter().cycle());
-        let physical: Vec<f32> = pairs.map(|(action, range)| to_physical(*action, range)).collect();
+        let physical: Vec<f32> = pairs.map(|(action, range)| range.physical(*action)).collect();
         Ok(HostTensor::from_f32(&[self.obs.len() / self.width, self.ranges.len()], &physical))
     }
 
@@ -107,10 +107,4 @@ impl AgentInputs {
         }
         input
     }
-}
-
-/// [-1, 1] to [low, high].
-fn to_physical(action: f32, range: &Range) -> f32 {
-    let (half, middle) = (0.5 * (range.high - range.low), 0.5 * (range.high + range.low));
-    (action * half + middle).max(range.low).min(range.high)
 }

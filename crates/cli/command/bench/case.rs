@@ -1,7 +1,6 @@
 //! What is measured: a bundle, and what of it acts.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use omiga_export::{ActorWeights, policy_model};
@@ -73,8 +72,7 @@ impl Case {
     }
 
     /// The first agent of a bundle, and its team if there are several; on the recorded observations.
-    pub fn of_bundle(folder: &Path) -> Result<Vec<Self>> {
-        let bundle = Bundle::read(folder)?;
+    pub fn of_bundle(bundle: Bundle) -> Result<Vec<Self>> {
         let agents = &bundle.manifest().agents;
         let agent = agents.first().context("the bundle has no agents")?.name.clone();
         let mut golden = TensorFile::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE)?)?;

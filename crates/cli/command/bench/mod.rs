@@ -8,10 +8,10 @@ mod timing;
 #[cfg(feature = "bench")]
 mod tract;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use omiga_format::atomic;
+use omiga_format::{Bundle, atomic};
 
 use self::case::Case;
 use self::report::{Report, Row};
@@ -23,7 +23,7 @@ use crate::output::{note, say, say_json};
 /// `omiga bench`.
 pub fn bench(args: &BenchArgs) -> Result<Verdict> {
     let cases = match &args.bundle {
-        Some(folder) => Case::of_bundle(folder)?,
+        Some(folder) => Case::of_bundle(Bundle::read(folder)?)?,
         None => Case::standard()?,
     };
     // Before anything is measured, as this may fail.
@@ -64,10 +64,10 @@ pub fn bench(args: &BenchArgs) -> Result<Verdict> {
 /// Times of `steps` steps of a bundle in the native engine, by who acts: its first agent, and its team if there are several.
 ///
 /// # Errors
-/// A bundle that cannot be read or run.
-pub fn native_times(folder: &Path, steps: u32) -> Result<Vec<(String, Times)>> {
+/// A bundle that cannot be run.
+pub fn native_times(bundle: &Bundle, steps: u32) -> Result<Vec<(String, Times)>> {
     let mut all = Vec::new();
-    for case in Case::of_bundle(folder)? {
+    for case in Case::of_bundle(bundle.clone())? {
         let mut contenders = contender::load(&case, &[BenchEngine::Native])?;
         all.extend(timing::in_turns(&mut contenders, steps)?.into_iter().map(|times| (case.name.clone(), times)));
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use omiga_format::atomic;
+use omiga_runtime::{LoadOptions, Team};
 
 use crate::Verdict;
 use crate::args::EvalArgs;
@@ -61,7 +62,8 @@ fn not_played(failed: &[Failure], rows: usize) -> anyhow::Error {
 /// Draw the first of a bundle's episodes.
 fn plot(path: &Path, task: &str, row: &RowSpec, args: &EvalArgs) -> Result<()> {
     let Some(bundle) = row.who.bundle()? else { return Ok(()) };
-    let (spec, played) = first_episode(task, &bundle, args.engine, args.seed)?;
+    let team = Team::from_bundle(&bundle, &LoadOptions::default().with_engine(args.engine))?;
+    let (spec, played) = first_episode(task, team, args.seed)?;
     let drawn = episode(&format!("{task}, {}", row.name()), &spec, &played)?;
     Ok(atomic::write(path, drawn.as_bytes())?)
 }

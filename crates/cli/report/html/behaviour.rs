@@ -3,23 +3,22 @@
 use anyhow::Result;
 use omiga_dataset::{Dataset, HostBatch};
 use omiga_format::{ActionSpace, AgentSpec, Range};
-use omiga_runtime::{LoadOptions, Team};
+use omiga_runtime::Team;
 
 use super::Figures;
 use super::policies::Deployable;
-use crate::figure::{Histogram, histograms};
+use crate::figure::{Histogram, histograms, unit_of};
 use crate::report::cell::Cell;
 
 /// Transitions looked at, spread over the whole file.
 const ROWS: usize = 2000;
 
 /// A panel an agent and command.
-pub fn actions(cell: &Cell, data: &Dataset, bundles: &[Deployable], figures: &mut Figures) -> Result<String> {
+pub fn actions(cell: &Cell, data: &Dataset, policies: &mut [Deployable], figures: &mut Figures) -> Result<String> {
     let rows: Vec<usize> = (0..data.len()).step_by(data.len().div_ceil(ROWS).max(1)).collect();
     let mut panels = panels(data, &rows)?;
-    for Deployable { name, bundle, .. } in bundles {
-        let mut team = Team::from_bundle(bundle, &LoadOptions::default())?;
-        let acted = act(data, &rows, &mut team)?;
+    for Deployable { name, team, .. } in policies {
+        let acted = act(data, &rows, team)?;
         panels.iter_mut().zip(acted).for_each(|(panel, values)| panel.values.push((name.clone(), values)));
     }
     let mut text = format!("\n### Actions\n\nOf each agent on {} observations of the data.\n", rows.len());
@@ -31,20 +30,16 @@ pub fn actions(cell: &Cell, data: &Dataset, bundles: &[Deployable], figures: &mu
 
 /// What was recorded, in physical units or as an index.
 fn panels(data: &Dataset, rows: &[usize]) -> Result<Vec<Histogram>> {
-    let (mut batch, width) = (HostBatch::new(data, 1), data.action_dim());
-    let mut panels: Vec<Histogram> = data.task().agents.iter().flat_map(of_agent).collect();
+    let mut batch = HostBatch::new(data, 1);
+    let agents = &data.task().agents;
+    let mut panels: Vec<Histogram> = agents.iter().flat_map(of_agent).collect();
+    let ranges: Vec<Range> = agents.iter().flat_map(|agent| agent.action.ranges()).collect();
     for row in rows {
         batch.set(0, data, *row)?;
-        let values: Vec<f64> = match data.is_discrete() {
-            true => batch.action_indices.iter().map(|index| f64::from(*index)).collect(),
-            false => batch.actions.iter().map(|action| f64::from(*action)).collect(),
-        };
-        for (i, (panel, value)) in panels.iter_mut().zip(values).enumerate() {
-            let range = data.task().agents[i / width.max(1)].action.ranges().into_iter().nth(i % width.max(1));
-            let physical =
-                range.map_or(value, |Range { low, high }| f64::from(low) + 0.5 * (value + 1.0) * f64::from(high - low));
-            panel.values[0].1.push(physical);
-        }
+        let commands = batch.actions.iter().zip(&ranges).map(|(action, range)| range.physical(*action).into());
+        let choices = batch.action_indices.iter().map(|index| (*index).into());
+        // One of the two is empty.
+        panels.iter_mut().zip(commands.chain(choices)).for_each(|(panel, value)| panel.values[0].1.push(value));
     }
     Ok(panels)
 }
@@ -53,7 +48,7 @@ fn panels(data: &Dataset, rows: &[usize]) -> Result<Vec<Histogram>> {
 fn of_agent(agent: &AgentSpec) -> Vec<Histogram> {
     let panel = |title: String, unit: &str, range| Histogram {
         title,
-        unit: if unit == "1" { String::new() } else { unit.to_owned() },
+        unit: unit_of(unit).unwrap_or_default().to_owned(),
         range: Some(range),
         values: vec![("dataset".to_owned(), Vec::new())],
     };

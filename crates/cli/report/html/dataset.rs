@@ -5,14 +5,14 @@ use omiga_dataset::{Card, Dataset, LoadOptions};
 
 use super::Figures;
 use crate::figure::{Histogram, histograms};
-use crate::report::cell::Cell;
+use crate::report::cell::{Algorithm, Cell, DATA_FILE};
 
 /// The dataset, if it lies where a plan puts it.
 ///
 /// # Errors
 /// One that is there and cannot be read.
 pub fn read(cell: &Cell) -> Result<Option<Dataset>> {
-    let path = cell.folder.join("data.hdf5");
+    let path = cell.folder.join(DATA_FILE);
     Ok(path.is_file().then(|| Dataset::load(&path, &LoadOptions::default())).transpose()?)
 }
 
@@ -47,7 +47,7 @@ pub fn card(cell: &Cell, data: &Dataset, figures: &mut Figures) -> Result<String
 
 fn returns(cell: &Cell, card: &Card) -> Histogram {
     let recorded = card.episode_results.iter().map(|(found, _)| *found).collect();
-    let played = |algorithm: &crate::report::Algorithm| {
+    let played = |algorithm: &Algorithm| {
         let returns = algorithm.runs.iter().flat_map(|run| run.played.returns.iter().copied()).collect();
         (algorithm.name.clone(), returns)
     };

@@ -53,9 +53,9 @@ fn chapter(cell: &Cell, figures: &mut Figures) -> Result<Chapter> {
         Some(data) => chapter.text += &dataset::card(cell, data, figures)?,
         None => chapter.text += "\nThe dataset is not beside the runs, so that nothing of it is shown.\n",
     }
-    let bundles = policies::of(cell)?;
+    let mut bundles = policies::of(cell)?;
     if let Some(data) = &data {
-        chapter.text += &behaviour::actions(cell, data, &bundles, figures)?;
+        chapter.text += &behaviour::actions(cell, data, &mut bundles, figures)?;
     }
     chapter.text += &gauges::table(cell)?;
     chapter.text += &policies::episodes(cell, &bundles, figures)?;

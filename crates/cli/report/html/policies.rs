@@ -1,20 +1,16 @@
 //! The bundles of a dataset's algorithms: one run of each, the first.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use omiga_env::has_task;
-use omiga_format::Bundle;
-use omiga_runtime::EngineKind;
+use omiga_format::{Bundle, MODEL_CARD_FILE};
+use omiga_runtime::{LoadOptions, Team};
 
 use super::Figures;
 use crate::command::native_times;
 use crate::evaluate::first_episode;
 use crate::figure::episode;
-use crate::report::cell::Cell;
+use crate::report::cell::{Algorithm, BUNDLE_FOLDER, Cell};
 
-/// File of a bundle that people read.
-const CARD_FILE: &str = "MODEL_CARD.md";
 /// Steps that are timed.
 const STEPS: u32 = 2000;
 /// Of the episode that is shown.
@@ -24,8 +20,8 @@ const SEED: u64 = 0;
 pub struct Deployable {
     /// The algorithm's name.
     pub name: String,
-    pub folder: PathBuf,
     pub bundle: Bundle,
+    pub team: Team,
 }
 
 /// The bundle of each algorithm's first run, where there is one.
@@ -33,15 +29,16 @@ pub struct Deployable {
 /// # Errors
 /// One that is there and cannot be read.
 pub fn of(cell: &Cell) -> Result<Vec<Deployable>> {
-    let first = |algorithm: &crate::report::Algorithm| {
-        let run = cell.folder.join(&algorithm.name).join(&algorithm.runs.first()?.name);
-        Some((algorithm.name.clone(), run.join("bundle"))).filter(|(_, folder)| folder.is_dir())
+    let first = |algorithm: &Algorithm| {
+        let folder = cell.folder.join(&algorithm.name).join(&algorithm.runs.first()?.name).join(BUNDLE_FOLDER);
+        folder.is_dir().then(|| {
+            let named = || format!("bundle `{}`", folder.display());
+            let bundle = Bundle::read(&folder).with_context(named)?;
+            let team = Team::from_bundle(&bundle, &LoadOptions::default()).with_context(named)?;
+            Ok(Deployable { name: algorithm.name.clone(), bundle, team })
+        })
     };
-    let read = |(name, folder): (String, PathBuf)| {
-        let bundle = Bundle::read(&folder).with_context(|| format!("bundle `{}`", folder.display()))?;
-        Ok(Deployable { name, folder, bundle })
-    };
-    cell.algorithms.iter().filter_map(first).map(read).collect()
+    cell.algorithms.iter().filter_map(first).collect()
 }
 
 /// One episode of each, the same one, drawn.
@@ -51,8 +48,8 @@ pub fn episodes(cell: &Cell, bundles: &[Deployable], figures: &mut Figures) -> R
     }
     let mut text =
         String::from("\n### One episode\n\nThe same one for all: team reward, and what each agent commands.\n");
-    for Deployable { name, bundle, .. } in bundles {
-        let (task, played) = first_episode(&cell.task, bundle, EngineKind::Native, SEED)?;
+    for Deployable { name, team, .. } in bundles {
+        let (task, played) = first_episode(&cell.task, team.clone(), SEED)?;
         let figure = format!("{}-{}-{name}-episode", cell.task, cell.quality);
         figures.insert(figure.clone(), episode(&format!("{}, {name}", cell.task), &task, &played)?);
         text += &format!("\n![One episode of {name}]({figure})\n");
@@ -69,8 +66,8 @@ pub fn latencies(bundles: &[Deployable]) -> Result<String> {
         "\n### Latency\n\nOf the native engine on the machine that made this page, beside whatever else it did.\n\n\
          | algorithm | acting | half within [us] | 99 % within [us] |\n|---|---|---:|---:|\n",
     );
-    for Deployable { name, folder, .. } in bundles {
-        for (acting, times) in native_times(folder, STEPS)? {
+    for Deployable { name, bundle, .. } in bundles {
+        for (acting, times) in native_times(bundle, STEPS)? {
             text +=
                 &format!("| {name} | {acting} | {:.2} | {:.2} |\n", times.quantile_us(0.5), times.quantile_us(0.99));
         }
@@ -81,7 +78,7 @@ pub fn latencies(bundles: &[Deployable]) -> Result<String> {
 /// The model cards, by title.
 pub fn cards(bundles: &[Deployable]) -> Result<Vec<(String, String)>> {
     let card = |deployable: &Deployable| {
-        let text = String::from_utf8_lossy(deployable.bundle.file(CARD_FILE)?).into_owned();
+        let text = String::from_utf8_lossy(deployable.bundle.file(MODEL_CARD_FILE)?).into_owned();
         Ok((format!("Model card: {}", deployable.name), text))
     };
     bundles.iter().map(card).collect()
