@@ -96,7 +96,7 @@ fn a_killed_run_with_discrete_actions_goes_on() {
 
 #[test]
 fn killed_behaviour_cloning_goes_on() {
-    check("spread", "--algo bc --set network.hidden=192");
+    check("spread", "--algo bc --set network.hidden=192 --set optim.lr_schedule=cosine");
 }
 
 /// Updates of two kinds, and noise; the checkpoint of 50 updates lies between two lines of metrics.
@@ -206,6 +206,21 @@ fn a_run_can_be_made_longer_but_not_another() {
     {
         assert!(program.read(&format!("run/{file}")) == program.read(&format!("one-go/{file}")), "{file}");
     }
+}
+
+/// Its rates would have been others from the start.
+#[test]
+fn a_run_with_a_schedule_has_its_end() {
+    let program = Program::with_data("spread");
+    let schedule = "--algo bc --set optim.lr_schedule=cosine";
+    program.done(&format!("train {SMALL_RUN} --steps 50 {schedule}"));
+    let why = "`run.steps`, which the rates of `optim.lr_schedule` depend on, is 60, expected 50 as in the checkpoint";
+    program.refused("train --data data.hdf5 --out run --resume --steps 60", why);
+    program.done(
+        &format!("train {SMALL_RUN} --out constant --steps 50 --algo bc --set optim.lr_schedule=constant")
+            .replace("--out run ", ""),
+    );
+    assert!(program.read("run/metrics.jsonl") != program.read("constant/metrics.jsonl"));
 }
 
 /// What a run goes on with is in its folder, and nothing goes on with a setting that was not there when it began.

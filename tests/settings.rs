@@ -78,7 +78,8 @@ fn official_but_for_one_setting_is_that() {
     let ablation = "--official --no-preset --steps 2 --set policy.action_margin=0.02 --set omiga.mask_dead=true";
     let run = program.done(&format!("train --data data.hdf5 --out run {SMALL} {ablation}"));
     let said = "official, but for omiga.mask_dead=true, policy.action_margin=0.02: data.actions=raw, data.held_out=0.0, \
-                data.standardise_state=false, data.timeouts=terminal, omiga.mask_unavailable=false, policy.loss=nll\n";
+                data.standardise_state=false, data.timeouts=terminal, omiga.mask_unavailable=false, \
+                optim.lr_schedule=constant, policy.loss=nll\n";
     assert!(run.stderr.contains(said), "{}", run.stderr);
     let config = program.read_text("run/config.toml");
     for line in ["official = true", "action_margin = 0.02", "mask_dead = true", "actions = \"raw\""] {

@@ -12,7 +12,7 @@ use omiga_format::{Checkpoint, CheckpointMeta, DatasetRef, TensorFile};
 use tracing::trace_span;
 
 use crate::algo::{Learner, Metrics};
-use crate::config::{Config, EngineChoice, RunConfig};
+use crate::config::{Config, EngineChoice, LrSchedule, RunConfig};
 use crate::engine::{Engine, has_kernels, learners_device};
 use crate::error::Kept;
 use crate::evaluations::EvaluationsLog;
@@ -406,6 +406,11 @@ fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
     }
     // A task may be named for a run that played none.
     let may_change = |field: &str| Config::may_change(field) || (field == "run.task" && stored.run.task.is_none());
+    let scheduled = stored.optim.lr_schedule != LrSchedule::Constant;
+    if scheduled && now.run.steps != stored.run.steps {
+        let field = "`run.steps`, which the rates of `optim.lr_schedule` depend on,".to_owned();
+        return Err(Error::Resume { field, expected: stored.run.steps.to_string(), found: now.run.steps.to_string() });
+    }
     match stored.difference(now)?.into_iter().find(|(field, ..)| !may_change(field)) {
         Some((field, expected, found)) => Err(Error::Resume { field: format!("`{field}`"), expected, found }),
         None => Ok(()),

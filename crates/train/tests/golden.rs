@@ -27,6 +27,7 @@ use omiga_train::batch::{Batch, Columns};
 use omiga_train::config::{Config, Layers, Setting};
 use omiga_train::gpu::{Cuda, GpuLearner, Machine, Real, Record, Settings};
 use omiga_train::nn::{Networks, Policy};
+use omiga_train::optim::Adam;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -241,7 +242,7 @@ impl Golden {
         let record = Record::new(&problem, self.case.state_dim.is_some(), false, false);
         let batch = self.host("batch.0.obs").shape()[0];
         let rows = Arc::new(machine.rows(2 * batch * record.width).unwrap());
-        let settings = Settings { problem, record, batch, slots: 1, optim: self.config().optim };
+        let settings = Settings { problem, record, batch, slots: 1, optim: Adam::new(&self.config()) };
         let mut gpu = GpuLearner::new(machine, settings, rows, learner).unwrap();
         let draws: Vec<_> = (0..batch as u32).map(|b| [b, b + batch as u32]).collect();
         let update = |k: usize| {

@@ -5,9 +5,10 @@
 use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
 use crate::batch::Batch;
-use crate::config::{Config, OptimConfig};
+use crate::config::Config;
 use crate::loss::behaviour_cloning_loss;
 use crate::nn::{Actor, NetworkId, Networks};
+use crate::optim::Adam;
 use crate::{Problem, Result};
 
 /// What is logged, in this order.
@@ -18,7 +19,7 @@ pub(super) const METRICS: &[&str] = &["policy_loss", "grad_norm_actor"];
 pub struct Bc {
     networks: Networks,
     actor: Actor,
-    optim: OptimConfig,
+    optim: Adam,
     mask_unavailable: bool,
     mask_dead: bool,
 }
@@ -28,7 +29,7 @@ impl Bc {
         let actor = maker.online("actor", &Actor::stack(&problem.actor))?;
         let actor = Actor::new(actor, &problem.actor, config.policy.clone());
         let (mask_unavailable, mask_dead) = (config.omiga.mask_unavailable, config.omiga.mask_dead);
-        Ok(Self { networks: maker.networks, actor, optim: config.optim.clone(), mask_unavailable, mask_dead })
+        Ok(Self { networks: maker.networks, actor, optim: Adam::new(config), mask_unavailable, mask_dead })
     }
 
     fn passes(&self) -> [(NetworkId, Input); 1] {

@@ -15,9 +15,10 @@ use tracing::trace_span;
 use super::plan::{Group, Input, Losses, Plan};
 use super::{Maker, Metrics};
 use crate::batch::{Batch, Place};
-use crate::config::{Config, OmigaConfig, OptimConfig};
+use crate::config::{Config, OmigaConfig};
 use crate::loss::{local_advantage, policy_loss, td_loss, td_target, value_loss};
 use crate::nn::{Actor, Critic, Mixer, NetworkId, Networks, Value};
+use crate::optim::Adam;
 use crate::{Problem, Result, scalar};
 
 /// What is logged, in this order.
@@ -50,7 +51,7 @@ pub struct Omiga {
     target_value: Value,
     target_mixer: Mixer,
     config: OmigaConfig,
-    optim: OptimConfig,
+    optim: Adam,
 }
 
 impl Omiga {
@@ -72,7 +73,7 @@ impl Omiga {
             target_value: Value { id: target_value },
             target_mixer: Mixer { id: target_mixer },
             config: omiga,
-            optim: config.optim.clone(),
+            optim: Adam::new(config),
         })
     }
 

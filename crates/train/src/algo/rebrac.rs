@@ -19,9 +19,10 @@ use tracing::trace_span;
 
 use super::{Maker, Metrics, Noise};
 use crate::batch::{Batch, Place};
-use crate::config::{Config, OptimConfig, RebracConfig};
+use crate::config::{Config, RebracConfig};
 use crate::loss::{climbing_loss, smoothed_actions, td_loss, td_target, team_distance};
 use crate::nn::{Actor, JointCritic, NetworkId, Networks};
+use crate::optim::Adam;
 use crate::{Problem, Result, scalar};
 
 /// What is logged, in this order.
@@ -47,7 +48,8 @@ pub struct Rebrac {
     target_critics: [JointCritic; 2],
     noise: Noise,
     config: RebracConfig,
-    optim: OptimConfig,
+    optim: Adam,
+    actor_optim: Adam,
     mask_dead: bool,
 }
 
@@ -66,7 +68,8 @@ impl Rebrac {
             target_critics: [target_critic_1, target_critic_2].map(|id| JointCritic { id }),
             noise: Noise::new(config.run.seed),
             config: config.rebrac.clone(),
-            optim: config.optim.clone(),
+            optim: Adam::new(config),
+            actor_optim: Adam::new(config).every(config.rebrac.policy_freq),
             mask_dead: config.omiga.mask_dead,
         })
     }
@@ -152,7 +155,7 @@ impl Rebrac {
         let store = ((&slope * &policy)?.sum_all()? + &cloning)?.backward()?;
         losses.exit();
         self.networks.backward(&store)?;
-        let [norm] = self.networks.step([&[self.actor.id]], &self.optim, count)?;
+        let [norm] = self.networks.step([&[self.actor.id]], &self.actor_optim, count)?;
         let loss = scalar(&(climbing + cloning)?)?;
         let values = [loss, norm, scalar(&q.mean_all()?)?, scalar(&distance.mean_all()?)?];
         Ok(METRICS[5..].iter().copied().zip(values).collect())

@@ -74,6 +74,16 @@ choices! {
 }
 
 choices! {
+    /// The learning rate's course.
+    LrSchedule {
+        /// It stays.
+        Constant = "constant",
+        /// It falls to 0 along half a cosine (Loshchilov and Hutter 2017), so that `run.steps` may not change with --resume.
+        Cosine = "cosine",
+    }
+}
+
+choices! {
     /// How the agents' values become the team's.
     MixerKind {
         /// OMIGA's: weights `|w(s)|` and bias `b(s)` from a linear hypernetwork of the state.

@@ -101,7 +101,8 @@ mod tests {
             "#   standardise-with-id: The same with the agent's id inside (OMIGA's MuJoCo benchmark).",
             "# Transitions B of a batch. Official: 128.\n# Default: 128.\nbatch_size = 128\n",
             "# Default: not set.\n# time_limit =\n",
-            "# Default: 100000. May change with --resume: the run ends there; not below the updates done.\nsteps = ",
+            "# Default: 100000. May change with --resume: the run ends there; not below the updates done, and not \
+             with a schedule of the learning rate.\nsteps = ",
         ] {
             assert!(text.contains(line), "no `{line}` in\n{text}");
         }

@@ -299,8 +299,8 @@ mod tests {
         assert_eq!((config.run.steps, config.run.keep, config.policy.action_margin), (7, 4, 1e-7));
         assert!(config.omiga.mask_dead && !config.omiga.mask_unavailable && config.data.actions == Actions::Clamp);
         let official = "official, but for data.actions=clamp, omiga.mask_dead=true: data.held_out=0.0, data.standardise_state=false, \
-                        data.timeouts=terminal, omiga.mask_unavailable=false, policy.action_margin=0.0000001, \
-                        policy.loss=nll";
+                        data.timeouts=terminal, omiga.mask_unavailable=false, optim.lr_schedule=constant, \
+                        policy.action_margin=0.0000001, policy.loss=nll";
         assert_eq!(notes, ["preset of task `x`: run.steps=7", official]);
 
         let in_file = Layer { origin: "x.toml", text: "official = true\n[run]\nkeep = 4\n[omiga]\nmask_dead = true" };

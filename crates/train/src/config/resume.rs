@@ -3,7 +3,7 @@
 /// Settings on which no learned number depends, each with what a change does when a run goes on. All others must be as they
 /// were. What was logged before stays as it is.
 pub const MAY_CHANGE: [(&str, &str); 10] = [
-    ("run.steps", "the run ends there; not below the updates done"),
+    ("run.steps", "the run ends there; not below the updates done, and not with a schedule of the learning rate"),
     ("run.device", "another one rounds otherwise"),
     ("run.log_every", "the next line has the means since the last one"),
     ("run.eval_every", "evaluations draw nothing that training draws"),

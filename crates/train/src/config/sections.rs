@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 
-use super::choice::{Algorithm, EngineChoice, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
+use super::choice::{Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
 use super::entry::{Entry, Value, section};
 
 section! {
@@ -128,6 +128,9 @@ section! {
     "optim" OptimConfig {
         /// Learning rate. Official: 5e-4.
         lr: f64 = 5e-4,
+        /// The learning rate's course over `run.steps`. Official: `constant`.
+        #[serde(skip_serializing_if = "is_default")]
+        lr_schedule: LrSchedule = LrSchedule::Constant,
         /// Decay of the first moment. Official: 0.9.
         beta1: f64 = 0.9,
         /// Decay of the second moment. Official: 0.999.

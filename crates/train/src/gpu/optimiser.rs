@@ -10,7 +10,7 @@ const PIECE: usize = 512;
 impl Builder<'_> {
     /// Norms of the groups' gradients, then Adam and the targets. `factors`: where rate and scale of each slot are.
     pub fn optimiser(&mut self, factors: usize) {
-        let OptimConfig { beta1, beta2, eps, grad_norm_clip, .. } = self.settings.optim;
+        let OptimConfig { beta1, beta2, eps, grad_norm_clip, .. } = self.settings.optim.config;
         let tau = self.plan.tau;
         let constants = vec![beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, grad_norm_clip, tau, 1.0 - tau];
         let settings = self.arena.take(constants.len());

@@ -9,6 +9,7 @@ use super::machine::Machine;
 use super::{Real, Record, Settings};
 use crate::algo::{Learner, Metrics};
 use crate::config::Config;
+use crate::optim::Adam;
 use crate::{Problem, Result};
 
 /// Updates that are fed at once, at most: enough that the host's part does not count.
@@ -81,7 +82,7 @@ impl<M: Machine> GpuRun<M> {
             Some(rows) => rows,
             None => Arc::new(machine.rows(slots * 2 * batch * record.width)?),
         };
-        let settings = Settings { problem: problem.clone(), record, batch, slots, optim: config.optim.clone() };
+        let settings = Settings { problem: problem.clone(), record, batch, slots, optim: Adam::new(config) };
         Ok(Self { gpu: GpuLearner::new(machine, settings, rows, learner)?, streamed })
     }
 

@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use crate::Problem;
-use crate::config::OptimConfig;
+use crate::optim::Adam;
 
 /// What an update is beside its plan.
 #[derive(Clone, Debug)]
@@ -16,5 +16,5 @@ pub struct Settings {
     /// Updates that are fed at once, at most.
     pub slots: usize,
     /// Adam.
-    pub optim: OptimConfig,
+    pub optim: Adam,
 }

@@ -9,8 +9,7 @@ use super::device::OnDevice;
 use super::host::Host;
 use super::stack::{Layer, Stack};
 use crate::Result;
-use crate::config::OptimConfig;
-use crate::optim::AdamStep;
+use crate::optim::{Adam, AdamStep};
 
 /// A network of a [`Networks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,15 +200,10 @@ impl Networks {
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when the device fails.
-    pub fn step<const K: usize>(
-        &mut self,
-        groups: [&[NetworkId]; K],
-        config: &OptimConfig,
-        step: u64,
-    ) -> Result<[f64; K]> {
+    pub fn step<const K: usize>(&mut self, groups: [&[NetworkId]; K], optim: &Adam, step: u64) -> Result<[f64; K]> {
         let _span = trace_span!("adam").entered();
         let norms = on!(&mut self.engine, engine => engine.norms(&groups)?);
-        let steps: Vec<_> = norms.iter().map(|norm| AdamStep::new(config, *norm, step)).collect();
+        let steps: Vec<_> = norms.iter().map(|norm| AdamStep::new(optim, *norm, step)).collect();
         on!(&mut self.engine, engine => engine.step(&groups, &steps)?);
         Ok(std::array::from_fn(|group| norms[group]))
     }
