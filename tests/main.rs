@@ -9,6 +9,7 @@
 
 mod program;
 
+mod circles;
 mod cli;
 mod collect;
 mod docs;

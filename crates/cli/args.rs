@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use omiga_dataset::Format;
 use omiga_env::Quality;
 use omiga_runtime::EngineKind;
 
 use crate::output::Level;
 use crate::report::Request;
+use crate::values::{format, seeds};
 
 /// Offline multi-agent reinforcement learning, from a dataset to running controllers.
 #[derive(Debug, Parser)]
@@ -59,7 +61,7 @@ pub enum Command {
     Collect(CollectArgs),
     /// Describe a dataset, a run, a checkpoint, a bundle or an .onnx file
     #[command(after_help = "Example: omiga inspect spread.hdf5\n\
-                            Exit codes: 0 described, 2 could not do it")]
+                            Exit codes: 0 described, a dataset is ready; 1 a dataset is ready with warnings; 2 not usable")]
     Inspect(InspectArgs),
     /// Do what a plan says, from data to tables, and keep what is done
     #[command(after_help = "Example: omiga run examples/plans/train.toml --set data.task=spread\n\
@@ -177,8 +179,11 @@ pub struct CollectArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct InspectArgs {
-    /// A dataset (.hdf5), a run or a bundle (folders), a checkpoint (.safetensors) or a policy (.onnx)
+    /// A dataset (a file or folder), a run or a bundle (folders), a checkpoint (.safetensors) or a policy (.onnx)
     pub path: PathBuf,
+    /// The format of the dataset [default: told from its contents]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub format: Option<Format>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
@@ -189,10 +194,10 @@ pub const NOT_GIVEN: &str = "-";
 
 #[derive(Debug, clap::Args)]
 pub struct TrainArgs {
-    /// The dataset
+    /// The dataset: a file or folder
     #[arg(
         long,
-        value_name = "FILE.hdf5",
+        value_name = "PATH",
         required = false,
         required_unless_present = "print_config",
         default_value_if("print_config", "true", NOT_GIVEN)
@@ -218,6 +223,9 @@ pub struct TrainArgs {
     /// and do nothing else. --config reads it; --data and --out may be left out
     #[arg(long)]
     pub print_config: bool,
+    /// Short for --set data.format=...: the format of the dataset [default: told from its contents]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub format: Option<Format>,
     /// Short for --set run.algorithm=...: omiga, bc or rebrac
     #[arg(long, value_name = "ALGORITHM")]
     pub algo: Option<String>,
@@ -249,7 +257,7 @@ pub struct TrainArgs {
     pub task: Option<String>,
     /// Continue the run in --out from its newest checkpoint, with the configuration stored there; --set may change what no
     /// learned number depends on, e.g. run.steps or run.eval_every
-    #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "algo", "seed", "print_config"])]
+    #[arg(long, conflicts_with_all = ["config", "official", "no_preset", "format", "algo", "seed", "print_config"])]
     pub resume: bool,
     /// Record where the time of N updates goes, after 20 of warm-up: trace.json in --out for ui.perfetto.dev, and a
     /// table; 200 updates if N is left out. On a GPU: a table of its kernels, after the run
@@ -261,13 +269,6 @@ pub struct TrainArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `0..5`: at least one seed, at most 1000.
-pub fn seeds(text: &str) -> Result<Range<u64>, String> {
-    let range = text.split_once("..").and_then(|(a, b)| Some(a.trim().parse().ok()?..b.trim().parse().ok()?));
-    let range = range.filter(|range: &Range<u64>| (1..=1000).contains(&range.end.saturating_sub(range.start)));
-    range.ok_or_else(|| "expected A..B with B above A (B is not trained) and at most 1000 seeds, e.g. 0..5".into())
 }
 
 #[derive(Debug, clap::Args)]
@@ -288,7 +289,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "QUALITY")]
     pub behaviour: Vec<Quality>,
     /// Add a row for the episodes of a dataset
-    #[arg(long, value_name = "FILE.hdf5")]
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Episodes of every row
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]

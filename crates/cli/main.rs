@@ -20,6 +20,7 @@ mod settings;
 mod signer;
 mod stop;
 mod training;
+mod values;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use omiga_dataset::{Dataset, Outline};
+use omiga_dataset::{Dataset, Format, LoadOptions, Outline};
 use omiga_env::{has_task, make_env};
 use omiga_train::config::{Config, Layer, Layers, Resolved, Setting};
 
@@ -39,6 +39,7 @@ pub fn of_args(args: &TrainArgs) -> Result<Vec<Setting>> {
         text: format!("{name}={value}"),
     };
     let shorts = [
+        args.format.as_ref().map(|x| short("--format", "data.format", x)),
         args.algo.as_ref().map(|x| short("--algo", "run.algorithm", x)),
         args.steps.map(|x| short("--steps", "run.steps", &x)),
         args.seed.map(|x| short("--seed", "run.seed", &x)),
@@ -69,7 +70,7 @@ pub fn of_new_run(args: &TrainArgs) -> Result<Resolved> {
     // How the file is read depends on its task's preset, so the task comes first.
     let outline = match args.data == Path::new(NOT_GIVEN) {
         true => None,
-        false => Some(Dataset::outline(&args.data)?),
+        false => Some(Dataset::outline(&args.data, &read_as(args.format))?),
     };
     let task = args.task.as_deref().or(outline.as_ref().and_then(Outline::declared_task));
     let discrete = match &outline {
@@ -85,6 +86,11 @@ pub fn of_new_run(args: &TrainArgs) -> Result<Resolved> {
     };
     let file = file.as_ref().map(|(origin, text)| (origin.as_str(), text.as_str()));
     resolve(task, discrete, args.no_preset, args.official, file, &settings)
+}
+
+/// How a dataset is read whose format may be said.
+pub fn read_as(format: Option<Format>) -> LoadOptions {
+    LoadOptions { format, ..LoadOptions::default() }
 }
 
 /// `omiga train --print-config`.

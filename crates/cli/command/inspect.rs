@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
-use omiga_dataset::{Card, LoadOptions};
+use anyhow::{Context, Result, anyhow, bail};
+use omiga_dataset::{Card, Format, Readiness};
 use omiga_format::onnx::Model;
 use omiga_format::{
     Bundle, Checkpoint, CheckpointMeta, DatasetRef, Identity, MANIFEST_FILE, Manifest, PolicyContract, Shown, TaskSpec,
@@ -20,6 +20,7 @@ use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::InspectArgs;
 use crate::output::{next, quoted, say, say_curve, say_json, table};
+use crate::settings::read_as;
 
 /// First bytes of every HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
@@ -29,34 +30,58 @@ const MAX_ONNX_BYTES: u64 = 256 << 20;
 /// `omiga inspect`.
 pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
     let path = &args.path;
-    if path.is_dir() {
-        return if path.join(CONFIG_FILE).is_file() { run(path, args.json) } else { bundle(path, args.json) };
+    if path.is_dir() && args.format.is_none() {
+        if path.join(CONFIG_FILE).is_file() {
+            return run(path, args.json);
+        }
+        if path.join(MANIFEST_FILE).is_file() {
+            return bundle(path, args.json);
+        }
+        if Format::of(path).is_err() {
+            bail!(
+                "`{}` holds no `{MANIFEST_FILE}` and no `{CONFIG_FILE}`, and is no dataset known here; name the folder of a \
+                 bundle, of a run or of a dataset (--format says which)",
+                path.display()
+            );
+        }
+        return dataset(args);
     }
     let mut magic = Vec::new();
-    let first = atomic::open(path)?.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic);
-    first.map_err(|error| anyhow!("cannot read `{}` ({error}); is the path right?", path.display()))?;
+    if path.is_file() {
+        let first = atomic::open(path)?.take(HDF5_MAGIC.len() as u64).read_to_end(&mut magic);
+        first.map_err(|error| anyhow!("cannot read `{}` ({error}); is the path right?", path.display()))?;
+    }
     match path.extension().and_then(|e| e.to_str()) {
-        _ if magic == HDF5_MAGIC => dataset(path, args.json),
-        Some("hdf5" | "h5") => dataset(path, args.json),
+        _ if magic == HDF5_MAGIC || args.format.is_some() => dataset(args),
         Some("safetensors") => checkpoint(path, args.json),
         Some("onnx") => policy(path, args.json),
-        _ => bail!(
-            "`{}` is none of the files known here; expected a dataset (.hdf5), a run or a bundle (folders), a \
-             checkpoint (.safetensors) or a policy (.onnx); name one of these",
-            path.display()
-        ),
+        _ if Format::of(path).is_ok() => dataset(args),
+        _ => {
+            // Whether it can be read at all is said first.
+            drop(atomic::open(path)?);
+            bail!(
+                "`{}` is none of the files known here; expected a dataset (.hdf5 and others), a run or a bundle (folders), a \
+                 checkpoint (.safetensors) or a policy (.onnx); name one of these",
+                path.display()
+            )
+        }
     }
 }
 
-fn dataset(path: &Path, json: bool) -> Result<Verdict> {
-    let card = Card::read(path, &LoadOptions::default())?;
-    if json {
-        say_json(&card)?
+fn dataset(args: &InspectArgs) -> Result<Verdict> {
+    let path = &args.path;
+    let card = Card::read(path, &read_as(args.format)).context("not usable")?;
+    let verdict = match card.verdict {
+        Readiness::Ready => Verdict::Yes,
+        Readiness::ReadyWithWarnings => Verdict::No,
+    };
+    if args.json {
+        say_json(&card)?;
     } else {
         say(card)?;
         next(training_on(path));
     }
-    Ok(Verdict::Yes)
+    Ok(verdict)
 }
 
 #[derive(Serialize)]

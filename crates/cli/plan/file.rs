@@ -264,7 +264,7 @@ fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Range<u64>, D::Er
     }
     match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(seed) => Ok(seed..seed.saturating_add(1)),
-        OneOrMany::Many(text) => crate::args::seeds(&text).map_err(serde::de::Error::custom),
+        OneOrMany::Many(text) => crate::values::seeds(&text).map_err(serde::de::Error::custom),
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use omiga_dataset::Dataset;
+use omiga_dataset::{Dataset, LoadOptions};
 use omiga_env::{Quality, has_task};
 use omiga_format::atomic;
 use omiga_runtime::EngineKind;
@@ -78,7 +78,7 @@ pub fn play(
     if step.standing()? == Standing::Current {
         return Ok(Outcome::Kept);
     }
-    let outline = Dataset::outline(&cell.data())?;
+    let outline = Dataset::outline(&cell.data(), &LoadOptions::default())?;
     let named = cell.task.as_deref().or(outline.declared_task());
     let mut rows = vec![RowSpec::new(DATASET, Who::Dataset(cell.data()))];
     let is_played = named.is_some_and(has_task);

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use anyhow::{Error, Result, anyhow};
-use omiga_dataset::Dataset;
+use omiga_dataset::{Dataset, LoadOptions};
 use omiga_format::hash;
 use omiga_train::{CONFIG_FILE, LAST_FILE};
 
@@ -73,7 +73,7 @@ impl<'a> Work<'a> {
     /// Find out what there is to train on a cell's data.
     fn prepare(&mut self, cell: &'a Cell, ready: usize, due: &mut Vec<Due<'a>>) -> Result<Ready<'a>> {
         let data = cell.data();
-        let (sha256, outline) = (hash::of_file(&data)?, Dataset::outline(&data)?);
+        let (sha256, outline) = (hash::of_file(&data)?, Dataset::outline(&data, &LoadOptions::default())?);
         let (mut trained, mut of_cell) = (Vec::new(), Vec::new());
         for run in &cell.runs {
             let name = format!("{}: train {}", cell.name, run.name());

@@ -86,10 +86,10 @@ impl SharedData {
 
     fn load(&self) -> Result<Loaded> {
         let dataset = self.read()?;
-        for Repair { what, count } in dataset.repaired() {
-            note(format!("data: {count} {what}"));
+        for Repair { what, count, advice } in dataset.repaired() {
+            note(format!("data: {count} {what}{}{advice}", if advice.is_empty() { "" } else { "; " }));
         }
-        let outline = Dataset::outline(&self.path)?;
+        let outline = Dataset::outline(&self.path, &self.config.data.load_options())?;
         let task = task_played(&self.config, &dataset, outline.declared_task())?;
         let prepared = Prepared::new(&self.config, dataset, &self.seeds)?;
         if let Some(why) = prepared.why_rows_travel() {

@@ -2,42 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use serde::Serialize;
 
 use omiga_format::ObsTransform;
 
-use crate::dataset::About;
+use crate::about::{About, Origin, StateKind};
+use crate::header::StoredObs;
+use crate::reader::format::Format;
+use crate::repair::Repair;
 use crate::stats::{Distribution, Histogram};
-use crate::{LoadOptions, Result, StoredObs, load};
 
 /// Fields shown in the text form.
 const SHOWN_FIELDS: usize = 12;
 /// Length of the longest bar of the histogram.
 const BAR: u64 = 40;
-
-/// Where the knowledge about the stored observations comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// The file's header, or the caller.
-    Declared,
-    /// The values themselves.
-    Detected,
-}
-
-/// What the global state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StateKind {
-    /// The observations of all agents, bit for bit.
-    Shared,
-    /// One state an agent, other than its observation.
-    PerAgent,
-    /// One state of the whole team.
-    Global,
-}
 
 /// What actions are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,13 +28,14 @@ pub enum ActionKind {
     Discrete,
 }
 
-/// Something that was not as it should be, and what was made of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Repair {
-    /// What.
-    pub what: String,
-    /// How often.
-    pub count: u64,
+/// May a dataset be learned from as it is? One that is not usable has no card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readiness {
+    /// Nothing need be done.
+    Ready,
+    /// Each warning says what to do.
+    ReadyWithWarnings,
 }
 
 /// One field of the observations.
@@ -73,9 +53,11 @@ pub struct FieldCard {
 /// repaired, assumed or ignored on loading is hidden.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Card {
-    /// Name of the file.
+    /// Name of the file or folder.
     pub file: String,
-    /// Its SHA-256.
+    /// What its format is called.
+    pub format: Format,
+    /// Its SHA-256, see [`Dataset::sha256`](crate::Dataset::sha256).
     pub sha256: String,
     /// Name of the task.
     pub task: String,
@@ -125,39 +107,11 @@ pub struct Card {
     pub fields: Vec<FieldCard>,
     /// What was repaired, assumed or ignored.
     pub repaired: Vec<Repair>,
+    /// May it be learned from as it is?
+    pub verdict: Readiness,
     /// Return and number of steps of each complete episode; not part of the JSON.
     #[serde(skip)]
     pub episode_results: Vec<(f64, f64)>,
-}
-
-/// What loading learns and the columns do not show.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub rows: usize,
-    pub returns: Vec<f64>,
-    pub lengths: Vec<f64>,
-    pub timeouts: u64,
-    pub at_bounds: Option<f64>,
-    pub dtypes: BTreeMap<String, String>,
-    pub origin: Origin,
-    pub state_kind: StateKind,
-    pub repaired: Vec<Repair>,
-}
-
-impl Facts {
-    pub fn new(rows: usize) -> Self {
-        Self {
-            rows,
-            returns: Vec::new(),
-            lengths: Vec::new(),
-            timeouts: 0,
-            at_bounds: None,
-            dtypes: BTreeMap::new(),
-            origin: Origin::Declared,
-            state_kind: StateKind::Shared,
-            repaired: Vec::new(),
-        }
-    }
 }
 
 /// Names of agents that are shown one by one.
@@ -179,14 +133,6 @@ fn shared_name<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
 }
 
 impl Card {
-    /// The card of a file. Its rows are gone through twice and not kept: how large it is does not matter.
-    ///
-    /// # Errors
-    /// As [`crate::Dataset::load`].
-    pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
-        load::card(path, options)
-    }
-
     pub(crate) fn of(about: &About, sha256: &str, field_stats: &[Distribution]) -> Self {
         let About { task, facts, widths, .. } = about;
         let fields = field_stats.iter().enumerate().map(|(i, values)| {
@@ -201,6 +147,7 @@ impl Card {
         let fields = fields.collect();
         Self {
             file: about.file_name(),
+            format: about.format,
             sha256: sha256.to_owned(),
             task: task.name.clone(),
             rows: facts.rows as u64,
@@ -226,6 +173,10 @@ impl Card {
             timeouts: facts.timeouts,
             fields,
             repaired: facts.repaired.clone(),
+            verdict: match facts.repaired.iter().filter(|r| r.is_warning()).count() {
+                0 => Readiness::Ready,
+                _ => Readiness::ReadyWithWarnings,
+            },
             episode_results: facts.returns.iter().copied().zip(facts.lengths.iter().copied()).collect(),
         }
     }
@@ -236,6 +187,7 @@ impl fmt::Display for Card {
         let Self { rows, episodes, transitions, terminations, timeouts, lengths, returns, .. } = self;
         writeln!(f, "{}", self.file)?;
         writeln!(f, "  task         {}, {} agents", self.task, self.agents)?;
+        writeln!(f, "  format       {}, {}", self.format, self.format.about())?;
         writeln!(f, "  sha256       {}", self.sha256)?;
         writeln!(f, "  size         {episodes} episodes, {transitions} transitions, {rows} rows")?;
         writeln!(f, "  ends         {terminations} terminations, {timeouts} time-outs")?;
@@ -250,11 +202,7 @@ impl fmt::Display for Card {
         writeln!(f, "  return       mean {mean:.3}, std {std:.3}, min {min:.3}, max {max:.3}")?;
         self.fmt_histogram(f)?;
         self.fmt_fields(f)?;
-        if self.repaired.is_empty() {
-            return write!(f, "  repaired     nothing");
-        }
-        write!(f, "  repaired")?;
-        self.repaired.iter().try_for_each(|r| write!(f, "\n    {:>10}  {}", r.count, r.what))
+        self.fmt_repaired(f)
     }
 }
 
@@ -291,6 +239,21 @@ impl Card {
         let bounds =
             self.actions_at_bounds.map_or(String::new(), |share| format!(", {:.1} % at a bound", 100.0 * share));
         format!("{kind}: {}{bounds}{mask}{alive}", self.action_dim)
+    }
+
+    fn fmt_repaired(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.repaired.as_slice() {
+            [] => writeln!(f, "  repaired     nothing")?,
+            _ => writeln!(f, "  repaired")?,
+        }
+        for Repair { what, count, advice } in &self.repaired {
+            writeln!(f, "    {count:>10}  {what}{}{advice}", if advice.is_empty() { "" } else { "; " })?;
+        }
+        match self.repaired.iter().filter(|r| r.is_warning()).count() {
+            0 => write!(f, "  verdict      ready"),
+            1 => write!(f, "  verdict      ready, with a warning"),
+            n => write!(f, "  verdict      ready, with {n} warnings"),
+        }
     }
 
     fn fmt_histogram(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

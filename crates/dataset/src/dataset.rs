@@ -1,20 +1,21 @@
 //! A dataset whose rows can be drawn.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use omiga_format::{ObsTransform, TaskSpec};
 
-use crate::card::{Card, Facts, Repair};
-use crate::columns::Widths;
-use crate::episodes::Episode;
-use crate::held_out::distinct;
+use crate::about::About;
+use crate::card::Card;
+use crate::check::episodes::Episode;
+use crate::distinct::distinct;
+use crate::header::StoredObs;
 use crate::identity::Identity;
-use crate::obs::Obs;
-use crate::rows::Rows;
-use crate::state::{StateScale, mean_and_std};
+use crate::reader::format::Format;
+use crate::repair::Repair;
 use crate::stats::{Distribution, Sums};
-use crate::{Error, Header, LoadOptions, Result, Storage, StoredObs, load};
+use crate::store::rows::Rows;
+use crate::store::state::{StateScale, mean_and_std};
+use crate::{Error, Result};
 
 /// Recorded behaviour of one team: rows of f32, each held once.
 ///
@@ -37,35 +38,6 @@ pub struct Dataset {
     pub(crate) held_out: Vec<Episode>,
 }
 
-/// What is known about a file without its rows.
-#[derive(Clone, Debug)]
-pub(crate) struct About {
-    pub path: PathBuf,
-    pub task: TaskSpec,
-    pub stored_obs: StoredObs,
-    pub obs: Obs,
-    /// Of what batches hold.
-    pub widths: Widths,
-    /// Commands or choices A of each agent.
-    pub action_dim: usize,
-    pub transitions: usize,
-    pub facts: Facts,
-}
-
-impl About {
-    pub fn file_name(&self) -> String {
-        self.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
-    }
-
-    /// Width of the global state.
-    pub fn state_dim(&self) -> usize {
-        match self.widths.state {
-            0 => self.obs.n_agents * self.obs.dim,
-            width => width,
-        }
-    }
-}
-
 /// What can be told about a file without reading its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
@@ -75,6 +47,8 @@ pub struct Outline {
     pub named_by: TaskName,
     /// Are actions indices?
     pub discrete: bool,
+    /// The format.
+    pub format: Format,
 }
 
 /// Where the name of a file's task is from.
@@ -94,38 +68,6 @@ impl Outline {
 }
 
 impl Dataset {
-    /// Read a file in OMIGA's layout into memory. What it holds is taken from its header, or detected if it has none.
-    ///
-    /// # Errors
-    /// See [`Error`]: whatever is missing, damaged, of the wrong shape or type, not finite, or impossible.
-    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
-        Self::load_to(path, None, options, &Storage::Memory)
-    }
-
-    /// As [`Self::load`], but `header`, if given, is believed instead of the file's own.
-    ///
-    /// # Errors
-    /// As [`Self::load`], and [`Error::Task`] when the file does not fit `header`.
-    pub fn load_as(path: &Path, header: Option<Header>, options: &LoadOptions) -> Result<Self> {
-        Self::load_to(path, header, options, &Storage::Memory)
-    }
-
-    /// As [`Self::load_as`], with the rows kept where `storage` says.
-    ///
-    /// # Errors
-    /// As [`Self::load_as`], [`Error::Memory`] and [`Error::Scratch`].
-    pub fn load_to(path: &Path, header: Option<Header>, options: &LoadOptions, storage: &Storage) -> Result<Self> {
-        load::load(path, header, options, storage)
-    }
-
-    /// Look at a file's header and shapes, not at its rows.
-    ///
-    /// # Errors
-    /// As far as those go, as [`Self::load`].
-    pub fn outline(path: &Path) -> Result<Outline> {
-        load::outline(path)
-    }
-
     /// The task: raw observations, physical actions.
     pub fn task(&self) -> &TaskSpec {
         &self.about.task
@@ -202,7 +144,12 @@ impl Dataset {
         &self.about.facts.repaired
     }
 
-    /// The file's name.
+    /// The format it was read from.
+    pub fn format(&self) -> Format {
+        self.about.format
+    }
+
+    /// The name of the file or folder.
     pub fn file_name(&self) -> String {
         self.about.file_name()
     }
@@ -212,7 +159,8 @@ impl Dataset {
         Distribution::of(&self.about.facts.returns).mean
     }
 
-    /// The file's SHA-256. It is computed beside whatever is done with the dataset after loading, and waited for here.
+    /// The SHA-256 of the file; of a folder that of what `sha256sum` prints of the files in it that are read, sorted by
+    /// path. It is computed beside whatever is done with the dataset after loading, and waited for here.
     ///
     /// # Errors
     /// [`omiga_format::Error::Io`].

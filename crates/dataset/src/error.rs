@@ -22,6 +22,104 @@ pub enum Error {
         /// What the parser says.
         reason: String,
     },
+    /// An HDF5 file with something that this program does not read.
+    #[error("`{path}`: {part} {what}, which is not read here; {remedy}")]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// Which part of it.
+        part: String,
+        /// What it has.
+        what: String,
+        /// What makes it readable.
+        remedy: &'static str,
+    },
+    /// An HDF5 file that says somebody writes it.
+    #[error(
+        "`{path}`: it is marked as being written; stop the recorder, or if that was killed, clear the mark: \
+         h5clear -s {path}"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No format that is known here.
+    #[error("`{path}`: {found}, which is no dataset known here; expected one of {known}; name it with `--format`")]
+    UnknownFormat {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// Names of the formats.
+        known: String,
+    },
+    /// A part of a dataset that is not as its format demands.
+    #[error("`{path}`: {part}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Which part of it.
+        part: String,
+        /// What is wrong, what was expected, what to do.
+        reason: String,
+    },
+    /// Continuous actions far outside [-1, 1].
+    #[error(
+        "`{path}`: {outside} of {all} action values are outside [-1, 1] ({low} to {high}), where commands must be in \
+         [-1, 1]; {remedy}, or say `data.actions = \"clamp\"`"
+    )]
+    ActionRange {
+        /// The file.
+        path: PathBuf,
+        /// Values outside.
+        outside: u64,
+        /// All values.
+        all: u64,
+        /// The least value.
+        low: f32,
+        /// The largest value.
+        high: f32,
+        /// How to convert them.
+        remedy: String,
+    },
+    /// Choices that are stored as floats.
+    #[error(
+        "`{path}`: `{key}` holds whole numbers as floats beside a mask of {choices} choices; store choices as integers"
+    )]
+    ChoicesAsFloats {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// Choices of the mask.
+        choices: usize,
+    },
+    /// A value that no controller would accept.
+    #[error(
+        "`{path}`: `{key}` is {value:e} at row {row}{}, expected at most 1e16: is it a fill value? remove that \
+         episode, or store what was measured",
+        of_field(*agent, *field)
+    )]
+    Absurd {
+        /// The file.
+        path: PathBuf,
+        /// Which key.
+        key: String,
+        /// First such row.
+        row: usize,
+        /// Which agent, if the key has any.
+        agent: Option<usize>,
+        /// Which field.
+        field: usize,
+        /// What was found.
+        value: f32,
+    },
+    /// A mask of the living that has nobody in it.
+    #[error("`{path}`: no agent is ever alive in a step, so there is nothing to learn; is `alive` inverted?")]
+    NobodyAlive {
+        /// The file.
+        path: PathBuf,
+    },
     /// Keys that a dataset needs.
     #[error("`{path}`: keys {missing:?} are missing, found {found:?}; is it in OMIGA's layout?")]
     MissingKeys {
@@ -123,7 +221,7 @@ pub enum Error {
         found: i64,
     },
     /// A discrete action that was taken although it was not available.
-    #[error("`{path}`: action {action} at row {row} of agent {agent} is masked out by `avail`; check the recorder")]
+    #[error("`{path}`: action {action} at row {row} of agent {agent} is masked out by `{mask}`; check the recorder")]
     MaskedAction {
         /// The file.
         path: PathBuf,
@@ -133,6 +231,8 @@ pub enum Error {
         agent: usize,
         /// The action.
         action: u32,
+        /// The mask's key.
+        mask: &'static str,
     },
     /// A file that does not fit its header or the task it is read as.
     #[error("`{path}`: {what} is {found}, expected {expected}; is it a recording of this task?")]
@@ -210,6 +310,10 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+}
+
+fn of_field(agent: Option<usize>, field: usize) -> String {
+    format!("{}, field {field}", of_agent(agent))
 }
 
 fn of_agent(agent: Option<usize>) -> String {

@@ -1,11 +1,9 @@
 //! Episodes that nothing is learned from, and what a policy that learned from the others is held against.
 
-use std::collections::BTreeSet;
-
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-use crate::{Dataset, Episode, Result};
+use crate::Result;
+use crate::check::episodes::Episode;
+use crate::dataset::Dataset;
+use crate::distinct::distinct;
 
 /// Seed of the split. It is no run's: what is held out is the same for all runs that are compared.
 const SEED: u64 = 0x0e15_0de5;
@@ -109,18 +107,6 @@ impl Episode {
 fn contains(episodes: &[Episode], row: usize) -> bool {
     let after = episodes.partition_point(|episode| episode.first <= row);
     after.checked_sub(1).is_some_and(|i| row < episodes[i].last)
-}
-
-/// `k` different numbers below `n` (or all, if there are fewer), by Floyd's algorithm: k draws, all distinct.
-pub(crate) fn distinct(n: usize, k: usize, seed: u64) -> BTreeSet<usize> {
-    let (mut rng, mut chosen) = (ChaCha8Rng::seed_from_u64(seed), BTreeSet::new());
-    for last in n.saturating_sub(k)..n {
-        let candidate = rng.random_range(0..=last as u64) as usize;
-        if !chosen.insert(candidate) {
-            chosen.insert(last);
-        }
-    }
-    chosen
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A file's hash, made beside the work that does not need it yet.
+//! The hash of what is read, made beside the work that does not need it yet.
 
 use std::fs::File;
 use std::io;
@@ -9,28 +9,30 @@ use std::thread::{self, JoinHandle};
 
 use omiga_format::{atomic, hash};
 
+use crate::reader::Files;
 use crate::{Error, Result, positioned};
 
-/// The SHA-256 of an open file. A thread of its own computes it; who asks for it waits for it.
+/// The SHA-256 of an open file, or of files in a folder. A thread of its own computes it; who asks for it waits for it.
 #[derive(Debug)]
 pub(crate) struct Identity {
     path: PathBuf,
-    file: Arc<File>,
+    files: Arc<Files>,
     stop: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<io::Result<String>>>>,
     found: OnceLock<String>,
 }
 
 impl Identity {
-    /// Start with the first byte of `file`, which was opened at `path`.
-    pub fn of(path: &Path, file: &Arc<File>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let reader = Reader { file: Arc::clone(file), at: 0, stop: Arc::clone(&stop) };
-        let work = move || hash::of_reader(reader);
+    /// Start with the first byte of `files`, which were opened at `path`.
+    pub fn of(path: &Path, files: Files) -> Self {
+        let (stop, files, path) = (Arc::new(AtomicBool::new(false)), Arc::new(files), path.to_owned());
+        let work = {
+            let (stop, files, path) = (Arc::clone(&stop), Arc::clone(&files), path.clone());
+            move || hash(&path, &files, &stop)
+        };
         // Where no thread can be had, it is computed when it is asked for.
         let thread = thread::Builder::new().name("sha256".into()).spawn(work).ok();
-        let (path, file) = (path.to_owned(), Arc::clone(file));
-        Self { path, file, stop, thread: Mutex::new(thread), found: OnceLock::new() }
+        Self { path, files, stop, thread: Mutex::new(thread), found: OnceLock::new() }
     }
 
     /// The hash, as soon as it is known.
@@ -40,7 +42,7 @@ impl Identity {
         if let Some(found) = self.found.get() {
             return Ok(found);
         }
-        let again = || hash::of_reader(Reader { file: Arc::clone(&self.file), at: 0, stop: Arc::default() });
+        let again = || hash(&self.path, &self.files, &Arc::default());
         let found = match thread.take().map(JoinHandle::join) {
             Some(Ok(found)) => found,
             // Not started, asked for again after an error, or it panicked: here and now.
@@ -55,6 +57,21 @@ impl Drop for Identity {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
+}
+
+/// Of a file its own; of a folder that of the lines that `sha256sum` prints of its files.
+fn hash(path: &Path, files: &Files, stop: &Arc<AtomicBool>) -> io::Result<String> {
+    let of = |file| hash::of_reader(Reader { file, at: 0, stop: Arc::clone(stop) });
+    let names = match files {
+        Files::One(file) => return of(Arc::clone(file)),
+        Files::Folder(names) => names,
+    };
+    let mut lines = String::new();
+    for name in names {
+        let name = name.to_string_lossy();
+        lines += &format!("{}  {name}\n", of(Arc::new(File::open(path.join(&*name))?))?);
+    }
+    hash::of_reader(lines.as_bytes())
 }
 
 /// The bytes of a file from its start; ends with an error as soon as nobody wants them.
@@ -84,7 +101,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, vec![7; 300_000]).unwrap();
-        let identity = Identity::of(&path, &Arc::new(File::open(&path).unwrap()));
+        let identity = Identity::of(&path, Files::One(Arc::new(File::open(&path).unwrap())));
         let expected = hash::of_file(&path).unwrap();
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -94,10 +111,22 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_what_sha256sum_prints() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let names = ["a/2", "b"].map(PathBuf::from).to_vec();
+        std::fs::write(folder.path().join("a/2"), "two").unwrap();
+        std::fs::write(folder.path().join("b"), "").unwrap();
+        // `sha256sum a/2 b | sha256sum`
+        let expected = "c29712e56397488a39e2fc7efd9ddcb1ef1c5429b9d97e0cbade453cc8f25652";
+        assert_eq!(Identity::of(folder.path(), Files::Folder(names)).sha256().unwrap(), expected);
+    }
+
+    #[test]
     fn nobody_waits_for_what_is_dropped() {
         let file = Arc::new(tempfile::tempfile().unwrap());
         file.set_len(1 << 40).unwrap();
-        let identity = Identity::of(Path::new("x"), &file);
+        let identity = Identity::of(Path::new("x"), Files::One(file));
         let thread = identity.thread.lock().unwrap().take().unwrap();
         drop(identity);
         assert_eq!(thread.join().unwrap().unwrap_err().to_string(), "no longer wanted");

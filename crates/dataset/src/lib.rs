@@ -1,7 +1,7 @@
 //! Logged multi-agent behaviour: files to episodes to seeded host batches, and recordings back to files.
 //!
-//! In: an HDF5 file in OMIGA's layout (keys `s`, `o`, `a`, `r`, `d`; optional `timeout`, `avail`, `alive`), written by
-//! h5py or by this crate. Out: batches of f32 on the host, or an [`Error`] that names key, row and agent. The three
+//! In: a file or folder of any [`Format`], first of all HDF5 in OMIGA's layout (keys `s`, `o`, `a`, `r`, `d`; optional
+//! `timeout`, `avail`, `alive`), written by h5py or by this crate. Out: batches of f32 on the host, or an [`Error`] that names key, row and agent. The three
 //! main types are [`Dataset`] (checked rows), [`Sampler`] (seeded draws into a [`HostBatch`]) and
 //! [`Writer`] (episodes to a file). A [`Card`] says what a dataset holds and what was repaired in it.
 //!
@@ -40,41 +40,43 @@
 //!
 //! A file that does not fit into memory is loaded with [`Storage::Disk`]: the batches are the same, bit for bit.
 //!
-//! Deliberately absent: tensor libraries, environments, other file layouts.
+//! Deliberately absent: tensor libraries, environments.
 
-mod actions;
+mod about;
 mod batch;
 mod card;
-mod columns;
+mod check;
 mod dataset;
-mod episodes;
+mod distinct;
 mod error;
-mod hdf5;
 mod header;
 mod held_out;
 mod identity;
+mod limits;
 mod load;
-mod obs;
 mod options;
 mod parallel;
-mod pass;
 mod positioned;
-mod rows;
+mod reader;
+mod repair;
 mod sampler;
-mod scratch;
-mod state;
+mod standardised;
 mod stats;
-mod stream;
+mod store;
 mod writer;
 
+pub use about::{Origin, StateKind};
 pub use batch::HostBatch;
-pub use card::{ActionKind, Card, FieldCard, Origin, Repair, StateKind};
+pub use card::{ActionKind, Card, FieldCard, Readiness};
+pub use check::episodes::Episode;
 pub use dataset::{Dataset, Outline, TaskName};
-pub use episodes::Episode;
 pub use error::{Error, Result};
 pub use header::{Header, StoredObs};
 pub use held_out::ActionSupport;
 pub use options::{Actions, LoadOptions, Rewards, Storage, Timeouts};
+pub use reader::decisions::{LastState, TeamReward};
+pub use reader::format::Format;
+pub use repair::Repair;
 pub use sampler::Sampler;
 pub use stats::{Distribution, Histogram};
 pub use writer::{Ending, LastRow, StepActions, StepRow, Writer};

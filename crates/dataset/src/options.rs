@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::reader::decisions::{Decisions, LastState, TeamReward};
+use crate::reader::format::Format;
+
 /// What the end of an episode by the clock means for bootstrapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,8 +22,11 @@ pub enum Timeouts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Actions {
-    /// Clamp them.
+    /// Clamp those that are barely outside, by up to 0.1; refuse a file with others, because its actions are probably
+    /// physical ones.
     #[default]
+    ClampNear,
+    /// Clamp them, however far they are outside.
     Clamp,
     /// Keep them, as the official code does for its critic.
     Raw,
@@ -52,6 +58,21 @@ pub struct LoadOptions {
     /// ends of such a file count as terminations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<u32>,
+    /// The format, which otherwise is told from the contents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// The last state of an episode whose file does not have it.
+    pub last_state: LastState,
+    /// The team's reward, where each agent has its own.
+    pub team_reward: TeamReward,
+}
+
+impl LoadOptions {
+    /// What concerns the reader of a file.
+    pub(crate) fn decisions(&self) -> Decisions {
+        let Self { time_limit, last_state, team_reward, .. } = *self;
+        Decisions { time_limit, last_state, team_reward }
+    }
 }
 
 /// Where the rows of a dataset are kept while it is used. What batches hold is the same, bit for bit.
@@ -85,10 +106,14 @@ mod tests {
             actions: Actions::Raw,
             rewards: Rewards::ReturnToGo,
             time_limit: Some(9),
+            format: Some("omiga-hdf5".parse().unwrap()),
+            last_state: LastState::Repeat,
+            team_reward: TeamReward::Sum,
         };
-        let json = r#"{"timeouts":"terminal","actions":"raw","rewards":"return-to-go","time_limit":9}"#;
+        let json = r#"{"timeouts":"terminal","actions":"raw","rewards":"return-to-go","time_limit":9,"format":"omiga-hdf5","last_state":"repeat","team_reward":"sum"}"#;
         check(json, Some(official));
         assert_eq!(serde_json::to_string(&official).unwrap(), json);
+        check(r#"{"format":"hdf5"}"#, None);
         check(r#"{"reward":"true"}"#, None);
     }
 }

@@ -3,7 +3,9 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Dataset, HostBatch, Result};
+use crate::Result;
+use crate::batch::{HostBatch, Room};
+use crate::dataset::Dataset;
 
 /// Words of the random stream that one draw takes; fixed, so that any draw can be jumped to.
 const WORDS_PER_DRAW: u128 = 2;
@@ -61,6 +63,66 @@ impl Sampler {
             batch.set(slot, dataset, transition)?;
         }
         Ok(())
+    }
+}
+
+impl HostBatch {
+    /// A batch of `size` transitions for this dataset, all zero.
+    pub fn new(dataset: &Dataset, size: usize) -> Self {
+        let (n, a) = (dataset.n_agents(), dataset.action_dim());
+        let obs = size * n * dataset.obs_dim();
+        let state = if dataset.shares_state() { 0 } else { size * dataset.state_dim() };
+        let (actions, indices) = if dataset.is_discrete() { (0, size * n) } else { (size * n * a, 0) };
+        let alive = vec![0; if dataset.has_alive() { size * n } else { 0 }];
+        Self {
+            size,
+            obs: vec![0.0; obs],
+            next_obs: vec![0.0; obs],
+            state: vec![0.0; state],
+            next_state: vec![0.0; state],
+            actions: vec![0.0; actions],
+            next_actions: vec![0.0; actions],
+            action_indices: vec![0; indices],
+            rewards: vec![0.0; size],
+            bootstrap: vec![0.0; size],
+            action_mask: vec![0; if dataset.has_action_mask() { size * n * a } else { 0 }],
+            next_alive: alive.clone(),
+            alive,
+            room: Room::default(),
+        }
+    }
+
+    /// Copy transition `transition` of `dataset` into place `slot`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Scratch`] when rows are on disk and cannot be read.
+    ///
+    /// # Panics
+    /// When there is no such transition or slot, or the batch was made for another dataset.
+    pub fn set(&mut self, slot: usize, dataset: &Dataset, transition: usize) -> Result<()> {
+        let row = dataset.row_of(transition);
+        let next = dataset.transitions.get(transition + 1);
+        self.copy(slot, dataset, row, next.is_none_or(|next| *next as usize != row + 1))
+    }
+
+    /// Copy the step in `row` of `dataset` into place `slot`, whether it is learned from or held out (then its next actions
+    /// are its own).
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    ///
+    /// # Panics
+    /// When there is no such slot, `row` or row after it, or the batch was made for another dataset.
+    pub fn set_row(&mut self, slot: usize, dataset: &Dataset, row: usize) -> Result<()> {
+        let is_next = |step: &u32| (*step as usize).cmp(&(row + 1));
+        self.copy(slot, dataset, row, dataset.transitions.binary_search_by(is_next).is_err())
+    }
+
+    /// `last`: is no step of its episode learned from after it?
+    fn copy(&mut self, slot: usize, dataset: &Dataset, row: usize, last: bool) -> Result<()> {
+        self.rewards[slot] = dataset.rewards[row];
+        self.bootstrap[slot] = f32::from(1 - dataset.stops[row + 1]);
+        dataset.rows.copy(&dataset.about.widths, &dataset.about.obs, row, last, slot, self)
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use omiga_format::atomic::Pending;
 use omiga_format::{Range, TaskSpec};
 
+use crate::check::scan::first_not_filled_up;
 use crate::header::HEADER_KEY;
-use crate::obs::first_not_filled_up;
 use crate::{Error, Header, Result, StoredObs};
 use column::{Column, Output};
 use structures::Element;

@@ -207,7 +207,8 @@ fn oddities_are_repaired_and_reported() {
     set(0, 1.5)(c.get_mut("a").unwrap());
     set(7, -2.0)(c.get_mut("a").unwrap());
     let clamped = ("action values outside [-1, 1], clamped", 2);
-    let dataset = load(&c);
+    let clamping = LoadOptions { actions: Actions::Clamp, ..Default::default() };
+    let dataset = load_as(&c, None, &clamping).unwrap();
     assert_eq!(repairs(&dataset.card().unwrap()), [("ends without `timeout`, counted as terminations", 2), clamped]);
     assert_eq!((batch(&dataset).actions[0], batch(&dataset).actions[5]), (1.0, -1.0));
 
@@ -228,7 +229,7 @@ fn oddities_are_repaired_and_reported() {
     // The last episode loses its end, a last state gets no step before it.
     let ends = Data::U8(vec![1, 0, 1, 0, 0]);
     c.insert("d", (vec![5], ends));
-    let dataset = load(&c);
+    let dataset = load_as(&c, None, &clamping).unwrap();
     assert_eq!((dataset.episodes(), dataset.len()), (1, 2));
     assert_eq!(
         repairs(&dataset.card().unwrap())[1..3],
@@ -247,7 +248,7 @@ fn time_outs_are_terminal_when_asked_for() {
     assert_eq!(batch(&dataset).bootstrap, [1.0, 0.0, 0.0]);
     assert_eq!(
         (dataset.card().unwrap().timeouts, repairs(&dataset.card().unwrap())[0].0),
-        (1, "`time_limit` ignored: the file has `timeout`")
+        (1, "`time_limit` ignored: the file says how episodes end")
     );
 }
 
@@ -353,4 +354,78 @@ fn the_text_form_is_for_people() {
     ] {
         assert!(text.contains(line), "{text}\nlacks `{line}`");
     }
+}
+
+#[test]
+fn physical_actions_are_refused_and_rounding_is_not() {
+    let mut c = columns();
+    set(0, 1.000_000_1)(c.get_mut("a").unwrap());
+    set(3, -1.02)(c.get_mut("a").unwrap());
+    assert_eq!(repairs(&load(&c).card().unwrap()), [("action values outside [-1, 1], clamped", 2)]);
+    let physical = |c: &mut (Vec<u64>, Data)| {
+        let Data::F32(values) = &mut c.1 else { unreachable!() };
+        values.iter_mut().for_each(|a| *a = (*a + 1.0) * 300.0);
+    };
+    let message = "6 of 6 action values are outside [-1, 1] (210 to 390), where commands must be in [-1, 1]";
+    check(columns(), "a", physical, message);
+    physical(c.get_mut("a").unwrap());
+    let options = LoadOptions { actions: Actions::Clamp, ..Default::default() };
+    assert_eq!(batch(&load_as(&c, None, &options).unwrap()).actions, [1.0, 1.0, 1.0, -1.0, 1.0, 1.0]);
+    let mut task = TaskSpec::anonymous("t", 2, 3, ActionSpace::unit_box(1));
+    let ActionSpace::Continuous(fields) = &mut task.agents[0].action else { unreachable!() };
+    fields[0].range = omiga_format::Range { low: 0.0, high: 600.0 };
+    let error = load_as(&c, Some(Header::new(task, StoredObs::Raw)), &LoadOptions::default());
+    check_error(error, "with the header's range [0, 600] store 2 * (a - 0) / (600 - 0) - 1");
+}
+
+#[test]
+fn choices_as_floats_are_refused() {
+    let mut c = columns();
+    c.insert("avail", (vec![5, 2, 5], Data::F32(vec![1.0; 50])));
+    assert_eq!(repairs(&load(&c).card().unwrap()), [("`avail` ignored: actions are continuous", 1)]);
+    let choices = Data::F32((0..10).map(|i| (i % 5) as f32).collect());
+    check(c, "a", put(&[5, 2, 1], choices), "`a` holds whole numbers as floats beside a mask of 5 choices");
+}
+
+#[test]
+fn values_that_are_no_measurements_are_refused() {
+    check(columns(), "timeout", put(&[5], Data::I8(vec![0, 0, -1, 0, 0])), "`timeout` is -1 at row 2, expected 0 or 1");
+    let fill = "`o` is 9.96921e36 at row 3 of agent 0, field 2, expected at most 1e16: is it a fill value?";
+    check(columns(), "o", set(20, 9.969_21e36), fill);
+    check(columns(), "s", set(29, -1e20), "`s` is -1e20 at row 4 of agent 1, field 2");
+    let nobody = put(&[5, 2], Data::U8(vec![0; 10]));
+    check(
+        columns(),
+        "alive",
+        nobody,
+        "no agent is ever alive in a step, so there is nothing to learn; is `alive` inverted?",
+    );
+    // Somebody who is alive in a last state alone has no step.
+    check(columns(), "alive", put(&[5, 2], Data::U8(vec![0, 0, 0, 0, 1, 1, 0, 0, 1, 1])), "no agent is ever alive");
+}
+
+#[test]
+fn digits_that_f32_does_not_hold_are_told() {
+    let mut c = columns();
+    // Seconds since 1970, a latitude, a pressure.
+    let row = |i: usize| [1.7e9 + 0.1 * i as f64, 48.123_456_7 + 1e-7 * i as f64, 1013.25 + i as f64];
+    let wide: Vec<f64> = (0..10).flat_map(row).collect();
+    c.insert("o", (vec![5, 2, 3], Data::F64(wide.clone())));
+    c.insert("s", (vec![5, 2, 3], Data::F64(wide)));
+    assert_eq!(repairs(&load(&c).card().unwrap()), [("fields of `o` that lose their digits as f32: 0, 1", 2)]);
+}
+
+#[test]
+fn ranges_narrower_than_the_data_are_told() {
+    let mut task = TaskSpec::anonymous("t", 2, 3, ActionSpace::unit_box(1));
+    task.agents[1].obs[2].range = Some(omiga_format::Range { low: -1.0, high: 1.0 });
+    let c = columns();
+    let Data::F32(obs) = &c["o"].1 else { unreachable!() };
+    let outside = obs.iter().skip(5).step_by(6).filter(|x| x.abs() > 1.0).count() as u64;
+    assert!(outside > 0);
+    let dataset = load_as(&c, Some(Header::new(task, StoredObs::Raw)), &LoadOptions::default()).unwrap();
+    let card = dataset.card().unwrap();
+    let expected = "observed values outside of their range in the header, most of them `";
+    assert!(card.repaired[0].what.starts_with(expected) && card.repaired[0].count == outside, "{:?}", card.repaired);
+    assert!(card.repaired[0].is_warning());
 }

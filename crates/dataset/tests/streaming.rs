@@ -251,7 +251,7 @@ fn a_card_needs_no_rows() {
     for (path, task, discrete) in [(commands, "commands", false), (choices, "choices", true)] {
         let expected = Dataset::load(&path, &LoadOptions::default()).unwrap().card().unwrap();
         assert_eq!(Card::read(&path, &LoadOptions::default()).unwrap(), expected);
-        let outline = Dataset::outline(&path).unwrap();
+        let outline = Dataset::outline(&path, &LoadOptions::default()).unwrap();
         assert_eq!((outline.task.as_str(), outline.discrete), (task, discrete));
         assert_eq!((outline.named_by, outline.declared_task()), (TaskName::FileName, None));
     }

@@ -12,6 +12,7 @@ pub enum Data {
     F64(Vec<f64>),
     I64(Vec<i64>),
     U8(Vec<u8>),
+    I8(Vec<i8>),
     Bool(Vec<u8>),
     Text,
 }
@@ -50,6 +51,7 @@ pub fn write(path: &Path, columns: &Columns) {
             Data::F64(v) => dataset.with_f64_data(v),
             Data::I64(v) => dataset.with_i64_data(v),
             Data::U8(v) => dataset.with_u8_data(v),
+            Data::I8(v) => dataset.with_i8_data(v),
             Data::Bool(v) => {
                 let boolean = EnumTypeBuilder::u8_based().u8_value("FALSE", 0).u8_value("TRUE", 1).build().unwrap();
                 dataset.with_enum_u8_data(boolean, v)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use omiga_dataset::{Actions, Rewards, Timeouts};
+use omiga_dataset::{Actions, Format, LastState, Rewards, TeamReward, Timeouts};
 use serde::Serialize;
 
 /// The largest whole number that TOML can hold.
@@ -112,8 +112,24 @@ kinds! {
         Choice { name: "terminal", about: &[" They do, as a termination does."] },
     ]),
     Actions: Kind::OneOf(&[
-        Choice { name: "clamp", about: &[" To the bound."] },
+        Choice {
+            name: "clamp-near",
+            about: &[" To the bound, if they are outside by up to 0.1; a file with others is refused."],
+        },
+        Choice { name: "clamp", about: &[" To the bound, however far they are outside."] },
         Choice { name: "raw", about: &[" They are kept as they are."] },
+    ]),
+    Format: Kind::Text,
+    LastState: Kind::OneOf(&[
+        Choice {
+            name: "drop",
+            about: &[" The last recorded state becomes it: the step taken there is left out, as nobody knows where it led."],
+        },
+        Choice { name: "repeat", about: &[" The last recorded state once more."] },
+    ]),
+    TeamReward: Kind::OneOf(&[
+        Choice { name: "mean", about: &[" The mean over the agents: a reward that all share is itself."] },
+        Choice { name: "sum", about: &[" The sum over the agents."] },
     ]),
     Rewards: Kind::OneOf(&[
         Choice { name: "true", about: &[" The recorded rewards."] },

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use omiga_dataset::{Actions, LoadOptions, Rewards, Storage, Timeouts};
+use omiga_dataset::{Actions, Format, LastState, LoadOptions, Rewards, Storage, TeamReward, Timeouts};
 
 use super::choice::{Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
 use super::entry::{Entry, Value, section};
@@ -54,6 +54,15 @@ section! {
         /// Episodes of exactly this many steps ended by a time limit, for files that do not say.
         #[serde(skip_serializing_if = "Option::is_none")]
         time_limit: Option<u32> = None,
+        /// The format of the dataset (docs/data.md lists them), where its contents do not tell it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        format: Option<Format> = None,
+        /// The last state of an episode whose file does not have it. Official SMAC code: `repeat`.
+        #[serde(skip_serializing_if = "is_default")]
+        last_state: LastState = LastState::default(),
+        /// The team's reward, where each agent has its own.
+        #[serde(skip_serializing_if = "is_default")]
+        team_reward: TeamReward = TeamReward::default(),
         /// The observation transform; it becomes part of the exported policy. The official MuJoCo data went through
         /// `standardise-with-id`.
         transform: TransformChoice = TransformChoice::Auto,
@@ -85,6 +94,9 @@ impl DataConfig {
             actions: self.actions,
             rewards: self.rewards,
             time_limit: self.time_limit,
+            format: self.format,
+            last_state: self.last_state,
+            team_reward: self.team_reward,
         }
     }
 

@@ -2,14 +2,8 @@
 
 use omiga_format::ObsTransform;
 
-use crate::StoredObs;
-
-/// Rows looked at to tell whether observations are standardised.
-const SAMPLE_ROWS: usize = 256;
-/// How far from 0 and 1 mean and standard deviation of a standardised vector may be.
-const TOLERANCE: f64 = 1e-3;
-/// Entries of a standardised id that should be equal may differ by rounding.
-const ID_TOLERANCE: f32 = 1e-6;
+use crate::header::StoredObs;
+use crate::standardised::{id_of, mean_and_std};
 
 /// What the observations of a dataset are: their width and the transform that made them from raw ones.
 #[derive(Clone, Debug)]
@@ -126,83 +120,6 @@ impl Obs {
     }
 }
 
-/// What the vectors of a file look like, told from some rows after the other.
-#[derive(Clone, Debug)]
-pub(crate) struct Scan {
-    n_agents: usize,
-    dim: usize,
-    /// Rows that tell whether vectors are standardised, ascending.
-    sample: Vec<usize>,
-    ids: bool,
-    standardised: bool,
-    /// The first vector (row, agent) that does not end with its standardised id.
-    pub no_id: Option<(usize, usize)>,
-}
-
-impl Scan {
-    /// For a file of `rows` rows, of which it may be known what they hold.
-    pub fn new(n_agents: usize, dim: usize, rows: usize, declared: Option<StoredObs>) -> Self {
-        let k = SAMPLE_ROWS.min(rows);
-        let sample = (0..k).map(|i| i * (rows - 1) / (k - 1).max(1)).collect();
-        let (sample, ids) = match declared {
-            Some(stored) => (Vec::new(), stored == StoredObs::Standardised { with_id: true }),
-            None => (sample, n_agents > 1 && dim > n_agents),
-        };
-        Self { n_agents, dim, sample, ids, standardised: true, no_id: None }
-    }
-
-    /// Look at the rows from `first` on; row and place in it of the first value that is not finite, if there is one.
-    pub fn see(&mut self, first: usize, values: &[f32]) -> Option<(usize, usize)> {
-        let width = self.n_agents * self.dim;
-        if let Some((row, place)) = first_not_finite(values, width) {
-            return Some((first + row, place));
-        }
-        let rows = first..first + values.len() / width;
-        let from = self.sample.partition_point(|row| *row < rows.start);
-        let to = self.sample.partition_point(|row| *row < rows.end);
-        for row in &self.sample[from..to] {
-            let row = &values[(row - first) * width..][..width];
-            self.standardised &= row.chunks_exact(self.dim).all(is_standardised);
-        }
-        if self.ids && self.standardised && self.no_id.is_none() {
-            let agents = values.chunks_exact(self.dim).zip((0..self.n_agents).cycle());
-            let no_id = agents.enumerate().find(|(_, (x, agent))| id_of(x, *agent, self.n_agents).is_none());
-            self.no_id = no_id.map(|(i, (_, agent))| (first + i / self.n_agents, agent));
-        }
-        None
-    }
-
-    /// Together with what was seen of later rows.
-    pub fn join(&mut self, later: &Self) {
-        self.standardised &= later.standardised;
-        self.no_id = self.no_id.or(later.no_id);
-    }
-
-    /// Standardised (the sample decides), and with the id (all rows decide)?
-    pub fn stored(&self) -> StoredObs {
-        match self.standardised {
-            true => StoredObs::Standardised { with_id: self.ids && self.no_id.is_none() },
-            false => StoredObs::Raw,
-        }
-    }
-}
-
-/// Row, and place in the row, of the first value that is not finite.
-pub(crate) fn first_not_finite(values: &[f32], width: usize) -> Option<(usize, usize)> {
-    // Everything without an early way out goes through vector instructions.
-    if values.iter().fold(true, |finite, v| finite & v.is_finite()) {
-        return None;
-    }
-    let i = values.iter().position(|v| !v.is_finite())?;
-    Some((i / width, i % width))
-}
-
-/// Number and value of the first vector of `width` that has something other than zeros behind its agent's `own` fields.
-pub(crate) fn first_not_filled_up(obs: &[f32], width: usize, own: impl Iterator<Item = usize>) -> Option<(usize, f32)> {
-    let behind = |(x, own): (&[f32], usize)| x.iter().skip(own).copied().find(|x| *x != 0.0);
-    obs.chunks_exact(width).zip(own).map(behind).enumerate().find_map(|(i, found)| Some((i, found?)))
-}
-
 /// `x`, standardised with the id of `agent` of `n`, taken back in place: the raw fields, which were before the id.
 fn recover(x: &mut [f32], agent: usize, n: usize) -> &[f32] {
     let id = id_of(x, agent, n);
@@ -212,26 +129,6 @@ fn recover(x: &mut [f32], agent: usize, n: usize) -> &[f32] {
         raw.iter_mut().for_each(|z| *z = (f64::from(*z) * std - f64::from(other) * std) as f32);
     }
     raw
-}
-
-/// The larger entry at `agent`'s place and the `n` - 1 equal smaller ones, if `x` ends with such.
-fn id_of(x: &[f32], agent: usize, n: usize) -> Option<(f32, f32)> {
-    let id = x.len().checked_sub(n).map(|start| &x[start..])?;
-    let own = *id.get(agent)?;
-    let other = *id.iter().enumerate().find(|(i, _)| *i != agent)?.1;
-    let equal = id.iter().enumerate().all(|(i, v)| i == agent || (v - other).abs() <= ID_TOLERANCE);
-    (equal && own > other).then_some((own, other))
-}
-
-fn mean_and_std(x: impl Iterator<Item = f32> + Clone) -> (f64, f64) {
-    let n = x.clone().count() as f64;
-    let mean = x.clone().map(f64::from).sum::<f64>() / n;
-    (mean, (x.map(|v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt())
-}
-
-fn is_standardised(x: &[f32]) -> bool {
-    let (mean, std) = mean_and_std(x.iter().copied());
-    mean.abs() <= TOLERANCE && (std - 1.0).abs() <= TOLERANCE
 }
 
 /// Mean and standard deviation that the transform takes from `x` followed by an id of `id` entries.
@@ -244,6 +141,7 @@ fn scale_of(x: &[f32], id: usize) -> [f32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::scan::Scan;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -338,10 +236,6 @@ mod tests {
 
     #[test]
     fn ids_must_be_in_their_place() {
-        assert_eq!(id_of(&[0.5, 2.0, -1.0, -1.0], 0, 3), Some((2.0, -1.0)));
-        assert_eq!(id_of(&[0.5, 2.0, -1.0, -1.0], 1, 3), None);
-        assert_eq!(id_of(&[0.5, 2.0, -1.0, -1.1], 0, 3), None);
-        assert_eq!(id_of(&[2.0], 0, 3), None);
         let (_, mut values) = applied(2, raw(2, 4), 4, &ObsTransform::Standardise { with_id: true });
         values.swap(27 * 6 + 4, 27 * 6 + 5);
         let found = detect(2, 6, &values);
@@ -356,13 +250,5 @@ mod tests {
         let mut out = [0.0; 2];
         obs.raw(1, 0, &values[2..], &mut out);
         assert_eq!((&values[..], out), (&[0.0; 4][..], [5.0; 2]));
-    }
-
-    #[test]
-    fn the_first_value_that_is_not_finite_is_found() {
-        assert_eq!(first_not_finite(&[0.0; 6], 3), None);
-        assert_eq!(first_not_finite(&[0.0, 0.0, 0.0, 0.0, f32::NAN, f32::INFINITY], 3), Some((1, 1)));
-        let mut scan = Scan::new(1, 3, 90, None);
-        assert_eq!(scan.see(50, &[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0]), Some((51, 1)));
     }
 }

@@ -1,5 +1,8 @@
 //! The one place that reads HDF5: nothing a file claims is believed before it is compared with the file's size.
 
+mod refusal;
+pub(crate) mod stream;
+
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -7,6 +10,7 @@ use std::sync::Arc;
 
 use hdf5_pure::{DType, FormatError, Layout};
 
+use self::refusal::{linked, refusal};
 use crate::{Error, Result, parallel, positioned};
 
 /// Largest column this program reads.
@@ -84,10 +88,13 @@ impl Source {
         let bytes = data.metadata().map_err(io)?.len();
         let (file, keys) = guard(path, "the file", || {
             let file = hdf5_pure::File::from_source(Bytes { file: Arc::clone(&data), len: bytes })?;
-            let keys = file.root().datasets()?;
+            let keys = file.root().datasets();
             Ok((file, keys))
         })?;
-        let mut keys = keys;
+        let mut keys = match keys {
+            Ok(keys) => keys,
+            Err(error) => linked(path, &file, &error)?,
+        };
         keys.sort_unstable();
         let end = file.superblock().eof_address;
         if bytes < end {
@@ -107,9 +114,39 @@ impl Source {
         &self.data
     }
 
-    /// Is there such a key?
+    /// Datasets of the root, sorted.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// Is there such a dataset? Below a group its name is a path.
     pub fn has(&self, key: &str) -> bool {
-        self.keys.iter().any(|k| k == key)
+        match key.contains('/') {
+            true => guard(&self.path, key, || self.file.dataset(key)).is_ok(),
+            false => self.keys.iter().any(|k| k == key),
+        }
+    }
+
+    /// Names of the groups in `group` (`/` is the root), sorted.
+    pub fn groups(&self, group: &str) -> Result<Vec<String>> {
+        self.children(group, hdf5_pure::Group::groups)
+    }
+
+    /// Names of the datasets in `group`, sorted.
+    pub fn datasets(&self, group: &str) -> Result<Vec<String>> {
+        self.children(group, hdf5_pure::Group::datasets)
+    }
+
+    fn children(
+        &self,
+        group: &str,
+        list: impl FnOnce(&hdf5_pure::Group) -> Result<Vec<String>, hdf5_pure::Error>,
+    ) -> Result<Vec<String>> {
+        let mut names = guard(&self.path, &format!("group `{group}`"), || {
+            list(&if group == "/" { self.file.root() } else { self.file.group(group)? })
+        })?;
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// All these keys are needed.
@@ -266,10 +303,12 @@ impl Source {
 /// not control, and a dataset is somebody else's file: should it panic after all, that is an error too. Nothing it
 /// was working on is used afterwards.
 fn guard<T>(path: &Path, part: &str, run: impl FnOnce() -> Result<T, hdf5_pure::Error>) -> Result<T> {
-    let error = |reason| Error::Hdf5 { path: path.to_owned(), part: part.to_owned(), reason };
     match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result.map_err(|e| error(e.to_string())),
-        Err(_) => Err(error("the parser gave up".into())),
+        Ok(result) => result.map_err(|e| refusal(path, part, &e)),
+        Err(_) => {
+            let reason = "the parser gave up".into();
+            Err(Error::Hdf5 { path: path.to_owned(), part: part.to_owned(), reason })
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::batch::{HostBatch, Room};
-use crate::columns::{Columns, Widths};
-use crate::obs::Obs;
-use crate::scratch::{Record, Scratch, floats, indices};
-use crate::state::StateScale;
+use crate::reader::window::Widths;
+use crate::store::columns::Columns;
+use crate::store::obs::Obs;
+use crate::store::scratch::{Record, Scratch, floats, indices};
+use crate::store::state::StateScale;
 
 /// Bytes read at once when all rows are gone through.
 const SWEEP: usize = 1 << 20;

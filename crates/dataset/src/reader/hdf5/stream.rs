@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use crate::hdf5::{Description, Kind, Source};
+use super::{Description, Kind, Source};
+use crate::reader::digits::Digits;
 use crate::{Error, Result, positioned};
 
 /// Bytes decoded at once, as far as chunks allow.
 const WINDOW: usize = 256 << 10;
-/// Bytes decoded at once at most. A chunk that belongs to more rows than this holds is decoded again for each window.
+/// Bytes decoded at once at most, if chunks are smaller.
 const MAX_WINDOW: usize = 32 << 20;
+/// A larger chunk is decoded whole up to this size, and again for each window beyond it.
+const MAX_CHUNK: usize = 1 << 30;
 
 /// Decodes rows of a key through the parser.
 type Decode<T> = fn(&hdf5_pure::Dataset, u64, u64) -> Result<Vec<T>, hdf5_pure::Error>;
@@ -31,6 +34,8 @@ pub(crate) struct Stream<'a, T> {
     decoded: Decoded<T>,
     /// Elements of the window that were taken.
     taken: usize,
+    /// What becomes of f64 values, where somebody asked for it.
+    digits: Option<Digits>,
 }
 
 /// A window.
@@ -69,6 +74,20 @@ impl<'a> Stream<'a, f32> {
     }
 }
 
+impl Stream<'_, f32> {
+    /// Look at what f64 values lose, in vectors of `dim` fields.
+    pub fn watching_digits(mut self, dim: usize) -> Self {
+        let wide = matches!(self.decoded, Decoded::Bytes(..)) && self.row_bytes == 8 * self.width;
+        self.digits = wide.then(|| Digits::new(dim));
+        self
+    }
+
+    /// What f64 values lost.
+    pub fn digits(&self) -> Option<&Digits> {
+        self.digits.as_ref()
+    }
+}
+
 impl<'a> Stream<'a, i64> {
     /// Rows of integers.
     pub fn integers(source: &'a Source, key: &'a str, rows: Range<usize>) -> Result<Self> {
@@ -91,7 +110,7 @@ impl<'a> Flags<'a> {
     /// Rows of `key`.
     pub fn open(source: &'a Source, key: &'a str, rows: Range<usize>) -> Result<Self> {
         let description = source.describe(key)?;
-        if description.kind != Kind::Float && description.element_bytes == 1 {
+        if description.kind != Kind::Float && description.element_bytes == 1 && description.dtype != "i8" {
             let stream = Stream::open(source, key, &description, rows, |d, at, n| d.read_u8_rows(at, n), |_| None)?;
             return Ok(Self::Bytes(stream));
         }
@@ -145,7 +164,19 @@ impl<'a, T: Copy> Stream<'a, T> {
         };
         let address = source.contiguous(key, &dataset, (all * row_bytes) as u64)?;
         let window = window_rows(description.chunk_rows, row_bytes);
-        Ok(Self { source, key, dataset, width, row_bytes, window, rest: rows, address, decoded, taken: 0 })
+        Ok(Self {
+            source,
+            key,
+            dataset,
+            width,
+            row_bytes,
+            window,
+            rest: rows,
+            address,
+            decoded,
+            taken: 0,
+            digits: None,
+        })
     }
 
     /// The next rows, as many as `out` holds.
@@ -214,6 +245,9 @@ impl<'a, T: Copy> Stream<'a, T> {
         if found != elements {
             return Err(self.source.damaged(self.key, format!("{found} elements in {n} rows of {}", self.width)));
         }
+        if let (Some(digits), Decoded::Bytes(bytes, _)) = (&mut self.digits, &self.decoded) {
+            digits.see(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)));
+        }
         self.rest.start = end;
         self.taken = 0;
         Ok(())
@@ -224,7 +258,8 @@ impl<'a, T: Copy> Stream<'a, T> {
 pub(crate) fn window_rows(chunk_rows: Option<usize>, row_bytes: usize) -> usize {
     let rows = |bytes: usize| (bytes / row_bytes.max(1)).max(1);
     let chunk = chunk_rows.unwrap_or(1).max(1);
-    (rows(WINDOW) / chunk * chunk).max(chunk).min(rows(MAX_WINDOW))
+    let whole = (rows(WINDOW) / chunk * chunk).max(chunk);
+    if whole <= rows(MAX_CHUNK) { whole } else { rows(MAX_WINDOW) }
 }
 
 fn le_f32(bytes: &[u8], out: &mut [f32]) {
@@ -248,7 +283,8 @@ mod tests {
         check(None, 1 << 30, 1);
         check(Some(100), 552, 400);
         check(Some(31_282), 552, 31_282);
-        check(Some(1 << 20), 552, MAX_WINDOW / 552);
+        check(Some(1 << 20), 552, 1 << 20);
+        check(Some(1 << 22), 552, MAX_WINDOW / 552);
         check(Some(0), 0, WINDOW);
     }
 }

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::columns::{Block, Widths};
+use super::columns::Block;
+use crate::reader::window::Widths;
 use crate::{Error, Result, positioned};
 
 /// A file of rows that vanishes with the process, however that ends.
@@ -133,7 +134,7 @@ fn open(options: &mut OpenOptions, path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::Columns;
+    use crate::store::columns::Columns;
 
     const WIDTHS: Widths = Widths { obs: 2, state: 1, actions: 0, indices: 1, action_mask: 3, alive: 1 };
 

@@ -1,30 +1,10 @@
-//! What a row holds beside its reward, and columns of it in memory.
+//! Columns of rows in memory.
 
 use std::mem;
 use std::path::Path;
 
+use crate::reader::window::Widths;
 use crate::{Error, Result};
-
-/// Elements of each part of a row, all agents together; 0 for a part that a dataset has not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Widths {
-    pub obs: usize,
-    /// A global state that is not the observations.
-    pub state: usize,
-    /// Continuous actions.
-    pub actions: usize,
-    /// Discrete actions.
-    pub indices: usize,
-    pub action_mask: usize,
-    pub alive: usize,
-}
-
-impl Widths {
-    /// Bytes of a row.
-    pub fn bytes(&self) -> usize {
-        4 * (self.obs + self.state + self.actions + self.indices) + self.action_mask + self.alive
-    }
-}
 
 /// Columns in memory, row-major; a part without width is empty.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,196 @@
+//! Formats that store steps one behind the other, and next states beside them or not at all.
+//!
+//! Steps become rows: each episode gets a row for its last state, from the next state of its last step, or by a repetition
+//! of the row before; or its last recorded step becomes that row, and what was done there is left out.
+
+use std::ops::Range;
+
+use super::by_episode::rows_of;
+use super::digits::Digits;
+use super::window::{Widths, Window};
+use super::{End, Files, Layout, Recording, Rows, Scalars, Span};
+use crate::Result;
+
+/// A recording of steps.
+pub(crate) trait StepFile: Send + Sync {
+    /// As [`Recording::layout`]; its number of rows is that of [`rows`] of [`Self::runs`].
+    fn layout(&self) -> &Layout;
+
+    /// As [`Recording::files`].
+    fn files(&self) -> Files;
+
+    /// The episodes, one behind the other, together all steps.
+    fn runs(&self) -> &[Run];
+
+    /// The team's reward of every step.
+    fn rewards(&self) -> Result<Vec<f32>>;
+
+    /// Steps from `first` on, in order.
+    fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>>;
+
+    /// The state after `step`, into a window of one row, if the file has next states.
+    fn next_state(&self, step: usize, window: &mut Window<'_>) -> Result<()>;
+}
+
+/// Steps in order.
+pub(crate) trait Steps {
+    /// Fill `window` with as many steps as it has room for.
+    fn fill(&mut self, window: &mut Window<'_>) -> Result<()>;
+
+    /// As [`Rows::digits`].
+    fn digits(&self) -> Option<&Digits> {
+        None
+    }
+}
+
+/// Steps of an episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub steps: Range<usize>,
+    pub last: Last,
+    pub end: End,
+}
+
+/// Where the last state of an episode is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// The next state of its last step.
+    Next,
+    /// Nowhere: that of its last step once more.
+    Repeat,
+    /// What was recorded as its last step.
+    Within,
+}
+
+impl Run {
+    /// Rows that it becomes.
+    pub fn rows(&self) -> usize {
+        self.steps.len() + usize::from(self.last != Last::Within)
+    }
+}
+
+/// Rows that these become.
+pub(crate) fn rows(runs: &[Run]) -> usize {
+    runs.iter().map(Run::rows).sum()
+}
+
+/// Makes a [`Recording`] of it.
+pub(crate) struct Flat<T>(pub T);
+
+impl<T: StepFile> Flat<T> {
+    fn spans(&self) -> Vec<Span> {
+        let mut first = 0;
+        let span = |run: &Run| {
+            let rows = first..first + run.rows();
+            first = rows.end;
+            Span { rows, end: run.end }
+        };
+        self.0.runs().iter().map(span).collect()
+    }
+}
+
+impl<T: StepFile> Recording for Flat<T> {
+    fn layout(&self) -> &Layout {
+        self.0.layout()
+    }
+
+    fn files(&self) -> Files {
+        self.0.files()
+    }
+
+    fn scalars(&self) -> Result<Scalars> {
+        let (of_steps, mut rewards) = (self.0.rewards()?, Vec::with_capacity(self.layout().rows));
+        for run in self.0.runs() {
+            rewards.extend_from_slice(&of_steps[run.steps.clone()]);
+            if run.last != Last::Within {
+                rewards.push(0.0);
+            }
+        }
+        Ok(Scalars { rewards, spans: self.spans() })
+    }
+
+    fn rows(&self, rows: Range<usize>, wanted: &Widths) -> Result<Box<dyn Rows + '_>> {
+        let spans = self.spans();
+        let at = spans.partition_point(|span| span.rows.end <= rows.start);
+        Ok(Box::new(Reader { file: &self.0, wanted: *wanted, spans, at, steps: None }))
+    }
+
+    fn shares_state(&self, _cheaply: bool) -> Result<Option<bool>> {
+        Ok(if self.layout().may_share_state() { None } else { Some(false) })
+    }
+}
+
+/// Steps becoming rows.
+struct Reader<'a, T> {
+    file: &'a T,
+    wanted: Widths,
+    spans: Vec<Span>,
+    /// The episode at hand.
+    at: usize,
+    /// The steps, once the first is asked for, and the number of the next.
+    steps: Option<(Box<dyn Steps + 'a>, usize)>,
+}
+
+impl<T: StepFile> Rows for Reader<'_, T> {
+    fn fill(&mut self, first: usize, window: &mut Window<'_>) -> Result<()> {
+        let total = rows_of(window, &self.wanted);
+        let mut done = 0;
+        while done < total {
+            let row = first + done;
+            while self.spans[self.at].rows.end <= row {
+                self.at += 1;
+            }
+            let (span, run) = (&self.spans[self.at].rows, &self.file.runs()[self.at]);
+            let step = run.steps.start + (row - span.start);
+            if step < run.steps.end {
+                let n = (total - done).min(run.steps.end - step);
+                self.read(step, &mut part(window, &self.wanted, done, n))?;
+                done += n;
+                continue;
+            }
+            let mut last = part(window, &self.wanted, done, 1);
+            last.actions.fill(0.0);
+            last.indices.fill(0);
+            match run.last {
+                Last::Next => self.file.next_state(step - 1, &mut last)?,
+                Last::Repeat | Last::Within => self.file.steps(step - 1, &self.wanted)?.fill(&mut last)?,
+            }
+            done += 1;
+        }
+        Ok(())
+    }
+
+    fn digits(&self) -> Option<&Digits> {
+        self.steps.as_ref().and_then(|(steps, _)| steps.digits())
+    }
+}
+
+impl<T: StepFile> Reader<'_, T> {
+    fn read(&mut self, step: usize, window: &mut Window<'_>) -> Result<()> {
+        let n = rows_of(window, &self.wanted);
+        let (mut steps, next) = match self.steps.take() {
+            Some(steps) => steps,
+            None => (self.file.steps(step, &self.wanted)?, step),
+        };
+        debug_assert_eq!(next, step);
+        let filled = steps.fill(window);
+        self.steps = Some((steps, next + n));
+        filled
+    }
+}
+
+/// `n` rows of a window from row `first` on.
+fn part<'a>(window: &'a mut Window<'_>, w: &Widths, first: usize, n: usize) -> Window<'a> {
+    Window {
+        obs: piece(window.obs, w.obs, first, n),
+        state: piece(window.state, w.state, first, n),
+        actions: piece(window.actions, w.actions, first, n),
+        indices: piece(window.indices, w.indices, first, n),
+        action_mask: piece(window.action_mask, w.action_mask, first, n),
+        alive: piece(window.alive, w.alive, first, n),
+    }
+}
+
+fn piece<T>(values: &mut [T], width: usize, first: usize, n: usize) -> &mut [T] {
+    if values.is_empty() { values } else { &mut values[first * width..(first + n) * width] }
+}

@@ -1,0 +1,182 @@
+//! The formats, and how a path's is told from what lies there.
+
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Recording;
+use super::decisions::Decisions;
+use super::hdf5::Source;
+use super::omiga_hdf5::OmigaHdf5;
+use crate::{Error, Result};
+
+/// Every format, in the order in which they are tried.
+pub(crate) const FORMATS: &[Entry] = &[Entry {
+    name: "omiga-hdf5",
+    about: "OMIGA's HDF5 layout, also what `omiga collect` writes",
+    is: |look| look.has_keys(&["s", "o", "a", "r", "d"]),
+    open: |path, _| Ok(Box::new(OmigaHdf5::open(path)?)),
+}];
+
+/// A line of the table of formats.
+pub(crate) struct Entry {
+    /// What `--format` calls it.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// Does it look like this format?
+    pub is: fn(&Look) -> bool,
+    pub open: fn(&Path, &Decisions) -> Result<Box<dyn Recording>>,
+}
+
+/// A format of datasets, by name.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Format(&'static Entry);
+
+/// First bytes of every HDF5 file.
+const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
+/// Names of a folder that are looked at.
+const MAX_NAMES: usize = 4096;
+/// First bytes of a file that are looked at.
+const MAX_HEAD: u64 = 64;
+
+/// What lies at a path, as far as formats are told from it.
+pub(crate) struct Look {
+    /// Names in a folder, sorted; empty for a file.
+    pub names: Vec<String>,
+    /// First bytes of a file; empty for a folder.
+    pub head: Vec<u8>,
+    /// Datasets in the root of an HDF5 file.
+    pub keys: Vec<String>,
+    pub is_folder: bool,
+}
+
+impl Format {
+    /// The format of what lies at `path`, told from its contents.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], and [`omiga_format::Error::Io`] when nothing can be read there.
+    pub fn of(path: &Path) -> Result<Self> {
+        let look = Look::at(path)?;
+        if let Some(found) = FORMATS.iter().find(|entry| (entry.is)(&look)) {
+            return Ok(Self(found));
+        }
+        let extension = path.extension().and_then(|e| e.to_str());
+        // What this format's own reader says about it is the best that can be said.
+        if look.head.starts_with(HDF5_MAGIC) || !look.is_folder && matches!(extension, Some("hdf5" | "h5")) {
+            return Ok(Self(&FORMATS[0]));
+        }
+        let found = match (look.is_folder, look.names.is_empty()) {
+            (true, true) => "an empty folder".to_owned(),
+            (true, false) => format!("a folder with {}", some_of(&look.names)),
+            (false, _) => "a file".to_owned(),
+        };
+        let known = Self::all().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+        Err(Error::UnknownFormat { path: path.to_owned(), found, known })
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FORMATS.iter().map(Self)
+    }
+
+    /// What `--format` calls it.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        self.0.about
+    }
+
+    pub(crate) fn open(self, path: &Path, decisions: &Decisions) -> Result<Box<dyn Recording>> {
+        (self.0.open)(path, decisions)
+    }
+}
+
+/// A few of these, for a message.
+pub(crate) fn some_of(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+    format!("{}{}", shown.join(", "), if names.len() > shown.len() { ", .." } else { "" })
+}
+
+impl Look {
+    fn at(path: &Path) -> Result<Self> {
+        let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
+        if path.is_dir() {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(path).map_err(io)?.take(MAX_NAMES) {
+                names.push(entry.map_err(io)?.file_name().to_string_lossy().into_owned());
+            }
+            names.sort_unstable();
+            return Ok(Self { names, head: Vec::new(), keys: Vec::new(), is_folder: true });
+        }
+        let mut head = Vec::new();
+        omiga_format::atomic::open(path)?.take(MAX_HEAD).read_to_end(&mut head).map_err(io)?;
+        let keys = match head.starts_with(HDF5_MAGIC) {
+            // A damaged one is told by its reader.
+            true => Source::open(path).map(|source| source.keys().to_vec()).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        Ok(Self { names: Vec::new(), head, keys, is_folder: false })
+    }
+
+    /// Is it an HDF5 file with all these datasets?
+    pub fn has_keys(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| self.keys.iter().any(|k| k == key))
+    }
+
+    /// Is it a folder with all these names?
+    pub fn has_names(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.names.iter().any(|n| n == name))
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let names = || Self::all().map(Self::name).collect::<Vec<_>>().join(", ");
+        Self::all().find(|f| f.name() == name).ok_or_else(|| format!("no format `{name}`, expected one of {}", names()))
+    }
+}
+
+impl TryFrom<String> for Format {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Format> for String {
+    fn from(format: Format) -> Self {
+        format.name().to_owned()
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Format {}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,93 @@
+//! Putting a [`Layout`] together, for formats other than our own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::arrays::Arrays;
+use super::decisions::TeamReward;
+use super::{ActionLayout, Layout, Names, State};
+use crate::limits::{MAX_AGENTS, MAX_CHOICES, MAX_FIELDS};
+use crate::{Error, Result};
+
+impl Layout {
+    /// Of one agent with nothing, to be filled in.
+    pub fn new(path: &Path, names: Names) -> Self {
+        Self {
+            path: path.to_owned(),
+            rows: 0,
+            n_agents: 1,
+            obs_dim: 0,
+            agents: Vec::new(),
+            own_obs_dims: Vec::new(),
+            state: State::None,
+            actions: ActionLayout::Commands(0),
+            has_mask: false,
+            ignored_mask: None,
+            has_alive: false,
+            is_cut_by_limit: false,
+            window: 1,
+            names,
+            dtypes: BTreeMap::new(),
+            header: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Agents with observations of these widths.
+    pub fn set_agents(&mut self, widths: Vec<usize>) {
+        self.n_agents = widths.len();
+        self.obs_dim = widths.iter().copied().max().unwrap_or(0);
+        let differ = widths.iter().any(|width| *width != self.obs_dim);
+        self.own_obs_dims = if differ { widths } else { Vec::new() };
+    }
+
+    /// So many rows; sizes must be those of a team.
+    pub fn set_rows(&mut self, rows: usize) -> Result<()> {
+        self.rows = rows;
+        let (n, dim) = (self.n_agents, self.obs_dim);
+        let fits = (1..=MAX_AGENTS).contains(&n) && (1..=MAX_FIELDS / n.max(1)).contains(&dim);
+        let actions = match self.actions {
+            ActionLayout::Commands(width) => (1..=MAX_CHOICES).contains(&width),
+            ActionLayout::Choices(choices) => choices.is_none_or(|choices| (1..=MAX_CHOICES).contains(&choices)),
+        };
+        let state_fits = self.state_width() <= MAX_FIELDS;
+        if rows == 0 || rows > u32::MAX as usize || !fits || !actions || !state_fits {
+            let reason = format!(
+                "{rows} rows of {n} agents with {dim} observations and {:?}; expected 1 to 2^32 - 1 rows, 1 to \
+                 {MAX_AGENTS} agents, 1 to {MAX_FIELDS} fields a row, 1 to {MAX_CHOICES} commands or choices",
+                self.actions
+            );
+            return Err(Error::Malformed { path: self.path.clone(), part: "its size".into(), reason });
+        }
+        Ok(())
+    }
+
+    /// The error of a part that is not as the format demands.
+    pub fn malformed(&self, part: impl Into<String>, reason: impl Into<String>) -> Error {
+        Error::Malformed { path: self.path.clone(), part: part.into(), reason: reason.into() }
+    }
+}
+
+/// The shape of an array, which must be this one where that is not 0; its element type is remembered.
+pub(crate) fn describe(arrays: &Arrays, layout: &mut Layout, key: &str, shape: &[usize]) -> Result<Vec<usize>> {
+    let found = arrays.expect(key, shape)?;
+    layout.dtypes.insert(key.to_owned(), found.dtype);
+    Ok(found.shape)
+}
+
+/// The team's rewards from those of the agents.
+pub(crate) fn team_rewards(agents: Vec<Vec<f64>>, how: TeamReward) -> Vec<f32> {
+    let n = agents.len() as f64;
+    let steps = agents.first().map_or(0, Vec::len);
+    let sum = |step: usize| agents.iter().map(|own| own[step]).sum::<f64>();
+    let team = |step: usize| {
+        let all_alike = agents.iter().all(|own| own[step].to_bits() == agents[0][step].to_bits());
+        match how {
+            // A mean of equal numbers may be another by rounding.
+            TeamReward::Mean if all_alike => agents[0][step],
+            TeamReward::Mean => sum(step) / n,
+            TeamReward::Sum => sum(step),
+        }
+    };
+    (0..steps).map(|step| team(step) as f32).collect()
+}

@@ -1,0 +1,38 @@
+//! What a row holds beside its reward, and some rows of it.
+
+/// Elements of each part of a row, all agents together; 0 for a part that a dataset has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Widths {
+    pub obs: usize,
+    /// A global state that is not the observations.
+    pub state: usize,
+    /// Continuous actions.
+    pub actions: usize,
+    /// Discrete actions.
+    pub indices: usize,
+    pub action_mask: usize,
+    pub alive: usize,
+}
+
+impl Widths {
+    /// Bytes of a row.
+    pub fn bytes(&self) -> usize {
+        4 * (self.obs + self.state + self.actions + self.indices) + self.action_mask + self.alive
+    }
+}
+
+/// Room for some rows, row-major; a part that is not wanted is empty.
+pub(crate) struct Window<'a> {
+    /// [rows, N, O]; behind an agent's own fields come zeros.
+    pub obs: &'a mut [f32],
+    /// [rows, N, S] or [rows, S].
+    pub state: &'a mut [f32],
+    /// [rows, N, A], as stored; whether they lie in [-1, 1] is not looked at.
+    pub actions: &'a mut [f32],
+    /// [rows, N], as stored; whether they are choices is not looked at.
+    pub indices: &'a mut [i64],
+    /// [rows, N, A] of 0 or 1.
+    pub action_mask: &'a mut [u8],
+    /// [rows, N] of 0 or 1.
+    pub alive: &'a mut [u8],
+}

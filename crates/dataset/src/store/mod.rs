@@ -1,0 +1,7 @@
+//! Where rows are kept while they are used: in memory or on disk, by index.
+
+pub(crate) mod columns;
+pub(crate) mod obs;
+pub(crate) mod rows;
+pub(crate) mod scratch;
+pub(crate) mod state;
