@@ -95,6 +95,7 @@ fn checkpoint(transform: usize, discrete: bool) -> Vec<u8> {
         config: String::new(),
         dataset: DatasetRef::default(),
         sampler_draws: 0,
+        novelty: None,
     };
     let file = TensorFile { name: "x.safetensors".into(), meta: String::new(), tensors };
     Checkpoint { meta, file }.to_bytes().unwrap()

@@ -54,6 +54,7 @@ mod held_out;
 mod identity;
 mod limits;
 mod load;
+mod novelty;
 mod options;
 mod parallel;
 mod positioned;

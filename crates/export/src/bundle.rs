@@ -29,6 +29,7 @@ pub fn bundle(checkpoint: Checkpoint, checkpoint_sha256: &str) -> Result<Bundle>
     let Checkpoint { meta, mut file } = checkpoint;
     meta.task.validate()?;
     meta.transform.validate(meta.task.obs_dim())?;
+    meta.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(&meta.task.obs_dims()))?;
     let actor = ActorWeights::take(&meta, &mut file)?;
     let mut files = BTreeMap::from([(GOLDEN_FILE.to_owned(), take_golden(&mut file).to_bytes()?)]);
     file.tensors.retain(|name, _| !is_for_training_only(name));
@@ -89,5 +90,6 @@ fn provenance(meta: &CheckpointMeta, checkpoint_sha256: &str) -> Provenance {
         checkpoint_sha256: checkpoint_sha256.to_owned(),
         dataset: meta.dataset.clone(),
         config: meta.config.clone(),
+        novelty: meta.novelty.as_ref().map(|novelty| novelty.origin),
     }
 }

@@ -42,6 +42,7 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
         return Err(Error::Contradiction { file, field, expected, found });
     }
     let contract = PolicyContract::of(task, agent, &meta.transform).ok_or_else(no_such_agent)?;
+    let contract = contract.with_novelty(meta.novelty.as_ref().and_then(|team| team.agents.get(agent)).cloned());
 
     let mut graph = GraphBuilder::new(&spec.name);
     let own = graph.input(OBS, element_type::FLOAT, spec.obs.len());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use omiga_format::{
     ActionSpace, ActorHead, ActorSpec, Checkpoint, CheckpointMeta, DatasetRef, HostTensor, ObsTransform, Range,
-    TaskSpec, TensorFile,
+    TaskSpec, TeamNovelty, TensorFile,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +21,7 @@ pub struct Sample {
     pub narrow: Vec<(usize, usize)>,
     /// Centre and half width of the raw observations.
     pub obs: (f32, f32),
+    pub novelty: Option<TeamNovelty>,
 }
 
 pub const OBS: usize = 5;
@@ -36,6 +37,7 @@ impl Default for Sample {
             hidden: 16,
             narrow: Vec::new(),
             obs: (0.0, 2.0),
+            novelty: None,
         }
     }
 }
@@ -113,6 +115,7 @@ impl Sample {
             config: "[run]\nsteps = 50\n".into(),
             dataset: DatasetRef { file: "a.hdf5".into(), sha256: "ab".into(), transitions: 1000, return_mean: -1.25 },
             sampler_draws: 12_800,
+            novelty: self.novelty.clone(),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "fs")]
 use crate::atomic;
-use crate::{ActorSpec, Error, ObsTransform, Result, TaskSpec, TensorFile};
+use crate::{ActorSpec, Error, ObsTransform, Result, TaskSpec, TeamNovelty, TensorFile};
 
 /// The dataset that a checkpoint was trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct CheckpointMeta {
     pub dataset: DatasetRef,
     /// Position of the sampler's random stream: transitions drawn so far.
     pub sampler_draws: u64,
+    /// What raw observations are usual; `None` if nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub novelty: Option<TeamNovelty>,
 }
 
 /// Networks, targets, optimiser moments and golden vectors by name, with what describes them.
@@ -103,6 +106,7 @@ impl Checkpoint {
         }
         meta.task.validate()?;
         meta.transform.validate(meta.task.obs_dim())?;
+        meta.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(&meta.task.obs_dims()))?;
         Ok(Self { meta, file })
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::spec::MAX_DIM;
-use crate::{ActionSpace, AgentSpec, Error, ObsField, ObsTransform, Result, TaskSpec, bounded};
+use crate::{ActionSpace, AgentSpec, Error, Novelty, ObsField, ObsTransform, Result, TaskSpec, bounded};
 
 /// Key of the contract in the ONNX model's `metadata_props`.
 pub const CONTRACT_KEY: &str = "omiga.contract";
@@ -37,13 +37,16 @@ pub struct PolicyContract {
     /// What the graph does to the observation first (for information: it is inside), after filling it up with zeros to the
     /// width of the team's widest. Statistics of the training data are those of this agent's fields.
     pub transform: ObsTransform,
+    /// What observations are usual, if the training data say. The graph does not know it: a guard looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub novelty: Option<Novelty>,
 }
 
 impl PolicyContract {
     /// Version of the layout.
     pub const SCHEMA: u32 = 1;
 
-    /// The contract of agent `index` of `task`; `None` if there is no such agent.
+    /// The contract of agent `index` of `task`, without a novelty detector; `None` if there is no such agent.
     pub fn of(task: &TaskSpec, index: usize, transform: &ObsTransform) -> Option<Self> {
         let agent = task.agents.get(index)?;
         Some(Self {
@@ -57,7 +60,14 @@ impl PolicyContract {
             obs: agent.obs.clone(),
             action: agent.action.clone(),
             transform: transform.narrowed(agent.obs.len()),
+            novelty: None,
         })
+    }
+
+    /// The same with this detector, or without one.
+    #[must_use]
+    pub fn with_novelty(self, novelty: Option<Novelty>) -> Self {
+        Self { novelty, ..self }
     }
 
     /// Parse the JSON found in `file`.
@@ -84,6 +94,7 @@ impl PolicyContract {
         };
         task.validate()?;
         contract.transform.validate(contract.obs.len())?;
+        contract.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(contract.obs.len()))?;
         Ok(contract)
     }
 
@@ -103,6 +114,7 @@ impl PolicyContract {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Range;
 
     fn check(change: impl FnOnce(&mut PolicyContract), message: Option<&str>) {
         let mut task = TaskSpec::anonymous("pumps", 2, 3, ActionSpace::unit_box(1));
@@ -124,6 +136,21 @@ mod tests {
         let contract = PolicyContract::of(&task, 1, &transform).unwrap();
         assert_eq!(contract.transform, ObsTransform::Dataset { mean: vec![1.0, 2.0], std: vec![4.0, 5.0] });
         assert_eq!(PolicyContract::parse("x.onnx", &contract.to_json().unwrap()).unwrap(), contract);
+    }
+
+    /// A contract of a version that knew no detectors is read, and written again as it was.
+    #[test]
+    fn a_detector_may_be_there() {
+        let usual = vec![Range::new(-0.1, 0.3); 3];
+        let novelty = |usual| Some(Novelty { usual, widening: 0.1, mahalanobis: None });
+        check(|c| c.novelty = novelty(usual.clone()), None);
+        check(
+            |c| c.novelty = novelty(usual[1..].to_vec()),
+            Some("bundle: number of usual ranges of the novelty detector is 2, expected 3; export it again"),
+        );
+        let task = TaskSpec::anonymous("pumps", 1, 3, ActionSpace::unit_box(1));
+        let old = PolicyContract::of(&task, 0, &ObsTransform::None).unwrap();
+        assert!(!old.to_json().unwrap().contains("novelty"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod bundle;
 mod checkpoint;
 mod contract;
 mod error;
+mod novelty;
 mod recording;
 mod shown;
 mod spec;
@@ -47,6 +48,7 @@ pub use bundle::{
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};
+pub use novelty::{Mahalanobis, Novelty, NoveltyOrigin, TeamNovelty};
 pub use recording::{Call, Record, RecordLayout, RecordedBlock, RecordedStatus, Recording, RecordingHeader};
 pub use shown::{Shown, is_visible};
 pub use spec::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};

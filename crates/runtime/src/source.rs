@@ -49,7 +49,8 @@ impl<'a> Source<'a> {
             let key = omiga_format::CONTRACT_KEY;
             return Err(omiga_format::Error::NoContract { file: file.clone(), key }.into());
         };
-        if PolicyContract::of(&manifest.task, index, &contract.transform).as_ref() != Some(contract) {
+        let expected = PolicyContract::of(&manifest.task, index, &contract.transform);
+        if expected.map(|expected| expected.with_novelty(contract.novelty.clone())).as_ref() != Some(contract) {
             return Err(Error::Contract {
                 policy: file.clone(),
                 what: "contract",

@@ -161,6 +161,7 @@ impl Size {
             config: String::new(),
             dataset: DatasetRef::default(),
             sampler_draws: 0,
+            novelty: None,
         }
     }
 }

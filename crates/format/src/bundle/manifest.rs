@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GOLDEN_FILE, MANIFEST_FILE, SIGNATURE_FILE, SUMS_FILE};
 use crate::spec::{MAX_AGENTS, first_same, is_plain_name};
-use crate::{DatasetRef, Error, Result, TaskSpec, bounded, hash};
+use crate::{DatasetRef, Error, NoveltyOrigin, Result, TaskSpec, bounded, hash};
 
 /// Largest file, 256 MiB.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -53,6 +53,9 @@ pub struct Provenance {
     pub dataset: DatasetRef,
     /// The resolved configuration, TOML.
     pub config: String,
+    /// Where the novelty detectors in the contracts are from, or why there are none; `None` if nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub novelty: Option<NoveltyOrigin>,
 }
 
 /// The content of `bundle.json`.

@@ -243,8 +243,8 @@ impl fmt::Debug for Recorder {
 /// What a file says of its policy and of what was made of it.
 pub(crate) fn header(policy: &Policy, options: &RecordedOptions) -> Result<RecordingHeader> {
     let contract = policy.contract().ok_or_else(|| Error::ContractNeeded { policy: policy.name().to_owned() })?;
-    // What another training of the same task promises, too: the transform is inside the policy.
-    let promised = PolicyContract { transform: ObsTransform::None, ..contract.clone() };
+    // What another training of the same task promises, too: transform and detector are the training's.
+    let promised = PolicyContract { transform: ObsTransform::None, novelty: None, ..contract.clone() };
     let options = serde_json::to_value(options).map_err(|e| omiga_format::Error::Json {
         file: contract.agent.clone(),
         part: "options",

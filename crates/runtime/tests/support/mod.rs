@@ -258,6 +258,7 @@ pub fn assemble(task: &TaskSpec, files: BTreeMap<String, Vec<u8>>) -> Bundle {
         checkpoint_sha256: String::new(),
         dataset: DatasetRef::default(),
         config: String::new(),
+        novelty: None,
     };
     Bundle::new(task.clone(), task.agents.iter().map(entry).collect(), provenance, files).unwrap()
 }
