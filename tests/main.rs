@@ -17,6 +17,7 @@ mod engine;
 mod evaluation;
 mod hostile;
 mod manners;
+mod novelty;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod paper_data;

@@ -319,6 +319,11 @@
 #define OMIGA_FLAG_LATCHED (1 << 28)
 
 /**
+ * Report: the observation is unlike those that the policy has learned from, by the detector in the contract.
+ */
+#define OMIGA_FLAG_OBS_NOVEL (1 << 29)
+
+/**
  * All faults, those of later versions too: the low 16 bits. No new action of the policy is used.
  */
 #define OMIGA_FLAGS_FAULTS 65535
@@ -495,6 +500,14 @@ typedef struct omiga_controller_options {
      * A, or 0.
      */
     uint64_t safe_rate_len;
+    /**
+     * `OMIGA_FLAG_OBS_NOVEL` is reported when so many ... 1.
+     */
+    uint32_t novel_k;
+    /**
+     * ... of the last so many observations were unusual; at most 64. 1.
+     */
+    uint32_t novel_n;
 } omiga_controller_options;
 
 /**
@@ -859,6 +872,10 @@ typedef struct omiga_stats {
      * Ticks off the grid in which the policy was asked again: `OMIGA_FLAG_ASKED_AGAIN`.
      */
     uint64_t asked_again;
+    /**
+     * Ticks with `OMIGA_FLAG_OBS_NOVEL`.
+     */
+    uint64_t novel;
 } omiga_stats;
 
 /**

@@ -97,6 +97,10 @@ pub struct omiga_controller_options {
     pub safe_rate: *const f32,
     /// A, or 0.
     pub safe_rate_len: u64,
+    /// `OMIGA_FLAG_OBS_NOVEL` is reported when so many ... 1.
+    pub novel_k: u32,
+    /// ... of the last so many observations were unusual; at most 64. 1.
+    pub novel_n: u32,
 }
 
 // SAFETY: see the struct.
@@ -135,6 +139,8 @@ unsafe impl Options for omiga_controller_options {
             resume_after: guard.resume_after,
             safe_rate: std::ptr::null(),
             safe_rate_len: 0,
+            novel_k: guard.novelty_debounce.0,
+            novel_n: guard.novelty_debounce.1,
         }
     }
 }
@@ -250,6 +256,7 @@ impl omiga_controller_options {
             fault_on: Flags::from_bits_retain(self.fault_on),
             latch: self.latch != 0,
             resume_after: self.resume_after,
+            novelty_debounce: (self.novel_k, self.novel_n),
             ..GuardOptions::default()
         };
         let Some(PolicyContract { obs, action, .. }) = policy.contract() else { return Ok(options) };

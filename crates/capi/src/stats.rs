@@ -48,6 +48,8 @@ pub struct omiga_stats {
     pub refused_ticks: u64,
     /// Ticks off the grid in which the policy was asked again: `OMIGA_FLAG_ASKED_AGAIN`.
     pub asked_again: u64,
+    /// Ticks with `OMIGA_FLAG_OBS_NOVEL`.
+    pub novel: u64,
 }
 
 // SAFETY: see the struct.
@@ -74,6 +76,7 @@ impl From<Stats> for omiga_stats {
             mean_jitter_ns: stats.mean_jitter_ns,
             refused_ticks: 0,
             asked_again: stats.asked_again,
+            novel: stats.novel,
         }
     }
 }

@@ -70,6 +70,8 @@ pub const OMIGA_FLAG_RATE_UNKNOWN: u32 = 1 << 27;
 /// Report, always with `OMIGA_FLAG_DECLARED`: nothing is wrong any more, but after a fault the options want more good
 /// samples, or somebody to say that the policy may act again.
 pub const OMIGA_FLAG_LATCHED: u32 = 1 << 28;
+/// Report: the observation is unlike those that the policy has learned from, by the detector in the contract.
+pub const OMIGA_FLAG_OBS_NOVEL: u32 = 1 << 29;
 /// All faults, those of later versions too: the low 16 bits. No new action of the policy is used.
 pub const OMIGA_FLAGS_FAULTS: u32 = 0xffff;
 

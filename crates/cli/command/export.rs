@@ -57,6 +57,9 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
             report.step,
             report.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by key {key}"))
         ))?;
+        if let Some(origin) = &manifest.provenance.novelty {
+            say(format!("novelty: {origin}"))?;
+        }
         next(format!("omiga verify {}", quoted(&args.out)));
     }
     Ok(Verdict::Yes)

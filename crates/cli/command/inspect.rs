@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::collect::training_on;
 use super::export::exporting;
+use super::novelty::{Detector, say_detectors};
 use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::InspectArgs;
@@ -145,6 +146,8 @@ struct BundleReport<'a> {
     #[serde(flatten)]
     manifest: &'a Manifest,
     identity: Identity,
+    /// What is usual to each agent; empty without detectors.
+    novelty: Vec<Detector>,
 }
 
 fn bundle(path: &Path, json: bool) -> Result<Verdict> {
@@ -155,9 +158,9 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
         );
     }
     let bundle = Bundle::read(path)?;
-    let (manifest, identity) = (bundle.manifest(), bundle.identity(None)?);
+    let (manifest, identity, novelty) = (bundle.manifest(), bundle.identity(None)?, Detector::all_of(&bundle)?);
     if json {
-        say_json(&BundleReport { manifest, identity })?;
+        say_json(&BundleReport { manifest, identity, novelty })?;
         return Ok(Verdict::Yes);
     }
     let from = &manifest.provenance;
@@ -176,6 +179,7 @@ fn bundle(path: &Path, json: bool) -> Result<Verdict> {
     }
     let cells = |f: &omiga_format::FileEntry| vec![f.name.clone(), f.bytes.to_string(), f.sha256[..16].to_owned()];
     say(table(&["file", "bytes", "sha256 (start)"], 1, manifest.files.iter().map(cells).collect()))?;
+    say_detectors(&bundle, &novelty)?;
     next(format!("omiga verify {}", quoted(path)));
     Ok(Verdict::Yes)
 }
@@ -224,16 +228,22 @@ fn policy(path: &Path, json: bool) -> Result<Verdict> {
     ))?;
     let field = |kind: &str, name: &str, unit: &str, range: Option<omiga_format::Range>| {
         let range = range.map_or_else(String::new, |r| format!("[{}, {}]", r.low, r.high));
-        vec![kind.to_owned(), name.to_owned(), unit.to_owned(), range]
+        vec![kind.to_owned(), name.to_owned(), unit.to_owned(), range, String::new()]
     };
     let mut rows: Vec<_> = contract.obs.iter().map(|f| field("obs", &f.name, &f.unit, f.range)).collect();
+    let usual = contract.novelty.iter().flat_map(|novelty| &novelty.usual);
+    rows.iter_mut().zip(usual).for_each(|(row, usual)| row[4] = format!("[{}, {}]", usual.low, usual.high));
     match &contract.action {
         omiga_format::ActionSpace::Continuous(fields) => {
             rows.extend(fields.iter().map(|f| field("action", &f.name, &f.unit, Some(f.range))));
         }
         omiga_format::ActionSpace::Discrete(names) => rows.extend(names.iter().map(|n| field("action", n, "", None))),
     }
-    say(table(&["kind", "field", "unit", "range"], 4, rows))?;
+    say(table(&["kind", "field", "unit", "range", "usual"], 5, rows))?;
+    if let Some(distance) = contract.novelty.as_ref().and_then(|novelty| novelty.mahalanobis.as_ref()) {
+        let (compared, threshold) = (distance.fields.len(), distance.threshold);
+        say(format!("usual together: a Mahalanobis distance of {compared} fields up to {threshold}"))?;
+    }
     Ok(Verdict::Yes)
 }
 

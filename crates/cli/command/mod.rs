@@ -7,6 +7,7 @@ mod eval;
 mod export;
 mod inspect;
 mod man;
+mod novelty;
 mod replay;
 mod report;
 mod run;

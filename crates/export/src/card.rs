@@ -1,5 +1,7 @@
 //! The model card: what a person must know before a policy acts, in Markdown.
 
+mod novelty;
+
 use std::fmt;
 
 use omiga_format::{ActionField, ActionSpace, AgentSpec, CheckpointMeta, MANIFEST_FILE, ObsField, ObsTransform, Range};
@@ -24,6 +26,7 @@ impl fmt::Display for ModelCard<'_> {
         task(card, self.meta)?;
         training(card, self.meta, self.checkpoint_sha256)?;
         parity(card, self.meta, self.self_tests)?;
+        novelty::novelty(card, self.meta)?;
         usage(card, self.meta)?;
         limits(card, self.meta)?;
         configuration(card, self.meta)
@@ -199,12 +202,14 @@ fn usage(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
 
 fn limits(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
     let data = &meta.dataset;
+    let watched = meta.novelty.as_ref().is_some_and(|novelty| !novelty.agents.is_empty());
     writeln!(card, "## Limits\n")?;
     writeln!(
         card,
         "- Trained offline on {} and nothing else: expect sensible actions only for observations like those of that \
-         data. Nothing here detects the others.",
-        code(&data.file)
+         data. {}",
+        code(&data.file),
+        if watched { "Not all others are detected." } else { "Nothing here detects the others." }
     )?;
     writeln!(card, "- The policies were trained as a team; one of them beside other partners is untested.")?;
     writeln!(card, "- Deterministic and without memory: the same observation always gives the same action.")?;

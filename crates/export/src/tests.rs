@@ -2,7 +2,8 @@
 
 use omiga_format::onnx::{IR_VERSION, Model, OPSET, Op};
 use omiga_format::{
-    ActionSpace, ActorHead, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, ObsTransform, Range, TensorFile,
+    ActionSpace, ActorHead, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, Novelty, NoveltyOrigin, ObsTransform, Range,
+    TeamNovelty, TensorFile,
 };
 use omiga_runtime::{LoadOptions, Policy};
 
@@ -219,4 +220,25 @@ fn what_does_not_belong_is_named() {
         let error = bundle(checkpoint, "").unwrap_err().to_string();
         assert!(error.contains(&format!("tensor `{}` is missing", missing.trim_start_matches("golden."))), "{error}");
     }
+}
+
+/// Each agent's detector is in its contract, of its own width, and the graph is what it was.
+#[test]
+fn detectors_are_in_the_contracts() {
+    let usual = |width| Novelty { usual: vec![Range::new(-1.0, 1.0); width], widening: 0.1, mahalanobis: None };
+    let origin = NoveltyOrigin::Calibrated { delta: 0.05, rows: 900, held_out: 100 };
+    let novelty = TeamNovelty { origin, agents: vec![usual(3), usual(5), usual(1)] };
+    let plain = Sample { narrow: vec![(0, 3), (2, 1)], ..Sample::default() };
+    let with = Sample { novelty: Some(novelty.clone()), ..plain.clone() };
+    let (plain, bundle) = (bundle(plain.checkpoint(), "x").unwrap(), bundle(with.checkpoint(), "x").unwrap());
+    assert_eq!((bundle.manifest().provenance.novelty, plain.manifest().provenance.novelty), (Some(origin), None));
+    for (agent, expected) in bundle.manifest().agents.iter().zip(&novelty.agents) {
+        let model = |of: &Bundle| Model::parse("x", of.file(&agent.policy).unwrap()).unwrap();
+        assert_eq!(model(&bundle).contract("x").unwrap().novelty.as_ref(), Some(expected));
+        assert_eq!(model(&bundle).graph, model(&plain).graph);
+        assert!(!model(&plain).contract("x").unwrap().to_json().unwrap().contains("novelty"));
+    }
+    let wrong = TeamNovelty { agents: vec![usual(5); 3], ..novelty };
+    let error = crate::bundle(Sample { novelty: Some(wrong), ..with }.checkpoint(), "x").unwrap_err().to_string();
+    assert!(error.contains("number of usual ranges of the novelty detector is 5, expected 3"), "{error}");
 }

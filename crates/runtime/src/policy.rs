@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "fs")]
 use omiga_format::atomic;
-use omiga_format::{Bundle, Identity, PolicyContract};
+use omiga_format::{Bundle, Identity, Novelty, PolicyContract};
 
 use crate::engine::{Memory, Native, NativeMemory, Pool, probe};
 use crate::loaded::Loaded;
@@ -172,6 +172,11 @@ impl Policy {
     /// What the policy promises; `None` for a foreign file.
     pub fn contract(&self) -> Option<&PolicyContract> {
         self.loaded.contract.as_ref()
+    }
+
+    /// The contract's detector of unusual observations, if it has one.
+    pub fn novelty(&self) -> Option<&Novelty> {
+        self.contract().and_then(|contract| contract.novelty.as_ref())
     }
 
     /// Width O of the observation.

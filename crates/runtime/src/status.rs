@@ -73,6 +73,8 @@ bitflags::bitflags! {
         /// Bit 28, report, always with [`Self::DECLARED`]: nothing is wrong any more, but after a fault the options want
         /// more good samples, or somebody to call `resume`.
         const LATCHED = 1 << 28;
+        /// Bit 29, report: the observation is unlike those that the policy has learned from, by the detector in the contract.
+        const OBS_NOVEL = 1 << 29;
     }
 }
 
@@ -211,7 +213,8 @@ impl Status {
         .union(Flags::ACTION_OUT_OF_BOUNDS)
         .union(Flags::ACTION_NOT_AVAILABLE)
         .union(Flags::OBS_CLAMPED)
-        .union(Flags::RATE_LIMITED);
+        .union(Flags::RATE_LIMITED)
+        .union(Flags::OBS_NOVEL);
 }
 
 impl fmt::Display for Status {
@@ -288,11 +291,12 @@ mod tests {
     #[test]
     fn numbers_stay() {
         let bits: Vec<u32> = Flags::all().iter().map(|flag| flag.bits().trailing_zeros()).collect();
-        assert_eq!(bits, (0..29).collect::<Vec<_>>());
+        assert_eq!(bits, (0..30).collect::<Vec<_>>());
         assert!(Flags::all().iter().all(|flag| flag.is_fault() == (flag.bits() < 1 << 16)));
         assert_eq!(Flags::ACTION_WIDTH.bits(), 32);
         assert_eq!(Flags::TIME_STANDS_STILL.bits(), 1 << 23);
         assert_eq!(Flags::LATCHED.bits(), 1 << 28);
+        assert_eq!(Flags::OBS_NOVEL.bits(), 1 << 29);
         assert_eq!([Source::None, Source::Policy, Source::Held, Source::Safe].map(|s| s as u8), [0, 1, 2, 3]);
     }
 }

@@ -169,6 +169,7 @@ fn checks_of_memory_allocate_nothing() {
 fn limited(discrete: bool) -> omiga_runtime::Result<Policy> {
     let mut team = support::Team::sized(ChaCha8Rng::seed_from_u64(7), [4, 2, 3, 5], 2, discrete);
     (team.task.period_ns, team.task.max_obs_age_ns) = (Some(1000), Some(500));
+    team.novelty = Some(support::detector(4, 2.3));
     for field in team.task.agents.iter_mut().flat_map(|agent| &mut agent.obs) {
         field.range = Some(omiga_format::Range::new(-2.0, 2.0));
     }
@@ -221,7 +222,7 @@ fn check_guarded(discrete: bool, mut step: impl FnMut(u64, Observation<'_>, usiz
     assert_eq!(counted, 0);
     let rare = if discrete { &ends[..] } else { &ends[1..] };
     assert!(rare.iter().all(|n| *n > 1000), "{ends:?}: {flags:?}");
-    assert!(flags.contains(Flags::TIME_BACKWARDS | Flags::OBS_CLAMPED), "{flags:?}");
+    assert!(flags.contains(Flags::TIME_BACKWARDS | Flags::OBS_CLAMPED | Flags::OBS_NOVEL), "{flags:?}");
 }
 
 #[test]

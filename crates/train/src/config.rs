@@ -185,6 +185,8 @@ impl Config {
         count("data.batch_size", self.data.batch_size as u64, 1 << 20)?;
         let held_out = self.data.held_out;
         require("data.held_out", "0 to 0.9", held_out, (0.0..=0.9).contains(&held_out))?;
+        let delta = self.data.novelty_delta;
+        require("data.novelty_delta", "0 to 0.5", delta, (0.0..=0.5).contains(&delta))?;
         count("network.hidden", self.network.hidden as u64, 1 << 14)?;
         count("network.mixer_hidden", self.network.mixer_hidden as u64, 1 << 14)?;
         let margin = self.policy.action_margin;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use omiga_dataset::{Dataset, StoredObs};
-use omiga_format::ObsTransform;
+use omiga_format::{ObsTransform, TeamNovelty};
 
 use crate::config::{Algorithm, Config, TransformChoice};
 use crate::engine::has_kernels;
@@ -28,6 +28,8 @@ pub struct Prepared {
     /// On a GPU that does the updates and has room for them.
     pub(crate) rows: Option<Rows>,
     travels: Option<String>,
+    /// What raw observations are usual, for every checkpoint.
+    pub(crate) novelty: Option<TeamNovelty>,
     /// By the run's seed.
     golden: BTreeMap<u64, GoldenInputs>,
 }
@@ -47,6 +49,8 @@ impl Prepared {
         let dataset = dataset.holding_out(config.data.held_out);
         let golden = |seed: &u64| Ok((*seed, GoldenInputs::sample(&dataset, config.run.golden, *seed)?));
         let golden = seeds.iter().map(golden).collect::<Result<_>>()?;
+        let delta = Some(config.data.novelty_delta).filter(|delta| *delta > 0.0);
+        let novelty = delta.map(|delta| dataset.novelty(delta)).transpose()?;
         let dataset = match config.data.transform {
             TransformChoice::Dataset | TransformChoice::None => dataset.recovered(),
             _ => dataset,
@@ -65,7 +69,7 @@ impl Prepared {
                 Err(why) => (None, Some(why.to_string())),
             },
         };
-        Ok(Self { problem, dataset, device, gauge_rows, rows, travels, golden })
+        Ok(Self { problem, dataset, device, gauge_rows, rows, travels, novelty, golden })
     }
 
     /// Can runs of both configurations, on one file, share what is made of it?

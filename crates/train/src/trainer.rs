@@ -370,6 +370,7 @@ impl Trainer {
                 return_mean: self.data.dataset.return_mean(),
             },
             sampler_draws: self.sampler.draws(),
+            novelty: self.data.novelty.clone(),
         };
         Ok(Checkpoint { meta, file })
     }

@@ -38,6 +38,7 @@ fn flags_are_the_runtimes() {
         ("TIME_JUMPED", OMIGA_FLAG_TIME_JUMPED),
         ("RATE_UNKNOWN", OMIGA_FLAG_RATE_UNKNOWN),
         ("LATCHED", OMIGA_FLAG_LATCHED),
+        ("OBS_NOVEL", OMIGA_FLAG_OBS_NOVEL),
     ];
     let expected: Vec<_> = Flags::all().iter_names().map(|(name, flag)| (name, flag.bits())).collect();
     assert_eq!(flags.as_slice(), expected);
@@ -64,8 +65,8 @@ fn layouts_are_fixed() {
     assert_eq!((size_of::<omiga_selftest>(), offset_of!(omiga_selftest, max_abs_difference)), (16, 8));
     assert_eq!((size_of::<omiga_team_info>(), offset_of!(omiga_team_info, n_agents)), (of(24, 20), of(8, 4)));
     assert_eq!((size_of::<omiga_identity>(), offset_of!(omiga_identity, release)), (of(96, 64), of(64, 32)));
-    assert_eq!((size_of::<omiga_stats>(), offset_of!(omiga_stats, mean_jitter_ns)), (128, 104));
-    assert_eq!(offset_of!(omiga_stats, none), 72);
+    assert_eq!((size_of::<omiga_stats>(), offset_of!(omiga_stats, mean_jitter_ns)), (136, 104));
+    assert_eq!((offset_of!(omiga_stats, none), offset_of!(omiga_stats, novel)), (72, 128));
     if wide || align_of::<u64>() == 4 {
         assert_eq!((size_of::<omiga_info>(), offset_of!(omiga_info, period_ns)), (of(72, 60), of(24, 12)));
         assert_eq!(offset_of!(omiga_info, selftest_max_abs_difference), of(48, 36));
@@ -88,6 +89,7 @@ fn options_begin_as_they_always_did() {
         assert_eq!(offset_of!(omiga_controller_options, max_future_ns), of(120, 108));
         assert_eq!(offset_of!(omiga_controller_options, fault_on), of(136, 124));
         assert_eq!(offset_of!(omiga_controller_options, safe_rate), of(152, 140));
-        assert_eq!(size_of::<omiga_controller_options>(), of(168, 152));
+        assert_eq!(offset_of!(omiga_controller_options, novel_k), of(168, 152));
+        assert_eq!(size_of::<omiga_controller_options>(), of(176, 160));
     }
 }

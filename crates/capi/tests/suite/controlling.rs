@@ -9,13 +9,13 @@ use omiga_format::{Range, TaskSpec};
 use crate::counting::calls;
 use crate::library::{ACTIONS, Folder, OBS, Policy, last_error};
 
-const MS: u64 = 1_000_000;
-const UNTOUCHED: f32 = -1234.5;
+pub const MS: u64 = 1_000_000;
+pub const UNTOUCHED: f32 = -1234.5;
 /// Inside every random bound, see the support's team.
-const SAFE: [f32; ACTIONS] = [0.0, 0.01, 0.05];
+pub const SAFE: [f32; ACTIONS] = [0.0, 0.01, 0.05];
 
 /// A handle, freed at the end.
-struct Controller(*mut omiga_controller);
+pub struct Controller(*mut omiga_controller);
 
 impl Drop for Controller {
     fn drop(&mut self) {
@@ -25,7 +25,7 @@ impl Drop for Controller {
 }
 
 impl Controller {
-    fn tick(&self, now_ns: u64, obs: &[f32], action: &mut [f32]) -> omiga_status {
+    pub fn tick(&self, now_ns: u64, obs: &[f32], action: &mut [f32]) -> omiga_status {
         let (stamp_ns, to) = (now_ns, action.as_mut_ptr());
         // SAFETY: buffers as long as said.
         unsafe { omiga_controller_tick(self.0, now_ns, obs.as_ptr(), obs.len(), stamp_ns, to, action.len()) }
@@ -37,7 +37,7 @@ impl Controller {
         unsafe { omiga_controller_tick_choice(self.0, now_ns, from, obs.len(), now_ns, mask_from, mask.len(), choice) }
     }
 
-    fn stats(&self) -> omiga_stats {
+    pub fn stats(&self) -> omiga_stats {
         let mut stats = omiga_stats::default();
         // SAFETY: a place for it.
         let code = unsafe { omiga_controller_get_stats(self.0, &raw mut stats, size_of::<omiga_stats>()) };
@@ -46,7 +46,7 @@ impl Controller {
     }
 }
 
-fn folder(discrete: bool) -> Folder {
+pub fn folder(discrete: bool) -> Folder {
     Folder::changed(discrete, |task: &mut TaskSpec| {
         task.period_ns = Some(10 * MS);
         task.agents.iter_mut().for_each(|a| a.obs[0].range = Some(Range::new(-1.0, 1.0)));
@@ -63,7 +63,7 @@ fn options() -> omiga_controller_options {
 }
 
 /// The controller, or the refusal.
-fn new(policy: &Policy, change: impl FnOnce(&mut omiga_controller_options)) -> Result<Controller, (u32, String)> {
+pub fn new(policy: &Policy, change: impl FnOnce(&mut omiga_controller_options)) -> Result<Controller, (u32, String)> {
     let (mut options, mut controller) = (options(), ptr::dangling_mut());
     change(&mut options);
     // SAFETY: places are there, arrays as long as the tests say.
@@ -73,13 +73,13 @@ fn new(policy: &Policy, change: impl FnOnce(&mut omiga_controller_options)) -> R
 }
 
 /// `options`, as changed, are refused so.
-fn check(policy: &Policy, why: &str, change: impl FnOnce(&mut omiga_controller_options)) {
+pub fn check(policy: &Policy, why: &str, change: impl FnOnce(&mut omiga_controller_options)) {
     let (code, message) = new(policy, change).err().expect("a refusal");
     assert_eq!(code, OMIGA_ARGUMENT);
     assert!(message.contains(why), "no `{why}` in `{message}`");
 }
 
-fn safe(options: &mut omiga_controller_options) {
+pub fn safe(options: &mut omiga_controller_options) {
     options.fallback = OMIGA_FALLBACK_SAFE;
     (options.safe_action, options.safe_action_len) = (SAFE.as_ptr(), ACTIONS as u64);
 }

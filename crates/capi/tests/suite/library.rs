@@ -32,6 +32,13 @@ impl Folder {
         Self::with(change, &mut team).map(|folder| Self { team, folder }).unwrap()
     }
 
+    /// With a detector that is used to values no further than `reach` from 0.
+    pub fn watched(reach: f32) -> Self {
+        let mut team = support::Team::sized(ChaCha8Rng::seed_from_u64(11), [OBS, 2, ACTIONS, 9], 2, false);
+        team.novelty = Some(support::detector(OBS, reach));
+        Self::with(|task| task.period_ns = Some(10_000_000), &mut team).map(|folder| Self { team, folder }).unwrap()
+    }
+
     fn with(change: impl FnOnce(&mut omiga_format::TaskSpec), team: &mut support::Team) -> std::io::Result<TempDir> {
         change(&mut team.task);
         let folder = tempfile::tempdir()?;

@@ -17,6 +17,8 @@ mod abi;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod novelty;
+#[cfg(test)]
 mod stepping;
 #[cfg(test)]
 mod teams;

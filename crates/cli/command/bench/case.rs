@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use omiga_export::{ActorWeights, policy_model};
 use omiga_format::{
     ActionSpace, ActorHead, ActorSpec, Bundle, Checkpoint, CheckpointMeta, DatasetRef, GOLDEN_FILE, HostTensor,
-    ObsTransform, TaskSpec, TensorFile,
+    Mahalanobis, Novelty, NoveltyOrigin, ObsTransform, Range, TaskSpec, TeamNovelty, TensorFile,
 };
 use omiga_runtime::{LoadOptions, Policy, WeightFormat};
 use rand::{RngExt as _, SeedableRng as _};
@@ -48,15 +48,20 @@ struct Size {
     actions: usize,
     /// Added to the hidden biases: at 0 about half of the units are active, far above it all are.
     bias: f32,
+    /// Have the policies a detector of unusual observations, of all fields?
+    watched: bool,
 }
 
 impl Case {
     /// Policies of the paper's sizes (Hopper 3x1, HalfCheetah 6x1, Ant 2x4); the slowest case, in which every hidden
-    /// unit is active; a controller; a team in one call, with one observation for all and with one for each; weights of
+    /// unit is active; a controller, also with a detector of unusual observations; a team in one call, with one observation for all and with one for each; weights of
     /// 16 bits.
     pub fn standard() -> Result<Vec<Self>> {
         let case = |name: &str, [agents, obs, actions]: [usize; 3], bias, acting| {
-            Self::random(name, &Size { agents, obs, actions, bias }, acting)
+            Self::random(name, &Size { agents, obs, actions, bias, watched: false }, acting)
+        };
+        let watched = |name: &str, [agents, obs, actions]: [usize; 3]| {
+            Self::random(name, &Size { agents, obs, actions, bias: 0.0, watched: true }, Acting::Controller)
         };
         Ok(vec![
             case("obs14", [3, 14, 1], 0.0, Acting::Agent)?,
@@ -64,6 +69,10 @@ impl Case {
             case("obs113", [2, 113, 4], 0.0, Acting::Agent)?,
             case("obs14-all-active", [3, 14, 1], 100.0, Acting::Agent)?,
             case("obs14-controller", [3, 14, 1], 0.0, Acting::Controller)?,
+            case("obs17-controller", [6, 17, 1], 0.0, Acting::Controller)?,
+            watched("obs17-controller-novelty", [6, 17, 1])?,
+            case("obs113-controller", [2, 113, 4], 0.0, Acting::Controller)?,
+            watched("obs113-controller-novelty", [2, 113, 4])?,
             case("obs23-team-of-6", [6, 23, 1], 0.0, Acting::Team)?,
             Self { apart: true, ..case("obs23-team-of-6-apart", [6, 23, 1], 0.0, Acting::Team)? },
             Self { weights: WeightFormat::F16, ..case("obs113-f16", [2, 113, 4], 0.0, Acting::Agent)? },
@@ -161,7 +170,23 @@ impl Size {
             config: String::new(),
             dataset: DatasetRef::default(),
             sampler_draws: 0,
-            novelty: None,
+            novelty: self.watched.then(|| TeamNovelty {
+                origin: NoveltyOrigin::Calibrated { delta: 0.05, rows: 0, held_out: 0 },
+                agents: vec![self.detector(); self.agents],
+            }),
         }
+    }
+
+    /// Compares all fields, and finds nothing: its time depends on no value.
+    fn detector(&self) -> Novelty {
+        let mahalanobis = Mahalanobis {
+            fields: (0..self.obs).collect(),
+            mean: vec![0.0; self.obs],
+            std: vec![1.0; self.obs],
+            whitening: vec![0.01; self.obs * (self.obs + 1) / 2],
+            shrinkage: 0.0,
+            threshold: f32::MAX,
+        };
+        Novelty { usual: vec![Range::new(-1e9, 1e9); self.obs], widening: 0.1, mahalanobis: Some(mahalanobis) }
     }
 }

@@ -36,6 +36,8 @@ pub struct Stats {
     pub max_jitter_ns: u64,
     /// Mean of that difference.
     pub mean_jitter_ns: u64,
+    /// Calls with [`Flags::OBS_NOVEL`].
+    pub novel: u64,
 }
 
 /// [`Stats`] in the making.
@@ -70,6 +72,7 @@ impl Counts {
 
     pub(super) fn count_status(&mut self, status: &Status) {
         add(&mut self.stats.faults, status.flags.is_fault().into());
+        add(&mut self.stats.novel, status.flags.contains(Flags::OBS_NOVEL).into());
         match status.source {
             Source::Policy => {}
             Source::Held => add(&mut self.stats.held, 1),

@@ -2,6 +2,7 @@
 
 use omiga_format::{ActionField, ActionSpace, PolicyContract, Range};
 
+use super::novelty::Watch;
 use super::{Fallback, GuardOptions, OutOfRange, SafeAction};
 use crate::{Error, Flags, MAX_OBS, Policy, Result};
 
@@ -59,6 +60,14 @@ impl Limits {
         }
         if !Flags::all().difference(Flags::FAULTS).contains(options.fault_on) {
             return check.refuse("fault_on", "reports", format!("bits {:#x}", options.fault_on.bits()));
+        }
+        if options.fault_on.contains(Flags::OBS_NOVEL) && contract.novelty.is_none() {
+            return check.refuse("fault_on", "no OBS_NOVEL, as the contract has no detector", "OBS_NOVEL");
+        }
+        let (k, n) = options.novelty_debounce;
+        if !((1..=n).contains(&k) && n <= Watch::LONGEST) {
+            let expected = format!("(k, n) with 1 <= k <= n <= {}", Watch::LONGEST);
+            return check.refuse("novelty_debounce", expected, format!("({k}, {n})"));
         }
         let period_ns = period_ns.or(contract.period_ns).filter(|ns| *ns > 0);
         let max_step_ns = match options.max_step_ns.or(period_ns) {

@@ -4,6 +4,7 @@ mod clock;
 mod commanded;
 mod latch;
 mod limits;
+mod novelty;
 mod options;
 mod recorded;
 mod step;
@@ -12,6 +13,7 @@ use self::clock::Clock;
 use self::commanded::Commanded;
 use self::latch::Latch;
 use self::limits::Limits;
+use self::novelty::Watch;
 use crate::recorder::{Call, Recorded, RecordedOptions, Recorder};
 use crate::{Flags, Policy, PolicyState, Result, Status, StepError};
 
@@ -37,7 +39,8 @@ pub struct Observation<'a> {
 /// 2. the time: see below;
 /// 3. the widths: [`Flags::OBS_WIDTH`], [`Flags::MASK_WIDTH`], and [`Flags::NO_ACTION_AVAILABLE`];
 /// 4. the stamp, if the time is right: [`Flags::OBS_FROM_FUTURE`], [`Flags::OBS_STALE`], [`Flags::OBS_OUT_OF_ORDER`];
-/// 5. the values: [`Flags::OBS_NOT_FINITE`], [`Flags::OBS_OUT_OF_RANGE`] or [`Flags::OBS_CLAMPED`];
+/// 5. the values: [`Flags::OBS_NOT_FINITE`], [`Flags::OBS_OUT_OF_RANGE`] or [`Flags::OBS_CLAMPED`]; if they are finite and
+///    the contract has a detector, as they were given: [`Flags::OBS_NOVEL`];
 /// 6. the policy's action: [`Flags::ACTION_NOT_FINITE`], [`Flags::ACTION_NOT_AVAILABLE`], [`Flags::ENGINE`], and
 ///    [`Flags::ACTION_OUT_OF_BOUNDS`] without any tolerance: exported graphs keep the bounds exactly;
 /// 7. the rates: [`Flags::RATE_LIMITED`], [`Flags::RATE_UNKNOWN`].
@@ -105,6 +108,8 @@ pub struct Guard {
     latch: Latch,
     /// The newest so far.
     last_stamp_ns: Option<u64>,
+    /// If the contract has a detector.
+    watch: Option<Watch>,
     /// `[O]`, what the policy is given of an observation that was clamped.
     clamped: Vec<f32>,
     /// `[A]`, what it wants; empty if discrete.
@@ -121,7 +126,8 @@ impl Guard {
     /// # Errors
     /// [`crate::Error::ContractNeeded`] for a foreign file; [`crate::Error::Untested`] for a lone one, unless
     /// [`crate::LoadOptions::guard_untested`]; [`crate::Error::Options`] for names that are not the contract's, rates and
-    /// times that cannot be, rates without a period or [`GuardOptions::max_step_ns`], faults that are no reports, and a
+    /// times that cannot be, rates without a period or [`GuardOptions::max_step_ns`], faults that are no reports or that
+    /// nothing detects, and a
     /// safe action that is of the other kind, too short or long, not finite, out of its bounds or no choice.
     pub fn new(policy: Policy, options: &GuardOptions) -> Result<Self> {
         Self::with_period(policy, options, None)
@@ -136,6 +142,7 @@ impl Guard {
         let (clamped, wanted) = (vec![0.0; policy.obs_dim()], vec![0.0; limits.commands.low.len()]);
         let commanded = Commanded::new(wanted.len());
         let (last_stamp_ns, wanted_choice) = (None, 0);
+        let watch = policy.novelty().map(|detector| Watch::new(detector, options.novelty_debounce));
         let (options, recorder) = (RecordedOptions::Guard(options.clone()), None);
         Ok(Self {
             policy,
@@ -145,6 +152,7 @@ impl Guard {
             clock,
             latch,
             last_stamp_ns,
+            watch,
             clamped,
             wanted,
             wanted_choice,
@@ -276,6 +284,7 @@ impl Guard {
     fn restart(&mut self) {
         self.state.reset();
         self.last_stamp_ns = None;
+        self.watch.iter_mut().for_each(Watch::reset);
     }
 
     /// Can an action be written there?

@@ -83,6 +83,10 @@ pub struct GuardOptions {
     /// [`Flags::OBS_OUT_OF_ORDER`] and [`Flags::TIME_JUMPED`].
     #[serde(with = "crate::recorder::flags")]
     pub fault_on: Flags,
+    /// (k, n): report [`Flags::OBS_NOVEL`] when k of the last n observations were unusual, 1 <= k <= n <= 64. The same one in
+    /// several steps (its stamp) counts once. By default (1, 1).
+    #[serde(default = "each", skip_serializing_if = "is_each")]
+    pub novelty_debounce: (u32, u32),
     /// Once the safe action or nothing was commanded for a fault, keep to it, [`Flags::LATCHED`], until
     /// [`crate::Guard::resume`] or a reset. By default the policy acts again by itself.
     pub latch: bool,
@@ -104,10 +108,20 @@ impl Default for GuardOptions {
             max_step_ns: None,
             fallback: Fallback::Error,
             fault_on: Flags::OBS_OUT_OF_ORDER | Flags::TIME_JUMPED,
+            novelty_debounce: each(),
             latch: false,
             resume_after: 1,
         }
     }
+}
+
+/// Every unusual observation is reported. Recordings of earlier versions say nothing of it.
+fn each() -> (u32, u32) {
+    (1, 1)
+}
+
+fn is_each(debounce: &(u32, u32)) -> bool {
+    *debounce == each()
 }
 
 impl GuardOptions {
@@ -172,6 +186,12 @@ impl GuardOptions {
     #[must_use]
     pub fn without_fault_on(self, reports: Flags) -> Self {
         Self { fault_on: self.fault_on.difference(reports), ..self }
+    }
+
+    /// Report [`Flags::OBS_NOVEL`] when `k` of the last `n` observations were unusual.
+    #[must_use]
+    pub fn with_novelty_debounce(self, k: u32, n: u32) -> Self {
+        Self { novelty_debounce: (k, n), ..self }
     }
 
     /// After a fault, wait for [`crate::Guard::resume`].

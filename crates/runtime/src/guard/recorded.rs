@@ -59,6 +59,7 @@ impl Recorded for Guard {
             clock,
             latch,
             last_stamp_ns,
+            watch,
             commanded,
             policy: _,
             limits: _,
@@ -73,6 +74,8 @@ impl Recorded for Guard {
         clock.exchange(snapshot);
         latch.exchange(snapshot);
         snapshot.option(last_stamp_ns, Snapshot::u64);
+        // Of a contract without a detector there is nothing, as in recordings of earlier versions.
+        watch.iter_mut().for_each(|watch| watch.exchange(snapshot));
         commanded.exchange(snapshot);
     }
 }

@@ -94,7 +94,12 @@ impl Guard {
             self.check_fields(obs.values, status);
         }
         // A wrong time makes no statement about an age.
-        time.right && self.check_stamp(time.now_ns, obs.stamp_ns, status)
+        let new = time.right && self.check_stamp(time.now_ns, obs.stamp_ns, status);
+        let is_vector = !status.flags.intersects(Flags::OBS_WIDTH | Flags::OBS_NOT_FINITE);
+        if let Some((watch, detector)) = self.watch.as_mut().filter(|_| is_vector).zip(self.policy.novelty()) {
+            watch.see(detector, obs.values, new, status);
+        }
+        new
     }
 
     fn check_stamp(&mut self, now_ns: u64, stamp_ns: u64, status: &mut Status) -> bool {

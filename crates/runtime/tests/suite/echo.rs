@@ -1,10 +1,10 @@
 //! Policies whose actions are their observations, so that a test says what they do.
 
 use omiga_format::onnx::{Attribute, Op, StringEntry, element_type};
-use omiga_format::{ActionField, ActionSpace, CONTRACT_KEY, ObsTransform, PolicyContract, Range, TaskSpec};
+use omiga_format::{ActionField, ActionSpace, CONTRACT_KEY, Novelty, ObsTransform, PolicyContract, Range, TaskSpec};
 use omiga_runtime::{LoadOptions, Policy};
 
-use crate::support::Builder;
+use crate::support::{Builder, detector};
 
 /// A millisecond.
 pub const MS: u64 = 1_000_000;
@@ -19,8 +19,17 @@ pub fn policy(discrete: bool) -> Policy {
     changed(discrete, |_| {})
 }
 
+/// With a detector that is used to values no further than 1.5 from 0, and to vectors no longer.
+pub fn watched(discrete: bool) -> Policy {
+    made(discrete, |_| {}, Some(detector(if discrete { 3 } else { 2 }, 1.5)))
+}
+
 /// With changes to its contract.
 pub fn changed(discrete: bool, change: impl FnOnce(&mut TaskSpec)) -> Policy {
+    made(discrete, change, None)
+}
+
+fn made(discrete: bool, change: impl FnOnce(&mut TaskSpec), novelty: Option<Novelty>) -> Policy {
     let command = |name: &str, high| ActionField { name: name.into(), unit: "m".into(), range: Range::new(-1.0, high) };
     let (width, action) = match discrete {
         false => (2, ActionSpace::Continuous(vec![command("x", 1.0), command("y", 3.0)])),
@@ -33,7 +42,7 @@ pub fn changed(discrete: bool, change: impl FnOnce(&mut TaskSpec)) -> Policy {
     }
     change(&mut task);
     let mut model = graph(width, discrete).model(width, discrete.then_some(width));
-    let contract = PolicyContract::of(&task, 0, &ObsTransform::None).unwrap();
+    let contract = PolicyContract::of(&task, 0, &ObsTransform::None).unwrap().with_novelty(novelty);
     model.metadata_props = vec![StringEntry { key: CONTRACT_KEY.to_owned(), value: contract.to_json().unwrap() }];
     Policy::from_onnx("echo.onnx", &model.to_bytes(), &LoadOptions::default().with_guard_untested(true)).unwrap()
 }

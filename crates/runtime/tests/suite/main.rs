@@ -23,6 +23,8 @@ mod identity;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]
+mod novelty;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod recorder;

@@ -12,7 +12,7 @@ use omiga_runtime::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::echo::{MS, changed, policy};
+use crate::echo::{MS, changed, policy, watched};
 
 fn guarded(discrete: bool, rng: &mut ChaCha8Rng) -> GuardOptions {
     let safe = if discrete { SafeAction::Choice(2) } else { SafeAction::Commands(vec![-1.0, 0.1]) };
@@ -24,6 +24,7 @@ fn guarded(discrete: bool, rng: &mut ChaCha8Rng) -> GuardOptions {
     let mut options = GuardOptions::default()
         .with_fallback(fallback)
         .with_max_future_ns(0)
+        .with_novelty_debounce(rng.random_range(1..3), 3)
         .with_latch(rng.random_bool(0.3))
         .with_resume_after(rng.random_range(0..4));
     if rng.random_bool(0.3) {
@@ -181,7 +182,7 @@ impl Subject {
 
 /// Record calls after others, and repeat them.
 fn check_repeated(seed: u64, guard: bool, discrete: bool) -> Flags {
-    let policy = policy(discrete);
+    let policy = if seed % 3 == 0 { watched(discrete) } else { policy(discrete) };
     let mut machine = Machine::new(seed, discrete);
     let mut subject = Subject::new(policy.clone(), guard, &mut machine);
     let (before, calls, ticks) =
@@ -216,7 +217,8 @@ fn what_was_recorded_is_repeated() {
             | Flags::WRONG_KIND
             | Flags::LATCHED
             | Flags::OBS_OUT_OF_ORDER
-            | Flags::TIME_BACKWARDS;
+            | Flags::TIME_BACKWARDS
+            | Flags::OBS_NOVEL;
         expected |= match discrete {
             true => Flags::NO_ACTION_AVAILABLE | Flags::ACTION_NOT_AVAILABLE,
             false => Flags::ACTION_WIDTH | Flags::OBS_CLAMPED | Flags::RATE_LIMITED | Flags::ACTION_OUT_OF_BOUNDS,

@@ -10,7 +10,7 @@ use omiga_format::onnx::{
 };
 use omiga_format::{
     ActionField, ActionSpace, AgentEntry, Bundle, CONTRACT_KEY, DatasetRef, GOLDEN_FILE, HostTensor, MASKED_LOGIT,
-    MIN_STD, MU_LIMIT, ObsTransform, PolicyContract, Provenance, Range, TaskSpec, TensorFile,
+    MIN_STD, MU_LIMIT, Mahalanobis, Novelty, ObsTransform, PolicyContract, Provenance, Range, TaskSpec, TensorFile,
 };
 use omiga_runtime::{Policy, PolicyState, StepError};
 use rand::RngExt as _;
@@ -67,9 +67,25 @@ impl Builder {
     }
 }
 
+/// Of observations of `width` fields those are usual that are no further than `reach` from zeros, nor is any field.
+pub fn detector(width: usize, reach: f32) -> Novelty {
+    let identity = (0..width).rev().flat_map(|below| std::iter::once(1.0).chain(std::iter::repeat_n(0.0, below)));
+    let mahalanobis = Mahalanobis {
+        fields: (0..width).collect(),
+        mean: vec![0.0; width],
+        std: vec![1.0; width],
+        whitening: identity.collect(),
+        shrinkage: 0.5,
+        threshold: reach,
+    };
+    Novelty { usual: vec![Range::new(-reach, reach); width], widening: 0.1, mahalanobis: Some(mahalanobis) }
+}
+
 /// A team that shares one random network.
 pub struct Team {
     pub task: TaskSpec,
+    /// Every agent's.
+    pub novelty: Option<Novelty>,
     transform: ObsTransform,
     /// Weights [out, in] and bias of each layer; the first takes the transformed observation and the id.
     layers: Vec<(Vec<f32>, Vec<f32>)>,
@@ -106,7 +122,7 @@ impl Team {
         };
         let layers = vec![layer(input, hidden), layer(hidden, hidden), layer(hidden, action_dim)];
         let task = TaskSpec::anonymous("test", n_agents, obs_dim, action);
-        Self { task, transform, layers, rng }
+        Self { task, novelty: None, transform, layers, rng }
     }
 
     /// A random observation of the first agent and a mask with at least one available action.
@@ -149,6 +165,7 @@ impl Team {
         }
         let mut model = b.model(self.task.agents[agent].obs.len(), self.task.is_discrete().then_some(action_dim));
         let contract = PolicyContract::of(&self.task, agent, &self.transform).unwrap();
+        let contract = contract.with_novelty(self.novelty.clone());
         model.metadata_props = vec![StringEntry { key: CONTRACT_KEY.to_owned(), value: contract.to_json().unwrap() }];
         model
     }
