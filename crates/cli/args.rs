@@ -151,10 +151,12 @@ pub struct RunArgs {
 #[derive(Debug, clap::Args)]
 pub struct CollectArgs {
     /// The task: spread, spread-discrete; with MuJoCo halfcheetah-6x1, halfcheetah-2x3, hopper-3x1, walker2d-2x3, ant-2x4,
-    /// ant-4x2, each also with -local behind: agents see their own joints and neighbours (-local0 none, -local2 two steps)
+    /// ant-4x2, each also with -local behind: agents see their own joints and neighbours (-local0 none, -local2 two steps);
+    /// grid-33bus, grid-33bus-wide: inverters on a feeder (docs/grid.md)
     #[arg(long)]
     pub task: String,
-    /// The behaviour policy: random, medium-replay, medium, medium-expert, expert
+    /// The behaviour policy: random, medium-replay, medium, medium-expert, expert; on a feeder also no-control, constant-pf, volt-var-a,
+    /// volt-var-b, volt-var-steep, volt-var-full, hunting
     #[arg(long, default_value = "medium-replay")]
     pub quality: Quality,
     /// Number of episodes

@@ -7,6 +7,7 @@ pub fn of_task(task: &str) -> Option<&'static str> {
     match task {
         "spread" => Some(include_str!("preset/spread.toml")),
         "spread-discrete" => Some(include_str!("preset/spread-discrete.toml")),
+        _ if task.starts_with("grid-") && has_task(task) => Some(include_str!("preset/grid.toml")),
         // All others are robots.
         _ if has_task(task) => Some(match task.contains("-local") {
             true => include_str!("preset/mujoco-local.toml"),
@@ -30,9 +31,11 @@ pub struct Amounts {
 /// For a task, or for data of none that is known here.
 pub fn amounts(task: &str) -> Amounts {
     let quality = if task.starts_with("walker2d-") { Quality::Random } else { Quality::MediumReplay };
-    match matches!(task, "spread" | "spread-discrete") {
-        true => Amounts { quality, episodes: 2000, played: 1000 },
-        false => Amounts { quality, episodes: 200, played: 100 },
+    match task {
+        "spread" | "spread-discrete" => Amounts { quality, episodes: 2000, played: 1000 },
+        // Half a day each.
+        _ if task.starts_with("grid-") => Amounts { quality, episodes: 1000, played: 200 },
+        _ => Amounts { quality, episodes: 200, played: 100 },
     }
 }
 
@@ -49,6 +52,8 @@ mod tests {
             ("hopper-3x1-local", "dataset"),
             ("ant-4x2-local2", "dataset"),
             ("spread", "auto"),
+            ("grid-33bus", "dataset"),
+            ("grid-33bus-wide-l1", "dataset"),
         ] {
             let preset = of_task(task).unwrap();
             let config = Config::from_parts(&[(task, preset)], &[]).unwrap();

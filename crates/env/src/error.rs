@@ -41,6 +41,26 @@ pub enum Error {
         /// What the simulator says.
         reason: String,
     },
+    /// The table of a feeder that is none.
+    #[error("feeder `{file}`, line {line}: {reason}")]
+    Feeder {
+        /// Its file, or whatever was given as its name.
+        file: String,
+        /// The line, from 1; 0 if it is the whole.
+        line: usize,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+    /// Profiles that are none of the feeder.
+    #[error("profiles `{path}`, line {line}: {reason}")]
+    Profiles {
+        /// Their file.
+        path: std::path::PathBuf,
+        /// The line, from 1; 0 if it is the whole.
+        line: usize,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
     /// A quality that no behaviour policy has.
     #[error("no quality `{found}`, expected one of {expected:?}")]
     UnknownQuality {

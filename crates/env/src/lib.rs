@@ -64,6 +64,7 @@ mod action;
 mod env;
 mod error;
 mod evaluation;
+mod grid;
 mod mujoco;
 mod particle;
 mod policy;
@@ -76,9 +77,12 @@ pub use action::JointAction;
 pub use env::{MultiAgentEnv, Timestep};
 pub use error::{BoxedError, Error, Result};
 pub use evaluation::{Evaluation, Player, evaluate, evaluate_on};
+pub use grid::{
+    Days, Feeder, Grid, GridOptions, GridReward, Inverter, NoSolution, PowerFlow, Profiles, Solution, VoltVar,
+};
 pub use mujoco::MujocoTeam;
 pub use particle::{Body, Spread, SpreadState};
-pub use policy::{Quality, TeamPolicy, UniformPolicy, behaviour_policy};
+pub use policy::{Practice, Quality, TeamPolicy, UniformPolicy, behaviour_policy};
 pub use registry::{has_task, make_env, simulator, task_names};
 pub use rollout::{EpisodeResult, Transition, rollout};
 pub use seed::episode_seed;

@@ -1,26 +1,28 @@
 //! Environments by name.
 
-use crate::mujoco;
 use crate::{Error, MultiAgentEnv, Result, Spread};
+use crate::{grid, mujoco};
 
 /// Tasks of the particle world.
 pub(crate) const PARTICLE: [&str; 2] = ["spread", "spread-discrete"];
-/// All tasks, those of MuJoCo last.
-const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len()] = {
+/// All tasks.
+const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len() + grid::NAMES.len()] = {
     let [a, b] = PARTICLE;
     let [c, d, e, f, g, h] = mujoco::NAMES;
-    [a, b, c, d, e, f, g, h]
+    let [i, j] = grid::NAMES;
+    [a, b, c, d, e, f, g, h, i, j]
 };
 
 /// The tasks that [`make_env`] makes. A robot's task has local observations if `-local` follows its name: each agent sees
-/// its own joints and their neighbours, with `-local0` no neighbours, with `-local2` also theirs.
+/// its own joints and their neighbours, with `-local0` no neighbours, with `-local2` also theirs. What may follow a feeder's
+/// name is in docs/grid.md, and `grid-custom` is a feeder of one's own.
 pub fn task_names() -> &'static [&'static str] {
     &NAMES
 }
 
 /// Is there an environment of this name, of [`task_names`] or with local observations?
 pub fn has_task(name: &str) -> bool {
-    PARTICLE.contains(&name) || mujoco::parse(name).is_some()
+    PARTICLE.contains(&name) || grid::parse(name).is_some() || mujoco::parse(name).is_some()
 }
 
 /// What plays a task that is not played by this crate itself, with its version: trajectories differ from one to another.
@@ -32,11 +34,12 @@ pub fn simulator(name: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`Error::UnknownTask`] lists the names there are; of robots [`Error::Simulator`] when MuJoCo's library cannot be loaded, and
-/// [`Error::Model`] when their model cannot.
+/// [`Error::Model`] when their model cannot; of feeders [`Error::Feeder`] and [`Error::Profiles`] when their files cannot.
 pub fn make_env(name: &str) -> Result<Box<dyn MultiAgentEnv>> {
     match name {
         "spread" => Ok(Box::new(Spread::continuous())),
         "spread-discrete" => Ok(Box::new(Spread::discrete())),
+        _ if grid::parse(name).is_some() => Ok(Box::new(grid::Grid::named(name)?)),
         _ if mujoco::parse(name).is_some() => Ok(Box::new(mujoco::MujocoTeam::new(name)?)),
         _ => Err(Error::UnknownTask { expected: NAMES.to_vec(), found: name.to_owned() }),
     }
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn every_name_makes_its_task() {
-        for name in task_names().iter().chain(&["hopper-3x1-local"]) {
+        for name in task_names().iter().chain(&["hopper-3x1-local", "grid-33bus-wide-clock-bowl-ramp"]) {
             assert_eq!(make_env(name).unwrap().task().name, *name);
             assert!(has_task(name));
         }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use omiga_env::{JointAction, MujocoTeam, MultiAgentEnv, Timestep, task_names};
+use omiga_env::{JointAction, MujocoTeam, MultiAgentEnv, Timestep, simulator, task_names};
 use omiga_format::TensorFile;
 
 /// Largest difference of an observation, state or reward.
@@ -81,7 +81,7 @@ fn whole_episodes_of_gymnasium_robotics() {
 
 fn replay_all(folder: &Path) {
     let mut replayed = 0;
-    for name in task_names().iter().filter(|name| !name.starts_with("spread")) {
+    for name in task_names().iter().filter(|name| simulator(name).is_some()) {
         let bytes = std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
         let file = TensorFile::parse(name, &bytes).unwrap();
         for (ending, obs) in ENDINGS {

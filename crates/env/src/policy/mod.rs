@@ -1,5 +1,6 @@
 //! Who acts: the interface of a team's policy, and scripted behaviour of named qualities.
 
+mod grid;
 mod quality;
 mod snapshots;
 mod spread;
@@ -7,7 +8,7 @@ mod uniform;
 
 use omiga_format::TaskSpec;
 
-pub use quality::Quality;
+pub use quality::{Practice, Quality};
 pub use uniform::UniformPolicy;
 
 use crate::mujoco;
@@ -27,7 +28,7 @@ pub trait TeamPolicy: Send {
 }
 
 /// The behaviour policy of a quality. `random` exists for every task, the others for `spread` and `spread-discrete` (see
-/// [`Quality`] for what they do and what they earn) and, as recorded policies, for hopper, halfcheetah and ant.
+/// [`Quality`] for what they do and what they earn), for feeders and, as recorded policies, for hopper, halfcheetah and ant.
 ///
 /// # Errors
 /// [`Error::NoBehaviour`] if nobody wrote one for the task.
@@ -38,11 +39,14 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if let Some(follower) = spread::Follower::new(task, quality) {
         return Ok(Box::new(follower));
     }
+    if let Some(operator) = grid::Operator::new(task, quality) {
+        return Ok(Box::new(operator));
+    }
     if let Some(snapshots) = snapshots::Snapshots::new(task, quality) {
         return Ok(Box::new(snapshots));
     }
     let robots = mujoco::NAMES.into_iter().filter(|name| snapshots::are_there(name));
-    let expected = PARTICLE.into_iter().chain(robots).collect();
+    let expected = PARTICLE.into_iter().chain(robots).chain(crate::grid::NAMES).collect();
     Err(Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected })
 }
 
@@ -58,7 +62,7 @@ mod tests {
         assert!(behaviour_policy(&task, Quality::Random).is_ok());
         let message = "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
                        \"spread-discrete\", \"halfcheetah-6x1\", \"halfcheetah-2x3\", \"hopper-3x1\", \"ant-2x4\", \
-                       \"ant-4x2\"]; use `random`";
+                       \"ant-4x2\", \"grid-33bus\", \"grid-33bus-wide\"]; use `random`";
         assert_eq!(behaviour_policy(&task, Quality::Medium).err().unwrap().to_string(), message);
         let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&impostor, Quality::Medium).is_err());

@@ -24,6 +24,15 @@ use crate::Error;
 /// | `medium-expert` | 0.5 or 0.05 | -8.49 ± 4.64 | -13.48 ± 6.58 |
 /// | `expert` | 0.05 | -6.28 ± 3.16 | -9.67 ± 4.36 |
 ///
+/// On a feeder (`grid-33bus` and its like) they are what operators do:
+///
+/// - `medium`: Volt-VAR curves of IEEE 1547's category B, settled within each step.
+/// - `expert`: curves that give all they have at the ends of the band, settled. They hold it, at the price of losses.
+/// - `medium-expert`: half of the episodes as `medium`, half as `expert`.
+/// - `medium-replay`: each inverter under orders of its own (curves of category A and B, the steepest, full ones, all around shifted
+///   references; power factors; fixed values), changed now and then, followed at once or slowly, with dither on top.
+/// - a [`Practice`] by its name, for comparison.
+///
 /// The last two columns are the mean and standard deviation of the team's return over 1000 episodes,
 /// `evaluate(env, policy, 1000, 0)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +47,58 @@ pub enum Quality {
     MediumExpert,
     /// A good controller with little noise.
     Expert,
+    /// What is done on feeders today, by name.
+    Practice(Practice),
+}
+
+/// A way to run all inverters of a feeder, without any noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Practice {
+    /// No reactive power: `no-control`.
+    NoControl,
+    /// A power factor of 0.95, absorbing: `constant-pf`.
+    ConstantPf,
+    /// The default curve of IEEE 1547-2018 for category A, settled: `volt-var-a`.
+    CategoryA,
+    /// That for category B, settled: `volt-var-b`.
+    CategoryB,
+    /// The steepest that IEEE 1547-2018 allows, settled: `volt-var-steep`.
+    Steepest,
+    /// All that is left at the ends of the band, settled: `volt-var-full`.
+    FullDroop,
+    /// The curve of category B or the steepest one, followed with one step of delay: it hunts, and its logs show cycles of
+    /// voltages and, with the steepest, a feeder that collapses: `hunting`.
+    Hunting,
+}
+
+impl Practice {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::NoControl,
+        Self::ConstantPf,
+        Self::CategoryA,
+        Self::CategoryB,
+        Self::Steepest,
+        Self::FullDroop,
+        Self::Hunting,
+    ];
+
+    /// Its name, e.g. `volt-var-b`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoControl => "no-control",
+            Self::ConstantPf => "constant-pf",
+            Self::CategoryA => "volt-var-a",
+            Self::CategoryB => "volt-var-b",
+            Self::Steepest => "volt-var-steep",
+            Self::FullDroop => "volt-var-full",
+            Self::Hunting => "hunting",
+        }
+    }
 }
 
 impl Quality {
-    /// All of them, from worst to best.
+    /// Those that may be there for any task, from worst to best.
     pub const ALL: [Self; 5] = [Self::Random, Self::MediumReplay, Self::Medium, Self::MediumExpert, Self::Expert];
 
     /// Its name, e.g. `medium-replay`.
@@ -52,6 +109,7 @@ impl Quality {
             Self::MediumReplay => "medium-replay",
             Self::MediumExpert => "medium-expert",
             Self::Expert => "expert",
+            Self::Practice(practice) => practice.name(),
         }
     }
 }
@@ -66,11 +124,10 @@ impl FromStr for Quality {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let found = Self::ALL.into_iter().find(|q| q.name() == name);
-        found.ok_or_else(|| Error::UnknownQuality {
-            expected: Self::ALL.map(Self::name).to_vec(),
-            found: name.to_owned(),
-        })
+        let mut all = Self::ALL.into_iter().chain(Practice::ALL.map(Self::Practice));
+        let expected = all.clone().map(Self::name);
+        all.find(|q| q.name() == name)
+            .ok_or_else(|| Error::UnknownQuality { expected: expected.collect(), found: name.to_owned() })
     }
 }
 
@@ -80,11 +137,12 @@ mod tests {
 
     #[test]
     fn names_round_trip_and_are_listed() {
-        for quality in Quality::ALL {
+        for quality in Quality::ALL.into_iter().chain(Practice::ALL.map(Quality::Practice)) {
             assert_eq!(quality.to_string().parse::<Quality>().unwrap(), quality);
         }
         let message = "no quality `Expert`, expected one of [\"random\", \"medium-replay\", \"medium\", \
-                       \"medium-expert\", \"expert\"]";
+                       \"medium-expert\", \"expert\", \"no-control\", \"constant-pf\", \"volt-var-a\", \"volt-var-b\", \
+                       \"volt-var-steep\", \"volt-var-full\", \"hunting\"]";
         assert_eq!("Expert".parse::<Quality>().unwrap_err().to_string(), message);
     }
 }

@@ -53,7 +53,8 @@ impl Follower {
         let rng = ChaCha8Rng::seed_from_u64(0);
         let mut follower = Self { task: task.clone(), quality, rng, plan: Plan::LeastTotal, noise: [0.0; N] };
         follower.reset(0);
-        (named && sized).then_some(follower)
+        let scripted = !matches!(quality, Quality::Practice(_));
+        (named && sized && scripted).then_some(follower)
     }
 
     fn continuous(&mut self, push: [f64; 2], noise: f64, out: &mut [f32]) {
@@ -90,7 +91,7 @@ impl TeamPolicy for Follower {
                 (plan, std::array::from_fn(|_| rng.random_range(REPLAY_NOISE)))
             }
             Quality::MediumExpert => [medium, expert][usize::from(rng.random::<bool>())],
-            Quality::Expert => expert,
+            Quality::Expert | Quality::Practice(_) => expert,
         };
     }
 
