@@ -50,7 +50,7 @@ fn the_name_of_a_file_says_nothing() {
     assert_eq!((value(&run, "transform"), value(&run, "eval_episodes")), ("\"standardise-with-id\"", "10"));
     program.done("collect --task spread --episodes 3 --out other-name.hdf5");
     let run = program.done("train --print-config --data other-name.hdf5 --set omiga.gamma=0.9");
-    assert_eq!(run.stderr, "preset of task `spread`: omiga.alpha=0.2, run.steps=20000\n");
+    assert_eq!(run.stderr, "preset of task `spread`: omiga.alpha=0.2, rebrac.gamma=0.95, run.steps=20000\n");
     assert_eq!(program.done("train --print-config --data other-name.hdf5 --no-preset").stderr, "");
 }
 

@@ -262,4 +262,12 @@ fn a_run_that_blows_up_says_what_can_be_done() {
         "is good, but going on from it comes here again: start a new run in another folder with a lower optim.lr";
     let none = "there is no checkpoint yet";
     assert!(run.stderr.contains(good) || run.stderr.contains(none), "{run:?}");
+    // What there is to change is the algorithm's own.
+    for (algorithm, remedy) in [
+        ("bc", "a lower optim.lr, and"),
+        ("omiga", "a lower optim.lr or a higher omiga.alpha (now 0.2), and"),
+        ("rebrac", "a lower optim.lr or a higher rebrac.critic_bc_coef (now 0.1), and"),
+    ] {
+        program.refused(&format!("{train} --algo {algorithm} --out {algorithm}"), remedy);
+    }
 }

@@ -95,6 +95,15 @@ impl Config {
         Ok(config)
     }
 
+    /// The setting that holds the algorithm's values at the data, the larger the more, and what it is; nothing without values.
+    pub(crate) fn anchor(&self) -> Option<(&'static str, f64)> {
+        match self.run.algorithm {
+            Algorithm::Bc => None,
+            Algorithm::Omiga => Some(("omiga.alpha", self.omiga.alpha)),
+            Algorithm::Rebrac => Some(("rebrac.critic_bc_coef", self.rebrac.critic_bc_coef)),
+        }
+    }
+
     /// May this setting change when a run goes on? See [`MAY_CHANGE`].
     pub fn may_change(name: &str) -> bool {
         MAY_CHANGE.iter().any(|(other, _)| *other == name)

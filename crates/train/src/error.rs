@@ -69,8 +69,7 @@ pub enum Error {
     Threads(rayon::ThreadPoolBuildError),
     /// A loss or gradient became NaN or infinite.
     #[error(
-        "step {step}: `{tensor}` is {value}; {kept}: start a new run in another folder with a lower optim.lr or a higher \
-         omiga.alpha, and check the data with `omiga inspect`"
+        "step {step}: `{tensor}` is {value}; {kept}: start a new run in another folder with {remedy}, and check the data with `omiga inspect`"
     )]
     NotFinite {
         /// The update.
@@ -81,6 +80,8 @@ pub enum Error {
         value: f64,
         /// What there is of the run.
         kept: Kept,
+        /// Settings to change, and how.
+        remedy: String,
     },
     /// A run folder that already holds another run.
     #[error("`{path}` already holds a run; continue it with --resume or choose another --out")]

@@ -230,7 +230,7 @@ impl Trainer {
                 return Ok(Outcome::Interrupted);
             }
             for metrics in self.advance(&run)? {
-                require_finite(self.step + 1, &metrics, &self.folder)?;
+                require_finite(self.step + 1, &metrics, &self.folder, &self.config)?;
                 self.step += 1;
                 observer.progress(self.step, run.steps, &metrics);
                 self.means.add(&metrics);
@@ -418,11 +418,13 @@ fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
     }
 }
 
-fn require_finite(step: u64, metrics: &Metrics, folder: &RunFolder) -> Result<()> {
+fn require_finite(step: u64, metrics: &Metrics, folder: &RunFolder, config: &Config) -> Result<()> {
     match metrics.iter().find(|(_, x)| !x.is_finite()) {
         Some((tensor, value)) => {
             let newest = folder.steps()?.into_iter().rfind(|stored| *stored < step);
-            Err(Error::NotFinite { step, tensor, value: *value, kept: Kept(newest) })
+            let anchor = config.anchor().map(|(setting, now)| format!(" or a higher {setting} (now {now})"));
+            let remedy = format!("a lower optim.lr{}", anchor.unwrap_or_default());
+            Err(Error::NotFinite { step, tensor, value: *value, kept: Kept(newest), remedy })
         }
         None => Ok(()),
     }

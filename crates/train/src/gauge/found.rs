@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::GaugeRows;
 use super::sums::{Fit, Sums};
 use crate::Record;
-use crate::config::{Algorithm, Config};
+use crate::config::Config;
 
 /// File of one JSON object a line.
 pub const GAUGES_FILE: &str = "gauges.jsonl";
@@ -120,20 +120,14 @@ fn alarm(v_tot: f64, (low, high): (f64, f64), config: &Config) -> Option<String>
     let slack = (high - low) / 4.0;
     let (side, remedy) = match (v_tot < low - slack, v_tot > high + slack) {
         (true, _) => ("below", "lower `optim.lr`, see whether `data.time_limit` is missing".to_owned()),
-        (_, true) => ("above", remedy(config)),
+        (_, true) => {
+            let (setting, now) = config.anchor()?;
+            ("above", format!("raise `{setting}` (now {now})"))
+        }
         _ => return None,
     };
     let returns = format!("the data's discounted returns [{low:.3}, {high:.3}]");
     Some(format!("V_tot is {v_tot:.3}, {side} {returns}; {remedy}, or take an earlier checkpoint"))
-}
-
-/// What keeps an algorithm's values at the data.
-fn remedy(config: &Config) -> String {
-    match config.run.algorithm {
-        Algorithm::Omiga => format!("raise `omiga.alpha` (now {})", config.omiga.alpha),
-        Algorithm::Rebrac => format!("raise `rebrac.critic_bc_coef` (now {})", config.rebrac.critic_bc_coef),
-        Algorithm::Bc => "it has no values".to_owned(),
-    }
 }
 
 fn finite(x: f64) -> Option<f64> {
