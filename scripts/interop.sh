@@ -56,4 +56,6 @@ OMIGA_GYMNASIUM_DIR=$PWD/$work/gymnasium OMIGA_GYMNASIUM_ROBOTICS_DIR=$PWD/$work
 echo "== statistics"
 "$python" tests/golden/rliable/generate.py --out "$work/scores.json" --seed 7
 OMIGA_RLIABLE_SCORES=$PWD/$work/scores.json cargo test --release -p omiga-env --lib statistics::scores
+"$python" tests/golden/comparisons/generate.py --out "$work/comparisons.json" --seed 7
+OMIGA_COMPARISONS=$PWD/$work/comparisons.json cargo test --release -p omiga-env --lib statistics::welch
 echo "interop: all checks passed"

@@ -2,20 +2,25 @@
 //!
 //! - [`interval`]: of the mean of independent values, few or many.
 //! - [`over_runs`] and [`difference`]: of an algorithm's mean over training seeds and episodes, and of the difference of two.
+//! - [`welch`] and [`holm`]: is a difference of runs beyond chance, and is it when it is one of many.
 //! - [`iqm`], [`probability_of_improvement`], [`performance_profile`] and [`stratified_bootstrap`]: over several tasks, as rliable
 //!   defines them.
 //!
 //! An interval covers the truth in 95 % of all repetitions; where that cannot be had, its documentation says what is. The
 //! difference of two policies on the same episodes is [`interval`] of the episodes' differences.
 
+mod holm;
 mod mean;
 mod runs;
 mod scores;
 mod student;
+mod welch;
 
+pub use holm::holm;
 pub use mean::{interval, mean, std};
 pub use runs::{difference, over_runs};
 pub use scores::{iqm, performance_profile, probability_of_improvement, stratified_bootstrap};
+pub use welch::{Welch, welch};
 
 /// Lower and upper end.
 pub type Interval = (f64, f64);
