@@ -1,12 +1,12 @@
 # Every target does its own set-up; nothing but Rust, a C and C++ compiler and Python 3 with pip and venv is needed.
-# Variables of `make train` and `make reproduce`: TASK QUALITY EPISODES ALGOS SEED SEEDS STEPS SET DEVICE EVAL OUT PAGE, and DATA of
-# `make train`; DRY_RUN=1 says what would be done (see scripts/plan.sh). Of
+# Variables of `make train`, `make reproduce` and `make study`: TASK QUALITY EPISODES FILES ALGOS SEED SEEDS STEPS SET DEVICE EVAL OUT
+# PAGE BASELINE MEASURE, and DATA of `make train`; DRY_RUN=1 says what would be done (see scripts/plan.sh). Of
 # `make install`: PREFIX DESTDIR LIBDIR FEATURES TARGET BUILT (see scripts/install.sh); of `make cuda` and `make cuda-test`:
 # CUDA_HOME CUDA_COMPUTE_CAP DEVICE (see scripts/cuda.sh).
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce test check fmt deny clippy doc book interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
+.PHONY: mujoco help train reproduce study test check fmt deny clippy doc book interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -17,6 +17,9 @@ train: setup ## Collect, train, export, verify, evaluate; a table at the end
 
 reproduce: setup ## The paper's kind of table, resumable; TASKS QUALITIES SEEDS STEPS and more
 	@scripts/plan.sh examples/plans/reproduce.toml
+
+study: setup ## What differs from BC beyond chance, resumable; TASKS QUALITIES FILES ALGOS SEEDS and more
+	@scripts/plan.sh examples/plans/study.toml
 
 test: setup mujoco ## Run all tests; OMIGA_BENCHMARK_DATA=folder for those of the benchmark's own files
 	cargo test --release --workspace --lib --bins --tests $(if $(OMIGA_BENCHMARK_DATA),-- --include-ignored)

@@ -204,6 +204,51 @@ fn a_file_of_ones_own_is_learned_from_where_it_lies() {
     program.refused("run plan.toml --set data.file=none.hdf5", "none.hdf5");
 }
 
+/// Recorded data and files in one page; settings of an algorithm on some of them alone; what was tuned is marked.
+#[test]
+fn a_study_of_recorded_data_and_files() {
+    let program = Program::with_data("spread");
+    std::fs::copy(program.path("data.hdf5"), program.path("second.hdf5")).unwrap();
+    program.write(
+        "plan.toml",
+        format!(
+            "{PLAN}\n[train]\nalgorithms = \"bc omiga\"\nseeds = \"0..2\"\n[report]\npage = \"STUDY.md\"\nbaseline = \"omiga\"\n\
+             [algorithm.bc]\ntuned_on = [\"spread/plant by eye\", \"a plant of somebody's\"]\n\
+             [algorithm.bc.on.plant]\noptim.lr = 0.002\n[algorithm.bc.on.\"spread/second\"]\noptim.lr = 0.003\n"
+        )
+        .as_bytes(),
+    );
+    let files = "data.files=[{path=\"data.hdf5\",name=\"plant\"},\"second.hdf5\"]";
+    let report = program.done(&format!("run plan.toml --set {files} --json")).json();
+    let tables = report["tables"].as_object().unwrap();
+    assert_eq!(tables.keys().collect::<Vec<_>>(), ["spread/medium", "spread/plant", "spread/second"]);
+    for table in tables.values() {
+        assert_eq!(table["against"], "omiga/seed-0");
+    }
+    let rate = |run: &str| {
+        let config: toml::Table = program.read_text(&format!("out/spread/{run}/seed-0/config.toml")).parse().unwrap();
+        config["optim"]["lr"].as_float().unwrap()
+    };
+    let usual = rate("plant/omiga");
+    let found = ["medium/bc", "plant/bc", "second/bc", "second/omiga"].map(rate);
+    assert_eq!(found, [usual, 0.002, 0.003, usual]);
+
+    let page = program.read_text("STUDY.md");
+    let section = page.split_once("## Beyond chance\n").unwrap().1.split_once("\n## ").unwrap().0;
+    let is_marked = |data: &str| section.contains(&format!("| spread {data} | bc † |"));
+    assert_eq!(["medium", "plant", "second"].map(is_marked), [false, true, false], "{section}");
+    assert!(section.contains("**Of 3 comparisons, "), "{section}");
+    assert!(section.contains("bc on spread/plant by eye, a plant of somebody's."), "{section}");
+
+    // Done is done; two datasets of one name are refused, as are settings for data that there is not.
+    let steps = outcomes(&program.done(&format!("run plan.toml --set {files} --json")).json());
+    assert!(steps.values().all(|outcome| outcome == "kept"), "{steps:?}");
+    let twice = "data.files=[\"second.hdf5\",{path=\"data.hdf5\",name=\"second\"}]";
+    program.refused(&format!("run plan.toml --set {twice}"), "give one of them a `name`");
+    let typo = "--set algorithm.omiga.on.platn.optim.lr=0.1";
+    program.refused(&format!("run plan.toml --set {files} {typo}"), "`algorithm.omiga.on` has `platn`, expected");
+}
+
 /// The benchmark's own files say neither task nor time limits; with the task's name their policies are played, and its preset applies.
 #[test]
 fn a_file_without_header_is_played_in_the_task_that_is_named() {
@@ -230,7 +275,7 @@ fn a_file_without_header_is_played_in_the_task_that_is_named() {
 #[test]
 fn the_plans_of_the_makefile_can_be_read() {
     let program = Program::new();
-    for (plan, more) in [("train", "--set data.task=spread"), ("reproduce", "")] {
+    for (plan, more) in [("train", "--set data.task=spread"), ("reproduce", ""), ("study", "")] {
         let path = root().join("examples/plans").join(format!("{plan}.toml"));
         // Their paths are the checkout's, but for what may lie there already.
         let out = program.path("out");

@@ -180,6 +180,90 @@ fn another_baseline() {
     assert!(!program.read_text("other/PAGE.md").contains("**Difference to"));
 }
 
+/// Every algorithm against the baseline on every dataset: with two seeds there is a test, with one there is none.
+#[test]
+fn what_is_beyond_chance() {
+    let program = runs();
+    program.done("report runs --out beyond/PAGE.md");
+    let page = program.read_text("beyond/PAGE.md");
+    let section = page.split_once("## Beyond chance\n").unwrap().1.split_once("\n## ").unwrap().0;
+    let mean = |name: &str| omiga_env::statistics::mean(&returns(&scores(program, "medium"), name));
+    let [bc, omiga] = ["bc", "omiga"].map(|name| [0, 1].map(|seed| mean(&format!("{name}/seed-{seed}"))));
+    let p = omiga_env::statistics::welch(&omiga, &bc).unwrap().p;
+    let medium = cells(section, "", "spread medium");
+    let both = [&omiga, &bc].map(|runs| format!("{:.2}", omiga_env::statistics::mean(runs)));
+    assert_eq!((&medium[1..3], &medium[3..5]), (&["omiga".to_owned(), "2".to_owned()][..], &both[..]));
+    // One test is no reason for a correction.
+    assert_eq!(medium[7..9], [format!("{p:.4}"), format!("{p:.4}")]);
+    let verdict = match (p < 0.05, omiga[0] + omiga[1] > bc[0] + bc[1]) {
+        (false, _) => "not told apart",
+        (true, true) => "**above**",
+        (true, false) => "**below**",
+    };
+    assert_eq!(medium[9], verdict);
+    let expert = cells(section, "", "spread expert");
+    assert_eq!((&*expert[2], &expert[7..9]), ("1 and 2", &[String::new(), String::new()][..]));
+    assert_eq!(expert[9], "none: these runs only");
+    assert!(section.contains("\n**Of 2 comparisons, ") && section.contains("Of 1 nothing can be said"), "{section}");
+    assert!(!section.contains("times that of bc"), "returns below 0 have no ratio: {section}");
+    assert!(section.contains("Of no algorithm it was said that it was tuned"), "{section}");
+
+    // Tuned rows are marked everywhere, and counted apart.
+    program.done("report runs --tuned-on omiga=spread/medium --measure last-evaluations --out beyond/TUNED.md");
+    let page = program.read_text("beyond/TUNED.md");
+    let section = page.split_once("## Beyond chance\n").unwrap().1.split_once("\n## ").unwrap().0;
+    assert_eq!(cells(section, "", "spread medium")[1], "omiga †");
+    assert_eq!(cells(section, "", "spread expert")[1], "omiga");
+    assert!(
+        section.contains("Without the 1 on data that one of the two was tuned on (†): of 1, none is above"),
+        "{section}"
+    );
+    assert!(section.contains("† Tuned, as was said: omiga on spread/medium."), "{section}");
+    assert!(section.contains("the runs' last evaluations in training"), "{section}");
+    assert!(cells(&page, "**Last checkpoint**", "medium")[4].ends_with(" †"));
+    assert!(!cells(&page, "**Last checkpoint**", "expert")[4].contains('†'));
+    program.refused("report runs --tuned-on omiga --out PAGE.md", "expected ALGORITHM=DATASET");
+}
+
+/// Runs of single `omiga train` commands: folders that are called by task and quality, played without an export.
+#[test]
+fn a_page_of_runs_that_no_plan_made() {
+    let program = Program::with_data("spread");
+    for algorithm in ["bc", "omiga"] {
+        for seed in 0..2 {
+            let out = format!("loose/spread-medium/{algorithm}/seed-{seed}");
+            let train =
+                format!("train --data data.hdf5 --out {out} --algo {algorithm} --seed {seed} --steps 20 {SMALL}");
+            program.done(&format!("{train} --set run.eval_every=10"));
+        }
+    }
+    // What is no run is passed over.
+    std::fs::create_dir_all(program.path("loose/spread-medium/bc/notes")).unwrap();
+    let words = "eval --data data.hdf5 --random --runs loose/spread-medium --episodes 6 --json";
+    let table = program.done(words);
+    let names: Vec<_> = table.json()["rows"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
+    assert_eq!(names, ["dataset", "random", "bc/seed-0", "bc/seed-1", "omiga/seed-0", "omiga/seed-1"]);
+    program.write("loose/spread-medium/eval.json", table.stdout.as_bytes());
+    for folders in ["loose", "loose/spread-medium"] {
+        program.done(&format!("report {folders} --out PAGE.md")).shows("PAGE.md: 1 datasets");
+        let page = program.read_text("PAGE.md");
+        assert_eq!(cells(&page, "## Beyond chance", "spread medium")[1..3], ["omiga", "2"], "{page}");
+    }
+    // Several folders are one page; what is called alike is refused.
+    std::fs::create_dir_all(program.path("more/plant")).unwrap();
+    program.write("more/plant/eval.json", table.stdout.as_bytes());
+    program.done("report loose more --out PAGE.md").shows("PAGE.md: 2 datasets");
+    assert_eq!(cells(&program.read_text("PAGE.md"), "## Beyond chance", "spread plant")[1], "omiga");
+    program.refused(
+        "report loose loose/spread-medium --out PAGE.md",
+        "are both of spread medium; name the folders differently",
+    );
+    program.refused(
+        "eval --task spread --runs loose --episodes 2",
+        "`loose` holds no <algorithm>/<seed>/last.safetensors",
+    );
+}
+
 #[test]
 fn evaluations_have_a_file_of_their_own() {
     let program = Program::new();
@@ -220,9 +304,10 @@ fn what_cannot_be_reported_is_named() {
     program.done("report runs --out EMPTY.md");
     program.refused("report nothing --out PAGE.md", "cannot read folder `nothing`");
     program.refused("report runs --out PAGE.txt", "expected a name.md");
+    std::fs::create_dir_all(program.path("none/spread/expert")).unwrap();
     program.refused(
-        "report runs/spread --out PAGE.md",
-        "holds no eval.json and no <task>/<quality>/eval.json; `omiga run` makes them",
+        "report none --out PAGE.md",
+        "holds no eval.json, <name>/eval.json or <task>/<quality>/eval.json; `omiga run` makes them",
     );
     program.refused("report runs --html PAGE.htm", "the page is `PAGE.htm`, expected a name.html");
     program.refused("report runs", "--out <FILE.md>");

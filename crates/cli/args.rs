@@ -11,8 +11,11 @@ use omiga_env::Quality;
 use omiga_runtime::EngineKind;
 
 use crate::output::Level;
-use crate::report::Request;
 use crate::values::{format, seeds};
+
+mod report;
+
+pub use report::ReportArgs;
 
 /// Offline multi-agent reinforcement learning, from a dataset to running controllers.
 #[derive(Debug, Parser)]
@@ -284,6 +287,9 @@ pub struct EvalArgs {
     /// A run, of which every checkpoint that was kept becomes a row NAME@STEP; may be repeated
     #[arg(long, value_name = "[NAME=]FOLDER")]
     pub run: Vec<String>,
+    /// A folder of runs as `<algorithm>/<seed>/`, of each of which the last checkpoint becomes a row of that name; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    pub runs: Vec<PathBuf>,
     /// Add a row for uniformly random actions
     #[arg(long)]
     pub random: bool,
@@ -371,32 +377,6 @@ pub struct ReplayArgs {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct ReportArgs {
-    /// A folder that `omiga run` made, or one of `<task>/<quality>/`: the runs as `<algorithm>/<seed>`, and as eval.json what `omiga eval --data --random --json`
-    /// says of bundles named `<algorithm>/<seed>` (the last checkpoint) and `<algorithm>/<seed>/best`
-    pub runs: PathBuf,
-    /// Published results to put beside them
-    #[arg(long, value_name = "FILE.toml")]
-    pub reference: Option<PathBuf>,
-    /// The algorithm that the others are compared with
-    #[arg(long, value_name = "ALGORITHM", default_value = "bc")]
-    pub baseline: String,
-    /// A page in Markdown; a figure a task goes beside it
-    #[arg(long, value_name = "FILE.md", required_unless_present = "html")]
-    pub out: Option<PathBuf>,
-    /// A page in one file, for a browser; also with the datasets, and with what the policies do
-    #[arg(long, value_name = "FILE.html")]
-    pub html: Option<PathBuf>,
-}
-
-impl ReportArgs {
-    pub fn request(&self) -> Request {
-        let (reference, baseline) = (self.reference.clone(), self.baseline.clone());
-        Request { reference, baseline, markdown: self.out.clone(), html: self.html.clone() }
-    }
 }
 
 /// What `bench` compares.

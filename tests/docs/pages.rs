@@ -70,8 +70,10 @@ pub fn commands(text: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     for line in text.replace("\\\n", " ").lines() {
         let mut command = Vec::new();
-        for word in words(line) {
+        let mut words = words(line).into_iter();
+        while let Some(word) = words.next() {
             match &*word {
+                ">" => drop(words.next()),
                 "&&" | "||" | "|" | ";" => commands.push(std::mem::take(&mut command)),
                 _ if command.is_empty() && is_assignment(&word) => {}
                 _ => command.push(word),

@@ -2,21 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use omiga_env::Quality;
+use anyhow::{Context, Result, ensure};
+use omiga_dataset::{Dataset, LoadOptions};
+use omiga_env::{Quality, has_task};
 
-use super::file::{AlgorithmPart, Plan};
+use super::algorithm::Arm;
+use super::data::OwnFile;
+use super::file::{Plan, is_folder};
 use crate::preset;
 use crate::report::DATA_FILE;
 
 /// One dataset and everything that is made of it.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// `task/quality`, or the file's name.
+    /// `task/quality`; of a file alone its name.
     pub name: String,
     pub folder: PathBuf,
     /// The task that was named, if any: a file may say it itself.
     pub task: Option<String>,
+    /// The task as tables call it: the one that was named, the header's, or `own`.
+    pub of: String,
+    /// The quality, or the file's name.
+    pub quality: String,
     pub source: Source,
     pub runs: Vec<Run>,
     /// Episodes that each policy plays.
@@ -37,66 +44,69 @@ pub enum Source {
 pub struct Run {
     /// The name of its rows.
     pub algorithm: String,
-    pub part: AlgorithmPart,
+    pub arm: Arm,
     pub seed: u64,
     pub folder: PathBuf,
 }
 
 impl Cell {
-    /// Every cell of a plan, in its order.
+    /// Every cell of a plan, the recorded ones first.
     ///
     /// # Errors
-    /// What a plan names and there is not.
+    /// What a plan names and there is not; two datasets of one name.
     pub fn of_plan(plan: &Plan) -> Result<Vec<Self>> {
-        let data = &plan.data;
-        if let Some(file) = &data.file {
-            let task = data.task.0.first().cloned();
-            let quality = file.file_stem().map_or_else(|| "data".into(), |s| s.to_string_lossy().into_owned());
-            let below = plan.report.is_some().then(|| Path::new(task.as_deref().unwrap_or("own")).join(&quality));
-            return Ok(vec![Self::new(plan, task, quality, Source::File(file.clone()), below.as_deref())?]);
+        let mut subjects = Vec::new();
+        for task in plan.data.recorded() {
+            subjects.extend(Subject::recorded(plan, task)?);
         }
-        let mut cells = Vec::new();
+        subjects.extend(plan.data.own_files().iter().map(Subject::of_file).collect::<Result<Vec<_>>>()?);
         // A page names its rows by task and quality, as the folders are.
-        let several = data.task.0.len() * data.quality.0.len().max(1) > 1 || plan.report.is_some();
-        for task in &data.task.0 {
-            let defaults = preset::amounts(task);
-            let qualities = match data.quality.0.as_slice() {
-                [] => vec![defaults.quality],
-                some => some.iter().map(|q| q.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?,
-            };
-            for quality in qualities {
-                let episodes = data.episodes.unwrap_or(defaults.episodes);
-                let source = Source::Collected { quality, episodes, seed: data.seed };
-                let below = several.then(|| Path::new(task).join(quality.name()));
-                cells.push(Self::new(plan, Some(task.clone()), quality.name().to_owned(), source, below.as_deref())?);
+        let several = subjects.len() > 1 || plan.report.is_some();
+        let mut cells: Vec<Self> = Vec::new();
+        for subject in subjects {
+            let cell = Self::new(plan, subject, several)?;
+            let twice = cells.iter().any(|known| known.folder == cell.folder);
+            ensure!(!twice, "two datasets would be `{}`; give one of them a `name`", cell.folder.display());
+            cells.push(cell);
+        }
+        for algorithm in &plan.train.algorithms.0 {
+            for on in plan.algorithm(algorithm)?.on() {
+                let known = cells.iter().any(|cell| cell.is_called(on)) || is_recordable(on);
+                ensure!(known, "`algorithm.{algorithm}.on` has `{on}`, expected a task or <task>/<quality>");
             }
         }
         Ok(cells)
     }
 
-    fn new(plan: &Plan, task: Option<String>, quality: String, source: Source, below: Option<&Path>) -> Result<Self> {
-        let name = match (&task, &source) {
-            (Some(task), Source::Collected { .. }) => format!("{task}/{quality}"),
-            _ => quality.clone(),
-        };
-        let folder = match below {
-            Some(below) => plan.out.clone().context("a plan with several datasets needs `out`, a folder")?.join(below),
-            None => plan.out.clone().unwrap_or_else(|| {
+    fn new(plan: &Plan, subject: Subject, several: bool) -> Result<Self> {
+        let Subject { task, of, quality, source } = subject;
+        let full = format!("{of}/{quality}");
+        let is_recorded = matches!(source, Source::Collected { .. });
+        let name = if several || is_recorded { full.clone() } else { quality.clone() };
+        let folder = match several {
+            true => {
+                plan.out.clone().context("a plan with several datasets or a page needs `out`, a folder")?.join(full)
+            }
+            false => plan.out.clone().unwrap_or_else(|| {
                 Path::new("runs").join(format!("{}-seed{}", name.replace('/', "-"), plan.data.seed))
             }),
         };
-        let episodes = plan.evaluate.episodes.unwrap_or(preset::amounts(task.as_deref().unwrap_or("")).played);
+        let episodes = plan.evaluate.episodes.unwrap_or(preset::amounts(task.as_deref().unwrap_or(&of)).played);
         let mut runs = Vec::new();
         for algorithm in &plan.train.algorithms.0 {
-            let part = plan.algorithm(algorithm)?;
+            let arm = plan.algorithm(algorithm)?;
             runs.extend(plan.train.seeds.clone().map(|seed| Run {
                 algorithm: algorithm.clone(),
-                part: part.clone(),
+                arm: arm.clone(),
                 seed,
                 folder: folder.join(algorithm).join(format!("seed-{seed}")),
             }));
         }
-        Ok(Self { name, folder, task, source, runs, episodes })
+        Ok(Self { name, folder, task, of, quality, source, runs, episodes })
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        name == self.of || name == self.quality || name == format!("{}/{}", self.of, self.quality)
     }
 
     /// The dataset's file.
@@ -106,6 +116,55 @@ impl Cell {
             Source::File(path) => path.clone(),
         }
     }
+}
+
+/// What a cell is about.
+struct Subject {
+    task: Option<String>,
+    of: String,
+    quality: String,
+    source: Source,
+}
+
+impl Subject {
+    /// Every quality that is recorded of a task.
+    fn recorded(plan: &Plan, task: &str) -> Result<Vec<Self>> {
+        let (data, defaults) = (&plan.data, preset::amounts(task));
+        let qualities = match data.quality.0.as_slice() {
+            [] => vec![defaults.quality],
+            some => some.iter().map(|q| q.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?,
+        };
+        let episodes = data.episodes.unwrap_or(defaults.episodes);
+        let of = |quality: Quality| Self {
+            task: Some(task.to_owned()),
+            of: task.to_owned(),
+            quality: quality.name().to_owned(),
+            source: Source::Collected { quality, episodes, seed: data.seed },
+        };
+        Ok(qualities.into_iter().map(of).collect())
+    }
+
+    fn of_file(file: &OwnFile) -> Result<Self> {
+        let quality = file.name();
+        ensure!(
+            file.name.as_deref().is_none_or(is_folder),
+            "`{quality}` cannot name a dataset: it becomes a folder; use letters, digits and - _ . + = ,"
+        );
+        // A file that is not there is complained of when it is needed.
+        let says = || {
+            Dataset::outline(&file.path, &LoadOptions::default())
+                .ok()
+                .and_then(|outline| outline.declared_task().map(str::to_owned))
+        };
+        let of = file.task.clone().or_else(says).unwrap_or_else(|| "own".to_owned());
+        Ok(Self { task: file.task.clone(), of, quality, source: Source::File(file.path.clone()) })
+    }
+}
+
+/// A task that can be played here, or one of its qualities.
+fn is_recordable(name: &str) -> bool {
+    let (task, quality) = name.split_once('/').map_or((name, None), |(task, quality)| (task, Some(quality)));
+    has_task(task) && quality.is_none_or(|quality| quality.parse::<Quality>().is_ok())
 }
 
 impl Run {

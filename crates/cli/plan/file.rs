@@ -5,14 +5,17 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use omiga_env::Quality;
+use anyhow::{Context, Result, ensure};
 use omiga_runtime::EngineKind;
 use omiga_train::config::{Config, merge};
 use serde::{Deserialize, Deserializer};
 
-use super::table::BASELINE;
-use crate::report;
+use super::algorithm::{AlgorithmPart, Arm};
+use super::data::DataPart;
+use crate::report::{self, Measure};
+
+/// With whose row the others are compared unless another one is named.
+const BASELINE: &str = "bc";
 
 /// What is to be done: data, trainings, evaluation, a page.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,32 +29,13 @@ pub struct Plan {
     /// Settings of every training, as `omiga train --config` takes them.
     #[serde(default)]
     pub settings: toml::Table,
-    /// Algorithms beside the built-in ones, by the name of their row.
+    /// Algorithms beside the built-in ones, and what concerns one of these, by the name of the row.
     #[serde(default)]
     pub algorithm: BTreeMap<String, AlgorithmPart>,
     #[serde(default)]
     pub evaluate: EvaluatePart,
     /// The page with all tables; none if left out.
     pub report: Option<ReportPart>,
-}
-
-/// Which datasets: every task with every quality, or one file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataPart {
-    /// Tasks to collect; with `file`, the task that it is of.
-    #[serde(default)]
-    pub task: Names,
-    /// Qualities to collect; by default the task's.
-    #[serde(default)]
-    pub quality: Names,
-    /// Episodes of a dataset; by default the task's.
-    pub episodes: Option<u32>,
-    /// Seed of the episodes.
-    #[serde(default)]
-    pub seed: u64,
-    /// A dataset that is there already.
-    pub file: Option<PathBuf>,
 }
 
 /// What is trained on each dataset.
@@ -63,20 +47,6 @@ pub struct TrainPart {
     /// `A..B`, B is not trained.
     #[serde(deserialize_with = "seeds")]
     pub seeds: Range<u64>,
-}
-
-/// An algorithm with settings of its own.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlgorithmPart {
-    /// `bc` or `omiga`.
-    pub algorithm: String,
-    /// As the official code does it.
-    #[serde(default)]
-    pub official: bool,
-    /// On top of the plan's settings.
-    #[serde(default)]
-    pub settings: toml::Table,
 }
 
 /// How the learned policies are judged.
@@ -105,13 +75,11 @@ pub struct ReportPart {
     pub html: Option<PathBuf>,
     /// Published results to put beside them.
     pub reference: Option<PathBuf>,
-}
-
-impl ReportPart {
-    pub fn request(&self) -> report::Request {
-        let Self { page: markdown, html, reference } = self.clone();
-        report::Request { reference, baseline: BASELINE.to_owned(), markdown, html }
-    }
+    /// The algorithm that the others are compared with; by default `bc`.
+    pub baseline: Option<String>,
+    /// What is compared of every run.
+    #[serde(default)]
+    pub measure: Measure,
 }
 
 /// One name, several in a list, or several in a string with spaces between them.
@@ -167,54 +135,64 @@ impl Plan {
         }
         for (name, own) in &self.algorithm {
             check_settings(&format!("algorithm.{name}.settings"), &own.settings)?;
+            for (on, settings) in &own.on {
+                check_settings(&format!("algorithm.{name}.on.{on}"), settings)?;
+            }
         }
         check_settings("settings", &self.settings)?;
-        for quality in &self.data.quality.0 {
-            quality.parse::<Quality>().map_err(|e| anyhow::anyhow!("`data.quality`: {e}"))?;
+        self.data.check()?;
+        if let Some(request) = self.report_request()? {
+            request.reference()?;
         }
-        let DataPart { task, quality, episodes, file, .. } = &self.data;
-        match file {
-            Some(_) if !quality.0.is_empty() || episodes.is_some() => {
-                bail!("`data.file` is there already: remove `data.quality` and `data.episodes`, or the file")
-            }
-            Some(_) if task.0.len() > 1 => bail!("`data.file` is of one task, found {}; name one", task.0.len()),
-            None if task.0.is_empty() => bail!("`data` names neither a `task` to collect nor a `file`; give one"),
-            _ => {}
+        if let Some(baseline) = self.report.as_ref().and_then(|part| part.baseline.as_ref()) {
+            let names = &self.train.algorithms.0;
+            ensure!(names.contains(baseline), "`report.baseline` is `{baseline}`, expected one of {names:?}");
         }
-        let at_least = |name: &str, found: Option<u32>, least: u32| {
-            ensure!(found.is_none_or(|n| n >= least), "`{name}` is {found:?}, expected at least {least}");
-            Ok(())
-        };
-        if let Some(report) = &self.report {
-            report.request().reference()?;
-        }
-        at_least("data.episodes", *episodes, 1)?;
-        at_least("evaluate.episodes", self.evaluate.episodes, 2)
+        let played = self.evaluate.episodes;
+        ensure!(played.is_none_or(|n| n > 1), "`evaluate.episodes` is {}, expected at least 2", played.unwrap_or(0));
+        Ok(())
     }
 
     /// The algorithm of this name, its own settings with it.
     ///
     /// # Errors
     /// There is none.
-    pub fn algorithm(&self, name: &str) -> Result<AlgorithmPart> {
+    pub fn algorithm(&self, name: &str) -> Result<Arm> {
         ensure!(
-            name.chars().all(|c| c.is_alphanumeric() || "-_.+=,".contains(c)) && !name.starts_with('.'),
+            is_folder(name),
             "`{name}` cannot name an algorithm: it becomes a folder; use letters, digits and - _ . + = ,"
         );
-        let built_in = |algorithm: &str, official| AlgorithmPart {
-            algorithm: algorithm.to_owned(),
-            official,
-            settings: toml::Table::new(),
-        };
-        match (self.algorithm.get(name), name) {
-            (Some(own), _) => Ok(own.clone()),
-            (None, "bc" | "omiga" | "rebrac") => Ok(built_in(name, false)),
-            (None, "omiga-official") => Ok(built_in("omiga", true)),
-            (None, _) => bail!(
-                "`train.algorithms` has `{name}`, expected bc, omiga, omiga-official, rebrac, or one that `[algorithm.{name}]` describes"
-            ),
-        }
+        Arm::new(name, self.algorithm.get(name))
     }
+
+    /// What the pages are to be made of; nothing if none is asked for.
+    ///
+    /// # Errors
+    /// An algorithm that there is not.
+    pub fn report_request(&self) -> Result<Option<report::Request>> {
+        let Some(ReportPart { page, html, reference, baseline, measure }) = self.report.clone() else {
+            return Ok(None);
+        };
+        let baseline = baseline.unwrap_or_else(|| BASELINE.to_owned());
+        let mut tuned = report::Tuned::new();
+        for name in &self.train.algorithms.0 {
+            let on = self.algorithm(name)?.tuned_on().to_vec();
+            if !on.is_empty() {
+                tuned.insert(name.clone(), on);
+            }
+        }
+        Ok(Some(report::Request { reference, baseline, measure, tuned, markdown: page, html }))
+    }
+
+    /// With whose row the others are compared, if it is there.
+    pub fn baseline(&self) -> &str {
+        self.report.as_ref().and_then(|part| part.baseline.as_deref()).unwrap_or(BASELINE)
+    }
+}
+
+/// Can a folder have this name anywhere?
+pub fn is_folder(name: &str) -> bool {
+    name.chars().all(|c| c.is_alphanumeric() || "-_.+=,".contains(c)) && !name.starts_with('.') && !name.is_empty()
 }
 
 /// Settings that a training would refuse are refused before data is collected for it.
@@ -270,6 +248,7 @@ fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Range<u64>, D::Er
 
 #[cfg(test)]
 mod tests {
+    use super::super::data::OwnFile;
     use super::*;
 
     const SMALL: &str = "[data]\ntask = \"spread\"\n";
@@ -293,11 +272,34 @@ mod tests {
         check(SMALL, &["settings.run.seed=1"], "use `train.seeds`");
         check(SMALL, &["evaluate.engine=tract"], "tract");
         check(SMALL, &["evaluate.episodes=1"], "expected at least 2");
+        check(SMALL, &["data.episodes=0"], "expected at least 1");
+        check(SMALL, &["data.file=x.hdf5", "data.files=y.hdf5"], "name it in `data.files`");
+        check(SMALL, &["data.files=[{ file = \"x.hdf5\" }]"], "tables of `path`, `task` and `name`");
+        check(SMALL, &["algorithm.bc.on.spread.optim.lr=-1"], "`optim.lr`");
+        check(SMALL, &["algorithm.bc.on.spread.run.seed=1"], "use `train.seeds`");
+        check(SMALL, &["report.page=PAGE.md", "report.baseline=cql"], "expected one of [\"bc\", \"omiga\"]");
+        check(SMALL, &["report.page=PAGE.md", "report.measure=best"], "`last-checkpoint`");
         check(SMALL, &["data.file=x.hdf5", "data.quality=expert"], "is there already");
         check(SMALL, &["algorithm.x.algorithm=bc", "train.algorithms=../x"], "cannot name an algorithm");
         check(SMALL, &["out"], "key.path=value");
         check(SMALL, &["report.page=PAGE.txt"], "expected a name.md");
         check(SMALL, &["report.page=PAGE.md", "report.reference=none.toml"], "cannot read `none.toml`");
+    }
+
+    #[test]
+    fn files_are_paths_or_say_more() {
+        let one = |path: &str, task: Option<&str>, name: Option<&str>| OwnFile {
+            path: path.into(),
+            task: task.map(str::to_owned),
+            name: name.map(str::to_owned),
+        };
+        let files = |setting: &str| Plan::parse("[data]", &[format!("data.files={setting}")]).unwrap().data.own_files();
+        assert_eq!(files("a.hdf5 b.hdf5"), [one("a.hdf5", None, None), one("b.hdf5", None, None)]);
+        let mixed = files("['a b.hdf5', { path = 'c.hdf5', task = 'hopper-3x1', name = 'plant' }]");
+        assert_eq!(mixed, [one("a b.hdf5", None, None), one("c.hdf5", Some("hopper-3x1"), Some("plant"))]);
+        assert_eq!((mixed[0].name(), mixed[1].name()), ("a b".to_owned(), "plant".to_owned()));
+        let alone = Plan::parse(SMALL, &["data.file=x.hdf5".to_owned()]).unwrap().data;
+        assert_eq!((alone.own_files(), alone.recorded().len()), (vec![one("x.hdf5", Some("spread"), None)], 0));
     }
 
     #[test]
@@ -316,7 +318,7 @@ mod tests {
                     [algorithm.\"alpha=1\"]\nalgorithm = \"omiga\"\nsettings.omiga.alpha = 1\n";
         let plan = Plan::parse(text, &[]).unwrap();
         let own = plan.algorithm("alpha=1").unwrap();
-        assert_eq!(own.settings["omiga"]["alpha"].as_integer(), Some(1));
+        assert_eq!(own.settings_on("spread", "medium")["omiga"]["alpha"].as_integer(), Some(1));
         assert!(plan.algorithm("omiga-official").unwrap().official);
     }
 }

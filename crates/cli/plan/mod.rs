@@ -9,7 +9,9 @@
 //!
 //! A step that fails takes with it only what needs it.
 
+mod algorithm;
 mod cell;
+mod data;
 mod file;
 mod outlook;
 mod record;

@@ -1,4 +1,5 @@
-//! How a plan's trainings are configured: preset < algorithm < official < the plan's settings < the algorithm's own.
+//! How a plan's trainings are configured: preset < algorithm < official < the plan's settings < the algorithm's own < those for its
+//! task < those for its dataset.
 
 use anyhow::{Context, Result};
 use omiga_dataset::Outline;
@@ -16,7 +17,7 @@ use crate::settings;
 pub fn of_run(plan: &Plan, cell: &Cell, run: &Run, outline: &Outline) -> Result<Config> {
     let task = cell.task.as_deref().or(outline.declared_task());
     let mut own = plan.settings.clone();
-    merge(&mut own, run.part.settings.clone());
+    merge(&mut own, run.arm.settings_on(&cell.of, &cell.quality));
     let text = with_the_plans_own(own, cell, run)?;
     let origin = format!("settings of `{}` in the plan", run.algorithm);
     let resolved = settings::resolve(task, outline.discrete, false, false, Some((&origin, &text)), &[])?;
@@ -27,7 +28,7 @@ pub fn of_run(plan: &Plan, cell: &Cell, run: &Run, outline: &Outline) -> Result<
 /// Settings with what the plan itself says: algorithm, seed, task.
 fn with_the_plans_own(mut settings: toml::Table, cell: &Cell, run: &Run) -> Result<String> {
     let mut own = toml::Table::new();
-    own.insert("algorithm".into(), run.part.algorithm.clone().into());
+    own.insert("algorithm".into(), run.arm.algorithm.clone().into());
     own.insert(
         "seed".into(),
         i64::try_from(run.seed).context("a seed is at most 2^63 - 1; choose a smaller one")?.into(),
@@ -37,7 +38,7 @@ fn with_the_plans_own(mut settings: toml::Table, cell: &Cell, run: &Run) -> Resu
     }
     let mut all = toml::Table::new();
     all.insert("run".into(), own.into());
-    if run.part.official {
+    if run.arm.official {
         all.insert("official".into(), true.into());
     }
     merge(&mut settings, all);

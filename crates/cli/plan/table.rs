@@ -12,7 +12,7 @@ use omiga_runtime::EngineKind;
 use omiga_train::{BEST_FILE, LAST_FILE};
 
 use super::cell::{Cell, Run};
-use super::file::{Plan, ReportPart};
+use super::file::Plan;
 use super::record::{Request, Standing, Step};
 use super::steps::{Exported, of, program};
 use super::summary::Outcome;
@@ -23,8 +23,6 @@ use crate::scores::{DATASET, SCORES_FILE, Scores};
 
 /// The table as it is printed.
 const TEXT_FILE: &str = "results.txt";
-/// With whose row the others are compared, if it is there.
-pub const BASELINE: &str = "bc";
 
 /// Bundles to be played: of the plan's trainings, and of others that somebody laid beside them.
 pub fn bundles(plan: &Plan, cell: &Cell, trained: &[&Run]) -> Result<Vec<Exported>> {
@@ -95,7 +93,7 @@ pub fn play(
         };
         note(format!("{}: policies are not played: {why}", cell.name));
     }
-    let baseline = bundles.iter().map(|b| b.row.as_str()).find(|row| row.split('/').next() == Some(BASELINE));
+    let baseline = bundles.iter().map(|b| b.row.as_str()).find(|row| row.split('/').next() == Some(plan.baseline()));
     let how = Match {
         task,
         episodes: cell.episodes,
@@ -129,6 +127,7 @@ fn request(plan: &Plan, cell: &Cell, data_sha256: &str, bundles: &[Exported]) ->
     for bundle in bundles {
         request.insert(format!("bundle {}", bundle.row), bundle.sha256()?);
     }
+    request.insert("against".to_owned(), plan.baseline().to_owned());
     Ok(request)
 }
 
@@ -138,10 +137,10 @@ pub fn read(cell: &Cell) -> Result<Scores> {
 }
 
 /// The pages about all datasets that have a table.
-pub fn page(plan: &Plan, part: &ReportPart) -> Result<Outcome> {
-    let root = plan.out.as_deref().context("a plan with a page needs `out`, a folder")?;
-    let read = || -> Vec<_> { part.page.iter().chain(&part.html).map(|page| fs::read(page).ok()).collect() };
+pub fn page(plan: &Plan, request: &report::Request) -> Result<Outcome> {
+    let root = plan.out.clone().context("a plan with a page needs `out`, a folder")?;
+    let read = || -> Vec<_> { request.pages().map(|page| fs::read(page).ok()).collect() };
     let before = read();
-    report::write(root, &part.request())?;
+    report::write(&[root], request)?;
     Ok(if before == read() { Outcome::Kept } else { Outcome::Done })
 }

@@ -16,11 +16,14 @@ use super::record::{Standing, Step};
 use super::summary::{Outcome, Summary};
 use super::{settings, steps, table};
 use crate::output::in_full;
+use crate::report;
 use crate::training::{Ended, Job, State, run_all};
 
 /// What works on a plan.
 struct Work<'a> {
     plan: &'a Plan,
+    /// What its pages are made of.
+    report: Option<report::Request>,
     threads: NonZeroUsize,
     stop: &'a AtomicBool,
     summary: Summary,
@@ -52,7 +55,7 @@ struct Due<'a> {
 /// What is wrong with the plan itself. A step that fails is in the summary, and takes with it only what needs it.
 pub fn run(plan: &Plan, threads: NonZeroUsize, stop: &AtomicBool) -> Result<Summary> {
     let cells = Cell::of_plan(plan)?;
-    let mut work = Work { plan, threads, stop, summary: Summary::default() };
+    let mut work = Work { plan, report: plan.report_request()?, threads, stop, summary: Summary::default() };
     let (mut ready, mut due) = (Vec::new(), Vec::new());
     for cell in &cells {
         let collected = work.unless_stopped(|| steps::collect(cell, threads, stop));
@@ -162,9 +165,9 @@ impl<'a> Work<'a> {
             Ok(scores) => drop(self.summary.tables.insert(cell.name.clone(), scores)),
             Err(error) => drop(self.summary.add(format!("{}: table", cell.name), Err(error))),
         }
-        if let Some(report) = &plan.report {
+        if let Some(report) = &self.report {
             let page = self.unless_stopped(|| table::page(plan, report));
-            let pages: Vec<_> = report.page.iter().chain(&report.html).map(|p| format!("`{}`", p.display())).collect();
+            let pages: Vec<_> = report.pages().map(|p| format!("`{}`", p.display())).collect();
             self.summary.add(format!("page {}", pages.join(", ")), page);
         }
     }

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use omiga_env::statistics::{Estimate, difference, over_runs};
 use omiga_train::RunFolder;
+use serde::Deserialize;
 
+use super::page::rank;
+use super::tuned::{self, Tuned};
 use crate::scores::{DATASET, Failure, Late, Row, SCORES_FILE, Scores};
 
 /// A dataset that was recorded, in its cell's folder.
@@ -37,6 +40,18 @@ pub struct Algorithm {
     pub name: String,
     /// By name.
     pub runs: Vec<Run>,
+    /// Were its settings tuned on this dataset?
+    pub tuned: bool,
+}
+
+/// Which returns of a run stand for it when algorithms are compared: those of the last checkpoint's episodes, or of the last
+/// evaluations in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    #[default]
+    LastCheckpoint,
+    LastEvaluations,
 }
 
 /// One seed.
@@ -55,30 +70,64 @@ pub struct Run {
 }
 
 impl Cell {
-    /// Every cell below `root`, in the order of their names, or `root` itself; a folder without [`SCORES_FILE`] is not one (yet).
+    /// Every cell of these folders, by task, from the worst quality to the best. A folder is one itself, or holds some as `<name>/` or
+    /// `<task>/<name>/`; one without [`SCORES_FILE`] is not one (yet).
     ///
     /// # Errors
-    /// What cannot be read or understood, by name; no cell at all.
-    pub fn read_all(root: &Path) -> Result<Vec<Self>> {
-        if root.join(SCORES_FILE).is_file() {
-            return Ok(vec![Self::read(root, None, name(root))?]);
-        }
+    /// What cannot be read or understood, by name; a folder without a cell; two cells of one task and name.
+    pub fn read_all(roots: &[PathBuf], tuned: &Tuned) -> Result<Vec<Self>> {
         let mut cells = Vec::new();
-        for task in folders(root)? {
-            for quality in folders(&task)?.into_iter().filter(|folder| folder.join(SCORES_FILE).is_file()) {
-                cells.push(Self::read(&quality, Some(name(&task)), name(&quality))?);
+        for root in roots {
+            let before = cells.len();
+            Self::read_below(root, &mut cells)?;
+            let expected = format!("{SCORES_FILE}, <name>/{SCORES_FILE} or <task>/<quality>/{SCORES_FILE}");
+            ensure!(cells.len() > before, "`{}` holds no {expected}; `omiga run` makes them", root.display());
+        }
+        cells.sort_by(|a, b| (&a.task, rank(&a.quality), &a.quality).cmp(&(&b.task, rank(&b.quality), &b.quality)));
+        for pair in cells.windows(2) {
+            if let [a, b] = pair
+                && (&a.task, &a.quality) == (&b.task, &b.quality)
+            {
+                let (a, b, data) = (a.folder.display(), b.folder.display(), format!("{} {}", a.task, a.quality));
+                bail!("`{a}` and `{b}` are both of {data}; name the folders differently");
             }
         }
-        let expected = format!("{SCORES_FILE} and no <task>/<quality>/{SCORES_FILE}");
-        ensure!(!cells.is_empty(), "`{}` holds no {expected}; `omiga run` makes them", root.display());
+        for cell in &mut cells {
+            for algorithm in &mut cell.algorithms {
+                let said = tuned.get(&algorithm.name);
+                algorithm.tuned = said.is_some_and(|said| tuned::names(said, &cell.task, &cell.quality));
+            }
+        }
         Ok(cells)
     }
 
-    fn read(folder: &Path, task: Option<String>, quality: String) -> Result<Self> {
+    fn read_below(root: &Path, cells: &mut Vec<Self>) -> Result<()> {
+        let is_cell = |folder: &Path| folder.join(SCORES_FILE).is_file();
+        if is_cell(root) {
+            cells.push(Self::read(root, None)?);
+            return Ok(());
+        }
+        for folder in folders(root)? {
+            if is_cell(&folder) {
+                cells.push(Self::read(&folder, None)?);
+                continue;
+            }
+            for quality in folders(&folder)?.iter().filter(|folder| is_cell(folder)) {
+                cells.push(Self::read(quality, Some(name(&folder)))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The cell in `folder`; without the `task` that a folder above is called by, that of its table.
+    fn read(folder: &Path, task: Option<String>) -> Result<Self> {
         let scores = Scores::read(&folder.join(SCORES_FILE))?;
         let Scores { simulator, engine, failed, .. } = scores;
         let (dataset, others, algorithms) = (None, Vec::new(), Vec::new());
-        let (folder, task) = (folder.to_owned(), task.unwrap_or(scores.task));
+        let (called, task) = (name(folder), task.unwrap_or(scores.task));
+        // `hopper-3x1-expert` is the task's `expert`.
+        let quality = called.strip_prefix(&format!("{task}-")).unwrap_or(&called).to_owned();
+        let folder = folder.to_owned();
         let mut cell = Self { folder, task, quality, simulator, engine, dataset, others, algorithms, failed };
         for row in scores.rows {
             let parts: Vec<String> = row.name.split('/').map(str::to_owned).collect();
@@ -105,7 +154,7 @@ impl Cell {
         let run = Run { name: run.to_owned(), played: last, best: None, curve, updates };
         match self.algorithms.iter_mut().find(|a| a.name == algorithm) {
             Some(known) => known.runs.push(run),
-            None => self.algorithms.push(Algorithm { name: algorithm.to_owned(), runs: vec![run] }),
+            None => self.algorithms.push(Algorithm { name: algorithm.to_owned(), runs: vec![run], tuned: false }),
         }
         Ok(())
     }
@@ -132,14 +181,22 @@ impl Algorithm {
         Some(over_runs(&self.late_values()?))
     }
 
-    /// How much better the last checkpoints are than another algorithm's. Seeds are paired if both have the same ones.
-    pub fn last_above(&self, other: &Self) -> Estimate {
-        difference(&self.returns(), &other.returns(), self.has_seeds_of(other))
+    /// How much better it is than another algorithm; nothing without evaluations in training, if these are asked for. Seeds are
+    /// paired if both have the same ones.
+    pub fn above(&self, other: &Self, measure: Measure) -> Option<Estimate> {
+        let (ours, theirs) = match measure {
+            Measure::LastCheckpoint => (self.returns(), other.returns()),
+            Measure::LastEvaluations => (self.late_values()?, other.late_values()?),
+        };
+        Some(difference(&ours, &theirs, self.has_seeds_of(other)))
     }
 
-    /// The same of the last evaluations in training.
-    pub fn late_above(&self, other: &Self) -> Option<Estimate> {
-        Some(difference(&self.late_values()?, &other.late_values()?, self.has_seeds_of(other)))
+    /// Mean return of every run; nothing if one has no evaluations in training, if these are asked for.
+    pub fn means(&self, measure: Measure) -> Option<Vec<f64>> {
+        match measure {
+            Measure::LastCheckpoint => Some(self.runs.iter().map(|run| run.played.return_mean).collect()),
+            Measure::LastEvaluations => self.runs.iter().map(Run::late).collect(),
+        }
     }
 
     fn has_seeds_of(&self, other: &Self) -> bool {

@@ -1,11 +1,14 @@
 //! The tables of what `make reproduce` ran.
 
+mod beyond;
 mod cell;
 mod html;
 mod overall;
 mod page;
 mod reference;
 mod tables;
+mod tuned;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,10 +18,13 @@ use omiga_format::atomic;
 
 use crate::figure::{curves, profile};
 
-pub use cell::{Algorithm, BUNDLE_FOLDER, Cell, DATA_FILE, folders, name};
+pub use cell::{Algorithm, BUNDLE_FOLDER, Cell, DATA_FILE, Measure, folders, name};
 pub use overall::Overall;
 pub use page::{algorithms, of_task, tasks};
 pub use reference::Reference;
+pub use tuned::Tuned;
+
+use beyond::Beyond;
 
 /// What is written of some runs, and whom they are compared with.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +33,10 @@ pub struct Request {
     pub reference: Option<PathBuf>,
     /// The algorithm that the others are compared with.
     pub baseline: String,
+    /// What is compared.
+    pub measure: Measure,
+    /// What algorithms were tuned on.
+    pub tuned: Tuned,
     /// A name.md; figures go beside it.
     pub markdown: Option<PathBuf>,
     /// A page in one file, which also looks into datasets and bundles.
@@ -34,6 +44,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The files that are written, but for figures.
+    pub fn pages(&self) -> impl Iterator<Item = &PathBuf> {
+        self.markdown.iter().chain(&self.html)
+    }
+
     /// What can be asked for before there are any runs: published results that can be read, and names of pages.
     ///
     /// # Errors
@@ -51,14 +66,15 @@ impl Request {
     }
 }
 
-/// Read all runs below `root` and write the pages. How many datasets they are about.
+/// Read all runs below `roots` and write the pages. How many datasets they are about.
 ///
 /// # Errors
 /// What cannot be read, understood or written, by name.
-pub fn write(root: &Path, request: &Request) -> Result<usize> {
+pub fn write(roots: &[PathBuf], request: &Request) -> Result<usize> {
     let reference = request.reference()?;
-    let cells = Cell::read_all(root)?;
+    let cells = Cell::read_all(roots, &request.tuned)?;
     let overall = Overall::of(&cells, &request.baseline);
+    let beyond = Beyond::of(&cells, &request.baseline, request.measure);
     let mut figures = BTreeMap::new();
     for task in tasks(&cells) {
         figures.insert(task.to_owned(), curves(&of_task(&cells, task))?);
@@ -67,7 +83,8 @@ pub fn write(root: &Path, request: &Request) -> Result<usize> {
         figures.insert("profile".to_owned(), profile(overall)?);
     }
     let text = |file: &dyn Fn(&str) -> String| {
-        page::page(&cells, overall.as_ref(), reference.as_ref(), &request.baseline, file)
+        let beyond = beyond.as_ref().map(|beyond| verdict::beyond_chance(beyond, &request.tuned));
+        page::page(&cells, overall.as_ref(), beyond.as_deref(), reference.as_ref(), &request.baseline, file)
     };
     if let Some(out) = &request.markdown {
         let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

@@ -9,12 +9,13 @@ use super::tables;
 use crate::scores::Late;
 
 /// From worst to best.
-const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
+pub const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
 
 /// The page about all cells; `figure` is the file of a task's curves, or of the profile, beside the page.
 pub fn page(
     cells: &[Cell],
     overall: Option<&Overall>,
+    beyond: Option<&str>,
     reference: Option<&Reference>,
     baseline: &str,
     figure: impl Fn(&str) -> String,
@@ -23,6 +24,9 @@ pub fn page(
     if let Some(overall) = overall {
         text += &format!("\n## All datasets\n\n{}", tables::overall(overall, baseline));
         text += &format!("\n![Share of runs above a score]({})\n", figure("profile"));
+    }
+    if let Some(beyond) = beyond {
+        text += &format!("\n## Beyond chance\n\n{beyond}");
     }
     for task in tasks(cells) {
         let cells = of_task(cells, task);
@@ -57,7 +61,8 @@ of an algorithm over training seeds and episodes, as if both were drawn anew. Wi
 says nothing about another seed. One dataset was recorded for each row: no interval knows how another recording would do.
 
 A difference is taken seed by seed (if both have the same seeds) and episode by episode. It is **bold** where its interval leaves 0
-out; of equal algorithms one interval in twenty does so by chance. The table of every run also has the best checkpoint, which was
+out; of equal algorithms one interval in twenty does so by chance, which \"Beyond chance\" takes into account. † marks data that an
+algorithm was tuned on. The table of every run also has the best checkpoint, which was
 selected on its own episodes in training and is played here on others; offline learning has no environment to select in.
 ";
 
@@ -74,11 +79,14 @@ pub fn tasks(cells: &[Cell]) -> Vec<&str> {
     names
 }
 
-/// A task's cells, from the worst quality to the best; others behind them.
+/// A task's cells, in their order.
 pub fn of_task<'a>(cells: &'a [Cell], task: &str) -> Vec<&'a Cell> {
-    let mut cells: Vec<_> = cells.iter().filter(|cell| cell.task == task).collect();
-    cells.sort_by_key(|cell| QUALITIES.iter().position(|q| *q == cell.quality).unwrap_or(QUALITIES.len()));
-    cells
+    cells.iter().filter(|cell| cell.task == task).collect()
+}
+
+/// A quality's place from the worst to the best; other names come behind them.
+pub fn rank(quality: &str) -> usize {
+    QUALITIES.iter().position(|q| *q == quality).unwrap_or(QUALITIES.len())
 }
 
 /// Every algorithm that some cell has, in the alphabet's order.

@@ -2,7 +2,7 @@
 
 use omiga_env::statistics::{Estimate, Interval};
 
-use super::cell::{Algorithm, Cell, Run};
+use super::cell::{Algorithm, Cell, Measure, Run};
 use super::overall::Overall;
 use super::page::{algorithms, sorted};
 use super::reference::Reference;
@@ -27,7 +27,7 @@ pub fn last_checkpoints(cells: &[&Cell], reference: Option<&Reference>) -> Strin
         let mut row = vec![cell.quality.clone(), cell.dataset.as_ref().map_or(String::new(), over_episodes)];
         let other = |name: &&str| cell.others.iter().find(|row| row.name == *name).map_or(String::new(), over_episodes);
         row.extend(others.iter().map(other));
-        let last = |name: &&str| cell.algorithm(name).map_or(String::new(), |a| estimate(a.last(), places));
+        let last = |name: &&str| cell.algorithm(name).map_or(String::new(), |a| learned(a, a.last(), places));
         row.extend(algorithms.iter().map(last));
         let their = |name: &&str| published(cell).and_then(|p| p.returns.get(*name).cloned()).unwrap_or_default();
         row.extend(theirs.iter().map(their));
@@ -41,8 +41,8 @@ pub fn late(cells: &[&Cell]) -> String {
     let (algorithms, places) = (algorithms(cells), decimals(cells));
     let head: Vec<_> = ["data"].iter().chain(&algorithms).map(|name| (*name).to_owned()).collect();
     let rows = cells.iter().map(|cell| {
-        let late = |name: &&str| cell.algorithm(name).and_then(Algorithm::late);
-        let late = algorithms.iter().map(|name| late(name).map_or(String::new(), |e| estimate(e, places)));
+        let late = |name: &&str| cell.algorithm(name).and_then(|a| Some(learned(a, a.late()?, places)));
+        let late = algorithms.iter().map(|name| late(name).unwrap_or_default());
         [cell.quality.clone()].into_iter().chain(late).collect()
     });
     markdown(&head, rows.collect())
@@ -59,10 +59,10 @@ pub fn differences(cells: &[&Cell], baseline: &str) -> Option<String> {
     head.extend(others.iter().map(|name| format!("{name}, last checkpoint")));
     head.extend(others.iter().map(|name| format!("{name}, last evaluations")));
     let rows = cells.iter().map(|cell| {
-        let both = |name: &&str| Some((cell.algorithm(name)?, cell.algorithm(baseline)?));
-        let last = others.iter().map(|name| both(name).map(|(ours, theirs)| ours.last_above(theirs)));
-        let late = others.iter().map(|name| both(name).and_then(|(ours, theirs)| ours.late_above(theirs)));
-        let cells = last.chain(late).map(|e| e.map_or(String::new(), |e| above(e, places)));
+        let difference = |name: &str, measure| cell.algorithm(name)?.above(cell.algorithm(baseline)?, measure);
+        let of = |measure| others.iter().map(move |name| difference(name, measure));
+        let cells = of(Measure::LastCheckpoint).chain(of(Measure::LastEvaluations));
+        let cells = cells.map(|e| e.map_or(String::new(), |e| above(e, places)));
         [cell.quality.clone()].into_iter().chain(cells).collect()
     });
     Some(markdown(&head, rows.collect()))
@@ -133,7 +133,7 @@ fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, diverged: bool, places
 }
 
 /// Decimals of a task's returns: none where they go into the hundreds.
-fn decimals(cells: &[&Cell]) -> usize {
+pub fn decimals(cells: &[&Cell]) -> usize {
     let played = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
     let mut rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
     if rows.any(|row| row.return_mean.abs() >= 100.0) { 0 } else { 2 }
@@ -147,24 +147,30 @@ fn counts(numbers: impl Iterator<Item = usize> + Clone) -> String {
     }
 }
 
-fn interval(ci95: Option<Interval>, places: usize) -> String {
+pub fn interval(ci95: Option<Interval>, places: usize) -> String {
     ci95.map_or(String::new(), |(low, high)| format!(" [{low:.places$}, {high:.places$}]"))
 }
 
-/// A star where no other seed is behind it.
-fn estimate(e: Estimate, places: usize) -> String {
+/// A star where no other seed is behind it, a dagger where the algorithm was tuned.
+fn learned(algorithm: &Algorithm, e: Estimate, places: usize) -> String {
     let star = if e.runs == 1 { "\\*" } else { "" };
-    format!("{:.places$}{}{star}", e.mean, interval(e.ci95, places))
+    let dagger = if algorithm.tuned { " †" } else { "" };
+    format!("{:.places$}{}{star}{dagger}", e.mean, interval(e.ci95, places))
 }
 
-/// Bold where it is beyond chance, which a single seed never shows.
+/// Bold where its interval leaves 0 out, which a single seed's never tells.
 fn above(e: Estimate, places: usize) -> String {
-    let star = if e.runs == 1 { "\\*" } else { "" };
-    let text = format!("{:+.places$}{}{star}", e.mean, interval(e.ci95, places));
+    let text = signed(e, places);
     if e.runs > 1 && e.differs() { format!("**{text}**") } else { text }
 }
 
-fn markdown(head: &[String], rows: Vec<Vec<String>>) -> String {
+/// A difference, with a star where no other seed is behind it.
+pub fn signed(e: Estimate, places: usize) -> String {
+    let star = if e.runs == 1 { "\\*" } else { "" };
+    format!("{:+.places$}{}{star}", e.mean, interval(e.ci95, places))
+}
+
+pub fn markdown(head: &[String], rows: Vec<Vec<String>>) -> String {
     let mut text = String::new();
     let rule: Vec<_> = head.iter().map(|_| "---".to_owned()).collect();
     for row in [head, &rule].into_iter().chain(rows.iter().map(Vec::as_slice)) {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use omiga_env::Quality;
 use omiga_format::Bundle;
-use omiga_train::RunFolder;
+use omiga_train::{LAST_FILE, RunFolder};
 
 use crate::args::EvalArgs;
 use crate::command::export::bundle_of;
+use crate::report::{folders, name};
 use crate::scores::DATASET;
 
 /// A row that was asked for.
@@ -83,6 +84,22 @@ pub fn rows(args: &EvalArgs) -> Result<Vec<RowSpec>> {
     for text in &args.run {
         rows.extend(of_run(text)?);
     }
+    for folder in &args.runs {
+        rows.extend(of_runs(folder)?);
+    }
+    Ok(rows)
+}
+
+/// The last checkpoint of every run `<algorithm>/<seed>` in a folder.
+fn of_runs(folder: &Path) -> Result<Vec<RowSpec>> {
+    let mut rows = Vec::new();
+    for algorithm in folders(folder)? {
+        for run in folders(&algorithm)?.into_iter().filter(|run| run.join(LAST_FILE).is_file()) {
+            let row = format!("{}/{}", name(&algorithm), name(&run));
+            rows.push(RowSpec::new(&row, Who::Checkpoint(run.join(LAST_FILE))));
+        }
+    }
+    anyhow::ensure!(!rows.is_empty(), "`{}` holds no <algorithm>/<seed>/{LAST_FILE}", folder.display());
     Ok(rows)
 }
 

@@ -1,0 +1,33 @@
+//! What an algorithm's settings were tuned on, as somebody said.
+
+use std::collections::BTreeMap;
+
+use super::page::QUALITIES;
+
+/// By algorithm: datasets as `<task>/<quality>`, tasks, or words about data that are not here.
+pub type Tuned = BTreeMap<String, Vec<String>>;
+
+/// Does one of these words name the dataset? `spread/medium seed 0` names `spread/medium`, and `spread` all datasets of that task.
+/// A file of one's own is also known by its name alone.
+pub fn names(said: &[String], task: &str, quality: &str) -> bool {
+    let full = format!("{task}/{quality}");
+    let is_it = |word: &str| word == full || word == task || (word == quality && !QUALITIES.contains(&quality));
+    said.iter().flat_map(|text| text.split(|c: char| c.is_whitespace() || c == ',')).any(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_name_a_dataset() {
+        let check = |said: &str, task: &str, quality: &str| names(&[said.to_owned()], task, quality);
+        assert!(check("hopper-3x1/medium-replay seed 0", "hopper-3x1", "medium-replay"));
+        assert!(check("a guess, spread", "spread", "expert"));
+        assert!(check("plant", "own", "plant"));
+        assert!(!check("hopper-3x1/medium-replay", "hopper-3x1", "medium"));
+        assert!(!check("hopper-3x1-local/medium", "hopper-3x1", "medium"));
+        assert!(!check("the medium data of another robot", "hopper-3x1", "medium"));
+        assert!(!names(&[], "spread", "medium"));
+    }
+}
