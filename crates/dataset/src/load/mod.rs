@@ -378,6 +378,11 @@ impl<'a> Reading<'a> {
         let space = if discrete { ActionSpace::choices(action_dim) } else { ActionSpace::unit_box(action_dim) };
         let mut task = TaskSpec::anonymous(&plain_name(self.layout.path()), n_agents, raw_dim, space);
         task.agents.iter_mut().zip(&self.layout.agents).for_each(|(agent, name)| agent.name.clone_from(name));
+        for (agent, ranges) in task.agents.iter_mut().zip(&self.layout.action_ranges) {
+            if let ActionSpace::Continuous(fields) = &mut agent.action {
+                fields.iter_mut().zip(ranges).for_each(|(field, range)| field.range = *range);
+            }
+        }
         task.agents.iter_mut().zip(&self.layout.own_obs_dims).for_each(|(agent, width)| agent.obs.truncate(*width));
         task
     }

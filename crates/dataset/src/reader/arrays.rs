@@ -28,7 +28,6 @@ pub(crate) enum Arrays {
 #[derive(Clone, Debug)]
 pub(crate) struct Described {
     pub shape: Vec<usize>,
-    pub is_float: bool,
     pub is_integer: bool,
     pub dtype: String,
 }
@@ -124,15 +123,13 @@ impl Arrays {
         match self {
             Self::Hdf5(source) => {
                 let found = source.describe(key)?;
-                let (is_float, is_integer) =
-                    (found.kind == hdf5::Kind::Float, found.kind == hdf5::Kind::Integer);
-                Ok(Described { shape: found.shape, is_float, is_integer, dtype: found.dtype })
+                let is_integer = found.kind == hdf5::Kind::Integer;
+                Ok(Described { shape: found.shape, is_integer, dtype: found.dtype })
             }
             Self::Npy { .. } => {
                 let npy = self.array(key)?;
                 let is_integer = matches!(npy.element.kind, npy::Kind::Signed | npy::Kind::Unsigned);
-                let (is_float, dtype) = (npy.element.is_float(), npy.element.name());
-                Ok(Described { shape: npy.shape.clone(), is_float, is_integer, dtype })
+                Ok(Described { shape: npy.shape.clone(), is_integer, dtype: npy.element.name() })
             }
         }
     }
@@ -141,7 +138,11 @@ impl Arrays {
     pub fn expect(&self, key: &str, shape: &[usize]) -> Result<Described> {
         let found = self.describe(key)?;
         let fits = found.shape.len() == shape.len()
-            && found.shape.iter().zip(shape).all(|(found, expected)| *found > 0 && (*expected == 0 || found == expected));
+            && found
+                .shape
+                .iter()
+                .zip(shape)
+                .all(|(found, expected)| *found > 0 && (*expected == 0 || found == expected));
         if fits { Ok(found) } else { Err(self.shape_error(key, shape, &found.shape)) }
     }
 

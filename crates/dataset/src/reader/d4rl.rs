@@ -15,8 +15,7 @@ use super::{ActionLayout, End, Files, Layout, Names, Recording};
 use crate::Result;
 use crate::repair::Repair;
 
-const NAMES: Names =
-    Names { obs: "observations", state: "", actions: "actions", rewards: "rewards", mask: "" };
+const NAMES: Names = Names { obs: "observations", state: "", actions: "actions", rewards: "rewards", mask: "" };
 
 struct D4rl {
     arrays: Arrays,
@@ -49,13 +48,7 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
     Ok(Box::new(Flat(D4rl { arrays, layout, runs })))
 }
 
-fn runs(
-    arrays: &Arrays,
-    layout: &mut Layout,
-    steps: usize,
-    has_next: bool,
-    decisions: &Decisions,
-) -> Result<Vec<Run>> {
+fn runs(arrays: &Arrays, layout: &mut Layout, steps: usize, has_next: bool, decisions: &Decisions) -> Result<Vec<Run>> {
     let terminals = arrays.all_flags("terminals", steps, 1)?;
     let timeouts = match arrays.has("timeouts") {
         true => arrays.all_flags("timeouts", steps, 1)?,

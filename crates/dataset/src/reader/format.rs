@@ -3,24 +3,56 @@
 use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Recording;
 use super::decisions::Decisions;
 use super::hdf5::Source;
 use super::omiga_hdf5::OmigaHdf5;
+use super::{Recording, d4rl, minari, omar_npy, pymarl};
 use crate::{Error, Result};
 
 /// Every format, in the order in which they are tried.
-pub(crate) const FORMATS: &[Entry] = &[Entry {
-    name: "omiga-hdf5",
-    about: "OMIGA's HDF5 layout, also what `omiga collect` writes",
-    is: |look| look.has_keys(&["s", "o", "a", "r", "d"]),
-    open: |path, _| Ok(Box::new(OmigaHdf5::open(path)?)),
-}];
+pub(crate) const FORMATS: &[Entry] = &[
+    Entry {
+        name: "omiga-hdf5",
+        about: "OMIGA's HDF5 layout, also what `omiga collect` writes",
+        is: |look| look.has_keys(&["s", "o", "a", "r", "d"]),
+        open: |path, _| Ok(Box::new(OmigaHdf5::open(path)?)),
+    },
+    Entry {
+        name: "pymarl-hdf5",
+        about: "PyMARL's episode batches in HDF5, as CFCQL's",
+        is: |look| look.has_keys(&["obs", "actions", "reward", "terminated", "filled"]),
+        open: pymarl::open_hdf5,
+    },
+    Entry {
+        name: "d4rl",
+        about: "D4RL's flat HDF5 of one agent",
+        is: |look| look.has_keys(&["observations", "actions", "rewards", "terminals"]),
+        open: d4rl::open,
+    },
+    Entry {
+        name: "minari",
+        about: "Minari's folder with data/metadata.json, stored as HDF5",
+        is: minari::is,
+        open: minari::open,
+    },
+    Entry {
+        name: "omar-npy",
+        about: "OMAR's folder of .npy files, one an agent and column",
+        is: |look| look.has_names(&["obs_0.npy", "acs_0.npy", "rews_0.npy"]),
+        open: omar_npy::open,
+    },
+    Entry {
+        name: "pymarl-npy",
+        about: "PyMARL's episode batches in .npy files, as AlberDICE's",
+        is: |look| look.has_names(&["obs.npy", "actions.npy", "reward.npy", "terminated.npy", "filled.npy"]),
+        open: pymarl::open_npy,
+    },
+];
 
 /// A line of the table of formats.
 pub(crate) struct Entry {
@@ -47,6 +79,9 @@ const MAX_HEAD: u64 = 64;
 
 /// What lies at a path, as far as formats are told from it.
 pub(crate) struct Look {
+    pub path: PathBuf,
+    /// Name of a file.
+    pub file_name: Option<String>,
     /// Names in a folder, sorted; empty for a file.
     pub names: Vec<String>,
     /// First bytes of a file; empty for a folder.
@@ -115,7 +150,8 @@ impl Look {
                 names.push(entry.map_err(io)?.file_name().to_string_lossy().into_owned());
             }
             names.sort_unstable();
-            return Ok(Self { names, head: Vec::new(), keys: Vec::new(), is_folder: true });
+            let (path, head, keys) = (path.to_owned(), Vec::new(), Vec::new());
+            return Ok(Self { path, file_name: None, names, head, keys, is_folder: true });
         }
         let mut head = Vec::new();
         omiga_format::atomic::open(path)?.take(MAX_HEAD).read_to_end(&mut head).map_err(io)?;
@@ -124,7 +160,8 @@ impl Look {
             true => Source::open(path).map(|source| source.keys().to_vec()).unwrap_or_default(),
             false => Vec::new(),
         };
-        Ok(Self { names: Vec::new(), head, keys, is_folder: false })
+        let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { path: path.to_owned(), file_name, names: Vec::new(), head, keys, is_folder: false })
     }
 
     /// Is it an HDF5 file with all these datasets?

@@ -21,6 +21,7 @@ impl Layout {
             own_obs_dims: Vec::new(),
             state: State::None,
             actions: ActionLayout::Commands(0),
+            action_ranges: Vec::new(),
             has_mask: false,
             ignored_mask: None,
             has_alive: false,
@@ -60,6 +61,18 @@ impl Layout {
             return Err(Error::Malformed { path: self.path.clone(), part: "its size".into(), reason });
         }
         Ok(())
+    }
+
+    /// Take physical actions [rows, N, A] to [-1, 1].
+    pub fn to_unit(&self, actions: &mut [f32]) {
+        let ranges = self.action_ranges.iter().flatten();
+        if ranges.clone().all(|range| (range.low, range.high) == (-1.0, 1.0)) {
+            return;
+        }
+        for (a, range) in actions.iter_mut().zip(ranges.cycle()) {
+            let (low, high) = (f64::from(range.low), f64::from(range.high));
+            *a = (2.0 * (f64::from(*a) - low) / (high - low) - 1.0) as f32;
+        }
     }
 
     /// The error of a part that is not as the format demands.

@@ -13,15 +13,33 @@
 pub(crate) mod decisions;
 pub(crate) mod digits;
 pub(crate) mod format;
-pub(crate) mod hdf5;
-pub(crate) mod omiga_hdf5;
 pub(crate) mod window;
+
+// What several formats share.
+pub(crate) mod arrays;
+pub(crate) mod by_episode;
+pub(crate) mod flat;
+pub(crate) mod hdf5;
+pub(crate) mod layout;
+pub(crate) mod npy;
+
+// The formats.
+pub(crate) mod d4rl;
+pub(crate) mod minari;
+pub(crate) mod omar_npy;
+pub(crate) mod omiga_hdf5;
+pub(crate) mod pymarl;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Range;
+use std::ops;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use omiga_format::Range;
 
 use crate::reader::digits::Digits;
 use crate::reader::window::{Widths, Window};
@@ -41,7 +59,7 @@ pub(crate) trait Recording: Send + Sync {
 
     /// The wide columns of `rows`, of which parts without a width in `wanted` are not read. Several readers may be at
     /// work at once, each on rows of its own.
-    fn rows(&self, rows: Range<usize>, wanted: &Widths) -> Result<Box<dyn Rows + '_>>;
+    fn rows(&self, rows: ops::Range<usize>, wanted: &Widths) -> Result<Box<dyn Rows + '_>>;
 
     /// Is the state the observations, bit for bit, as far as can be told without decoding rows? `None`: perhaps. With
     /// `cheaply` what the rows' reader will see anyway is not compared.
@@ -75,6 +93,8 @@ pub(crate) struct Layout {
     pub own_obs_dims: Vec<usize>,
     pub state: State,
     pub actions: ActionLayout,
+    /// Physical bounds of each agent's commands, from which the reader takes them to [-1, 1]; empty if they are that.
+    pub action_ranges: Vec<Vec<Range>>,
     /// Does it say which actions were available?
     pub has_mask: bool,
     /// Choices A of a mask that is not read, because actions are floats.
@@ -136,7 +156,7 @@ pub(crate) struct Scalars {
 /// The rows of an episode: its steps, and its last state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub rows: Range<usize>,
+    pub rows: ops::Range<usize>,
     pub end: End,
 }
 

@@ -142,7 +142,8 @@ impl Npy {
             reason: format!("{reason}; is it a whole .npy file?"),
         };
         let mut head = [0; 12];
-        positioned::read_exact(&file, &mut head, 0).map_err(|_| wrong("expected `\\x93NUMPY`, found less than 12 bytes"))?;
+        positioned::read_exact(&file, &mut head, 0)
+            .map_err(|_| wrong("expected `\\x93NUMPY`, found less than 12 bytes"))?;
         if !head.starts_with(MAGIC) {
             return Err(wrong("it does not begin with `\\x93NUMPY`"));
         }
@@ -157,7 +158,8 @@ impl Npy {
         let mut text = vec![0; size];
         positioned::read_exact(&file, &mut text, at).map_err(|_| wrong("it ends before its header does"))?;
         let text = String::from_utf8_lossy(&text);
-        let (element, fortran, shape) = parse(&text).ok_or_else(|| wrong(&format!("cannot be understood: {}", text.trim())))?;
+        let (element, fortran, shape) =
+            parse(&text).ok_or_else(|| wrong(&format!("cannot be understood: {}", text.trim())))?;
         let start = at + size as u64;
         let bytes = shape.iter().try_fold(element.bytes as u64, |n, d| n.checked_mul(*d as u64));
         if bytes.and_then(|b| b.checked_add(start)).is_none_or(|end| end > len) {
@@ -234,7 +236,8 @@ impl Npy {
 
 /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`
 fn parse(text: &str) -> Option<(Element, bool, Vec<usize>)> {
-    let after = |key: &str| text.split_once(key).map(|(_, rest)| rest.trim_start().trim_start_matches(':').trim_start());
+    let after =
+        |key: &str| text.split_once(key).map(|(_, rest)| rest.trim_start().trim_start_matches(':').trim_start());
     let descr = after("'descr'")?.strip_prefix('\'')?;
     let element = Element::parse(descr.split_once('\'')?.0)?;
     let fortran = match after("'fortran_order'")? {

@@ -103,13 +103,7 @@ fn per_step(arrays: &Arrays, layout: &mut Layout, key: &str, steps: usize) -> Re
 }
 
 /// Episodes end where all agents are done; where nobody ever is, after the time limit.
-fn runs(
-    arrays: &Arrays,
-    keys: &[Keys],
-    steps: usize,
-    decisions: &Decisions,
-    layout: &mut Layout,
-) -> Result<Vec<Run>> {
+fn runs(arrays: &Arrays, keys: &[Keys], steps: usize, decisions: &Decisions, layout: &mut Layout) -> Result<Vec<Run>> {
     let mut done = vec![1; steps];
     for agent in keys {
         let own = arrays.all_flags(&agent.dones, steps, 1)?;

@@ -68,6 +68,7 @@ impl OmigaHdf5 {
             own_obs_dims: Vec::new(),
             state: State::None,
             actions: ActionLayout::Choices(None),
+            action_ranges: Vec::new(),
             has_mask: false,
             ignored_mask: None,
             has_alive: source.has("alive"),

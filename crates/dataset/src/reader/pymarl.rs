@@ -16,8 +16,7 @@ use super::window::Widths;
 use super::{ActionLayout, End, Files, Layout, Names, Recording, Span, State};
 use crate::{Error, Result};
 
-const NAMES: Names =
-    Names { obs: "obs", state: "state", actions: "actions", rewards: "reward", mask: "avail_actions" };
+const NAMES: Names = Names { obs: "obs", state: "state", actions: "actions", rewards: "reward", mask: "avail_actions" };
 /// Episodes whose flags are looked at together.
 const PIECE: usize = 256;
 /// AlberDICE's file beside the arrays.
@@ -115,7 +114,8 @@ fn spans(arrays: &Arrays, layout: &Layout, episodes: usize, padded: usize, termi
                 return Err(layout.malformed("`filled`", reason));
             }
             // The row of the last state says nothing about an end.
-            let end = if ends.iter().take(rows.saturating_sub(1)).any(|end| *end == 1) { terminated } else { End::Truncated };
+            let end =
+                if ends.iter().take(rows.saturating_sub(1)).any(|end| *end == 1) { terminated } else { End::Truncated };
             spans.push(Span { rows: first..first + rows, end });
             first += rows;
         }
@@ -162,7 +162,13 @@ impl EpisodeFile for Batches {
                 state: first_rows(state.as_mut(), Floats::fill, padded, n, w.state)?,
                 actions: first_rows(actions.as_mut(), Floats::fill, padded, n, w.actions)?,
                 indices: first_rows(indices.as_mut(), Integers::fill, padded, n, w.indices)?,
-                action_mask: first_rows(mask.as_mut(), |m: &mut FlagRows<'_>, out: &mut [u8]| m.fill(i, out), padded, n, w.action_mask)?,
+                action_mask: first_rows(
+                    mask.as_mut(),
+                    |m: &mut FlagRows<'_>, out: &mut [u8]| m.fill(i, out),
+                    padded,
+                    n,
+                    w.action_mask,
+                )?,
                 alive: Vec::new(),
             })
         }))

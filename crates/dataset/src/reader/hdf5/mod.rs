@@ -127,24 +127,9 @@ impl Source {
         }
     }
 
-    /// Names of the groups in `group` (`/` is the root), sorted.
-    pub fn groups(&self, group: &str) -> Result<Vec<String>> {
-        self.children(group, hdf5_pure::Group::groups)
-    }
-
-    /// Names of the datasets in `group`, sorted.
-    pub fn datasets(&self, group: &str) -> Result<Vec<String>> {
-        self.children(group, hdf5_pure::Group::datasets)
-    }
-
-    fn children(
-        &self,
-        group: &str,
-        list: impl FnOnce(&hdf5_pure::Group) -> Result<Vec<String>, hdf5_pure::Error>,
-    ) -> Result<Vec<String>> {
-        let mut names = guard(&self.path, &format!("group `{group}`"), || {
-            list(&if group == "/" { self.file.root() } else { self.file.group(group)? })
-        })?;
+    /// Names of the groups in the root, sorted.
+    pub fn groups(&self) -> Result<Vec<String>> {
+        let mut names = guard(&self.path, "the root", || self.file.root().groups())?;
         names.sort_unstable();
         Ok(names)
     }
