@@ -61,7 +61,7 @@ bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--
 bench-load: ## Loading a million transitions against h5py; BENCH="--layout gzip --rounds 1" for another file
 	@scripts/bench_load.sh $(BENCH)
 
-bench-env: ## Steps of the MuJoCo tasks per second against gymnasium; BENCH="--task hopper-3x1 --rounds 1" for a short run
+bench-env: ## Steps of the environments per second against gymnasium and jaxmarl; BENCH="--task hopper-3x1 --rounds 1", BENCH="battles --map 3m"
 	@scripts/bench_env.sh $(BENCH)
 
 mujoco: ## Fetch the MuJoCo simulator and the robots' models from PyPI into .deps

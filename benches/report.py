@@ -4,7 +4,7 @@ Takes the numbers from `target/bench/*.json` and the facts from the machine it r
 measurement, on the same machine; the scripts call it themselves. Without a section it only adds those that are missing.
 Standard library only; the versions of Python packages are those of the Python that runs it.
 
-    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | collect]
+    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | collect]
 """
 
 import argparse
@@ -102,12 +102,31 @@ def peak_line(path: Path) -> list[str]:
     return [f"f32 peak measured in the same run: of a core {one:.0f} GFLOP/s{together}.", ""]
 
 
-def env_lines(rows: object, path: Path) -> list[str]:
-    """A line a task: ours on one core and on all, gymnasium and the simulator alone on one."""
+def rates_of(rows: list[dict]) -> tuple[dict[str, dict], int]:
+    """Steps per second of each task by program and threads; and the most threads."""
     tasks: dict[str, dict] = {}
     for row in rows:
         tasks.setdefault(row["task"], {})[row["impl"], row["threads"]] = row["steps_per_s"]
-    most = max(row["threads"] for row in rows)
+    return tasks, max((row["threads"] for row in rows), default=1)
+
+
+def battle_lines(rows: object, path: Path) -> list[str]:
+    """A line a map: ours on one core and on all, jaxmarl with 1, 64 and 1024 environments on one."""
+    tasks, most = rates_of([row for row in rows if row["task"].startswith("smax-")])
+    theirs = [f"jaxmarl-{envs}" for envs in (1, 64, 1024)]
+    head = ["task", "omiga", f"omiga, {most} cores", *theirs, "omiga / jaxmarl's best", "omiga / jaxmarl-1", f"{most} cores / one"]
+    lines = []
+    for task, rates in tasks.items():
+        one, all_cores = rates["omiga", 1], rates["omiga", most]
+        others = [rates[impl, 1] for impl in theirs]
+        ratios = (one / max(others), one / others[0], all_cores / one)
+        lines.append([task, *(number(x) for x in (one, all_cores, *others)), *(f"{x:.2f}" for x in ratios)])
+    return ["Steps per second.", "", *table(head, lines, 1)]
+
+
+def env_lines(rows: object, path: Path) -> list[str]:
+    """A line a task: ours on one core and on all, gymnasium and the simulator alone on one."""
+    tasks, most = rates_of([row for row in rows if not row["task"].startswith("smax-")])
     head = ["task", "ours", f"ours, {most} cores", "gymnasium", "simulator alone", "ours / gymnasium",
             "ours / simulator", "simulator / gymnasium", f"{most} cores / one"]
     lines = []
@@ -184,6 +203,13 @@ for before the clock stops. `threads` bounds the CPUs that feed the GPU. The opp
 resets included; processes bound to as many CPUs as threads, in turns, medians. `simulator alone` calls `mj_step` and nothing
 else: no environment on this library can be faster.""",
         "make bench-env", "env.json", env_lines),
+    "battles": Section(
+        "Steps of a battle",
+        """`smax-...` and the original, `jaxmarl`, on its own: one jitted environment stepped from Python, and 64 and 1024 environments
+by `vmap` inside `lax.scan`, its best case; a step is one of one environment for all its agents. Random legal actions drawn within
+the time, observations, state and masks made, resets included; single precision on both sides. Processes bound to as many CPUs as
+threads, in turns, medians.""",
+        'make bench-env BENCH=battles', "env.json", battle_lines),
     "collect": Section(
         "Recording a dataset",
         """`omiga collect --task halfcheetah-6x1 --quality medium --episodes 1000`, policies and the written file included, medians.
@@ -207,7 +233,8 @@ that a program needs for it.""",
 }
 
 PACKAGES = {"train-cpu": ("torch", "jax", "jaxlib"), "train-cuda": ("torch", "jax", "jaxlib", "jax-cuda13-plugin"),
-            "env": ("mujoco", "gymnasium", "numpy"), "collect": (), "load": ("h5py", "numpy")}
+            "env": ("mujoco", "gymnasium", "numpy"), "battles": ("jaxmarl", "jax", "jaxlib", "numpy"),
+            "collect": (), "load": ("h5py", "numpy")}
 
 
 def output(*command: str) -> str | None:

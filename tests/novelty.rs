@@ -88,21 +88,28 @@ fn a_bundle_says_what_is_usual() {
     program.done("inspect bundle").shows("novelty: each agent calls at most 10 %").shows("usual from");
     let json = program.done("inspect bundle --json").json();
     let origin = &json["provenance"]["novelty"];
-    assert_eq!([&origin["kind"], &origin["held_out"], &origin["rows"]], [&"calibrated".into(), &60.into(), &13_500.into()]);
+    assert_eq!(
+        [&origin["kind"], &origin["held_out"], &origin["rows"]],
+        [&"calibrated".into(), &60.into(), &13_500.into()]
+    );
     let detectors = json["novelty"].as_array().unwrap();
     assert_eq!((detectors.len(), &detectors[0]["agent"]), (3, &AGENT.into()));
     assert_eq!(detectors[0]["usual"][0]["field"], "velocity.x");
     assert!(detectors.iter().all(|d| d["threshold"].as_f64().unwrap() > 3.0 && d["compared"].as_u64().unwrap() > 10));
     program.done("inspect bundle/agent_0.onnx").shows("usual together: a Mahalanobis distance of");
     let card = program.read_text(&format!("bundle/{MODEL_CARD_FILE}"));
-    for line in ["## Unusual observations", "without this policy in the loop", "the 60 held-out ones", "| `agent_2` |"] {
+    for line in ["## Unusual observations", "without this policy in the loop", "the 60 held-out ones", "| `agent_2` |"]
+    {
         assert!(card.contains(line), "no `{line}` in\n{card}");
     }
     // Nothing but the detectors depends on it, and they can be had or left out later.
     program.done("train --resume run --steps 20 --set data.novelty_delta=0");
     program.done("export --checkpoint run --out without");
     let json = program.done("inspect without --json").json();
-    assert_eq!((&json["provenance"]["novelty"], json["novelty"].as_array().unwrap().len()), (&serde_json::Value::Null, 0));
+    assert_eq!(
+        (&json["provenance"]["novelty"], json["novelty"].as_array().unwrap().len()),
+        (&serde_json::Value::Null, 0)
+    );
     assert!(!program.read_text(&format!("without/{MODEL_CARD_FILE}")).contains("Unusual"));
 }
 
@@ -114,5 +121,8 @@ fn without_enough_episodes_there_is_none_and_why() {
     program.done("export --checkpoint run --out again").shows(why);
     let card = program.read_text(&format!("bundle/{MODEL_CARD_FILE}"));
     assert!(card.contains(&format!("No detector: {why}")), "{card}");
-    program.refused("train --data data.hdf5 --out x --set data.novelty_delta=0.6", "`data.novelty_delta` is 0.6, expected 0 to 0.5");
+    program.refused(
+        "train --data data.hdf5 --out x --set data.novelty_delta=0.6",
+        "`data.novelty_delta` is 0.6, expected 0 to 0.5",
+    );
 }

@@ -1,7 +1,7 @@
 """Environment steps per second: ours on one and on all cores, gymnasium's on one, and the simulator's alone, in turns.
 
-Every measurement is a process of its own, bound to as many CPUs as threads. Writes rows {task, impl, threads, steps_per_s} to
-`--out`, medians of the rounds.
+Every measurement is a process of its own, bound to as many CPUs as threads. Puts rows {task, impl, threads, steps_per_s}, medians of
+the rounds, into `--out` in place of what it says of these tasks.
 
     python compare.py --steps target/release/examples/steps --physics target/bench/physics --rounds 3
 """
@@ -78,7 +78,9 @@ def main() -> None:
             print(f"{task:16} {impl:10} {threads} thread{'s' if threads > 1 else ' '} {rate:10.0f} steps/s, "
                   f"{rate / medians['gymnasium', 1]:5.2f}x gymnasium", flush=True)
             rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1)})
-    write_rows(args.out, rows)
+    measured = {row["task"] for row in rows}
+    kept = json.loads(args.out.read_text()) if args.out.is_file() else []
+    write_rows(args.out, rows + [row for row in kept if row["task"] not in measured])
 
 
 if __name__ == "__main__":

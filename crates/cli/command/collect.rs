@@ -45,7 +45,7 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
     let players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
     let env = &players[0].env;
     // Before anything is played: whatever is wrong with the place is said at once.
-    let mut writer = Writer::create(&args.out, Header::new(env.task().clone(), StoredObs::Raw), env.state_dim())?;
+    let mut writer = writer(&args.out, &**env)?;
     detail(format!("playing {} episodes on {threads} threads", args.episodes));
     let Recorded { episodes: done, diverged } = record_all(&mut writer, players, args, stop)?;
     if done < args.episodes {
@@ -57,6 +57,15 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
         note(format!("{diverged} of {done} episodes diverged: each ends with a termination there"));
     }
     Ok(true)
+}
+
+/// An empty recording of an environment.
+fn writer(path: &Path, env: &dyn MultiAgentEnv) -> Result<Writer> {
+    let header = Header::new(env.task().clone(), StoredObs::Raw);
+    Ok(match env.state_dim() {
+        Some(width) if env.state_rows() == 1 => Writer::create_with_team_state(path, header, width)?,
+        width => Writer::create(path, header, width)?,
+    })
 }
 
 fn show(args: &CollectArgs) -> Result<()> {

@@ -69,8 +69,7 @@ impl Flight {
 
     /// The name of the field that a status speaks of.
     pub fn field(&self, status: Status) -> Option<&str> {
-        let of_obs =
-            Flags::OBS_NOT_FINITE | Flags::OBS_OUT_OF_RANGE | Flags::OBS_CLAMPED | Flags::OBS_NOVEL;
+        let of_obs = Flags::OBS_NOT_FINITE | Flags::OBS_OUT_OF_RANGE | Flags::OBS_CLAMPED | Flags::OBS_NOVEL;
         let of_action =
             Flags::ACTION_NOT_FINITE | Flags::ACTION_OUT_OF_BOUNDS | Flags::ACTION_NOT_AVAILABLE | Flags::RATE_LIMITED;
         let lowest = status.flags.intersection(of_obs | of_action).iter().next()?;

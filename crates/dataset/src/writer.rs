@@ -43,7 +43,7 @@ pub enum StepActions<'a> {
 pub struct StepRow<'a> {
     /// Observations as the header says they are stored [N * O].
     pub obs: &'a [f32],
-    /// Global state [N * S]; `None` when it is the observations.
+    /// Global state [N * S], or [S] of the whole team; `None` when it is the observations.
     pub state: Option<&'a [f32]>,
     /// Actions.
     pub actions: StepActions<'a>,
@@ -60,7 +60,7 @@ pub struct StepRow<'a> {
 pub struct LastRow<'a> {
     /// Observations as the header says they are stored [N * O].
     pub obs: &'a [f32],
-    /// Global state [N * S]; `None` when it is the observations.
+    /// As in the steps.
     pub state: Option<&'a [f32]>,
     /// As in the steps; all available if left out.
     pub action_mask: Option<&'a [u8]>,
@@ -76,8 +76,8 @@ pub struct LastRow<'a> {
 #[derive(Debug)]
 pub struct Writer {
     header: Header,
-    /// Width S of a state that is not the observations.
-    state_dim: Option<usize>,
+    /// Numbers of a state that is not the observations: N * S, or S of the whole team.
+    state_len: Option<usize>,
     ranges: Vec<Range>,
     rows: usize,
     /// Rows of complete episodes.
@@ -131,9 +131,22 @@ impl Writer {
         header.task.validate()?;
         check("width of the state", "at least 1", state_dim.unwrap_or(1), state_dim != Some(0))?;
         let ranges = header.task.agents.iter().flat_map(|a| a.action.ranges()).collect();
+        let n = header.task.n_agents();
         let columns = Columns::new(&header, state_dim);
         let out = Output::new(Pending::create(path)?);
-        Ok(Self { header, state_dim, ranges, rows: 0, complete: 0, out, broken: false, columns })
+        let state_len = state_dim.map(|width| n * width);
+        Ok(Self { header, state_len, ranges, rows: 0, complete: 0, out, broken: false, columns })
+    }
+
+    /// As [`Self::create`], with one state of the whole team, `state_dim` wide, instead of one an agent.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_with_team_state(path: &Path, header: Header, state_dim: usize) -> Result<Self> {
+        let mut writer = Self::create(path, header, Some(state_dim))?;
+        writer.state_len = Some(state_dim);
+        writer.columns.state = Some(Column::new(Element::F32, &[state_dim]));
+        Ok(writer)
     }
 
     /// Rows so far: steps and last states.
@@ -224,11 +237,11 @@ impl Writer {
         }
         check(
             "separate state",
-            &self.state_dim.is_some(),
+            &self.state_len.is_some(),
             state.is_some(),
-            state.is_some() == self.state_dim.is_some(),
+            state.is_some() == self.state_len.is_some(),
         )?;
-        check_values("state", state.unwrap_or(&[]), n * self.state_dim.unwrap_or(0))
+        check_values("state", state.unwrap_or(&[]), self.state_len.unwrap_or(0))
     }
 
     fn indices(&self, indices: &[u32], mask: Option<&[u8]>, alive: Option<&[u8]>) -> Result<Stored> {

@@ -20,6 +20,8 @@ struct Recipe {
     agents: usize,
     obs: usize,
     state: Option<usize>,
+    /// Is it one of the whole team?
+    team_state: bool,
     actions: usize,
     discrete: bool,
     masked: bool,
@@ -45,11 +47,13 @@ type Step = (Row, Row, bool);
 
 fn recipes() -> impl Strategy<Value = Recipe> {
     let sizes = (1..4_usize, 1..6_usize, proptest::option::of(1..4_usize), 1..4_usize);
-    let kinds = (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let kinds = (any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let episodes = proptest::collection::vec((1..30_usize, any::<bool>()), 1..6);
-    (sizes, kinds, episodes).prop_map(|((agents, obs, state, actions), (seed, discrete, masked, with_id), episodes)| {
+    (sizes, kinds, episodes).prop_map(|(sizes, (seed, team_state, discrete, masked, with_id), episodes)| {
+        let (agents, obs, state, actions) = sizes;
         let with_id = with_id && agents > 1;
-        Recipe { seed, agents, obs, state, actions, discrete, masked, with_id, episodes }
+        let team_state = team_state && state.is_some();
+        Recipe { seed, agents, obs, state, team_state, actions, discrete, masked, with_id, episodes }
     })
 }
 
@@ -65,7 +69,8 @@ impl Recipe {
     fn row(&self, rng: &mut ChaCha8Rng) -> Row {
         let (n, a) = (self.agents, self.actions);
         let mut floats = |k: usize| (0..k).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect::<Vec<_>>();
-        let (raw, state, commands) = (floats(n * self.obs), floats(n * self.state.unwrap_or(0)), floats(n * a));
+        let state = self.state.unwrap_or(0) * if self.team_state { 1 } else { n };
+        let (raw, state, commands) = (floats(n * self.obs), floats(state), floats(n * a));
         let transform = self.header().stored_obs.transform();
         let width = transform.output_dim(self.obs, n);
         let mut obs = vec![0.0; n * width];
@@ -81,7 +86,10 @@ impl Recipe {
     /// The recording and its steps.
     fn record(&self, path: &Path) -> Result<(Writer, Vec<Step>)> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut writer = Writer::create(path, self.header(), self.state)?;
+        let mut writer = match self.state {
+            Some(width) if self.team_state => Writer::create_with_team_state(path, self.header(), width)?,
+            width => Writer::create(path, self.header(), width)?,
+        };
         let mut steps = Vec::new();
         for (length, truncated) in &self.episodes {
             let rows: Vec<Row> = (0..=*length).map(|_| self.row(&mut rng)).collect();
@@ -133,7 +141,7 @@ fn check(recipe: &Recipe) {
     assert_eq!(dataset.shares_state(), recipe.state.is_none());
     let card = dataset.card().unwrap();
     assert_eq!(card.timeouts as usize, recipe.episodes.iter().filter(|e| e.1).count());
-    assert!(card.repaired.is_empty() && card.state_kind != StateKind::Global);
+    assert!(card.repaired.is_empty() && (card.state_kind == StateKind::Global) == recipe.team_state);
 
     let mut batch = HostBatch::new(&dataset, 1);
     for (i, (row, next, bootstrap)) in steps.iter().enumerate() {
@@ -166,6 +174,7 @@ fn small() -> Recipe {
         agents: 2,
         obs: 3,
         state: None,
+        team_state: false,
         actions: 2,
         discrete: false,
         masked: false,

@@ -1,10 +1,11 @@
-//! Steps of an environment per second, its actions made beforehand; prints one line of JSON.
+//! Steps of an environment per second; prints one line of JSON.
 //!
 //! ```sh
 //! cargo run --release -p omiga-env --example steps -- spread 100000 1    # task, steps of each thread, threads
 //! ```
 //!
-//! An episode that ends is reset within the time. Robots need their simulator (`make mujoco`).
+//! An episode that ends is reset within the time. Commands are made beforehand; choices, of which a state permits some, are drawn
+//! within the time. Robots need their simulator (`make mujoco`).
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::thread;
@@ -12,8 +13,8 @@ use std::time::Instant;
 
 use omiga_env::{BoxedError, JointAction, Result, TeamPolicy, Timestep, UniformPolicy, make_env};
 
-/// Joint actions that are taken in turns.
-const ACTIONS: usize = 1000;
+/// Joint commands that are taken in turns.
+const COMMANDS: usize = 1000;
 
 /// Play so many steps; the seconds that they took.
 fn play(task: &str, steps: u64, seed: u64) -> Result<f64> {
@@ -22,15 +23,24 @@ fn play(task: &str, steps: u64, seed: u64) -> Result<f64> {
     let mut policy = UniformPolicy::new(env.task().clone());
     policy.reset(seed);
     env.reset(seed, &mut t);
-    let mut actions = Vec::new();
-    for _ in 0..ACTIONS {
-        let mut action = JointAction::for_task(env.task());
-        policy.act(&t, &mut action)?;
-        actions.push(action);
+    let mut action = JointAction::for_task(env.task());
+    let mut commands = Vec::new();
+    if !env.task().is_discrete() {
+        for _ in 0..COMMANDS {
+            policy.act(&t, &mut action)?;
+            commands.push(action.clone());
+        }
     }
+    let mut commands = commands.iter().cycle();
     let begin = Instant::now();
-    for (step, action) in (0..steps).zip(actions.iter().cycle()) {
-        env.step(action, &mut t)?;
+    for step in 0..steps {
+        match commands.next() {
+            Some(command) => env.step(command, &mut t)?,
+            None => {
+                policy.act(&t, &mut action)?;
+                env.step(&action, &mut t)?;
+            }
+        }
         if t.is_last() {
             env.reset(seed + step, &mut t);
         }

@@ -12,8 +12,18 @@ pub trait MultiAgentEnv: Send {
     /// Who observes and commands what, in which units.
     fn task(&self) -> &TaskSpec;
 
-    /// Width S of the global state as each agent sees it in training; `None` if the state is the observations.
+    /// Width S of a row of the global state, which agents see in training; `None` if the state is the observations.
     fn state_dim(&self) -> Option<usize>;
+
+    /// Rows of the global state: N, one an agent, unless there is 1 of the whole team.
+    fn state_rows(&self) -> usize {
+        self.task().n_agents()
+    }
+
+    /// Numbers in the global state; 0 if the state is the observations.
+    fn state_len(&self) -> usize {
+        self.state_rows() * self.state_dim().unwrap_or(0)
+    }
 
     /// Begin an episode. Overwrites all of `out` (and fits it to this task if it was made for another).
     fn reset(&mut self, seed: u64, out: &mut Timestep);
@@ -38,7 +48,7 @@ pub trait MultiAgentEnv: Send {
 pub struct Timestep {
     /// Raw local observations, `[N, O]`; a narrower agent's row ends with zeros.
     pub obs: Vec<f32>,
-    /// The global state as each agent sees it, `[N, S]`; empty if the state is the observations.
+    /// The global state as each agent sees it, `[N, S]`, or of the whole team, `[S]`; empty if the state is the observations.
     pub state: Vec<f32>,
     /// Each agent's reward of the last step, `[N]`; 0 after a reset.
     pub rewards: Vec<f32>,
@@ -59,6 +69,7 @@ impl Timestep {
     pub fn for_env(env: &dyn MultiAgentEnv) -> Self {
         let mut timestep = Self::default();
         timestep.begin(env.task(), env.state_dim());
+        refill(&mut timestep.state, env.state_len(), 0.0);
         timestep
     }
 
@@ -74,16 +85,24 @@ impl Timestep {
         (self.team_reward, self.terminated, self.truncated) = (0.0, false, false);
     }
 
-    /// The buffers are as wide as the task says.
+    /// As [`Self::begin`], with one state of the whole team, this wide.
+    pub fn begin_with_team_state(&mut self, task: &TaskSpec, state_dim: usize) {
+        let mut state = std::mem::take(&mut self.state);
+        self.begin(task, None);
+        refill(&mut state, state_dim, 0.0);
+        self.state = state;
+    }
+
+    /// The buffers are as wide as the task says, and the state has as many numbers as [`MultiAgentEnv::state_len`] says.
     ///
     /// # Errors
     /// [`Error::Buffer`] names the first that is not.
-    pub fn check(&self, task: &TaskSpec, state_dim: Option<usize>) -> Result<()> {
+    pub fn check(&self, task: &TaskSpec, state_len: usize) -> Result<()> {
         let n = task.n_agents();
         let mask = if task.is_discrete() { n * task.action_dim() } else { 0 };
         let sizes = [
             ("obs", n * task.obs_dim(), self.obs.len()),
-            ("state", n * state_dim.unwrap_or(0), self.state.len()),
+            ("state", state_len, self.state.len()),
             ("rewards", n, self.rewards.len()),
             ("action_mask", mask, self.action_mask.len()),
             ("alive", n, self.alive.len()),
@@ -100,7 +119,7 @@ impl Timestep {
         row(&self.obs, agent, self.alive.len())
     }
 
-    /// The state of one agent, `[S]`; empty if the state is the observations.
+    /// The state of one agent, `[S]`, of a state with a row an agent; empty if the state is the observations.
     pub fn agent_state(&self, agent: usize) -> &[f32] {
         row(&self.state, agent, self.alive.len())
     }
@@ -138,7 +157,7 @@ mod tests {
         let valves = TaskSpec::anonymous("valves", 3, 4, ActionSpace::choices(2));
         let mut timestep = Timestep { team_reward: 3.0, truncated: true, ..Timestep::default() };
         timestep.begin(&valves, Some(5));
-        assert!(timestep.check(&valves, Some(5)).is_ok());
+        assert!(timestep.check(&valves, 15).is_ok());
         assert_eq!((timestep.team_reward, timestep.is_last()), (0.0, false));
         assert_eq!(
             (timestep.action_mask.as_slice(), timestep.alive.as_slice()),
@@ -147,9 +166,11 @@ mod tests {
 
         let pumps = TaskSpec::anonymous("pumps", 2, 4, ActionSpace::unit_box(2));
         let message = "task `pumps`: expected 8 values in `obs`, found 12; is the timestep another task's?";
-        assert_eq!(timestep.check(&pumps, None).unwrap_err().to_string(), message);
+        assert_eq!(timestep.check(&pumps, 0).unwrap_err().to_string(), message);
         timestep.begin(&pumps, None);
-        assert!(timestep.check(&pumps, None).is_ok() && timestep.action_mask.is_empty());
+        assert!(timestep.check(&pumps, 0).is_ok() && timestep.action_mask.is_empty());
+        timestep.begin_with_team_state(&pumps, 3);
+        assert!(timestep.check(&pumps, 3).is_ok() && timestep.state == [0.0; 3]);
     }
 
     #[test]

@@ -71,6 +71,7 @@ mod policy;
 mod registry;
 mod rollout;
 mod seed;
+mod smax;
 pub mod statistics;
 
 pub use action::JointAction;
@@ -86,3 +87,4 @@ pub use policy::{Practice, Quality, TeamPolicy, UniformPolicy, behaviour_policy}
 pub use registry::{has_task, make_env, simulator, task_names};
 pub use rollout::{EpisodeResult, Transition, rollout};
 pub use seed::episode_seed;
+pub use smax::Smax;

@@ -1,16 +1,23 @@
 //! Environments by name.
 
-use crate::{Error, MultiAgentEnv, Result, Spread};
-use crate::{grid, mujoco};
+use crate::{Error, MultiAgentEnv, Result, Smax, Spread};
+use crate::{grid, mujoco, smax};
 
 /// Tasks of the particle world.
 pub(crate) const PARTICLE: [&str; 2] = ["spread", "spread-discrete"];
 /// All tasks.
-const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len() + grid::NAMES.len()] = {
-    let [a, b] = PARTICLE;
-    let [c, d, e, f, g, h] = mujoco::NAMES;
-    let [i, j] = grid::NAMES;
-    [a, b, c, d, e, f, g, h, i, j]
+const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len() + grid::NAMES.len() + smax::NAMES.len()] = {
+    let groups: [&[&str]; 4] = [&PARTICLE, &mujoco::NAMES, &grid::NAMES, &smax::NAMES];
+    let mut names = [""; PARTICLE.len() + mujoco::NAMES.len() + grid::NAMES.len() + smax::NAMES.len()];
+    let (mut group, mut i, mut count) = (0, 0, 0);
+    while group < groups.len() {
+        while i < groups[group].len() {
+            names[count] = groups[group][i];
+            (i, count) = (i + 1, count + 1);
+        }
+        (group, i) = (group + 1, 0);
+    }
+    names
 };
 
 /// The tasks that [`make_env`] makes. A robot's task has local observations if `-local` follows its name: each agent sees
@@ -22,7 +29,8 @@ pub fn task_names() -> &'static [&'static str] {
 
 /// Is there an environment of this name, of [`task_names`] or with local observations?
 pub fn has_task(name: &str) -> bool {
-    PARTICLE.contains(&name) || grid::parse(name).is_some() || mujoco::parse(name).is_some()
+    let own = PARTICLE.contains(&name) || smax::NAMES.contains(&name);
+    own || grid::parse(name).is_some() || mujoco::parse(name).is_some()
 }
 
 /// What plays a task that is not played by this crate itself, with its version: trajectories differ from one to another.
@@ -40,6 +48,7 @@ pub fn make_env(name: &str) -> Result<Box<dyn MultiAgentEnv>> {
         "spread" => Ok(Box::new(Spread::continuous())),
         "spread-discrete" => Ok(Box::new(Spread::discrete())),
         _ if grid::parse(name).is_some() => Ok(Box::new(grid::Grid::named(name)?)),
+        _ if smax::NAMES.contains(&name) => Ok(Box::new(Smax::new(name)?)),
         _ if mujoco::parse(name).is_some() => Ok(Box::new(mujoco::MujocoTeam::new(name)?)),
         _ => Err(Error::UnknownTask { expected: NAMES.to_vec(), found: name.to_owned() }),
     }

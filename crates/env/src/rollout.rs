@@ -87,7 +87,7 @@ fn end_at(last: &Timestep, after: &mut Timestep) {
 
 /// The environment keeps to its specification.
 fn check(env: &dyn MultiAgentEnv, t: &Timestep, step: u32) -> Result<()> {
-    t.check(env.task(), env.state_dim())?;
+    t.check(env.task(), env.state_len())?;
     let team = t.team_reward as f32;
     for (buffer, values) in
         [("obs", &t.obs[..]), ("state", &t.state), ("rewards", &t.rewards), ("team_reward", &[team])]

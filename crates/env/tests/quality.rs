@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use omiga_env::{Quality, behaviour_policy, evaluate, make_env};
+use omiga_env::{Quality, Transition, behaviour_policy, episode_seed, evaluate, make_env, rollout};
 
 /// Mean and standard deviation of the returns of `Quality::ALL`, as documented there.
 fn check(task: &str, documented: [(f64, f64); 5]) {
@@ -27,4 +27,30 @@ fn continuous_qualities_earn_what_is_documented() {
 #[test]
 fn discrete_qualities_earn_what_is_documented() {
     check("spread-discrete", [(-25.90, 7.41), (-20.02, 6.68), (-17.25, 6.48), (-13.48, 6.58), (-9.67, 4.36)]);
+}
+
+/// Behaviour in battles: mean return and share of wins of some episodes, as documented in docs/smax.md of a thousand.
+#[test]
+fn battles_are_won_as_often_as_documented() {
+    for (task, quality, episodes, least, most) in [
+        ("smax-3m", Quality::Random, 100, 0.0, 0.05),
+        ("smax-3m", Quality::Medium, 100, 0.5, 0.95),
+        ("smax-3m", Quality::Expert, 20, 0.8, 1.0),
+        ("smax-5m_vs_6m", Quality::Expert, 5, 0.6, 1.0),
+    ] {
+        let mut env = make_env(task).unwrap();
+        let mut policy = behaviour_policy(env.task(), quality).unwrap();
+        let mut won = 0;
+        for episode in 0..episodes {
+            let seed = episode_seed(0, episode);
+            // The last enemy's death alone is worth a whole point.
+            let mut observer = |step: &Transition<'_>| {
+                won += u32::from(step.after.team_reward >= 1.0);
+                Ok(())
+            };
+            rollout(&mut *env, &mut *policy, seed, &mut observer).unwrap();
+        }
+        let rate = f64::from(won) / episodes as f64;
+        assert!((least..=most).contains(&rate), "{task} {quality}: {rate} of {episodes} battles won");
+    }
 }

@@ -2,8 +2,8 @@
 
 use omiga_format::onnx::{IR_VERSION, Model, OPSET, Op};
 use omiga_format::{
-    ActionSpace, ActorHead, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, Novelty, NoveltyOrigin, ObsTransform, Range,
-    TeamNovelty, TensorFile,
+    ActionSpace, ActorHead, Bundle, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, Novelty, NoveltyOrigin, ObsTransform,
+    Range, TeamNovelty, TensorFile,
 };
 use omiga_runtime::{LoadOptions, Policy};
 

@@ -32,9 +32,8 @@ fn quantiles_are_numpys() {
     let reference = reference();
     let rows: Vec<f32> = numbers(&reference["rows"]).into_iter().map(|x| x as f32).collect();
     for (q, expected) in reference["quantiles"].as_object().unwrap() {
-        let of = |field| {
-            quantile(&mut rows.iter().skip(field).step_by(5).copied().collect::<Vec<_>>(), q.parse().unwrap())
-        };
+        let of =
+            |field| quantile(&mut rows.iter().skip(field).step_by(5).copied().collect::<Vec<_>>(), q.parse().unwrap());
         check(&(0..5).map(of).collect::<Vec<_>>(), expected, 1e-12);
     }
     assert_eq!([0.0, 0.5, 1.0].map(|q| quantile(&mut [3.0], q)), [3.0; 3]);
@@ -113,7 +112,9 @@ fn record(path: &Path, episodes: usize, seed: u64) {
         for _ in 0..20 {
             let actions = StepActions::Physical(&[0.0, 0.5]);
             let (obs, reward) = (obs(), 0.0);
-            writer.push_step(StepRow { obs: &obs, state: None, actions, reward, action_mask: None, alive: None }).unwrap();
+            writer
+                .push_step(StepRow { obs: &obs, state: None, actions, reward, action_mask: None, alive: None })
+                .unwrap();
         }
         let last = LastRow { obs: &obs(), state: None, action_mask: None, alive: None };
         writer.end_episode(last, Ending::Truncated).unwrap();
@@ -235,8 +236,12 @@ fn recovered_values_are_raw_ones() {
             };
             let (first, last) = (obs(), obs());
             let (actions, reward) = (StepActions::Physical(&[0.0, 0.5]), 0.0);
-            writer.push_step(StepRow { obs: &first, state: None, actions, reward, action_mask: None, alive: None }).unwrap();
-            writer.end_episode(LastRow { obs: &last, state: None, action_mask: None, alive: None }, Ending::Truncated).unwrap();
+            writer
+                .push_step(StepRow { obs: &first, state: None, actions, reward, action_mask: None, alive: None })
+                .unwrap();
+            writer
+                .end_episode(LastRow { obs: &last, state: None, action_mask: None, alive: None }, Ending::Truncated)
+                .unwrap();
         }
         writer.finish().unwrap();
         Dataset::load(&path, &LoadOptions::default()).unwrap().holding_out(0.4).novelty(0.2).unwrap()
@@ -274,7 +279,9 @@ fn there_may_be_none() {
     for _ in 0..30 {
         let (actions, reward) = (StepActions::Physical(&[0.0, 0.5]), 0.0);
         writer.push_step(StepRow { obs: &obs, state: None, actions, reward, action_mask: None, alive: None }).unwrap();
-        writer.end_episode(LastRow { obs: &obs, state: None, action_mask: None, alive: None }, Ending::Truncated).unwrap();
+        writer
+            .end_episode(LastRow { obs: &obs, state: None, action_mask: None, alive: None }, Ending::Truncated)
+            .unwrap();
     }
     writer.finish().unwrap();
     let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap().holding_out(0.5);

@@ -2,6 +2,7 @@
 
 mod grid;
 mod quality;
+mod smax;
 mod snapshots;
 mod spread;
 mod uniform;
@@ -11,9 +12,9 @@ use omiga_format::TaskSpec;
 pub use quality::{Practice, Quality};
 pub use uniform::UniformPolicy;
 
-use crate::mujoco;
 use crate::registry::PARTICLE;
 use crate::{Error, JointAction, Result, Timestep};
+use crate::{mujoco, smax as battles};
 
 /// Chooses the actions of a whole team. Object safe; errors of other crates go into [`Error::policy`].
 pub trait TeamPolicy: Send {
@@ -27,8 +28,9 @@ pub trait TeamPolicy: Send {
     fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()>;
 }
 
-/// The behaviour policy of a quality. `random` exists for every task, the others for `spread` and `spread-discrete` (see
-/// [`Quality`] for what they do and what they earn), for feeders and, as recorded policies, for hopper, halfcheetah and ant.
+/// The behaviour policy of a quality. `random` exists for every task, the others for `spread`, `spread-discrete` and the battles
+/// `smax-...` (see [`Quality`] for what they do and what they earn), for feeders and, as recorded policies, for hopper,
+/// halfcheetah and ant.
 ///
 /// # Errors
 /// [`Error::NoBehaviour`] if nobody wrote one for the task.
@@ -42,11 +44,14 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if let Some(operator) = grid::Operator::new(task, quality) {
         return Ok(Box::new(operator));
     }
+    if let Some(commander) = smax::Commander::new(task, quality) {
+        return Ok(Box::new(commander));
+    }
     if let Some(snapshots) = snapshots::Snapshots::new(task, quality) {
         return Ok(Box::new(snapshots));
     }
     let robots = mujoco::NAMES.into_iter().filter(|name| snapshots::are_there(name));
-    let expected = PARTICLE.into_iter().chain(robots).chain(crate::grid::NAMES).collect();
+    let expected = PARTICLE.into_iter().chain(robots).chain(crate::grid::NAMES).chain(battles::NAMES).collect();
     Err(Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected })
 }
 
@@ -62,8 +67,9 @@ mod tests {
         assert!(behaviour_policy(&task, Quality::Random).is_ok());
         let message = "task `pumps` has no behaviour policy of quality `medium`, expected one of [\"spread\", \
                        \"spread-discrete\", \"halfcheetah-6x1\", \"halfcheetah-2x3\", \"hopper-3x1\", \"ant-2x4\", \
-                       \"ant-4x2\", \"grid-33bus\", \"grid-33bus-wide\"]; use `random`";
-        assert_eq!(behaviour_policy(&task, Quality::Medium).err().unwrap().to_string(), message);
+                       \"ant-4x2\", \"grid-33bus\", \"grid-33bus-wide\", \"smax-3m\"";
+        let error = behaviour_policy(&task, Quality::Medium).err().unwrap().to_string();
+        assert!(error.starts_with(message) && error.ends_with("\"smax-2c_vs_64zg\"]; use `random`"), "{error}");
         let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&impostor, Quality::Medium).is_err());
     }

@@ -30,7 +30,14 @@ pub(super) fn novelty(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> f
     for (agent, novelty) in meta.task.agents.iter().zip(&team.agents) {
         write!(card, "| {} | {:.0} % ", code(&agent.name), novelty.widening * 100.0)?;
         match &novelty.mahalanobis {
-            Some(d) => writeln!(card, "| {} of {} | {:.4} | {:.2} |", d.fields.len(), agent.obs.len(), d.shrinkage, d.threshold)?,
+            Some(d) => writeln!(
+                card,
+                "| {} of {} | {:.4} | {:.2} |",
+                d.fields.len(),
+                agent.obs.len(),
+                d.shrinkage,
+                d.threshold
+            )?,
             None => writeln!(card, "| none of {} | | |", agent.obs.len())?,
         }
     }

@@ -63,7 +63,10 @@ fn it_is_a_fault_if_told_so() {
     ];
     check(&options, &steps);
     let [good, bad, again] = steps;
-    check(&options.clone().with_latch(true), &[good, bad, (again.0, Flags::LATCHED | Flags::DECLARED, NONE, Source::Safe)]);
+    check(
+        &options.clone().with_latch(true),
+        &[good, bad, (again.0, Flags::LATCHED | Flags::DECLARED, NONE, Source::Safe)],
+    );
     // Two of three, so that one glitch is none.
     let patient = options.with_novelty_debounce(2, 3);
     let glitch = ([0.0, 1.6], OK, NONE, Source::Policy);
@@ -111,7 +114,11 @@ fn what_cannot_be_detected_is_no_fault() {
     refused(policy(false), fault, "expected no OBS_NOVEL, as the contract has no detector");
     for (k, n) in [(0, 1), (2, 1), (1, 65), (0, 0)] {
         let options = GuardOptions::default().with_novelty_debounce(k, n);
-        refused(watched(false), options, &format!("novelty_debounce is ({k}, {n}), expected (k, n) with 1 <= k <= n <= 64"));
+        refused(
+            watched(false),
+            options,
+            &format!("novelty_debounce is ({k}, {n}), expected (k, n) with 1 <= k <= n <= 64"),
+        );
     }
     // Without a detector there is no flag.
     let mut guard = Guard::new(policy(false), &GuardOptions::default().with_novelty_debounce(1, 9)).unwrap();

@@ -1,0 +1,198 @@
+//! Behaviour in battles: scripted tactics, and a planner that tries plans out in the world. Both see the whole state.
+
+mod planner;
+mod script;
+
+use omiga_format::TaskSpec;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Quality, uniform};
+use crate::smax::{Map, Roster, World};
+use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
+use planner::{Effort, Planner};
+use script::{Script, Tactic};
+
+/// Plans of an expert's decision, shared by the units of both sides: 272 on `smax-5m_vs_6m`.
+const EXPERT_PLANS: usize = 3000;
+const MEDIUM: Effort = Effort { horizon: 12, samples: 4, plans: 20 };
+const MEDIUM_NOISE: f64 = 0.2;
+/// Tactics of the scripted half of `medium-replay`.
+const SCRIPTED: [Tactic; 5] = [Tactic::Focus, Tactic::Closest, Tactic::Together, Tactic::Kite, Tactic::Hold];
+
+/// Who decides in an episode.
+#[derive(Clone, Copy, Debug)]
+enum Mind {
+    Scripted(Tactic),
+    Medium,
+    Expert,
+}
+
+/// A team that is told what to do by somebody who sees everything, and obeys with noise.
+#[derive(Clone, Debug)]
+pub(super) struct Commander {
+    task: TaskSpec,
+    quality: Quality,
+    map: &'static Map,
+    roster: Roster,
+    /// As far as states tell and earlier ones imply: whom enemies shot at last, and where they walk.
+    world: World,
+    rng: ChaCha8Rng,
+    mind: Mind,
+    script: Script,
+    medium: Planner,
+    expert: Planner,
+    /// Of each agent, the probability of a uniform action.
+    noise: Vec<f64>,
+}
+
+impl Commander {
+    /// `None` if the task is not one of ours, or the quality is a practice of another.
+    pub(super) fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
+        let map = Map::find(&task.name)?;
+        let roster = map.roster();
+        let sizes = (roster.allies, roster.obs_dim(), roster.actions(0));
+        let other = matches!(quality, Quality::Practice(_));
+        if other || (task.n_agents(), task.obs_dim(), task.action_dim()) != sizes {
+            return None;
+        }
+        let expert = Effort { horizon: 16, samples: 16, plans: EXPERT_PLANS / roster.len() };
+        let mut commander = Self {
+            task: task.clone(),
+            quality,
+            map,
+            world: World::new(),
+            rng: ChaCha8Rng::seed_from_u64(0),
+            mind: Mind::Expert,
+            script: Script::default(),
+            medium: Planner::new(MEDIUM),
+            expert: Planner::new(expert),
+            noise: vec![0.0; roster.allies],
+            roster,
+        };
+        commander.reset(0);
+        Some(commander)
+    }
+
+    fn command(&mut self, actions: &mut [u32]) {
+        let (world, roster) = (&self.world, &self.roster);
+        match self.mind {
+            Mind::Scripted(tactic) => self.script.command(tactic, world, roster, actions),
+            Mind::Medium => self.medium.act(world, roster, &mut self.rng, actions),
+            Mind::Expert => self.expert.act(world, roster, &mut self.rng, actions),
+        }
+    }
+}
+
+impl TeamPolicy for Commander {
+    fn reset(&mut self, seed: u64) {
+        self.rng = ChaCha8Rng::seed_from_u64(seed);
+        let rng = &mut self.rng;
+        self.noise.fill(0.0);
+        self.mind = match self.quality {
+            Quality::Expert => Mind::Expert,
+            Quality::Medium => Mind::Medium,
+            Quality::MediumExpert => [Mind::Medium, Mind::Expert][usize::from(rng.random::<bool>())],
+            Quality::MediumReplay if rng.random() => Mind::Medium,
+            Quality::MediumReplay | Quality::Random | Quality::Practice(_) => {
+                Mind::Scripted(SCRIPTED[rng.random_range(0..SCRIPTED.len())])
+            }
+        };
+        match (self.quality, self.mind) {
+            (Quality::Random, _) => self.noise.fill(1.0),
+            (Quality::MediumReplay, _) => self.noise.fill_with(|| rng.random()),
+            (_, Mind::Medium) => self.noise.fill(MEDIUM_NOISE),
+            _ => {}
+        }
+        (self.roster, self.world) = (self.map.roster(), World::new());
+        self.medium.reset();
+        self.expert.reset();
+    }
+
+    fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()> {
+        actions.check_shape(&self.task)?;
+        let JointAction::Discrete(choices) = actions else { return Ok(()) };
+        let mask = choices.len() * self.task.action_dim();
+        for (buffer, expected, found) in
+            [("state", self.roster.state_dim(), t.state.len()), ("action_mask", mask, t.action_mask.len())]
+        {
+            if expected != found {
+                return Err(Error::Buffer { task: self.task.name.clone(), buffer, expected, found });
+            }
+        }
+        self.world.read_state(&mut self.roster, &t.state);
+        self.command(choices);
+        for (ally, choice) in choices.iter_mut().enumerate() {
+            let mask = t.agent_mask(ally);
+            let permitted = usize::try_from(*choice).is_ok_and(|c| mask.get(c).is_some_and(|may| *may == 1));
+            if !permitted || self.rng.random::<f64>() < self.noise[ally] {
+                *choice = uniform::choice(mask, &mut self.rng).unwrap_or(*choice);
+            }
+        }
+        // What the enemies decide now they remember; where they walk is theirs to draw.
+        self.world.command_enemies(&self.roster, &mut self.rng);
+        self.world.steps += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MultiAgentEnv, Smax, rollout};
+
+    #[test]
+    fn every_choice_is_permitted() {
+        for name in ["smax-2s3z", "smax-5_units", "smax-2c_vs_64zg"] {
+            for quality in [Quality::MediumReplay, Quality::Medium] {
+                let mut env = Smax::new(name).unwrap();
+                let mut policy = Commander::new(env.task(), quality).unwrap();
+                let mut steps = 0;
+                for seed in 0..2 {
+                    let result = rollout(&mut env, &mut policy, seed, &mut |step| {
+                        let JointAction::Discrete(choices) = step.actions else { unreachable!() };
+                        let permitted = |(i, c): (usize, &u32)| step.before.agent_mask(i)[*c as usize] == 1;
+                        assert!(choices.iter().enumerate().all(permitted), "{name} {quality}: {choices:?}");
+                        Ok(())
+                    });
+                    steps += result.unwrap().steps;
+                }
+                assert!(steps > 2);
+            }
+        }
+    }
+
+    /// What the enemies will do is known from the states alone: whom they aim at, from step to step.
+    #[test]
+    fn the_enemies_memory_is_followed() {
+        let mut env = Smax::new("smax-3s5z").unwrap();
+        let mut policy = Commander::new(env.task(), Quality::MediumReplay).unwrap();
+        let (mut t, mut actions) = (Timestep::for_env(&env), JointAction::for_task(env.task()));
+        let mut aimed = 0;
+        for seed in 0..5 {
+            env.reset(seed, &mut t);
+            policy.reset(seed);
+            while !t.is_last() {
+                policy.act(&t, &mut actions).unwrap();
+                env.step(&actions, &mut t).unwrap();
+                let world = env.world();
+                assert_eq!(policy.world.last_target, world.last_target);
+                assert_eq!((policy.world.fallback, policy.world.steps), (world.fallback, world.steps));
+                aimed += world.last_target.iter().flatten().count();
+            }
+        }
+        assert!(aimed > 100);
+    }
+
+    #[test]
+    fn another_task_is_refused() {
+        let task = Smax::new("smax-3m").unwrap().task().clone();
+        let mut policy = Commander::new(&task, Quality::Expert).unwrap();
+        let mut actions = JointAction::for_task(&task);
+        let refused = policy.act(&Timestep::default(), &mut actions);
+        assert!(matches!(refused, Err(Error::Buffer { buffer: "state", expected: 72, found: 0, .. })));
+        let mut renamed = task;
+        renamed.name = "smax-8m".to_owned();
+        assert!(Commander::new(&renamed, Quality::Expert).is_none());
+    }
+}

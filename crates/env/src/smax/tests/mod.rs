@@ -1,0 +1,5 @@
+//! The world against recordings of the original, and what holds in every battle.
+
+mod battle;
+mod golden;
+mod recording;

@@ -1,0 +1,33 @@
+//! A step of the environments that are computed here allocates nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::alloc::System;
+
+use omiga_env::{JointAction, TeamPolicy, Timestep, UniformPolicy, make_env, simulator, task_names};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// One test in this binary: the allocator counts for all threads.
+#[test]
+fn steps_and_resets_allocate_nothing() {
+    for name in task_names().iter().filter(|name| simulator(name).is_none()) {
+        let mut env = make_env(name).unwrap();
+        let mut policy = UniformPolicy::new(env.task().clone());
+        let (mut t, mut actions) = (Timestep::for_env(&*env), JointAction::for_task(env.task()));
+        let mut play = |seed| {
+            env.reset(seed, &mut t);
+            policy.reset(seed);
+            while !t.is_last() {
+                policy.act(&t, &mut actions).unwrap();
+                env.step(&actions, &mut t).unwrap();
+            }
+        };
+        play(0);
+        let region = Region::new(ALLOCATOR);
+        (1..4).for_each(&mut play);
+        assert_eq!(region.change().allocations, 0, "{name}");
+    }
+}
