@@ -88,12 +88,11 @@ fn a_bundle_says_what_is_usual() {
     program.done("inspect bundle").shows("novelty: each agent calls at most 10 %").shows("usual from");
     let json = program.done("inspect bundle --json").json();
     let origin = &json["provenance"]["novelty"];
-    assert_eq!(
-        [&origin["kind"], &origin["held_out"], &origin["rows"]],
-        [&"calibrated".into(), &60.into(), &13_500.into()]
-    );
+    assert_eq!(origin["kind"], "calibrated");
+    assert_eq!((origin["held_out"].as_u64(), origin["rows"].as_u64()), (Some(60), Some(13_500)));
     let detectors = json["novelty"].as_array().unwrap();
-    assert_eq!((detectors.len(), &detectors[0]["agent"]), (3, &AGENT.into()));
+    assert_eq!(detectors.len(), 3);
+    assert_eq!(detectors[0]["agent"], AGENT);
     assert_eq!(detectors[0]["usual"][0]["field"], "velocity.x");
     assert!(detectors.iter().all(|d| d["threshold"].as_f64().unwrap() > 3.0 && d["compared"].as_u64().unwrap() > 10));
     program.done("inspect bundle/agent_0.onnx").shows("usual together: a Mahalanobis distance of");

@@ -21,6 +21,7 @@ const PLAN: &str = "
     run.eval_every = 10
     run.checkpoint_every = 10
     run.eval_episodes = 2
+    optim.lr_schedule = \"constant\"
     [evaluate]
     episodes = 4
     random = false

@@ -50,7 +50,11 @@ fn the_name_of_a_file_says_nothing() {
     assert_eq!((value(&run, "transform"), value(&run, "eval_episodes")), ("\"standardise-with-id\"", "10"));
     program.done("collect --task spread --episodes 3 --out other-name.hdf5");
     let run = program.done("train --print-config --data other-name.hdf5 --set omiga.gamma=0.9");
-    assert_eq!(run.stderr, "preset of task `spread`: omiga.alpha=0.2, rebrac.gamma=0.95, run.steps=20000\n");
+    assert_eq!(
+        run.stderr,
+        "preset of task `spread`: omiga.alpha=0.2, optim.lr_schedule=cosine, \
+         policy.loss=mse, rebrac.gamma=0.95, run.steps=20000\n"
+    );
     assert_eq!(program.done("train --print-config --data other-name.hdf5 --no-preset").stderr, "");
 }
 
@@ -142,7 +146,7 @@ fn what_is_printed_is_what_is_run() {
 #[test]
 fn what_changes_no_learned_number_may_change() {
     let program = Program::with_data("spread");
-    let small = "--set network.hidden=16 --set run.eval_episodes=2";
+    let small = "--set network.hidden=16 --set run.eval_episodes=2 --set optim.lr_schedule=constant";
     program.done(&format!("train --data data.hdf5 --out one-go --steps 30 {small} --set run.log_every=10"));
     program.done(&format!("train --data data.hdf5 --out run --steps 20 {small} --set run.log_every=10"));
     let changes = "--set run.log_every=5 --set run.eval_every=5 --set run.eval_episodes=3 --set run.checkpoint_every=5 \
