@@ -26,7 +26,7 @@ pub struct Detector {
     threshold: Option<f32>,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct Usual {
     field: String,
     unit: String,
@@ -88,13 +88,26 @@ pub fn say_detectors(bundle: &Bundle, detectors: &[Detector]) -> Result<()> {
     };
     let head = ["agent", "quantiles widened by", "fields compared", "shrinkage", "largest distance"];
     say(table(&head, 1, detectors.iter().take(MOST).map(limits).collect()))?;
-    let row = |agent: &str, of: &Usual| {
-        vec![agent.to_owned(), of.field.clone(), of.unit.clone(), of.low.to_string(), of.high.to_string()]
+    // Agents that see the same share their rows.
+    let mut alike: Vec<(String, &[Usual])> = Vec::new();
+    for Detector { agent, usual, .. } in detectors {
+        match alike.iter_mut().find(|(_, like)| like == usual) {
+            Some((agents, _)) => *agents += &format!(", {agent}"),
+            None => alike.push((agent.clone(), usual)),
+        }
+    }
+    let row = |agents: &str, of: &Usual| {
+        vec![agents.to_owned(), of.field.clone(), of.unit.clone(), short(of.low), short(of.high)]
     };
-    let rows = detectors.iter().flat_map(|d| d.usual.iter().map(|of| row(&d.agent, of)));
-    say(table(&["agent", "observation", "unit", "usual from", "to"], 3, rows.clone().take(MOST).collect()))?;
+    let rows = alike.iter().flat_map(|(agents, usual)| usual.iter().map(|of| row(agents, of)));
+    say(table(&["agents", "observation", "unit", "usual from", "to"], 3, rows.clone().take(MOST).collect()))?;
     match rows.count().saturating_sub(MOST) {
         0 => Ok(()),
         more => say(format!("and {more} more: omiga inspect BUNDLE/AGENT.onnx, or --json")),
     }
+}
+
+/// In five digits.
+fn short(x: f32) -> String {
+    format!("{x:.4e}").parse::<f32>().map_or_else(|_| x.to_string(), |x| x.to_string())
 }

@@ -76,7 +76,7 @@ pub use isa::{Isa, WeightFormat};
 pub use kind::ErrorKind;
 pub use memory::MemoryCursor;
 /// The contract of a policy: names, units, ranges and bounds of what it observes and commands.
-pub use omiga_format::{ActionField, ActionSpace, ObsField, PolicyContract, Range};
+pub use omiga_format::{ActionField, ActionSpace, Mahalanobis, Novelty, ObsField, PolicyContract, Range};
 /// What policies are loaded from, which it is, and who signed it.
 pub use omiga_format::{Bundle, Identity, KeyId, PublicKey, Signature, Signer};
 /// What a recorder writes and a replay reads.
@@ -93,6 +93,7 @@ pub use team::Team;
 #[cfg(all(doctest, feature = "fs"))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/embedding.md")]
+#[doc = include_str!("../../../docs/novelty.md")]
 #[doc = include_str!("../../../docs/replay.md")]
 #[doc = include_str!("../../../docs/signing.md")]
 struct Pages;

@@ -75,7 +75,7 @@ section! {
         held_out: f64 = 0.1,
         /// Share of the held-out episodes in which an agent's novelty detector may find something unusual (docs/novelty.md); 0: no
         /// detectors. It needs about two over this share of held-out episodes.
-        novelty_delta: f64 = 0.05,
+        novelty_delta: f64 = 0.1,
         /// Where the rows are kept.
         #[serde(skip_serializing_if = "is_default")]
         storage: StorageChoice = StorageChoice::Memory,
