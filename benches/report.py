@@ -225,7 +225,8 @@ A million transitions are 409 MB of observations in memory; the file, compressed
 Observations of 14, 23 and 113 values are those of Hopper, HalfCheetah and Ant in the original datasets, the
 agent's id included. Microseconds. `machine's p99.9` is
 that of pure arithmetic which takes as long as the step: the tail that the machine has by itself. `all-active`
-is the longest that a step can take, `controller` a whole tick with its guard, `loaded` has threads that stream
+is the longest that a step can take, `controller` a whole tick with its guard, `novelty` with a detector of
+unusual observations, `loaded` has threads that stream
 through memory beside it. A team observes the same, `apart` each something else; `f16` holds weights in 16 bits.
 Allocations are those of Rust's allocator, library is the size on disk of the library
 that a program needs for it.""",
