@@ -53,12 +53,12 @@ fn a_guard_finds_what_was_never_seen() {
     let share = |steps: &[usize]| steps.iter().sum::<usize>() as f64 / (25.0 * steps.len() as f64);
     let usual = found(|_| ());
     let alarmed = usual.iter().filter(|steps| **steps > 0).count() as f64 / usual.len() as f64;
-    assert!((0.01..0.2).contains(&alarmed), "{alarmed} of the episodes, {} of the steps", share(&usual));
+    assert!((0.001..0.15).contains(&alarmed), "{alarmed} of the episodes, {} of the steps", share(&usual));
     let scaled = share(&found(|obs| obs.iter_mut().for_each(|x| *x *= 10.0)));
     let shifted = share(&found(|obs| obs.iter_mut().for_each(|x| *x += 3.0)));
-    // The own position's x and the first landmark's; both are within the other's range.
-    let swapped = share(&found(|obs| obs.swap(2, 4)));
-    assert!(scaled > 0.9 && shifted > 0.99 && swapped > 0.5, "{scaled}, {shifted}, {swapped}");
+    // The own position's x in degrees, as it were.
+    let one = share(&found(|obs| obs[2] *= 57.3));
+    assert!(scaled > 0.99 && shifted > 0.99 && one > 0.9, "{scaled}, {shifted}, {one}");
 }
 
 /// What the policy cannot see, as it standardises the vector: all values ten times as large, or three more.

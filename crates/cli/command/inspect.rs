@@ -134,6 +134,9 @@ fn checkpoint(path: &Path, json: bool) -> Result<Verdict> {
     say(format!("checkpoint of {} after {} updates, seed {}", meta.algorithm, meta.step, meta.seed))?;
     say(task_line(&meta.task))?;
     say(dataset_line(&meta.dataset))?;
+    if let Some(novelty) = &meta.novelty {
+        say(format!("novelty: {}", novelty.origin))?;
+    }
     let cells = |(name, shape): (&String, &Vec<usize>)| vec![name.clone(), format!("{shape:?}")];
     say(table(&["tensor", "shape"], 2, report.tensors.iter().map(cells).collect()))?;
     say(&meta.config)?;

@@ -184,19 +184,24 @@ impl fmt::Display for NoveltyOrigin {
                 f,
                 "each agent calls at most {} % of episodes like the {held_out} held-out ones unusual; statistics of {rows} \
                  other rows",
-                delta * 100.0
+                percent(*delta)
             ),
             Self::TooFewEpisodes { delta, held_out, needed } => write!(
                 f,
                 "none: {held_out} held-out episodes, {needed} are needed for false alarms in {} % of episodes; collect more, \
                  or raise data.held_out or data.novelty_delta",
-                delta * 100.0
+                percent(*delta)
             ),
             Self::NotRaw => {
                 f.write_str("none: the file has standardised observations, from which raw values cannot be recovered")
             }
         }
     }
+}
+
+/// To two digits behind the point.
+fn percent(share: f64) -> f64 {
+    (share * 1e4).round() / 100.0
 }
 
 fn is_positive_or_zero(x: f32) -> bool {
@@ -257,6 +262,20 @@ mod tests {
         // Nothing fits: no panic.
         assert!(distance.is_unusual(distance.distance(&[], &mut [0.0; 2])));
         assert_eq!(distance.distance(&[], &mut []), 0.0);
+    }
+
+    #[test]
+    fn an_origin_is_a_line() {
+        let check = |origin: NoveltyOrigin, text: &str| assert_eq!(origin.to_string(), text);
+        check(
+            NoveltyOrigin::Calibrated { delta: 0.07, rows: 900, held_out: 99 },
+            "each agent calls at most 7 % of episodes like the 99 held-out ones unusual; statistics of 900 other rows",
+        );
+        check(
+            NoveltyOrigin::TooFewEpisodes { delta: 0.005, held_out: 2, needed: 399 },
+            "none: 2 held-out episodes, 399 are needed for false alarms in 0.5 % of episodes; collect more, or raise \
+             data.held_out or data.novelty_delta",
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn novelty(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> f
     )?;
     writeln!(
         card,
-        "Calibrated on {}, no number was tuned: {}. **These episodes were recorded without this policy in the loop**: where it \
+        "Calibrated on {}: {}. **These episodes were recorded without this policy in the loop**: where it \
          leads the task elsewhere there are more alarms. Count them in your own runs before one is made a fault.\n",
         code(&meta.dataset.file),
         team.origin
