@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly venv=target/interop-venv work=target/interop wanted=tests/interop/requirements.txt
+# What jaxmarl asks for does not go with the others.
+readonly jaxmarl=target/jaxmarl-venv
 
 fail() {
     echo "interop: $*" >&2
@@ -13,13 +15,18 @@ fail() {
 }
 
 command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
-if ! cmp -s "$wanted" "$venv/installed.txt"; then
-    echo "interop: making $venv"
-    rm -rf "$venv"
-    python3 -m venv "$venv" || fail "python3 has no venv; install it (on Debian: apt-get install python3-venv)"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r "$wanted"
-    cp "$wanted" "$venv/installed.txt"
-fi
+# environment FOLDER REQUIREMENTS: Python with these packages.
+environment() {
+    if ! cmp -s "$2" "$1/installed.txt"; then
+        echo "interop: making $1"
+        rm -rf "$1"
+        python3 -m venv "$1" || fail "python3 has no venv; install it (on Debian: apt-get install python3-venv)"
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r "$2"
+        cp "$2" "$1/installed.txt"
+    fi
+}
+environment "$venv" "$wanted"
+environment "$jaxmarl" benches/env/jaxmarl.txt
 readonly python=$venv/bin/python
 
 # The last one has agents with observations of different widths.
@@ -53,6 +60,11 @@ echo "== robots"
 (cd "$work" && "$OLDPWD/$python" ../../tests/golden/gymnasium_robotics/generate.py --out gymnasium_robotics --seed 7)
 OMIGA_GYMNASIUM_DIR=$PWD/$work/gymnasium OMIGA_GYMNASIUM_ROBOTICS_DIR=$PWD/$work/gymnasium_robotics \
     cargo test --release -p omiga-env --test gymnasium --test gymnasium_robotics
+echo "== battles"
+# Most of the time is JAX's compilation, a minute or two a map.
+JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$PWD/target/jax-cache \
+    "$jaxmarl/bin/python" tests/golden/smax/generate.py --out "$work/smax" --seed 7
+OMIGA_SMAX_DIR=$PWD/$work/smax cargo test --release -p omiga-env --lib smax -- --nocapture
 echo "== statistics"
 "$python" tests/golden/rliable/generate.py --out "$work/scores.json" --seed 7
 OMIGA_RLIABLE_SCORES=$PWD/$work/scores.json cargo test --release -p omiga-env --lib statistics::scores

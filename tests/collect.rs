@@ -24,6 +24,21 @@ fn a_place_that_cannot_be_is_refused_before_anything_is_played() {
     assert_eq!(program.files(".").len(), 1, "leftovers");
 }
 
+/// Agents that may not do everything, that die, and share one state; all the way to a policy that is played.
+#[test]
+fn battles_are_recorded_learned_from_and_played() {
+    let program = Program::with_bundle("smax-2s3z", "omiga");
+    let card = program.done("inspect data.hdf5 --json").json();
+    assert_eq!(
+        (&card["state_kind"], &card["state_dim"], &card["raw_obs_dim"]),
+        (&"global".into(), &120.into(), &127.into())
+    );
+    assert_eq!((&card["has_action_mask"], &card["has_alive"]), (&true.into(), &true.into()));
+    assert!(card["returns"]["max"].as_f64().unwrap() <= 2.0 + 1e-5);
+    program.done("verify bundle");
+    program.done("eval --bundle bundle --episodes 5").shows("bundle");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_nobody_may_write_to_is_refused() {

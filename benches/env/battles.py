@@ -34,7 +34,7 @@ def main() -> None:
         parser.error("--count and --rounds are at least 1")
     os.environ["JAX_PLATFORMS"] = "cpu"
     # What was compiled in the first round is not compiled again.
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(args.out.resolve().parent / "jax-cache")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path("target/jax-cache").resolve())
     cores = len(os.sched_getaffinity(0))
     rows = []
     for name in args.map or MAPS:

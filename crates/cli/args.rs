@@ -155,7 +155,9 @@ pub struct RunArgs {
 pub struct CollectArgs {
     /// The task: spread, spread-discrete; with MuJoCo halfcheetah-6x1, halfcheetah-2x3, hopper-3x1, walker2d-2x3, ant-2x4,
     /// ant-4x2, each also with -local behind: agents see their own joints and neighbours (-local0 none, -local2 two steps);
-    /// grid-33bus, grid-33bus-wide: inverters on a feeder (docs/grid.md)
+    /// grid-33bus, grid-33bus-wide: inverters on a feeder (docs/grid.md); smax-3m, smax-8m, smax-25m, smax-2s3z, smax-3s5z,
+    /// smax-5m_vs_6m, smax-10m_vs_11m, smax-27m_vs_30m, smax-3s5z_vs_3s6z, smax-3s_vs_5z, smax-6h_vs_8z, smax-5_units, smax-10_units,
+    /// smax-20_units, smax-corridor, smax-2c_vs_64zg: battles (docs/smax.md)
     #[arg(long)]
     pub task: String,
     /// The behaviour policy: random, medium-replay, medium, medium-expert, expert; on a feeder also no-control, constant-pf, volt-var-a,

@@ -8,6 +8,7 @@ pub fn of_task(task: &str) -> Option<&'static str> {
         "spread" => Some(include_str!("preset/spread.toml")),
         "spread-discrete" => Some(include_str!("preset/spread-discrete.toml")),
         _ if task.starts_with("grid-") && has_task(task) => Some(include_str!("preset/grid.toml")),
+        _ if is_battle(task) => Some(include_str!("preset/smax.toml")),
         // All others are robots.
         _ if has_task(task) => Some(match task.contains("-local") {
             true => include_str!("preset/mujoco-local.toml"),
@@ -15,6 +16,10 @@ pub fn of_task(task: &str) -> Option<&'static str> {
         }),
         _ => None,
     }
+}
+
+fn is_battle(task: &str) -> bool {
+    task.starts_with("smax-") && has_task(task)
 }
 
 /// How much a plan does of a task unless it says so.
@@ -35,6 +40,7 @@ pub fn amounts(task: &str) -> Amounts {
         "spread" | "spread-discrete" => Amounts { quality, episodes: 2000, played: 1000 },
         // Half a day each.
         _ if task.starts_with("grid-") => Amounts { quality, episodes: 1000, played: 200 },
+        _ if is_battle(task) => Amounts { quality, episodes: 2000, played: 1000 },
         _ => Amounts { quality, episodes: 200, played: 100 },
     }
 }
@@ -46,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn robots_differ_by_what_agents_see() {
+    fn tasks_differ_by_what_agents_see() {
         for (task, transform) in [
             ("hopper-3x1", "standardise-with-id"),
             ("hopper-3x1-local", "dataset"),
@@ -54,14 +60,22 @@ mod tests {
             ("spread", "auto"),
             ("grid-33bus", "dataset"),
             ("grid-33bus-wide-l1", "dataset"),
+            ("smax-3m", "none"),
         ] {
             let preset = of_task(task).unwrap();
             let config = Config::from_parts(&[(task, preset)], &[]).unwrap();
             assert_eq!(config.data.transform.name(), transform, "{task}");
         }
-        for others in
-            ["pumps-local", "ant-colony", "hopper-3", "hopper-3x1-", "hopper-3x1-global", "spread-local", "Spread"]
-        {
+        for others in [
+            "pumps-local",
+            "ant-colony",
+            "hopper-3",
+            "hopper-3x1-",
+            "hopper-3x1-global",
+            "spread-local",
+            "Spread",
+            "smax-4m",
+        ] {
             assert!(of_task(others).is_none(), "{others}");
         }
     }
