@@ -13,7 +13,7 @@ use crate::prepared::Prepared;
 
 /// Do kernels of ours do the updates on `device`?
 pub fn has_kernels(config: &Config, device: &Device) -> bool {
-    device.is_cuda() && config.run.engine == EngineChoice::Auto && config.run.algorithm.has_kernels()
+    device.is_cuda() && config.run.engine == EngineChoice::Auto
 }
 
 /// Where the learner's own networks are, for updates on `device`. Kernels of ours leave them on the CPU, and bring back what

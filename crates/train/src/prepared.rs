@@ -74,10 +74,8 @@ impl Prepared {
 
     /// Can runs of both configurations, on one file, share what is made of it?
     pub fn is_shared_by(one: &Config, other: &Config) -> bool {
-        let of_run = |c: &Config| {
-            let kernels = c.run.algorithm.has_kernels();
-            (c.run.device.clone(), c.run.engine, kernels, c.run.golden, c.network.hidden, c.actor_head(false))
-        };
+        let of_run =
+            |c: &Config| (c.run.device.clone(), c.run.engine, c.run.golden, c.network.hidden, c.actor_head(false));
         one.data == other.data && of_run(one) == of_run(other)
     }
 

@@ -1,5 +1,5 @@
 //! The GPU's kernels against the learner on the CPU, both in f64, in what the golden vectors leave out: masks, dead agents, other
-//! mixers, cloning, rows that stay and rows that travel. The kernels run in the emulator.
+//! mixers, cloning, ReBRAC, rows that stay and rows that travel. The kernels run in the emulator.
 //!
 //! Both sum in other orders, nothing else: every logged number and every parameter within 1e-9 relative after 6 updates.
 
@@ -8,6 +8,7 @@
 mod noise;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,10 +18,13 @@ use omiga_format::{ObsTransform, TensorFile};
 use omiga_gpu_emulator::Emulator;
 use omiga_train::algo::{Learner, Metrics};
 use omiga_train::batch::Batch;
-use omiga_train::config::Config;
+use omiga_train::config::{Algorithm, Config};
 use omiga_train::gpu::{GpuRun, upload_rows};
 use omiga_train::nn::Networks;
 use omiga_train::{Error, Problem};
+use tempfile::TempDir;
+
+use noise::{DIMS, Kind};
 
 const STEPS: u64 = 6;
 const LIMIT: f64 = 1e-9;
@@ -60,50 +64,92 @@ fn tensors(learner: &Learner) -> BTreeMap<String, Vec<f64>> {
     file.tensors.into_iter().map(|(name, t)| (name, t.to_f64().unwrap())).collect()
 }
 
-fn on_cpu(dataset: &Dataset, problem: &Problem, config: &Config, learner: &mut Learner) -> Vec<Metrics> {
-    let mut sampler = Sampler::new(dataset.len(), 0, 1);
-    let mut host = HostBatch::new(dataset, config.data.batch_size);
-    let update = |step| {
-        sampler.fill(dataset, &mut host).unwrap();
-        learner.update(&wide(&Batch::upload(&host, problem, &Device::Cpu).unwrap()), step).unwrap()
-    };
-    (1..=STEPS).map(update).collect()
+/// A dataset and what is learned from it.
+struct Study {
+    dataset: Dataset,
+    config: Config,
+    problem: Problem,
+    _folder: TempDir,
+}
+
+impl Study {
+    fn new(kind: Kind, settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = noise::record_kind(&folder.path().join("noise.hdf5"), kind);
+        let config = config(settings);
+        let problem = Problem::of(&dataset, ObsTransform::None, &config);
+        Self { dataset, config, problem, _folder: folder }
+    }
+
+    fn learner(&self) -> Learner {
+        Learner::new(&self.config, &self.problem, Networks::new(DType::F64, &Device::Cpu)).unwrap()
+    }
+
+    fn sampler(&self) -> Sampler {
+        Sampler::new(self.dataset.len(), 0, 1)
+    }
+
+    fn on_cpu(&self, learner: &mut Learner, sampler: &mut Sampler, steps: Range<u64>) -> Vec<Metrics> {
+        let mut host = HostBatch::new(&self.dataset, self.config.data.batch_size);
+        let update = |step| {
+            sampler.fill(&self.dataset, &mut host).unwrap();
+            learner.update(&wide(&Batch::upload(&host, &self.problem, &Device::Cpu).unwrap()), step).unwrap()
+        };
+        steps.map(update).collect()
+    }
+
+    fn on_gpu(&self, learner: &Learner, streamed: bool) -> GpuRun<Emulator<f64>> {
+        let Self { dataset, config, problem, .. } = self;
+        let machine = Emulator::<f64>::default();
+        let rows = (!streamed).then(|| Arc::new(upload_rows(&machine, problem, dataset).unwrap().unwrap()));
+        GpuRun::new(machine, rows, config, problem, dataset, learner).unwrap()
+    }
+}
+
+fn is_close(found: f64, expected: f64, scale: f64) -> bool {
+    (found - expected).abs() <= LIMIT * scale.max(1e-3)
+}
+
+fn check_tensors(what: &str, found: &Learner, expected: &Learner) {
+    for ((name, f), e) in tensors(found).iter().zip(tensors(expected).values()) {
+        let scale = e.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+        assert!(f.iter().zip(e).all(|(f, e)| is_close(*f, *e, scale)), "{what}: {name} differs");
+    }
 }
 
 fn check(discrete: bool, streamed: bool, settings: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let dataset = noise::record(&folder.path().join("noise.hdf5"), discrete);
-    let config = config(settings);
-    let problem = Problem::of(&dataset, ObsTransform::None, &config);
-    let learner = || Learner::new(&config, &problem, Networks::new(DType::F64, &Device::Cpu)).unwrap();
-    let (mut on_cpu_learner, mut on_gpu_learner) = (learner(), learner());
-    let expected = on_cpu(&dataset, &problem, &config, &mut on_cpu_learner);
+    let kind = Kind { discrete, alive: discrete, obs: [DIMS.1; DIMS.0] };
+    check_kind(kind, streamed, 1, settings);
+}
 
-    let machine = Emulator::<f64>::default();
-    let rows = (!streamed).then(|| Arc::new(upload_rows(&machine, &problem, &dataset).unwrap().unwrap()));
-    let mut run = GpuRun::new(machine, rows, &config, &problem, &dataset, &on_gpu_learner).unwrap();
-    let mut sampler = Sampler::new(dataset.len(), 0, 1);
-    let mut found = run.advance(&dataset, &mut sampler, 1, 2).unwrap();
+/// `first`: the number of the first update.
+fn check_kind(kind: Kind, streamed: bool, first: u64, settings: &[&str]) {
+    let study = Study::new(kind, settings);
+    let (mut on_cpu, mut on_gpu) = (study.learner(), study.learner());
+    let expected = study.on_cpu(&mut on_cpu, &mut study.sampler(), first..first + STEPS);
+
+    let mut run = study.on_gpu(&on_gpu, streamed);
+    let mut sampler = study.sampler();
+    let mut found = run.advance(&study.dataset, &mut sampler, first, 2).unwrap();
     assert_eq!(found.len(), 2, "no more than asked for");
-    found.extend(run.advance(&dataset, &mut sampler, 3, STEPS - 2).unwrap());
-    assert_eq!(sampler.draws(), STEPS * config.data.batch_size as u64);
-    run.store(&mut on_gpu_learner).unwrap();
+    found.extend(run.advance(&study.dataset, &mut sampler, first + 2, STEPS - 2).unwrap());
+    assert_eq!(sampler.draws(), STEPS * study.config.data.batch_size as u64);
+    run.store(&mut on_gpu).unwrap();
     if streamed {
         // Few slots, so that it does not take long: each launch is timed, and stays among them.
         let times = run.profile().unwrap();
-        assert!(times.len() == 11 && times.iter().all(|(_, us)| *us > 0.0), "{times:?}");
+        let launches = if study.config.run.algorithm == Algorithm::Rebrac { 48 } else { 11 };
+        assert!(times.len() == launches && times.iter().all(|(_, us)| *us > 0.0), "{times:?}");
     }
 
-    let close = |f: f64, e: f64, scale: f64| (f - e).abs() <= LIMIT * scale.max(1e-3);
     for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let names = |metrics: &Metrics| metrics.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(found), names(expected));
         for ((name, f), (_, e)) in found.iter().zip(expected) {
-            assert!(close(*f, *e, e.abs()), "{settings:?}, step {step}: {name} is {f}, not {e}");
+            assert!(is_close(*f, *e, e.abs()), "{settings:?}, step {step}: {name} is {f}, not {e}");
         }
     }
-    for ((name, f), e) in tensors(&on_gpu_learner).iter().zip(tensors(&on_cpu_learner).values()) {
-        let scale = e.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-        assert!(f.iter().zip(e).all(|(f, e)| close(*f, *e, scale)), "{settings:?}: {name} differs");
-    }
+    check_tensors(&format!("{settings:?}"), &on_gpu, &on_cpu);
 }
 
 #[test]
@@ -151,6 +197,63 @@ fn rows_may_travel() {
 #[test]
 fn sizes_beyond_a_tile() {
     check(false, false, &["network.hidden=100", "network.mixer_hidden=68", "data.batch_size=50"]);
+}
+
+const REBRAC: &str = "run.algorithm=rebrac";
+
+#[test]
+fn rebrac() {
+    check(false, false, &[REBRAC]);
+    check(false, true, &[REBRAC, "optim.grad_norm_clip=inf", "rebrac.actor_bc_coef=2", "rebrac.critic_bc_coef=3"]);
+    check(false, false, &[REBRAC, "network.hidden=100", "data.batch_size=50"]);
+}
+
+/// As seldom as in every third update, or always.
+#[test]
+fn policies_that_move_seldom() {
+    check(false, false, &[REBRAC, "rebrac.policy_freq=3"]);
+    check(false, false, &[REBRAC, "rebrac.policy_freq=1"]);
+}
+
+/// Of all bits of the seed and of an update's number.
+#[test]
+fn noise_is_a_function_of_seed_and_update() {
+    let kind = Kind { discrete: false, alive: false, obs: [DIMS.1; DIMS.0] };
+    let noisy = [REBRAC, "run.seed=81985529216486895", "rebrac.policy_noise=1", "rebrac.noise_clip=5"];
+    check_kind(kind, false, (1 << 32) - 2, &noisy);
+}
+
+#[test]
+fn rebrac_with_dead_agents_and_narrow_ones() {
+    let kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
+    check_kind(kind, false, 1, &[REBRAC]);
+    check_kind(kind, true, 1, &[REBRAC, "omiga.mask_dead=false"]);
+}
+
+/// A run that changes its engine half way is the run that does not.
+#[test]
+fn a_run_goes_on_on_either() {
+    let kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
+    for settings in [&[REBRAC][..], &[]] {
+        let study = Study::new(kind, settings);
+        let (half, end) = (STEPS / 2 + 1, STEPS + 1);
+        let mut expected = study.learner();
+        study.on_cpu(&mut expected, &mut study.sampler(), 1..end);
+
+        let (mut learner, mut sampler) = (study.learner(), study.sampler());
+        let mut run = study.on_gpu(&learner, false);
+        run.advance(&study.dataset, &mut sampler, 1, half - 1).unwrap();
+        run.store(&mut learner).unwrap();
+        study.on_cpu(&mut learner, &mut sampler, half..end);
+        check_tensors("from a GPU to the CPU", &learner, &expected);
+
+        let (mut learner, mut sampler) = (study.learner(), study.sampler());
+        study.on_cpu(&mut learner, &mut sampler, 1..half);
+        let mut run = study.on_gpu(&learner, false);
+        run.advance(&study.dataset, &mut sampler, half, end - half).unwrap();
+        run.store(&mut learner).unwrap();
+        check_tensors("from the CPU to a GPU", &learner, &expected);
+    }
 }
 
 #[test]

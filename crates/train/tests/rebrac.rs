@@ -1,19 +1,31 @@
-//! ReBRAC's updates, number by number, as JAX computes them: `tests/golden/rebrac`, two cases in f64, on hand-written code and on
-//! candle's operations. Losses, gradient norms and what else is logged within 1e-8 relative, final parameters within 1e-7.
+//! ReBRAC's updates, number by number, as JAX computes them: `tests/golden/rebrac`, two cases in f64, on hand-written code, on
+//! candle's operations and on a GPU's kernels, in the emulator and on a GPU if there is one. Losses, gradient norms and what else is logged within 1e-8 relative, final parameters within 1e-7.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::explicit_write,
+    reason = "a test may fail, and says when it skips"
+)]
+
+mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use omiga_format::{ActionSpace, ActorHead, ActorSpec, HostTensor, ObsTransform, TaskSpec, TensorFile};
+use omiga_gpu_emulator::Emulator;
 use omiga_train::Problem;
-use omiga_train::algo::Learner;
+use omiga_train::algo::{Learner, Metrics};
 use omiga_train::batch::{Batch, Columns};
 use omiga_train::config::{Algorithm, Config};
+use omiga_train::gpu::{Cuda, GpuLearner, Machine, Record, Settings};
 use omiga_train::nn::Networks;
 use serde::Deserialize;
+
+type Tensors = BTreeMap<String, HostTensor>;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -66,7 +78,7 @@ impl Golden {
         config
     }
 
-    fn batch(&self, tensors: &BTreeMap<String, HostTensor>, prefix: &str) -> Batch {
+    fn batch(&self, tensors: &Tensors, prefix: &str) -> Batch {
         let get = |part: &str| {
             let host = tensors.get(&format!("{prefix}.{part}"))?;
             Some(Tensor::from_vec(host.to_f64().unwrap(), host.shape(), &Device::Cpu).unwrap())
@@ -88,13 +100,76 @@ impl Golden {
     }
 }
 
+impl Golden {
+    /// What every update logged, on what the learner's networks run on.
+    fn on_networks(&self, case: &Case, name: &str, tensors: &Tensors, learner: &mut Learner) -> Vec<Metrics> {
+        let batches = (0..case.log.len()).map(|k| self.batch(tensors, &format!("{name}.batch.{k}")));
+        batches.zip(1..).map(|(batch, step)| learner.update(&batch, step).unwrap()).collect()
+    }
+
+    /// The same, on kernels; the networks go back to `learner`.
+    fn on_machine<M>(
+        &self,
+        machine: M,
+        case: &Case,
+        name: &str,
+        tensors: &Tensors,
+        learner: &mut Learner,
+    ) -> Vec<Metrics>
+    where
+        M: Machine<Real = f64>,
+    {
+        let (problem, batch) = (self.problem(case), self.sizes.batch);
+        let has = |part: &str| tensors.contains_key(&format!("{name}.batch.0.{part}"));
+        let record = Record::new(&problem, has("state"), false, has("alive"));
+        let rows = Arc::new(machine.rows(2 * batch * record.width).unwrap());
+        let settings = Settings { problem, record, batch, slots: 1, optim: self.config().optim };
+        let mut gpu = GpuLearner::new(machine, settings, rows, learner).unwrap();
+        let draws: Vec<_> = (0..batch as u32).map(|b| [b, b + batch as u32]).collect();
+        let update = |k: usize| {
+            gpu.write_rows(0, &rows_of(tensors, &format!("{name}.batch.{k}"), &record, batch)).unwrap();
+            gpu.update(&draws, k as u64 + 1).unwrap().remove(0)
+        };
+        let log = (0..case.log.len()).map(update).collect();
+        gpu.download(learner.networks_mut()).unwrap();
+        log
+    }
+}
+
+/// A batch as the kernels take it: rows, then the rows after them.
+fn rows_of(tensors: &Tensors, prefix: &str, record: &Record, batch: usize) -> Vec<f64> {
+    let mut rows = vec![0.0; 2 * batch * record.width];
+    let parts = [
+        ("obs", 0, Some(record.obs)),
+        ("next_obs", 1, Some(record.obs)),
+        ("state", 0, record.state),
+        ("next_state", 1, record.state),
+        ("actions", 0, Some(record.actions)),
+        ("next_actions", 1, Some(record.actions)),
+        ("alive", 0, record.alive),
+        ("next_alive", 1, record.alive),
+        ("rewards", 0, Some(record.reward)),
+        ("bootstrap", 1, Some(record.stop)),
+    ];
+    for (part, next, at) in parts {
+        let Some(at) = at else { continue };
+        let numbers = tensors[&format!("{prefix}.{part}")].to_f64().unwrap();
+        for (b, line) in numbers.chunks_exact(numbers.len() / batch).enumerate() {
+            let stops = |x: f64| if part == "bootstrap" { 1.0 - x } else { x };
+            let row = &mut rows[(next * batch + b) * record.width + at..];
+            row.iter_mut().zip(line).for_each(|(to, x)| *to = stops(*x));
+        }
+    }
+    rows
+}
+
 /// The tensors below a prefix.
-fn below(tensors: &BTreeMap<String, HostTensor>, prefix: &str) -> BTreeMap<String, HostTensor> {
+fn below(tensors: &Tensors, prefix: &str) -> Tensors {
     tensors.iter().filter_map(|(name, t)| Some((name.strip_prefix(prefix)?.to_owned(), t.clone()))).collect()
 }
 
 /// With moments of zero.
-fn load(golden: &Golden, case: &Case, init: &BTreeMap<String, HostTensor>, networks: Networks) -> Learner {
+fn load(golden: &Golden, case: &Case, init: &Tensors, networks: Networks) -> Learner {
     let mut file = TensorFile { name: "golden".into(), meta: String::new(), tensors: init.clone() };
     for (name, tensor) in init.iter().filter(|(name, _)| !name.starts_with("target_")) {
         let zeros = HostTensor::from_f64(tensor.shape(), &vec![0.0; tensor.shape().iter().product()]);
@@ -106,16 +181,18 @@ fn load(golden: &Golden, case: &Case, init: &BTreeMap<String, HostTensor>, netwo
     learner
 }
 
-fn check(networks: fn() -> Networks) {
+/// `run`: the updates of the case with this name, and what each logged.
+fn check(networks: fn() -> Networks, run: impl Fn(&Golden, &Case, &str, &Tensors, &mut Learner) -> Vec<Metrics>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/rebrac");
     let golden: Golden = serde_json::from_slice(&std::fs::read(folder.join("updates.json")).unwrap()).unwrap();
     let bytes = std::fs::read(folder.join("updates.safetensors")).unwrap();
     let tensors = TensorFile::parse("updates", &bytes).unwrap().tensors;
     for (name, case) in &golden.cases {
         let mut learner = load(&golden, case, &below(&tensors, &format!("{name}.init.")), networks());
-        for (k, expected) in case.log.iter().enumerate() {
-            let batch = golden.batch(&tensors, &format!("{name}.batch.{k}"));
-            let found: BTreeMap<_, _> = learner.update(&batch, k as u64 + 1).unwrap().into_iter().collect();
+        let log = run(&golden, case, name, &tensors, &mut learner);
+        assert_eq!(log.len(), case.log.len());
+        for (k, (found, expected)) in log.into_iter().zip(&case.log).enumerate() {
+            let found: BTreeMap<_, _> = found.into_iter().collect();
             assert_eq!(found.keys().copied().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "step {k}");
             for (metric, expected) in expected {
                 let apart = (found[metric.as_str()] - expected).abs() / expected.abs();
@@ -133,12 +210,32 @@ fn check(networks: fn() -> Networks) {
     }
 }
 
+fn on_host() -> Networks {
+    Networks::new(DType::F64, &Device::Cpu)
+}
+
 #[test]
 fn hand_written_code() {
-    check(|| Networks::new(DType::F64, &Device::Cpu));
+    check(on_host, Golden::on_networks);
 }
 
 #[test]
 fn candles_operations() {
-    check(|| Networks::on_candle(DType::F64, &Device::Cpu));
+    check(|| Networks::on_candle(DType::F64, &Device::Cpu), Golden::on_networks);
+}
+
+#[test]
+fn kernels() {
+    check(on_host, |golden, case, name, tensors, learner| {
+        golden.on_machine(Emulator::default(), case, name, tensors, learner)
+    });
+}
+
+#[test]
+fn kernels_on_a_gpu() {
+    if let Some((_, gpu)) = support::gpu("rebrac") {
+        check(on_host, |golden, case, name, tensors, learner| {
+            golden.on_machine(Cuda::new(&gpu).unwrap(), case, name, tensors, learner)
+        });
+    }
 }

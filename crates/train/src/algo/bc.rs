@@ -2,12 +2,12 @@
 //!
 //! Logged: `policy_loss` (negative mean log likelihood) and `grad_norm_actor` (before clipping).
 
-use super::plan::{Group, Input, Losses, Plan};
+use super::plan::{Group, Input, Losses, Part, Plan, Stage};
 use super::{Maker, Metrics};
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::loss::behaviour_cloning_loss;
-use crate::nn::{Actor, NetworkId, Networks};
+use crate::nn::{Actor, By, NetworkId, Networks};
 use crate::optim::Adam;
 use crate::{Problem, Result};
 
@@ -32,8 +32,8 @@ impl Bc {
         Ok(Self { networks: maker.networks, actor, optim: Adam::new(config), mask_unavailable, mask_dead })
     }
 
-    fn passes(&self) -> [(NetworkId, Input); 1] {
-        [(self.actor.id, Input::ObsId)]
+    fn passes(&self) -> [(NetworkId, Part); 1] {
+        [(self.actor.id, Part::ObsId)]
     }
 
     fn groups(&self) -> [Group; 1] {
@@ -42,11 +42,16 @@ impl Bc {
 
     /// The update as data.
     pub(crate) fn plan(&self) -> Plan {
-        Plan {
+        let stage = Stage {
+            every: 1,
+            passes: self.passes().map(|(network, part)| (network, Input::Part(part))).to_vec(),
+            by: By::Parameters,
             losses: Losses::Bc,
             metrics: METRICS,
-            passes: self.passes().to_vec(),
             groups: self.groups().to_vec(),
+        };
+        Plan {
+            stages: vec![stage],
             targets: Vec::new(),
             tau: 0.0,
             policy: self.actor.config.clone(),
@@ -57,7 +62,7 @@ impl Bc {
 
     pub(crate) fn update(&mut self, batch: &Batch, step: u64) -> Result<Metrics> {
         let alive = batch.alive.as_ref().filter(|_| self.mask_dead);
-        let [policy] = self.networks.forward(self.passes().map(|(network, input)| (network, input.of(batch))))?;
+        let [policy] = self.networks.forward(self.passes().map(|(network, part)| (network, part.of(batch))))?;
         let error = self.actor.cloning_error(&policy, batch, self.mask_unavailable)?; // [B, N]
         let loss = behaviour_cloning_loss(&error, alive)?;
         self.networks.backward(&loss.backward()?)?;

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 pub use bc::Bc;
 pub use noise::Noise;
 pub use omiga::Omiga;
-pub use plan::{Group, Input, Losses, Plan};
+pub use plan::{Group, Input, Losses, Part, Plan, RebracPart, Stage};
 pub use rebrac::Rebrac;
 
 use crate::batch::{Batch, Place};
@@ -157,12 +157,12 @@ impl Learner {
         self.actor().0.save(file)
     }
 
-    /// Its update as data, for algorithms that have kernels.
-    pub fn plan(&self) -> Option<Plan> {
+    /// Its update as data.
+    pub fn plan(&self) -> Plan {
         match self {
-            Self::Omiga(learner) => Some(learner.plan()),
-            Self::Bc(learner) => Some(learner.plan()),
-            Self::Rebrac(_) => None,
+            Self::Omiga(learner) => learner.plan(),
+            Self::Bc(learner) => learner.plan(),
+            Self::Rebrac(learner) => learner.plan(),
         }
     }
 

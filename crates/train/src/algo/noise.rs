@@ -22,6 +22,11 @@ impl Noise {
         Self { seed }
     }
 
+    /// The run's seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// `count` numbers for update number `step`, which always asks for so many (Box and Muller 1958).
     pub fn draw(&self, step: u64, count: usize) -> Vec<f64> {
         // The key is the seed as it is, as of the sampler.

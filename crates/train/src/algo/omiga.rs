@@ -12,12 +12,12 @@
 use candle_core::Tensor;
 use tracing::trace_span;
 
-use super::plan::{Group, Input, Losses, Plan};
+use super::plan::{Group, Input, Losses, Part, Plan, Stage};
 use super::{Maker, Metrics};
 use crate::batch::{Batch, Place};
 use crate::config::{Config, OmigaConfig};
 use crate::loss::{local_advantage, policy_loss, td_loss, td_target, value_loss};
-use crate::nn::{Actor, Critic, Mixer, NetworkId, Networks, Value};
+use crate::nn::{Actor, By, Critic, Mixer, NetworkId, Networks, Value};
 use crate::optim::Adam;
 use crate::{Problem, Result, scalar};
 
@@ -78,16 +78,16 @@ impl Omiga {
     }
 
     /// The passes of an update, none of which waits for another; `update` names them in this order.
-    fn passes(&self) -> [(NetworkId, Input); 8] {
+    fn passes(&self) -> [(NetworkId, Part); 8] {
         [
-            (self.target_value.id, Input::NextObsId),
-            (self.target_mixer.id, Input::NextState),
-            (self.critic.id, Input::ObsActionId),
-            (self.mixer.id, Input::State),
-            (self.target_mixer.id, Input::State),
-            (self.target_critic.id, Input::ObsActionId),
-            (self.value.id, Input::ObsId),
-            (self.actor.id, Input::ObsId),
+            (self.target_value.id, Part::NextObsId),
+            (self.target_mixer.id, Part::NextState),
+            (self.critic.id, Part::ObsActionId),
+            (self.mixer.id, Part::State),
+            (self.target_mixer.id, Part::State),
+            (self.target_critic.id, Part::ObsActionId),
+            (self.value.id, Part::ObsId),
+            (self.actor.id, Part::ObsId),
         ]
     }
 
@@ -112,17 +112,16 @@ impl Omiga {
     /// The update as data.
     pub(crate) fn plan(&self) -> Plan {
         let OmigaConfig { alpha, gamma, tau, mask_unavailable, mask_dead, .. } = self.config;
-        Plan {
+        let stage = Stage {
+            every: 1,
+            passes: self.passes().map(|(network, part)| (network, Input::Part(part))).to_vec(),
+            by: By::Parameters,
             losses: Losses::Omiga { alpha, gamma },
             metrics: METRICS,
-            passes: self.passes().to_vec(),
             groups: self.groups().to_vec(),
-            targets: self.targets().to_vec(),
-            tau,
-            policy: self.actor.config.clone(),
-            mask_unavailable,
-            mask_dead,
-        }
+        };
+        let policy = self.actor.config.clone();
+        Plan { stages: vec![stage], targets: self.targets().to_vec(), tau, policy, mask_unavailable, mask_dead }
     }
 
     /// One update. All three losses are computed before any parameter moves; their gradients flow into disjoint
@@ -134,7 +133,7 @@ impl Omiga {
         let n = batch.n_agents;
 
         // 0. The heads of all networks, in one call, as none waits for another.
-        let passes = self.passes().map(|(network, input)| (network, input.of(batch)));
+        let passes = self.passes().map(|(network, part)| (network, part.of(batch)));
         let [next_v, next_mixing, q, mixing, target_mixing, target_q, v, policy] = self.networks.forward(passes)?;
 
         let losses = trace_span!("losses").entered();
@@ -204,7 +203,7 @@ impl Omiga {
         let (networks, n) = (&self.networks, batch.n_agents);
         let mixing = networks.evaluate(self.target_mixer.id, &batch.state)?;
         let weight = self.target_mixer.mixing(&mixing, &batch.state, n)?.weight; // [B, N]
-        let target_q = networks.evaluate(self.target_critic.id, Input::ObsActionId.of(batch))?;
+        let target_q = networks.evaluate(self.target_critic.id, Part::ObsActionId.of(batch))?;
         let target_q = self.target_critic.values(&target_q, batch)?; // [B, N]
         let v = self.value.values(&networks.evaluate(self.value.id, &batch.obs_id)?, n)?; // [B, N]
         Ok(local_advantage(&weight, &target_q, &v, self.config.alpha)?.exp()?)

@@ -17,11 +17,12 @@
 use candle_core::Tensor;
 use tracing::trace_span;
 
+use super::plan::{Group, Input, Losses, Part, Plan, RebracPart, Stage};
 use super::{Maker, Metrics, Noise};
 use crate::batch::{Batch, Place};
 use crate::config::{Config, RebracConfig};
 use crate::loss::{climbing_loss, smoothed_actions, td_loss, td_target, team_distance};
-use crate::nn::{Actor, JointCritic, NetworkId, Networks};
+use crate::nn::{Actor, By, JointCritic, NetworkId, Networks};
 use crate::optim::Adam;
 use crate::{Problem, Result, scalar};
 
@@ -38,6 +39,9 @@ pub(super) const METRICS: &[&str] = &[
     "distance",
 ];
 
+/// So many of them are the critics'.
+const OF_CRITICS: usize = 5;
+
 /// Networks, their targets and settings.
 #[derive(Debug)]
 pub struct Rebrac {
@@ -51,6 +55,8 @@ pub struct Rebrac {
     optim: Adam,
     actor_optim: Adam,
     mask_dead: bool,
+    /// N A: actions of the whole team.
+    team_actions: usize,
 }
 
 impl Rebrac {
@@ -71,6 +77,7 @@ impl Rebrac {
             optim: Adam::new(config),
             actor_optim: Adam::new(config).every(config.rebrac.policy_freq),
             mask_dead: config.omiga.mask_dead,
+            team_actions: problem.actor.n_agents * problem.actor.action_dim,
         })
     }
 
@@ -79,6 +86,45 @@ impl Rebrac {
         let [critic_1, critic_2] = self.critics;
         let [target_1, target_2] = self.target_critics;
         [(self.target_actor.id, self.actor.id), (target_1.id, critic_1.id), (target_2.id, critic_2.id)]
+    }
+
+    /// Networks whose gradients are clipped together: the critics, then the policies.
+    fn groups(&self) -> [Group; 2] {
+        [
+            Group { norm: "grad_norm_critic", networks: self.critics.map(|critic| critic.id).to_vec() },
+            Group { norm: "grad_norm_actor", networks: vec![self.actor.id] },
+        ]
+    }
+
+    /// The update as data. The critics run beside the target critics here, as on a GPU networks of one depth are one launch.
+    pub(crate) fn plan(&self) -> Plan {
+        let RebracConfig { tau, policy_freq, .. } = self.config;
+        let [critic_1, critic_2] = self.critics.map(|critic| critic.id);
+        let [target_1, target_2] = self.target_critics.map(|critic| critic.id);
+        let [critics, policies] = self.groups();
+        let stage = |every, part, passes: &[_]| {
+            let losses = Losses::Rebrac { part, config: self.config.clone(), seed: self.noise.seed() };
+            Stage { every, passes: passes.to_vec(), by: By::Parameters, losses, metrics: &[], groups: Vec::new() }
+        };
+        let next_actions = [(self.target_actor.id, Input::Part(Part::NextObsId))];
+        let values = [
+            (target_1, Input::NextStatePolicies),
+            (target_2, Input::NextStatePolicies),
+            (critic_1, Input::StateActions),
+            (critic_2, Input::StateActions),
+        ];
+        let actions = [(self.actor.id, Input::Part(Part::ObsId))];
+        let climbed = [(critic_1, Input::StatePolicies), (critic_2, Input::StatePolicies)];
+        let (of_critics, of_policies) = METRICS.split_at(OF_CRITICS);
+        let stages = vec![
+            stage(1, RebracPart::NextActions, &next_actions),
+            Stage { metrics: of_critics, groups: vec![critics], ..stage(1, RebracPart::Critics, &values) },
+            stage(policy_freq, RebracPart::Actions, &actions),
+            Stage { by: By::Input(self.team_actions), ..stage(policy_freq, RebracPart::Values, &climbed) },
+            Stage { metrics: of_policies, groups: vec![policies], ..stage(policy_freq, RebracPart::Policies, &[]) },
+        ];
+        let (targets, policy) = (self.targets().to_vec(), self.actor.config.clone());
+        Plan { stages, targets, tau, policy, mask_unavailable: false, mask_dead: self.mask_dead }
     }
 
     /// One update: of the critics, every `policy_freq`-th time of the policies, and of the targets.
@@ -121,7 +167,7 @@ impl Rebrac {
         let store = loss.backward()?;
         losses.exit();
         self.networks.backward(&store)?;
-        let [norm] = self.networks.step([&[critic_1, critic_2]], &self.optim, step)?;
+        let [norm] = self.networks.step([self.groups()[0].ids()], &self.optim, step)?;
         let q = q_1[0].minimum(&q_2[0])?; // [B, 1]
         let values = [
             scalar(&loss)?,
@@ -142,8 +188,8 @@ impl Rebrac {
 
         // 1. How the value changes with the policies' actions.
         let input = JointCritic::input(&batch.state, &policy.detach())?; // [B, S + N A]
-        let columns = input.dim(1)? - batch.state.dim(1)?;
-        let [q_1, q_2] = self.networks.forward_by_input([(critic_1, &input), (critic_2, &input)], columns)?;
+        let climbed = [(critic_1, &input), (critic_2, &input)];
+        let [q_1, q_2] = self.networks.forward_by_input(climbed, self.team_actions)?;
         let q = q_1[0].minimum(&q_2[0])?; // [B, 1]
         let climbing = climbing_loss(&q)?;
         let slope = self.networks.input_gradient(&climbing.backward()?)?.reshape(policy.dims())?; // [M, A]
@@ -155,10 +201,10 @@ impl Rebrac {
         let store = ((&slope * &policy)?.sum_all()? + &cloning)?.backward()?;
         losses.exit();
         self.networks.backward(&store)?;
-        let [norm] = self.networks.step([&[self.actor.id]], &self.actor_optim, count)?;
+        let [norm] = self.networks.step([self.groups()[1].ids()], &self.actor_optim, count)?;
         let loss = scalar(&(climbing + cloning)?)?;
         let values = [loss, norm, scalar(&q.mean_all()?)?, scalar(&distance.mean_all()?)?];
-        Ok(METRICS[5..].iter().copied().zip(values).collect())
+        Ok(METRICS[OF_CRITICS..].iter().copied().zip(values).collect())
     }
 
     /// N(0, `policy_noise`^2), like `actions`.

@@ -14,13 +14,6 @@ choices! {
     }
 }
 
-impl Algorithm {
-    /// Are there kernels of ours for its updates on a GPU?
-    pub fn has_kernels(self) -> bool {
-        self != Self::Rebrac
-    }
-}
-
 choices! {
     /// What computes the updates.
     EngineChoice {

@@ -51,7 +51,7 @@ impl<T: Real> Machine for Cuda<T> {
         match self.0 {}
     }
 
-    fn run(&mut self, _: usize) -> Result<()> {
+    fn run(&mut self, _: u64, _: usize) -> Result<()> {
         match self.0 {}
     }
 

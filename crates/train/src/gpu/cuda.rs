@@ -5,6 +5,7 @@
     reason = "a launch's arguments are checked by nobody; `Cuda::launch` and `Recording` say why they fit"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
@@ -50,8 +51,8 @@ struct Loaded<T> {
     _table: CudaSlice<i32>,
     addresses: Addresses,
     launches: Vec<(CudaFunction, Launch)>,
-    /// One update, and [`UNROLLED`] of them.
-    recordings: Option<[Recording; 2]>,
+    /// By what is launched: one update, or [`UNROLLED`] of them. There are as many as begin differently.
+    recordings: BTreeMap<Vec<usize>, Recording>,
 }
 
 /// Where the kernels find their memory.
@@ -138,12 +139,17 @@ impl<T: CudaReal> Loaded<T> {
         Ok(())
     }
 
-    fn record(&self, stream: &Arc<CudaStream>, times: usize) -> Result<Recording> {
+    /// What so many updates launch, by place, the first of which is number `step`.
+    fn launched(&self, step: u64, times: usize) -> Vec<usize> {
+        let of_update = |step| (0..self.launches.len()).filter(move |k| self.launches[*k].1.is_part_of(step));
+        (step..).take(times).flat_map(of_update).collect()
+    }
+
+    fn record(&self, stream: &Arc<CudaStream>, launched: &[usize]) -> Result<Recording> {
         const DOING: &str = "record an update";
         stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).map_err(failed(DOING))?;
-        let launched = (0..times)
-            .flat_map(|_| &self.launches)
-            .try_for_each(|(function, launch)| self.launch(stream, function, launch));
+        let launches = launched.iter().map(|k| &self.launches[*k]);
+        let launched = launches.map(|(function, launch)| self.launch(stream, function, launch)).collect::<Result<()>>();
         let graph = stream.end_capture(CUgraphInstantiate_flags(0)).map_err(failed(DOING));
         launched?;
         graph?.map(Recording).ok_or(Error::Gpu { doing: DOING, reason: "nothing was recorded".into() })
@@ -183,7 +189,7 @@ impl<T: CudaReal> Machine for Cuda<T> {
             feed: feed.device_ptr(stream).0,
         };
         let launches = self.compile(program.launches())?;
-        let loaded = Loaded { arena, feed, _table: table, addresses, launches, recordings: None };
+        let loaded = Loaded { arena, feed, _table: table, addresses, launches, recordings: BTreeMap::new() };
         self.loaded = Some(loaded);
         Ok(())
     }
@@ -209,18 +215,19 @@ impl<T: CudaReal> Machine for Cuda<T> {
         stream.memcpy_htod(numbers, &mut part).map_err(failed("take draws"))
     }
 
-    fn run(&mut self, times: usize) -> Result<()> {
+    fn run(&mut self, step: u64, times: usize) -> Result<()> {
         let (stream, loaded) = self.loaded()?;
-        let recordings = match loaded.recordings.take() {
-            Some(recordings) => recordings,
-            None => [loaded.record(stream, 1)?, loaded.record(stream, UNROLLED)?],
-        };
-        let [one, many] = loaded.recordings.insert(recordings);
-        for _ in 0..times / UNROLLED {
-            many.0.launch().map_err(failed("repeat its updates"))?;
-        }
-        for _ in 0..times % UNROLLED {
-            one.0.launch().map_err(failed("repeat an update"))?;
+        let mut done = 0;
+        while done < times {
+            let count = if times - done < UNROLLED { 1 } else { UNROLLED };
+            let launched = loaded.launched(step + done as u64, count);
+            let recording = match loaded.recordings.remove(&launched) {
+                Some(recording) => recording,
+                None => loaded.record(stream, &launched)?,
+            };
+            recording.0.launch().map_err(failed("repeat its updates"))?;
+            loaded.recordings.insert(launched, recording);
+            done += count;
         }
         Ok(())
     }
@@ -249,8 +256,25 @@ mod tests {
         for architecture in ["compute_75", "compute_90"] {
             for ptx in [compile::<f32>(architecture).unwrap(), compile::<f64>(architecture).unwrap()] {
                 let text = ptx.to_src();
-                let kernels =
-                    ["gather", "products", "heads", "head_gradients", "omiga_values", "omiga_locals", "norms", "adam"];
+                let kernels = [
+                    "gather",
+                    "products",
+                    "heads",
+                    "head_gradients",
+                    "input_gradients",
+                    "normalise",
+                    "normalise_slopes",
+                    "omiga_values",
+                    "omiga_locals",
+                    "rebrac_next_actions",
+                    "rebrac_critics",
+                    "rebrac_actions",
+                    "rebrac_values",
+                    "rebrac_policies",
+                    "norms",
+                    "adam",
+                    "track",
+                ];
                 for kernel in kernels.iter().chain(&["bc_errors", "bc_loss"]) {
                     assert!(text.contains(&format!(".entry {kernel}(")), "{kernel}");
                 }

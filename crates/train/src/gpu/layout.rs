@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::settings::Settings;
-use crate::algo::{Input, Plan};
-use crate::nn::{Networks, Stack};
+use crate::algo::{Input, Plan, Stage};
+use crate::nn::{By, Dense, NetworkId, Networks, Stack};
 
 /// Rows of a batch that one part of a weight's gradient sums.
 const PART_ROWS: usize = 64;
@@ -61,36 +61,55 @@ impl Net {
     }
 }
 
-/// A forward pass, and the backward one of a trained network.
+/// A forward pass, and what goes back through it.
 #[derive(Debug)]
 pub struct Pass {
+    pub stage: usize,
     pub network: usize,
     pub rows: usize,
     /// [rows, in], rows padded.
     pub input: usize,
-    /// Outputs of hidden layers, [rows, out].
-    pub hidden: Vec<usize>,
+    pub hidden: Vec<Hidden>,
     /// Outputs of heads, [rows, out].
     pub heads: Vec<usize>,
     pub backward: Option<Backward>,
 }
 
+/// A hidden layer of a pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Hidden {
+    /// What the ReLU gave, [rows, out].
+    pub relu: usize,
+    /// What the next layer reads: with LayerNorm another place.
+    pub output: usize,
+    /// What LayerNorm multiplied each row by.
+    pub scale: Option<usize>,
+}
+
 /// Gradients by what a pass computes.
 #[derive(Debug)]
 pub struct Backward {
-    /// By the hidden layers' outputs before ReLU, [rows, out].
+    /// By the hidden layers' sums before the ReLU, [rows, out].
     pub hidden: Vec<usize>,
     /// By the heads, [rows, out].
     pub heads: Vec<usize>,
-    /// By the parameters, in `parts` of which each is laid out as [`Net::flat`].
-    pub parameters: usize,
-    pub parts: usize,
+    pub gradient: Gradient,
+}
+
+/// What a pass is differentiated by.
+#[derive(Clone, Copy, Debug)]
+pub enum Gradient {
+    /// The parameters, in `parts` of which each is laid out as [`Net::flat`].
+    Parameters { at: usize, parts: usize },
+    /// The last `columns` of the input, [rows, columns].
+    Input { at: usize, columns: usize },
 }
 
 /// All of it.
 #[derive(Debug)]
 pub struct Layout {
     pub nets: Vec<Net>,
+    /// Stage after stage.
     pub passes: Vec<Pass>,
     inputs: BTreeMap<Input, usize>,
 }
@@ -98,52 +117,81 @@ pub struct Layout {
 impl Layout {
     /// Give everything its room.
     pub fn new(plan: &Plan, networks: &Networks, settings: &Settings, arena: &mut Arena) -> Self {
-        let trained: Vec<_> = plan.groups.iter().flat_map(|group| &group.networks).collect();
         let net = |id| {
             let stack: &Stack = networks.stack(id);
             let mut flat = || arena.take(stack.size());
-            let (parameters, moments) = (flat(), trained.contains(&&id).then(|| [flat(), flat()]));
-            Net { stack: stack.clone(), flat: parameters, moments }
+            let (parameters, trained) = (flat(), plan.stages.iter().any(|stage| stage.trains(id)));
+            Net { stack: stack.clone(), flat: parameters, moments: trained.then(|| [flat(), flat()]) }
         };
         let nets: Vec<Net> = networks.ids().map(net).collect();
-        let actor = &settings.problem.actor;
-        let (batch, locals, discrete) =
-            (settings.batch, settings.batch * actor.n_agents, settings.problem.is_discrete());
-        let local = actor.input_dim();
-        let mut inputs = BTreeMap::new();
-        // All of them, as the kernel that fills them knows them all.
-        for (input, numbers) in [
-            (Input::ObsId, locals * padded(local)),
-            (Input::NextObsId, locals * padded(local)),
-            (Input::ObsActionId, locals * padded(local + actor.action_dim)),
-            (Input::State, batch * padded(settings.problem.state_dim)),
-            (Input::NextState, batch * padded(settings.problem.state_dim)),
-        ] {
-            if !(discrete && input == Input::ObsActionId) {
-                inputs.insert(input, arena.take(numbers));
+        let (mut inputs, mut passes) = (BTreeMap::new(), Vec::new());
+        for (stage, of) in plan.stages.iter().enumerate() {
+            for (id, input) in &of.passes {
+                let input = settings.input(*input);
+                let (rows, width) = settings.input_shape(input);
+                let at = *inputs.entry(input).or_insert_with(|| arena.take(rows * padded(width)));
+                let net = &nets[id.index()];
+                let hidden = net.stack.hidden.iter().map(|dense| Hidden::new(net, rows, dense, arena)).collect();
+                let heads = net.stack.heads.iter().map(|dense| arena.take(rows * dense.outputs)).collect();
+                let by = if net.moments.is_some() { of.by } else { By::Nothing };
+                let backward = Backward::new(net, rows, by, arena);
+                passes.push(Pass { stage, network: id.index(), rows, input: at, hidden, heads, backward });
             }
-        }
-        let mut passes = Vec::new();
-        for (id, input) in &plan.passes {
-            let net = &nets[id.index()];
-            let input = if discrete && *input == Input::ObsActionId { Input::ObsId } else { *input };
-            let rows = if matches!(input, Input::State | Input::NextState) { batch } else { locals };
-            let mut outputs = |layers: &[crate::nn::Dense]| -> Vec<usize> {
-                layers.iter().map(|dense| arena.take(rows * dense.outputs)).collect()
-            };
-            let (hidden, heads) = (outputs(&net.stack.hidden), outputs(&net.stack.heads));
-            let slopes = net.moments.map(|_| (outputs(&net.stack.hidden), outputs(&net.stack.heads)));
-            let backward = slopes.map(|(hidden, heads)| {
-                let parts = rows.div_ceil(PART_ROWS).max(1);
-                Backward { hidden, heads, parameters: arena.take(parts * net.stride()), parts }
-            });
-            passes.push(Pass { network: id.index(), rows, input: inputs[&input], hidden, heads, backward });
         }
         Self { nets, passes, inputs }
     }
 
-    /// Where a part of a batch is put; choices are not put beside observations.
+    /// Where what networks read is put; `None` if none does.
     pub fn input(&self, input: Input) -> Option<usize> {
         self.inputs.get(&input).copied()
+    }
+
+    /// The passes of a stage.
+    pub fn forward(&self, stage: usize) -> impl Iterator<Item = (&Pass, &Net)> {
+        self.passes.iter().filter(move |pass| pass.stage == stage).map(|pass| (pass, &self.nets[pass.network]))
+    }
+
+    /// The passes that a stage goes back through.
+    pub fn back(&self, k: usize, stage: &Stage) -> impl Iterator<Item = (&Pass, &Net, &Backward)> {
+        self.passes.iter().filter_map(move |pass| {
+            let backward = pass.backward.as_ref()?;
+            let is_due = match backward.gradient {
+                Gradient::Parameters { .. } => stage.trains(NetworkId::at(pass.network)),
+                Gradient::Input { .. } => pass.stage == k,
+            };
+            is_due.then_some((pass, &self.nets[pass.network], backward))
+        })
+    }
+}
+
+impl Hidden {
+    fn new(net: &Net, rows: usize, dense: &Dense, arena: &mut Arena) -> Self {
+        let relu = arena.take(rows * dense.outputs);
+        match net.stack.normalised {
+            true => Self { relu, output: arena.take(rows * dense.outputs), scale: Some(arena.take(rows)) },
+            false => Self { relu, output: relu, scale: None },
+        }
+    }
+
+    /// Where the ReLU's derivative is seen, if it is the next that a slope goes back through; LayerNorm comes before it.
+    pub fn mask(&self) -> Option<usize> {
+        self.scale.is_none().then_some(self.relu)
+    }
+}
+
+impl Backward {
+    fn new(net: &Net, rows: usize, by: By, arena: &mut Arena) -> Option<Self> {
+        let mut outputs =
+            |layers: &[Dense]| -> Vec<usize> { layers.iter().map(|dense| arena.take(rows * dense.outputs)).collect() };
+        if by == By::Nothing {
+            return None;
+        }
+        let (hidden, heads) = (outputs(&net.stack.hidden), outputs(&net.stack.heads));
+        let parts = rows.div_ceil(PART_ROWS).max(1);
+        let gradient = match by {
+            By::Input(columns) => Gradient::Input { at: arena.take(rows * columns), columns },
+            By::Nothing | By::Parameters => Gradient::Parameters { at: arena.take(parts * net.stride()), parts },
+        };
+        Some(Self { hidden, heads, gradient })
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use candle_core::WithDType;
 
-use super::machine::Machine;
-use super::program::Program;
+use super::machine::{Launch, Machine};
+use super::program::{FEED_HEAD, Program};
 use super::{Real, Settings};
 use crate::Result;
 use crate::algo::{Learner, Metrics};
@@ -29,11 +29,7 @@ impl<M: Machine> GpuLearner<M> {
     /// [`crate::Error::Gpu`] when memory runs out or the machine fails, [`crate::Error::Candle`] when the networks cannot be
     /// read.
     pub fn new(mut machine: M, settings: Settings, rows: Arc<M::Rows>, learner: &Learner) -> Result<Self> {
-        let plan = learner.plan().ok_or_else(|| crate::Error::Gpu {
-            doing: "run this algorithm",
-            reason: "there are no kernels for it; use run.engine = \"candle\" or run.device = \"cpu\"".into(),
-        })?;
-        let program = Program::new(&plan, learner.networks(), settings)?;
+        let program = Program::new(&learner.plan(), learner.networks(), settings)?;
         machine.load(&program, &rows)?;
         for (at, numbers) in &program.constants {
             machine.write(*at, &numbers.iter().map(|x| M::Real::of(*x)).collect::<Vec<_>>())?;
@@ -88,26 +84,34 @@ impl<M: Machine> GpuLearner<M> {
         let Settings { batch, slots, optim, .. } = &self.program.settings;
         let times = draws.len() / batch;
         assert!(times <= *slots, "{times} updates at once, {slots} slots");
-        self.feed[0] = 0;
-        for (drawn, slot) in draws.chunks_exact(*batch).zip(self.feed[1..].chunks_exact_mut(2 * batch)) {
+        let (head, rows) = self.feed.split_at_mut(FEED_HEAD);
+        head.copy_from_slice(&[0, step as u32, (step >> 32) as u32].map(u32::cast_signed));
+        for (drawn, slot) in draws.chunks_exact(*batch).zip(rows.chunks_exact_mut(2 * batch)) {
             let (now, next) = slot.split_at_mut(*batch);
             for ((draw, now), next) in drawn.iter().zip(now).zip(next) {
                 [*now, *next] = draw.map(u32::cast_signed);
             }
         }
         // The clip is found on the machine, where the norm is.
-        let factors = (step..).take(times).flat_map(|step| {
-            let AdamStep { rate, scale, .. } = AdamStep::new(optim, 0.0, step);
-            [rate, scale].map(M::Real::of)
-        });
-        self.machine.write(self.program.factors, &factors.collect::<Vec<_>>())?;
-        self.machine.feed(&self.feed[..1 + times * 2 * batch])?;
-        self.machine.run(times)?;
-        let names = self.program.metrics;
-        let mut log = vec![M::Real::of(0.0); times * names.len()];
+        let updates = (step..).take(times);
+        for (at, every) in &self.program.factors {
+            let optim = optim.clone().every(*every);
+            let factors = updates.clone().flat_map(|step| {
+                let AdamStep { rate, scale, .. } = AdamStep::new(&optim, 0.0, (step / every).max(1));
+                [rate, scale].map(M::Real::of)
+            });
+            self.machine.write(*at, &factors.collect::<Vec<_>>())?;
+        }
+        self.machine.feed(&self.feed[..FEED_HEAD + times * 2 * batch])?;
+        self.machine.run(step, times)?;
+        let metrics = &self.program.metrics;
+        let mut log = vec![M::Real::of(0.0); times * metrics.len()];
         self.machine.read(self.program.log, &mut log)?;
-        let metrics = |line: &[M::Real]| names.iter().copied().zip(line.iter().map(|x| x.to_f64())).collect();
-        Ok(log.chunks_exact(names.len()).map(metrics).collect())
+        let of_update = |(step, line): (u64, &[M::Real])| {
+            let logged = metrics.iter().zip(line).filter(|((_, every), _)| step.is_multiple_of(*every));
+            logged.map(|((name, _), x)| (*name, x.to_f64())).collect()
+        };
+        Ok(updates.zip(log.chunks_exact(metrics.len())).map(of_update).collect())
     }
 
     /// Write into the rows, if nobody else has them.
@@ -121,7 +125,7 @@ impl<M: Machine> GpuLearner<M> {
         }
     }
 
-    /// Microseconds of each launch, of many one after the other. Repeating one launch spoils what is learned.
+    /// Microseconds that each launch adds to an update, of many one after the other. Repeating one launch spoils what is learned.
     ///
     /// # Errors
     /// As of [`Self::update`].
@@ -132,7 +136,9 @@ impl<M: Machine> GpuLearner<M> {
             // Some kernels count slots up, one looks at the slot before: either way they stay among those there are.
             self.machine.feed(&[1])?;
             let seconds = self.machine.time(k, times)?;
-            found.push((format!("{} ({} x {})", launch.kernel, launch.blocks, launch.threads), seconds * 1e6));
+            let Launch { kernel, blocks, threads, every, .. } = launch;
+            let often = if *every == 1 { String::new() } else { format!(", every {every}") };
+            found.push((format!("{kernel} ({blocks} x {threads}{often})"), seconds * 1e6 / *every as f64));
         }
         Ok(found)
     }

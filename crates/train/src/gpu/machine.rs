@@ -16,6 +16,15 @@ pub struct Launch {
     pub threads: u32,
     /// Where in the table its arguments begin.
     pub at: i32,
+    /// It is part of every so-manieth update.
+    pub every: u64,
+}
+
+impl Launch {
+    /// Is it part of update number `step`?
+    pub fn is_part_of(&self, step: u64) -> bool {
+        step.is_multiple_of(self.every)
+    }
 }
 
 /// A GPU, or what stands for one. Everything happens in order.
@@ -61,11 +70,11 @@ pub trait Machine: Debug {
     /// As of [`Self::rows`].
     fn feed(&mut self, numbers: &[i32]) -> Result<()>;
 
-    /// Run all launches so many times; does not wait.
+    /// Run so many updates, the first of which is number `step`: the launches that are part of each. Does not wait.
     ///
     /// # Errors
     /// As of [`Self::rows`].
-    fn run(&mut self, times: usize) -> Result<()>;
+    fn run(&mut self, step: u64, times: usize) -> Result<()>;
 
     /// Seconds of one launch of the program's (by its place), of so many one after the other.
     ///

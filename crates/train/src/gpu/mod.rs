@@ -2,8 +2,8 @@
 //!
 //! At the paper's sizes an update is some 1 GFLOP, microseconds for a GPU; what counts is how many launches depend on each
 //! other and that the host is never waited for. So the dataset's rows lie on the GPU, the host draws the batches of many
-//! updates ahead as row numbers, and every update is the same recorded sequence of some ten kernels (`kernels/`): inputs,
-//! forward layers, losses with their gradients, backward layers, norms, Adam with targets.
+//! updates ahead as row numbers, and every update is a recorded sequence of kernels (`kernels/`): inputs; for each stage of
+//! the plan forward layers, losses with their gradients, backward layers, norms, Adam with targets.
 //!
 //! [`Program`] turns an algorithm's [`crate::algo::Plan`] into memory and launches; a [`Machine`] runs it: `Cuda`, or in
 //! tests an emulator on the CPU. [`GpuLearner`] carries a [`crate::algo::Learner`]'s networks there and back. The losses
@@ -45,6 +45,9 @@ pub const KERNELS: &str = concat!(
     include_str!("kernels/rows.cu"),
     include_str!("kernels/products.cu"),
     include_str!("kernels/heads.cu"),
+    include_str!("kernels/layer_norm.cu"),
     include_str!("kernels/losses.cu"),
+    include_str!("kernels/noise.cu"),
+    include_str!("kernels/rebrac.cu"),
     include_str!("kernels/optimiser.cu"),
 );

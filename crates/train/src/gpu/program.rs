@@ -2,14 +2,16 @@
 
 use super::builder::Builder;
 use super::layout::{Arena, Layout, padded};
-use super::losses::losses;
 use super::machine::Launch;
 use super::settings::Settings;
 use crate::algo::Plan;
 use crate::nn::Networks;
 use crate::{Error, Result};
 
-/// Memory and launches of one update. The launches depend on each other in their order.
+/// Numbers of the feed before the rows: how many updates it has seen, and the number of the first one, low half first.
+pub const FEED_HEAD: usize = 3;
+
+/// Memory and launches of updates. The launches depend on each other in their order.
 #[derive(Debug)]
 pub struct Program {
     pub(super) arena: Arena,
@@ -17,11 +19,12 @@ pub struct Program {
     pub(super) launches: Vec<Launch>,
     pub(super) layout: Layout,
     pub(super) settings: Settings,
-    pub(super) metrics: &'static [&'static str],
+    /// What is logged, and in every how-manieth update.
+    pub(super) metrics: Vec<(&'static str, u64)>,
     /// What losses and optimiser are set to: place and numbers.
     pub(super) constants: Vec<(usize, Vec<f64>)>,
-    /// Adam's rate and scale, [slots, 2].
-    pub(super) factors: usize,
+    /// Places of Adam's rate and scale, [slots, 2]: one a stage that trains, which is part of every so-manieth update.
+    pub(super) factors: Vec<(usize, u64)>,
     /// What is logged, [slots, metrics].
     pub(super) log: usize,
 }
@@ -42,21 +45,16 @@ impl Program {
         }
         let mut arena = Arena::default();
         let layout = Layout::new(plan, networks, &settings, &mut arena);
-        let factors = arena.take(2 * settings.slots);
         let mut builder = Builder::new(plan, &settings, &layout, arena);
         builder.gather();
-        builder.forward();
-        builder.heads();
-        losses(&mut builder);
-        builder.head_gradients();
-        builder.backward();
-        builder.optimiser(factors);
-        let Builder { arena, constants, table, launches, log, .. } = builder;
+        plan.stages.iter().enumerate().for_each(|(k, stage)| builder.stage(k, stage));
+        builder.track();
+        let Builder { arena, constants, factors, table, launches, log, .. } = builder;
         if i32::try_from(arena.len()).is_err() {
             let reason = format!("they take {} numbers, at most 2^31; make them or the batch smaller", arena.len());
             return Err(Error::Gpu { doing: "hold the networks", reason });
         }
-        Ok(Self { arena, table, launches, layout, settings, metrics: plan.metrics, constants, factors, log })
+        Ok(Self { arena, table, launches, layout, settings, metrics: plan.metrics(), constants, factors, log })
     }
 
     /// Numbers of the arena.
@@ -69,13 +67,13 @@ impl Program {
         &self.table
     }
 
-    /// What an update launches, in order.
+    /// What updates launch, in order: each of them a part.
     pub fn launches(&self) -> &[Launch] {
         &self.launches
     }
 
-    /// Integers of the feed: a counter, then for each slot the rows of a batch and the rows after them.
+    /// Integers of the feed: its head, then for each slot the rows of a batch and the rows after them.
     pub fn feed_len(&self) -> usize {
-        1 + self.settings.slots * 2 * self.settings.batch
+        FEED_HEAD + self.settings.slots * 2 * self.settings.batch
     }
 }

@@ -68,6 +68,7 @@ impl Record {
             part(&batch.next_state, next, at);
         }
         part(&batch.actions, now, self.actions);
+        part(&batch.next_actions, next, self.actions);
         let width = batch.action_indices.len() / batch.size;
         let choices = &batch.action_indices[slot * width..(slot + 1) * width];
         now[self.actions..].iter_mut().zip(choices).for_each(|(to, x)| *to = T::of(f64::from(*x)));

@@ -117,7 +117,7 @@ impl<M: Machine> GpuRun<M> {
         self.gpu.update(&draws, step)
     }
 
-    /// Microseconds of each launch of an update, with its kernel and blocks. What is learned after it is worth nothing.
+    /// Microseconds that each launch adds to an update, with its kernel and blocks. What is learned after it is worth nothing.
     ///
     /// # Errors
     /// As of [`GpuLearner::update`].

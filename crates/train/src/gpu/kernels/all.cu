@@ -3,5 +3,8 @@
 #include "rows.cu"
 #include "products.cu"
 #include "heads.cu"
+#include "layer_norm.cu"
 #include "losses.cu"
+#include "noise.cu"
+#include "rebrac.cu"
 #include "optimiser.cu"

@@ -34,9 +34,10 @@ enum HeadKind {
     PARAMETERS  // gradient by a head's weight and bias, in parts; an element a thread
 };
 
-// Of a slope, [rows, inputs]: `out` is its offset. Of parameters: `out` is that of the first part.
+// Of a slope, [rows, inputs]: `out` is its offset, and it is 0 where `mask` is not above 0. Of parameters: `out` is that of the first
+// part.
 struct HeadGradient {
-    int first_block, kind, rows, inputs, outputs, hidden, slope, weight, out, outputs2, slope2, weight2, parts, stride;
+    int first_block, kind, rows, inputs, outputs, hidden, slope, weight, out, outputs2, slope2, weight2, parts, stride, mask;
 };
 
 // Adds what a head with these outputs, slopes and weight gives to the slopes of rows from `row` on, input `i`.
@@ -64,7 +65,7 @@ KERNEL(head_gradients) {
 #pragma unroll
             for (int r = 0; r < SLOPE_ROWS; r++) {
                 int e = (row + r) * g.inputs + i;
-                if (row + r < g.rows) arena[g.out + e] = arena[g.hidden + e] > 0 ? sums[r] : real(0);
+                if (row + r < g.rows) arena[g.out + e] = g.mask < 0 || arena[g.mask + e] > 0 ? sums[r] : real(0);
             }
         }
         return;
@@ -85,4 +86,23 @@ KERNEL(head_gradients) {
         for (int row = begin; row < end; row++) sum += x[row * g.inputs] * dy[row * g.outputs];
     }
     arena[g.out + part * g.stride + e] = sum;
+}
+
+// Rows of a first layer's slopes and of its weight, [inputs, width]: those of the wanted columns of the input.
+struct InputGradient {
+    int first_warp, rows, columns, width, slopes, weight, out;
+};
+
+// Gradients by few columns of networks' inputs, [rows, columns], a warp for each of them: table[at] networks.
+KERNEL(input_gradients) {
+    int warp = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
+    const InputGradient g =
+        ((const InputGradient*)(table + at + 1))[entry_of(table + at + 1, table[at], sizeof(InputGradient) / 4, warp)];
+    int e = warp - g.first_warp;
+    if (e >= g.rows * g.columns) return;  // the whole warp
+    const real *slopes = arena + g.slopes + e / g.columns * g.width, *weight = arena + g.weight + e % g.columns * g.width;
+    real sum = 0;
+    for (int i = lane; i < g.width; i += 32) sum += slopes[i] * weight[i];
+    sum = real(warp_sum(sum));
+    if (lane == 0) arena[g.out + e] = sum;
 }

@@ -156,7 +156,7 @@ KERNEL(bc_errors) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, b = j / s.agents;
     double alive = 0;
     if (b < s.batch) {
-        const real* row = row_of(rows, feed, s, feed[0], 0, b);
+        const real* row = row_of(rows, feed, s, 0, b);
         alive = alive_in(row, s, l.mask_dead, j % s.agents);
         arena[l.errors + j] = error_of(arena, l, row, j);
     }
@@ -172,7 +172,7 @@ KERNEL(bc_loss) {
     double count = logged(arena, l.log, BC_COUNT), loss = 0;
     if (count < 1) count = 1;
     if (b < s.batch) {
-        real alive = alive_in(row_of(rows, feed, s, feed[0], 0, b), s, l.mask_dead, j % s.agents);
+        real alive = alive_in(row_of(rows, feed, s, 0, b), s, l.mask_dead, j % s.agents);
         loss = arena[l.errors + j] * alive / count;
         scale_slopes(arena, s, l.policy, j, real(1 / count) * alive);
     }
@@ -193,8 +193,8 @@ KERNEL(omiga_values) {
     real most = -1;
     if (b < s.batch) {
         real alpha = arena[l.settings + ALPHA], gamma = arena[l.settings + GAMMA];
-        const real* row = row_of(rows, feed, s, feed[0], 0, b);
-        const real* next = row_of(rows, feed, s, feed[0], 1, b);
+        const real* row = row_of(rows, feed, s, 0, b);
+        const real* next = row_of(rows, feed, s, 1, b);
 
         // 1. The team's action value: every agent's thread sums over all of them.
         real q_tot = 0, next_v_tot = 0;
@@ -274,7 +274,7 @@ KERNEL(omiga_locals) {
         if (most > m) m = most;
     }
     if (b < s.batch) {
-        real alive = alive_in(row_of(rows, feed, s, feed[0], 0, b), s, l.mask_dead, j % s.agents);
+        real alive = alive_in(row_of(rows, feed, s, 0, b), s, l.mask_dead, j % s.agents);
         real part = alive * real(1 / count), scale = exp(-m), z = arena[l.z + j], first = exp(z - m), advantage = exp(z);
         real slope = weight_of(arena, l.target_mixer_weight, j) * (1 / arena[l.settings + ALPHA]);
         v_loss = (double)((first + slope * arena[l.v + j] * scale) * alive) / count;

@@ -10,17 +10,18 @@ struct Optimiser {
     int settings;  // beta1, 1 - beta1, beta2, 1 - beta2, eps, grad_norm_clip, tau, 1 - tau
     int factors;   // rate and scale of each slot, see optim.rs
     int pieces;
+    int ends_slot;         // the first one of an update counts it up
+    int metric, n_metrics;  // which ones it adds up
     Log log;
 };
 
-// Adds up a gradient's parts into the first, and its squares, a block for each piece. One block more adds up the log and ends
+// Adds up a gradient's parts into the first, and its squares, a block for each piece. One block more adds up the log and may end
 // the slot.
 KERNEL(norms) {
     const Optimiser o = *(const Optimiser*)(table + at);
-    int slot = feed[0];
     if (blockIdx.x == o.pieces) {
-        int k = threadIdx.x;
-        if (k < o.log.logged) arena[o.log.log + slot * o.log.logged + k] = real(logged(arena, o.log, k));
+        int slot = feed[0] - !o.ends_slot, k = o.metric + threadIdx.x;
+        if (threadIdx.x < o.n_metrics) arena[o.log.log + slot * o.log.logged + k] = real(logged(arena, o.log, k));
         __syncthreads();
         if (threadIdx.x == 0) feed[0] = slot + 1;
         return;
@@ -40,7 +41,12 @@ KERNEL(norms) {
     if (threadIdx.x == 0) arena[p.square] = real(square);
 }
 
-// Clips the groups' gradients, steps Adam (optim.rs) and moves the targets.
+// target <- tau online + (1 - tau) target.
+__device__ real tracked(const real* arena, int settings, real online, real target) {
+    return arena[settings + 6] * online + arena[settings + 7] * target;
+}
+
+// Clips the groups' gradients, steps Adam (optim.rs) and moves targets.
 KERNEL(adam) {
     const Optimiser o = *(const Optimiser*)(table + at);
     const Piece p = ((const Piece*)(table + at + sizeof(Optimiser) / 4))[blockIdx.x];
@@ -62,5 +68,17 @@ KERNEL(adam) {
     arena[p.m + own] = m;
     arena[p.v + own] = v;
     arena[p.parameters + own] = x;
-    if (p.target >= 0) arena[p.target + own] = arena[o.settings + 6] * x + arena[o.settings + 7] * target;
+    if (p.target >= 0) arena[p.target + own] = tracked(arena, o.settings, x, target);
+}
+
+// Parameters of an online network and its target, one a thread.
+struct Tracked {
+    int count, online, target;
+};
+
+// Moves the targets that Adam left where they were; the optimiser's settings are at table[at].
+KERNEL(track) {
+    const Tracked t = ((const Tracked*)(table + at + 1))[blockIdx.x];
+    int own = threadIdx.x;
+    if (own < t.count) arena[t.target + own] = tracked(arena, table[at], arena[t.online + own], arena[t.target + own]);
 }

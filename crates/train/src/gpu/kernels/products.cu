@@ -8,11 +8,13 @@
 #define PRODUCT_THREADS 256
 #define LOADS (TILE * DEPTH / 4 / PRODUCT_THREADS)
 
+// Without spills for sm_90 (CUDA 13.0) in this order, and without a condition on the mask.
 enum Kind {
     FORWARD,          // c = relu(a b + bias); a [m, k], b [k, n], bias after b
     INPUT_GRADIENT,   // c = (a b^T) where mask > 0; a [m, k], b [n, k], mask [m, n]
     WEIGHT_GRADIENT,  // c = a^T b and after it the column sums of b; a [k, m], b [k, n]; a part of k each `parts`
     PARTIAL,          // c = a b, a part of k each `parts`
+    PLAIN_GRADIENT,   // c = a b^T; a [m, k], b [n, k]
     FINISH            // c = relu(the sum of a's parts + bias); a [parts, m, n], bias at b
 };
 
@@ -165,7 +167,7 @@ BOUNDED_KERNEL(products, PRODUCT_THREADS, 8 / sizeof(real)) {
     int end = begin + length < p.k ? begin + length : p.k;
     if (p.kind == FORWARD || p.kind == PARTIAL) {
         multiply<true, false>(tiles, sum, false, column_sum, p, a, b, row, column, begin, end);
-    } else if (p.kind == INPUT_GRADIENT) {
+    } else if (p.kind == INPUT_GRADIENT || p.kind == PLAIN_GRADIENT) {
         multiply<true, true>(tiles, sum, false, column_sum, p, a, b, row, column, 0, p.k);
     } else if (p.kind == WEIGHT_GRADIENT) {
         multiply<false, false>(tiles, sum, row == 0, column_sum, p, a, b, row, column, begin, end);

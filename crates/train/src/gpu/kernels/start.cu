@@ -3,8 +3,8 @@
 //
 // `real` is float to train and double to compare with references. All numbers of a run lie in one array, the arena; a
 // launch finds the offsets that it needs in the table, from `at` on. Rows of the dataset lie in `rows`. The feed says
-// which of them each update draws: feed[0] counts the updates since it was written; then, for each update, the rows of a
-// batch and the rows after them.
+// which of them each update draws: feed[0] counts the updates since it was written, feed[1] and feed[2] are the low and high half
+// of the first one's number; then come, for each update, the rows of a batch and the rows after them.
 //
 // Sums have a fixed order: equal inputs give equal bits, beside whatever else runs on the GPU.
 //

@@ -125,12 +125,21 @@ Kernel* kernel_of(const char* name) {
     KNOWN(products)
     KNOWN(heads)
     KNOWN(head_gradients)
+    KNOWN(input_gradients)
+    KNOWN(normalise)
+    KNOWN(normalise_slopes)
     KNOWN(bc_errors)
     KNOWN(bc_loss)
     KNOWN(omiga_values)
     KNOWN(omiga_locals)
+    KNOWN(rebrac_next_actions)
+    KNOWN(rebrac_critics)
+    KNOWN(rebrac_actions)
+    KNOWN(rebrac_values)
+    KNOWN(rebrac_policies)
     KNOWN(norms)
     KNOWN(adam)
+    KNOWN(track)
     fprintf(stderr, "emulator: no kernel `%s`\n", name);
     abort();
 }

@@ -89,9 +89,13 @@ impl<T: Emulated> Machine for Emulator<T> {
         Ok(())
     }
 
-    fn run(&mut self, times: usize) -> Result<()> {
-        for _ in 0..times {
-            (0..self.launches.len()).for_each(|launch| self.launch(launch));
+    fn run(&mut self, step: u64, times: usize) -> Result<()> {
+        for step in (step..).take(times) {
+            for launch in 0..self.launches.len() {
+                if self.launches[launch].is_part_of(step) {
+                    self.launch(launch);
+                }
+            }
         }
         Ok(())
     }
@@ -105,7 +109,7 @@ impl<T: Emulated> Machine for Emulator<T> {
 
 impl<T: Emulated> Emulator<T> {
     fn launch(&mut self, launch: usize) {
-        let Launch { kernel, blocks, threads, at } = self.launches[launch];
+        let Launch { kernel, blocks, threads, at, .. } = self.launches[launch];
         let _guard = locked(&ONE_AT_A_TIME);
         let rows = self.rows.as_ref().map(|rows| locked(&rows.0));
         let rows = rows.as_ref().map_or(std::ptr::null(), |rows| rows.as_ptr());
