@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Steps of the MuJoCo tasks per second, beside gymnasium's and the simulator's own; the arguments go to benches/env/compare.py.
-# `battles` as the first: of battles, beside jaxmarl's, the others go to benches/env/battles.py. Without arguments both, and the time
-# and memory of recording a million transitions. Printed and written to target/bench/env.json and collect.json; without arguments,
-# or with `battles` alone, also into docs/benchmarks.md.
+# `battles` as the first: of battles, beside jaxmarl's, the others go to benches/env/battles.py; `flows`: power flows of a feeder, beside
+# other solvers', to flows.py. Without arguments all three, and the time and memory of recording a million transitions. Printed and
+# written to target/bench/env.json and collect.json; without arguments, or with `battles` or `flows` alone, also into docs/benchmarks.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,10 +33,18 @@ battles() {
     fi
 }
 
+flows() {
+    environment "$venv" benches/env/requirements.txt
+    "$venv/bin/python" benches/env/flows.py --flows "$target/release/examples/flows" "$@"
+    if (($# == 0)); then
+        "$venv/bin/python" benches/report.py flows
+    fi
+}
+
 command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
-cargo build --release --quiet --example steps -p omiga-env
-if [[ ${1:-} == battles ]]; then
-    battles "${@:2}"
+cargo build --release --quiet --example steps --example flows -p omiga-env
+if [[ ${1:-} == battles || ${1:-} == flows ]]; then
+    "$1" "${@:2}"
     exit
 fi
 environment "$venv" benches/env/requirements.txt
@@ -52,4 +60,5 @@ if (($# == 0)); then
     "$venv/bin/python" benches/report.py env
     "$venv/bin/python" benches/report.py collect
     battles
+    flows
 fi

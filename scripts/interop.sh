@@ -65,6 +65,9 @@ echo "== battles"
 JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$PWD/target/jax-cache \
     "$jaxmarl/bin/python" tests/golden/smax/generate.py --out "$work/smax" --seed 7
 OMIGA_SMAX_DIR=$PWD/$work/smax cargo test --release -p omiga-env --lib smax -- --nocapture
+echo "== power flows"
+"$python" tests/golden/pandapower/generate.py --out "$work/pandapower" --seed 7 --cases 100
+OMIGA_GRID_DIR=$PWD/$work/pandapower cargo test --release -p omiga-env --test pandapower -- --nocapture
 echo "== statistics"
 "$python" tests/golden/rliable/generate.py --out "$work/scores.json" --seed 7
 OMIGA_RLIABLE_SCORES=$PWD/$work/scores.json cargo test --release -p omiga-env --lib statistics::scores

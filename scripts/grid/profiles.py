@@ -59,7 +59,8 @@ def main() -> None:
         for bus, load in loads.items()
     }
     scale = sum(loads.values()) / max(sum(values[t] for values in series.values()) for t in times)
-    plants = {bus: [peak * value / max(sun[name]) for value in sun[name]] for (bus, peak), name in zip(peaks.items(), PLANTS)}
+    largest = {name: max(values) for name, values in sun.items()}
+    plants = {bus: [peak * value / largest[name] for value in sun[name]] for (bus, peak), name in zip(peaks.items(), PLANTS)}
     temporary = args.out.with_suffix(".part")
     with temporary.open("w") as out:
         out.write("# SimBench 1.6.3, 2016; Open Database License 1.0. Made by scripts/grid/profiles.py.\nminutes = 15\n")

@@ -4,7 +4,7 @@
 
 use std::alloc::System;
 
-use omiga_env::{JointAction, TeamPolicy, Timestep, UniformPolicy, make_env, task_names};
+use omiga_env::{Feeder, JointAction, PowerFlow, TeamPolicy, Timestep, UniformPolicy, make_env, simulator, task_names};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -30,4 +30,13 @@ fn steps_and_resets_allocate_nothing() {
         (1..4).for_each(&mut play);
         assert_eq!(region.change().allocations, 0, "{name}");
     }
+
+    let feeder = Feeder::case33().unwrap();
+    let mut flow = PowerFlow::new(&feeder);
+    let (p, q) = (feeder.load_p_mw().repeat(20), feeder.load_q_mvar().repeat(20));
+    let (mut volts, mut losses) = (vec![0.0; p.len()], vec![0.0; 20]);
+    let region = Region::new(ALLOCATOR);
+    flow.solve(&p[..33], &q[..33], 1.0).unwrap();
+    assert_eq!(flow.solve_batch(&p, &q, 1.0, &mut volts, &mut losses), 0);
+    assert_eq!(region.change().allocations, 0, "power flows");
 }

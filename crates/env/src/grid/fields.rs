@@ -107,19 +107,22 @@ pub(super) fn write_obs(
     }
 }
 
-/// The state, which is the same for all agents: active and reactive load of every bus but the source now, the plants' power now in
-/// MW; the inverters' reactive power in Mvar and the buses' voltages (less 1 p.u.) of the last power flow.
-pub(super) fn state_dim(feeder: &Feeder) -> usize {
-    3 * (feeder.n_buses() - 1) + 2 * feeder.inverters().len()
+/// The state, which is the same for all agents: active and reactive load of every bus but the source in MW and Mvar, the plants' power
+/// in MW, all of now; and with a ramp the inverters' last reactive power in Mvar. With what is done that decides the step.
+///
+/// The last voltages are left out: they say nothing more, and where commands change slowly a learned value would read
+/// them in place of the commands.
+pub(super) fn state_dim(feeder: &Feeder, options: &GridOptions) -> usize {
+    let inverters = feeder.inverters().len();
+    2 * (feeder.n_buses() - 1) + inverters + if options.ramp.is_some() { inverters } else { 0 }
 }
 
-/// `[N, S]`.
+/// `[N, S]`, as wide as [`state_dim`] says.
 pub(super) fn write_state(moment: &Moment<'_>, out: &mut [f32]) {
     let width = out.len() / moment.q.len().max(1);
     for row in out.chunks_exact_mut(width.max(1)) {
         let loads = moment.load.into_iter().flat_map(|load| load.iter().skip(1).copied());
-        let plants = moment.p.iter().chain(moment.q).copied();
-        let values = loads.chain(plants).chain(moment.v.iter().skip(1).map(|v| v - 1.0));
+        let values = loads.chain(moment.p.iter().chain(moment.q).copied());
         row.iter_mut().zip(values).for_each(|(out, value)| *out = value as f32);
     }
 }
@@ -134,15 +137,15 @@ pub(crate) struct StateView<'a> {
 }
 
 impl<'a> StateView<'a> {
-    /// How wide the state of a feeder is.
+    /// How wide the state of a feeder is at least.
     pub fn width(feeder: &Feeder) -> usize {
-        state_dim(feeder)
+        state_dim(feeder, &GridOptions::default())
     }
 
-    /// `None` if it is not as wide as that of this feeder.
+    /// `None` if it is narrower than that of this feeder.
     pub fn new(feeder: &Feeder, state: &'a [f32]) -> Option<Self> {
         let (lines, inverters) = (feeder.n_buses() - 1, feeder.inverters().len());
-        if state.len() != state_dim(feeder) {
+        if state.len() < Self::width(feeder) {
             return None;
         }
         let (p_load, rest) = state.split_at(lines);

@@ -50,6 +50,8 @@ pub(super) struct Course {
     pub load_q_mvar: Vec<f64>,
     /// Active power of each inverter, `[T, N]` in MW.
     pub pv_p_mw: Vec<f64>,
+    /// What is drawn on the way, kept so that a reset allocates nothing.
+    pub processes: Vec<f64>,
 }
 
 impl Profiles {

@@ -11,10 +11,10 @@ use super::profiles::{Course, DAY_STEPS, STEP_MINUTES};
 
 /// Degrees north.
 const LATITUDE: f64 = 51.0;
-/// Clear sky at noon in midsummer there, by the formula below in W/m2: what a peak power belongs to.
-const PEAK_IRRADIANCE: f64 = 912.0;
+/// W/m2 in which panels give their peak power; a clear sky at noon in midsummer has 912 there, so 95 % of it.
+const PEAK_IRRADIANCE: f64 = 960.0;
 /// Share of the days, mean and spread of the sky's `z` (see `Sky`): clear, broken, overcast.
-const SKIES: [(f64, f64, f64); 3] = [(0.25, 3.5, 0.5), (0.45, 0.4, 2.2), (0.3, -2.2, 0.7)];
+const SKIES: [(f64, f64, f64); 3] = [(0.25, 3.5, 0.5), (0.4, 0.4, 2.2), (0.35, -2.2, 0.7)];
 /// Sunshine that is left under the thickest cloud.
 const DIFFUSE: f64 = 0.1;
 /// Minutes in which clouds over the whole feeder, over one plant, and a customer's habits change.
@@ -55,7 +55,7 @@ const WINTER: [f64; 4] = [0.32, 0.2, 0.22, 0.06];
 /// A generator of days.
 ///
 /// - **Sun**: height h from latitude 51 degrees north, day and hour (Cooper 1969 for the declination); clear-sky irradiance
-///   `1098 sin h exp(-0.057 / sin h)` W/m2 (Haurwitz 1945), over 912 W/m2, which is midsummer's noon.
+///   `1098 sin h exp(-0.057 / sin h)` W/m2 (Haurwitz 1945), over the 960 W/m2 in which panels give their peak power.
 /// - **Clouds**: a day is clear, broken or overcast. The share that comes through is `0.1 + 0.9 / (1 + exp(-z))` with
 ///   `z = mean + spread (0.8 x + 0.6 y)`, x an AR(1) process of all plants (45 minutes), y one of each (9 minutes).
 /// - **Loads**: each bus is a fixed mix of households, trade, farms and works, times season, Sunday, the day's deviation and
@@ -70,21 +70,21 @@ pub(super) struct Synthetic {
 }
 
 /// Independent AR(1) processes of variance 1.
-struct Processes {
+struct Processes<'a> {
     keep: f64,
-    values: Vec<f64>,
+    values: &'a mut [f64],
 }
 
-impl Processes {
-    /// `n` that forget their past within so many minutes.
-    fn new(n: usize, minutes: f64, rng: &mut ChaCha8Rng) -> Self {
-        let keep = (-f64::from(STEP_MINUTES) / minutes).exp();
-        Self { keep, values: (0..n).map(|_| rng.sample(StandardNormal)).collect() }
+impl<'a> Processes<'a> {
+    /// That forget their past within so many minutes.
+    fn new(minutes: f64, values: &'a mut [f64], rng: &mut ChaCha8Rng) -> Self {
+        values.fill_with(|| rng.sample(StandardNormal));
+        Self { keep: (-f64::from(STEP_MINUTES) / minutes).exp(), values }
     }
 
     fn step(&mut self, rng: &mut ChaCha8Rng) {
         let fresh = (1.0 - self.keep * self.keep).sqrt();
-        for value in &mut self.values {
+        for value in self.values.iter_mut() {
             let noise: f64 = rng.sample(StandardNormal);
             *value = self.keep * *value + fresh * noise;
         }
@@ -125,7 +125,8 @@ impl Synthetic {
         let sunday = day % 7 == 6;
         let kinds: [f64; 4] =
             std::array::from_fn(|k| (1.0 + WINTER[k] * winter) * if sunday { SUNDAY[k] } else { 1.0 });
-        let mut habits = Processes::new(self.mixes.len(), HABIT_MINUTES, rng);
+        out.processes.resize(self.mixes.len(), 0.0);
+        let mut habits = Processes::new(HABIT_MINUTES, &mut out.processes, rng);
         for row in 0..rows {
             let hour = f64::from((out.start + row) % DAY_STEPS) * f64::from(STEP_MINUTES) / 60.0;
             let shapes: [f64; 4] = std::array::from_fn(|k| kinds[k] * at_hour(&SHAPES[k], hour));
@@ -147,14 +148,16 @@ impl Synthetic {
             left < 0.0
         });
         let (_, mean, spread) = *sky.unwrap_or(&SKIES[2]);
-        let mut clouds = Processes::new(1, CLOUD_MINUTES, rng);
-        let mut plants = Processes::new(self.peak_mw.len(), PLANT_MINUTES, rng);
+        let mut common = [0.0];
+        let mut clouds = Processes::new(CLOUD_MINUTES, &mut common, rng);
+        out.processes.resize(self.peak_mw.len(), 0.0);
+        let mut plants = Processes::new(PLANT_MINUTES, &mut out.processes, rng);
         for row in 0..rows {
             let hour = f64::from((out.start + row) % DAY_STEPS) * f64::from(STEP_MINUTES) / 60.0;
             let clear = clear_sky(day, hour);
             clouds.step(rng);
             plants.step(rng);
-            for (peak, own) in self.peak_mw.iter().zip(&plants.values) {
+            for (peak, own) in self.peak_mw.iter().zip(plants.values.iter()) {
                 let z = mean + spread * (0.8 * clouds.values[0] + 0.6 * own);
                 let through = DIFFUSE + (1.0 - DIFFUSE) / (1.0 + (-z).exp());
                 out.pv_p_mw.push(peak * clear * through);

@@ -54,11 +54,10 @@ impl Default for GridOptions {
 ///
 /// # Shapes
 /// N agents, one an inverter, in the order of their buses; O = 4: v, p, q, q_limit; 2 more with the clock, 3 for each neighbour. A =
-/// 1. The state has S = 3 (n - 1) + 2 N numbers: 108 for the 33 buses.
+/// 1. The state has S = 2 (n - 1) + N numbers, 70 for the 33 buses: loads and sun of now; with a ramp N more, the last q.
 ///
 /// # Units
-/// Observations: voltage in p.u., shown within 0.5 to 1.5; powers as shares of the rating S. State: see the field's order in
-/// docs/grid.md; MW, Mvar, and voltages less 1 p.u.
+/// Observations: voltage in p.u., shown within 0.5 to 1.5; powers as shares of the rating S. State: MW and Mvar.
 ///
 /// # Determinism
 /// The seed and the actions decide everything; computed in double precision, observations rounded to single. A step allocates
@@ -205,7 +204,7 @@ impl MultiAgentEnv for Grid {
     }
 
     fn state_dim(&self) -> Option<usize> {
-        Some(fields::state_dim(&self.feeder))
+        Some(fields::state_dim(&self.feeder, &self.options))
     }
 
     fn reset(&mut self, seed: u64, out: &mut Timestep) {

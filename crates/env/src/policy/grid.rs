@@ -15,8 +15,9 @@ const POWER_FACTOR: f64 = 0.95;
 const CHANGE_STEPS: f64 = 80.0;
 /// How much of its last value a dither keeps from step to step: it forgets within a quarter of an hour.
 const DITHER_KEEP: f64 = 0.8;
-/// Largest shift of a curve's reference in p.u.
-const SHIFT_PU: f64 = 0.03;
+/// Largest shift of the reference of a day's curves in p.u., and of one curve beside that.
+const SHIFT_PU: f64 = 0.01;
+const OWN_SHIFT_PU: f64 = 0.01;
 /// Rounds in which curves settle, and the change (as a share of the rating) at which they have.
 const ROUNDS: u32 = 300;
 const SETTLED: f64 = 1e-5;
@@ -57,6 +58,8 @@ pub struct Operator {
     /// Deviation of the dither on commands, and its present values.
     dither: f64,
     dithers: Vec<f64>,
+    /// Reference of the day's curves, less 1 p.u.
+    shift: f64,
     changes: bool,
     /// Reactive power as shares of the ratings; what the last step ended with.
     shares: Vec<f64>,
@@ -84,6 +87,7 @@ impl Operator {
             slope: 0.0,
             dither: 0.0,
             dithers: vec![0.0; inverters],
+            shift: 0.0,
             changes: false,
             shares: vec![0.0; inverters],
             net: [zeros.clone(), zeros],
@@ -115,6 +119,7 @@ impl Operator {
                 self.all(Order::Curve(curve), Pace::Filtered(1.0));
             }
             Quality::MediumReplay => {
+                self.shift = self.rng.random_range(-SHIFT_PU..SHIFT_PU);
                 for i in 0..self.orders.len() {
                     self.orders[i] = self.draw();
                 }
@@ -123,7 +128,7 @@ impl Operator {
                     1 => Pace::Filtered(0.3),
                     _ => Pace::Settled,
                 };
-                self.dither = self.rng.random_range(0.05..0.4);
+                self.dither = self.rng.random_range(0.05..0.25);
                 self.changes = true;
             }
         }
@@ -133,14 +138,14 @@ impl Operator {
 
     /// An order as some operator gives it.
     fn draw(&mut self) -> Order {
-        let shift = self.rng.random_range(-SHIFT_PU..SHIFT_PU);
-        match self.rng.random_range(0..8) {
-            0 => Order::Curve(VoltVar::CATEGORY_A.shifted(shift)),
-            1 | 2 => Order::Curve(VoltVar::CATEGORY_B.shifted(shift)),
-            3 => Order::Curve(VoltVar::STEEPEST.shifted(shift)),
-            4 | 5 => Order::Curve(VoltVar::FULL.shifted(shift)),
-            6 => Order::PowerFactor(self.rng.random_range(0.9..1.0)),
-            _ => Order::Fixed(self.rng.random_range(-0.6..0.6)),
+        let shift = self.shift + self.rng.random_range(-OWN_SHIFT_PU..OWN_SHIFT_PU);
+        match self.rng.random_range(0..12) {
+            0 | 1 => Order::Curve(VoltVar::CATEGORY_A.shifted(shift)),
+            2..=4 => Order::Curve(VoltVar::CATEGORY_B.shifted(shift)),
+            5 => Order::Curve(VoltVar::STEEPEST.shifted(shift)),
+            6..=9 => Order::Curve(VoltVar::FULL.shifted(shift)),
+            10 => Order::PowerFactor(self.rng.random_range(0.9..1.0)),
+            _ => Order::Fixed(self.rng.random_range(-0.3..0.3)),
         }
     }
 
@@ -226,8 +231,8 @@ impl TeamPolicy for Operator {
         match self.pace {
             Pace::Settled => self.settle(&view, &limits),
             Pace::Filtered(part) => {
-                for i in 0..n {
-                    let wanted = Self::ordered(self.orders[i], seen(i, 0), seen(i, 1), limits[i]);
+                for (i, limit) in limits.iter().enumerate() {
+                    let wanted = Self::ordered(self.orders[i], seen(i, 0), seen(i, 1), *limit);
                     self.shares[i] += part * (wanted - self.shares[i]);
                 }
             }
