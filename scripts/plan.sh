@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 plan=$1 TASK=${TASK:-${TASKS:-}} QUALITY=${QUALITY:-${QUALITIES:-}} ALGOS=${ALGOS:-${ALGO:-}} SEED=${SEED:-}
 
 source scripts/program.sh
-build_program "${TASK:-$(<"$plan")}" "${DEVICE:-cpu}"
+build_program "${TASK:-$(<"$plan")} ${FILES:-}" "${DEVICE:-cpu}"
 
 arguments=()
 give() {

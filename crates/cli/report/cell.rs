@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use omiga_env::Quality;
 use omiga_env::statistics::{Estimate, difference, over_runs};
 use omiga_train::RunFolder;
 use serde::Deserialize;
 
-use super::page::rank;
 use super::tuned::{self, Tuned};
 use crate::scores::{DATASET, Failure, Late, Row, SCORES_FILE, Scores};
 
@@ -221,6 +221,11 @@ impl Run {
         let returns: Vec<f64> = self.curve.iter().map(|(_, x)| *x).collect();
         Late::of(&returns).map(|late| late.return_mean)
     }
+}
+
+/// A quality's place from the worst to the best; other names come behind them.
+fn rank(quality: &str) -> usize {
+    Quality::ALL.iter().position(|known| known.name() == quality).unwrap_or(Quality::ALL.len())
 }
 
 /// The folders in a folder, in the order of their names.

@@ -8,9 +8,6 @@ use super::reference::Reference;
 use super::tables;
 use crate::scores::Late;
 
-/// From worst to best.
-pub const QUALITIES: [&str; 5] = ["random", "medium-replay", "medium", "medium-expert", "expert"];
-
 /// The page about all cells; `figure` is the file of a task's curves, or of the profile, beside the page.
 pub fn page(
     cells: &[Cell],
@@ -82,11 +79,6 @@ pub fn tasks(cells: &[Cell]) -> Vec<&str> {
 /// A task's cells, in their order.
 pub fn of_task<'a>(cells: &'a [Cell], task: &str) -> Vec<&'a Cell> {
     cells.iter().filter(|cell| cell.task == task).collect()
-}
-
-/// A quality's place from the worst to the best; other names come behind them.
-pub fn rank(quality: &str) -> usize {
-    QUALITIES.iter().position(|q| *q == quality).unwrap_or(QUALITIES.len())
 }
 
 /// Every algorithm that some cell has, in the alphabet's order.

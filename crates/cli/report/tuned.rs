@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::page::QUALITIES;
+use omiga_env::Quality;
 
 /// By algorithm: datasets as `<task>/<quality>`, tasks, or words about data that are not here.
 pub type Tuned = BTreeMap<String, Vec<String>>;
@@ -11,7 +11,7 @@ pub type Tuned = BTreeMap<String, Vec<String>>;
 /// A file of one's own is also known by its name alone.
 pub fn names(said: &[String], task: &str, quality: &str) -> bool {
     let full = format!("{task}/{quality}");
-    let is_it = |word: &str| word == full || word == task || (word == quality && !QUALITIES.contains(&quality));
+    let is_it = |word: &str| word == full || word == task || (word == quality && quality.parse::<Quality>().is_err());
     said.iter().flat_map(|text| text.split(|c: char| c.is_whitespace() || c == ',')).any(is_it)
 }
 
