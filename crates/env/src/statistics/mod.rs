@@ -2,7 +2,7 @@
 //!
 //! - [`interval`]: of the mean of independent values, few or many.
 //! - [`over_runs`] and [`difference`]: of an algorithm's mean over training seeds and episodes, and of the difference of two.
-//! - [`welch`] and [`holm`]: is a difference of runs beyond chance, and is it when it is one of many.
+//! - [`welch()`] and [`holm()`]: is a difference of runs beyond chance, and is it when it is one of many.
 //! - [`iqm`], [`probability_of_improvement`], [`performance_profile`] and [`stratified_bootstrap`]: over several tasks, as rliable
 //!   defines them.
 //!
