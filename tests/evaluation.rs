@@ -2,6 +2,7 @@
 
 use omiga_dataset::{Ending, Header, LastRow, StepActions, StepRow, StoredObs, Writer};
 use omiga_env::{make_env, statistics};
+use omiga_format::{Better, Measured, Metric};
 use serde_json::Value;
 
 use crate::program::{Program, SMALL};
@@ -157,4 +158,41 @@ fn policies_without_an_environment_are_not_passed_over() {
     assert_eq!(report["rows"].as_array().unwrap().len(), 1);
     // The data alone asks nobody to play.
     program.done("eval --task colony --data colony.hdf5").shows("dataset");
+}
+
+/// Recorded battles of which every second one was won.
+fn battles(program: &Program) -> Metric {
+    let won = Metric::share("win rate", Better::Higher);
+    let task = make_env("spread").unwrap().task().clone();
+    let (obs, actions) = (vec![0.0; 3 * task.obs_dim()], vec![0.5; 3 * task.action_dim()]);
+    let header = Header::new(task, StoredObs::Raw).with_metrics(&[won.clone()]);
+    let mut writer = Writer::create(&program.path("battles.hdf5"), header, None).unwrap();
+    for episode in 0..4_u8 {
+        let actions = StepActions::Physical(&actions);
+        let step = StepRow { obs: &obs, state: None, actions, reward: 1.0, action_mask: None, alive: None };
+        writer.push_step(step).unwrap();
+        let last = LastRow { obs: &obs, state: None, action_mask: None, alive: None };
+        writer.end_judged_episode(last, Ending::Truncated, &[f32::from(episode % 2)]).unwrap();
+    }
+    writer.finish().unwrap();
+    won
+}
+
+/// What a task is judged by beside the return, wherever its episodes are shown; other rows have nothing there.
+#[test]
+fn metrics_of_recorded_episodes_are_shown() {
+    let program = Program::new();
+    let won = battles(&program);
+    program.done("inspect battles.hdf5").shows("win rate     mean 50.0, min 0.0, max 100.0  %");
+    let card = program.done("inspect battles.hdf5 --json").json();
+    assert_eq!((&card["metrics"][0]["name"], &card["metrics"][0]["values"]["mean"]), (&"win rate".into(), &0.5.into()));
+    let words = "eval --task spread --random --data battles.hdf5 --episodes 2";
+    let run = program.done(words);
+    let shown = |line: &str| run.stdout.lines().find(|shown| shown.contains(line)).unwrap().to_owned();
+    assert!(shown("policy").contains("win rate, %") && shown("dataset").contains("50.0 [15.0, 85.0]"), "{run:?}");
+    assert!(!shown("random").contains("0.0 ["), "{run:?}");
+    let report = program.done(&format!("{words} --json")).json();
+    let measured: Measured = serde_json::from_value(row(&report, "dataset")["metrics"][0].clone()).unwrap();
+    assert_eq!((measured.metric, measured.mean, measured.values), (won, 0.5, vec![0.0, 1.0, 0.0, 1.0]));
+    assert!(row(&report, "random").get("metrics").is_none());
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{Program, SMALL};
 
@@ -317,4 +317,38 @@ fn what_cannot_be_reported_is_named() {
     program.write(&format!("{folder}/eval.json"), b"{");
     program.refused("report runs --out PAGE.md", "expert/eval.json` is not what `omiga eval --json` prints");
     assert!(!program.path("PAGE.md").exists());
+}
+
+/// A table of its own for what the task is judged by beside the return, and a column of every run.
+#[test]
+fn metrics_have_tables() {
+    let program = Program::new();
+    let row = |name: &str, won: &[f64]| {
+        let (mean, returns) = (omiga_env::statistics::mean(won), vec![1.0; won.len()]);
+        let ci95 = omiga_env::statistics::rate_interval(won);
+        let metric =
+            json!({"name": "win rate", "unit": "share", "better": "higher", "mean": mean, "ci95": ci95, "values": won});
+        json!({"name": name, "return_mean": 1.0, "ci95": [1.0, 1.0], "return_std": 0.0, "length_mean": 9.0,
+               "episodes": won.len(), "returns": returns, "metrics": [metric]})
+    };
+    let rows = [
+        row("dataset", &[0.0, 1.0]),
+        row("bc/seed-0", &[1.0, 1.0, 1.0, 0.0]),
+        row("omiga/seed-0", &[1.0; 4]),
+        row("omiga/seed-1", &[1.0, 0.0, 0.0, 1.0]),
+    ];
+    let scores = json!({"task": "battle", "engine": "native", "seed": 0, "episodes": 4, "rows": rows});
+    std::fs::create_dir_all(program.path("runs/battle/medium")).unwrap();
+    program.write("runs/battle/medium/eval.json", scores.to_string().as_bytes());
+    program.done("report runs --out page.md --html page.html");
+    let page = program.read_text("page.md");
+    let heading = "**Last checkpoint: win rate, %** (more is better)";
+    assert_eq!(cells(&page, heading, "data"), ["data", "dataset", "bc", "omiga"]);
+    let medium = cells(&page, heading, "medium");
+    // Of a single run the rate's own interval; of several no more than there can be.
+    assert_eq!(medium[..3], ["medium", "50.0 [9.5, 90.5]", "75.0 [30.1, 95.4]\\*"]);
+    assert!(medium[3].starts_with("75.0 [") && medium[3].ends_with(", 100.0]"), "{medium:?}");
+    assert_eq!(cells(&page, "**Every run**", "data").last().unwrap(), "win rate, %");
+    assert_eq!(cells(&page, "**Every run**", "medium").last().unwrap(), "75.0 [30.1, 95.4]");
+    assert!(program.read_text("page.html").contains("<strong>Last checkpoint: win rate, %</strong>"));
 }

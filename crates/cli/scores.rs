@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use omiga_dataset::Card;
 use omiga_env::statistics::{self, Interval};
 use omiga_env::{Evaluation, simulator};
+use omiga_format::{Measured, Metric};
 use serde::{Deserialize, Serialize};
 
 /// Returns of several policies on the same episodes of a task.
@@ -64,6 +66,9 @@ pub struct Row {
     pub returns: Vec<f64>,
     #[serde(default)]
     pub lengths: Vec<u32>,
+    /// What the task is judged by beside the return.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Measured>,
 }
 
 /// Mean of the differences of all episodes.
@@ -135,6 +140,11 @@ impl Scores {
 pub const DATASET: &str = "dataset";
 
 impl Row {
+    /// What its episodes had of a metric.
+    pub fn measured(&self, metric: &Metric) -> Option<&Measured> {
+        self.metrics.iter().find(|found| found.metric == *metric)
+    }
+
     pub fn played(name: &str, evaluation: Evaluation) -> Self {
         Self {
             name: name.to_owned(),
@@ -146,13 +156,20 @@ impl Row {
             diverged: evaluation.diverged,
             returns: evaluation.returns,
             lengths: evaluation.lengths,
+            metrics: evaluation.metrics,
             ..Self::default()
         }
     }
 
-    /// Of the recorded episodes' returns and lengths.
-    pub fn recorded(results: &[(f64, f64)], sha256: &str) -> Self {
-        let (returns, lengths): (Vec<f64>, Vec<f64>) = results.iter().copied().unzip();
+    /// Of the recorded episodes.
+    pub fn recorded(card: &Card) -> Self {
+        let (returns, lengths): (Vec<f64>, Vec<f64>) = card.episode_results.iter().copied().unzip();
+        let metrics = card.metrics.iter().map(|found| Measured {
+            metric: found.metric.clone(),
+            mean: found.values.mean,
+            ci95: statistics::rate_interval(&found.episodes),
+            values: found.episodes.clone(),
+        });
         Self {
             name: DATASET.to_owned(),
             return_mean: statistics::mean(&returns),
@@ -160,13 +177,25 @@ impl Row {
             return_std: statistics::std(&returns).unwrap_or(0.0),
             length_mean: statistics::mean(&lengths),
             episodes: returns.len(),
-            sha256: Some(sha256.to_owned()),
+            sha256: Some(card.sha256.clone()),
             // Whole numbers in a float.
             lengths: lengths.iter().map(|steps| *steps as u32).collect(),
             returns,
+            metrics: metrics.collect(),
             ..Self::default()
         }
     }
+}
+
+/// Every metric that some row has, in the rows' order.
+pub fn metrics<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Metric> {
+    let mut found: Vec<&Metric> = Vec::new();
+    for measured in rows.flat_map(|row| &row.metrics) {
+        if !found.contains(&&measured.metric) {
+            found.push(&measured.metric);
+        }
+    }
+    found
 }
 
 /// What the last evaluations of a training found.

@@ -94,9 +94,9 @@ fn learn(algorithm: &str, data: &Path, run: &Path, bundle: &Path) -> Result<()> 
 fn judge(name: &str, plant: &mut Tanks, policy: &mut dyn TeamPolicy) -> Result<()> {
     let (episodes, seed) = JUDGED;
     let played = evaluate(plant, policy, episodes, seed)?;
-    let whole = played.lengths.iter().filter(|steps| Some(**steps) == plant.task().episode_limit).count();
     let (low, high) = played.ci95.unwrap_or((played.mean, played.mean));
-    println!("{name}: mean return {:.2} [{low:.2}, {high:.2}], {whole} of {episodes} without a spill", played.mean);
+    let metrics: String = played.metrics.iter().map(|found| format!(", {}", found.text())).collect();
+    println!("{name}: mean return {:.2} [{low:.2}, {high:.2}]{metrics}", played.mean);
     Ok(())
 }
 

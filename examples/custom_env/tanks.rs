@@ -11,7 +11,7 @@
 //! an even share is best.
 
 use omiga_env::{Error, JointAction, MultiAgentEnv, Result, Timestep};
-use omiga_format::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};
+use omiga_format::{ActionField, ActionSpace, AgentSpec, Better, Metric, ObsField, Range, TaskSpec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -39,6 +39,7 @@ const SPILL_COST: f32 = 20.0;
 /// The world. Everything is physical: metres, seconds, litres.
 pub struct Tanks {
     task: TaskSpec,
+    metrics: [Metric; 1],
     /// West, middle, east.
     levels_m: [f32; 3],
     target_m: f32,
@@ -49,7 +50,12 @@ pub struct Tanks {
 
 impl Tanks {
     pub fn new() -> Self {
-        Self { task: task(), levels_m: [0.0; 3], target_m: 0.0, demand_l_s: 0.0, steps: 0, running: false }
+        let metrics = [Metric::share("without a spill", Better::Higher)];
+        Self { task: task(), metrics, levels_m: [0.0; 3], target_m: 0.0, demand_l_s: 0.0, steps: 0, running: false }
+    }
+
+    fn is_spilt(&self) -> bool {
+        self.levels_m.iter().any(|level| *level > RIM_M)
     }
 
     /// What both agents see; `out` is blanked first.
@@ -122,7 +128,7 @@ impl MultiAgentEnv for Tanks {
 
         self.observe(out);
         // A spill ends the task itself; the time limit only cuts the episode, and the plant would go on.
-        out.terminated = self.levels_m.iter().any(|level| *level > RIM_M);
+        out.terminated = self.is_spilt();
         out.truncated = !out.terminated && self.steps == STEPS;
         self.running = !out.is_last();
         let power: f32 = flows.iter().map(|flow| (flow / MAX_FLOW_L_S).powi(3)).sum::<f32>() / 2.0;
@@ -131,5 +137,14 @@ impl MultiAgentEnv for Tanks {
         out.rewards.fill(reward);
         out.team_reward = f64::from(reward);
         Ok(())
+    }
+
+    /// What the people who run the plant ask first.
+    fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    fn measure(&self, out: &mut [f64]) {
+        out[0] = f64::from(u8::from(!self.is_spilt()));
     }
 }

@@ -67,6 +67,9 @@ def check_columns(name: str, columns: dict[str, np.ndarray], header: dict) -> No
     for key in ("o", "s", "r"):
         check_equal(columns[key].dtype.kind, "f", f"{name}: kind of `{key}`")
     check_equal(columns["a"].dtype.kind, "i" if discrete else "f", f"{name}: kind of `a`")
+    if "metrics" in header:
+        shape = (int(columns["d"].sum()), len(header["metrics"]))
+        check_equal(columns["metrics"].shape, shape, f"{name}: shape of `metrics`")
     for key, column in columns.items():
         check(bool(np.isfinite(column).all()), f"{name}: `{key}` is finite")
     check(bool(np.isin(columns["d"], (0, 1)).all() and columns["d"][-1] == 1), f"{name}: `d` is 0 or 1 and ends with 1")
@@ -112,6 +115,9 @@ def check_card(name: str, columns: dict[str, np.ndarray], header: dict, card: di
     rewards = columns["r"].reshape(-1).astype(np.float64)
     check_distribution(card["returns"], np.array([rewards[a:b].sum() for a, b in zip(starts, ends)]), f"{name}: returns")
     check_distribution(card["lengths"], ends - starts, f"{name}: lengths")
+    check_equal([found["name"] for found in card.get("metrics", [])], [m["name"] for m in header.get("metrics", [])], f"{name}: metrics")
+    for i, found in enumerate(card.get("metrics", [])):
+        check_distribution(found["values"], columns["metrics"][:, i], f"{name}: metric {found['name']}")
     check_equal([field["name"] for field in card["fields"]], field_names(header["task"]), f"{name}: fields")
     for i, field in enumerate(card["fields"]):
         check_distribution(field["values"], plain["obs"][:, :, i], f"{name}: field {field['name']}")

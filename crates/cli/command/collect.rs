@@ -61,7 +61,7 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
 
 /// An empty recording of an environment.
 fn writer(path: &Path, env: &dyn MultiAgentEnv) -> Result<Writer> {
-    let header = Header::new(env.task().clone(), StoredObs::Raw);
+    let header = Header::new(env.task().clone(), StoredObs::Raw).with_metrics(env.metrics());
     Ok(match env.state_dim() {
         Some(width) if env.state_rows() == 1 => Writer::create_with_team_state(path, header, width)?,
         width => Writer::create(path, header, width)?,
@@ -74,8 +74,10 @@ fn show(args: &CollectArgs) -> Result<()> {
     if args.json {
         return say_json(&card);
     }
+    let metrics =
+        card.metrics.iter().map(|found| format!(", {} {}", found.metric.name, found.metric.text(found.values.mean)));
     say(format!(
-        "{}: {} episodes of {} {}, {} transitions, return {:.2} +- {:.2}",
+        "{}: {} episodes of {} {}, {} transitions, return {:.2} +- {:.2}{}",
         args.out.display(),
         card.episodes,
         args.quality,
@@ -83,6 +85,7 @@ fn show(args: &CollectArgs) -> Result<()> {
         card.transitions,
         card.returns.mean,
         card.returns.std,
+        metrics.collect::<String>(),
     ))?;
     next(training_on(&args.out));
     Ok(())
@@ -113,6 +116,8 @@ struct Step {
 struct Episode {
     steps: Vec<Step>,
     diverged: bool,
+    /// What it is judged by beside its return.
+    metrics: Vec<f32>,
 }
 
 /// What came of playing.
@@ -140,7 +145,8 @@ impl Player {
             });
             Ok(())
         })?;
-        Ok(Episode { steps, diverged: played.diverged })
+        let metrics = played.metrics.iter().map(|value| *value as f32).collect();
+        Ok(Episode { steps, diverged: played.diverged, metrics })
     }
 
     /// Play the episodes of these seeds on a thread, while somebody wants them.
@@ -172,8 +178,8 @@ fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, sto
                 break;
             }
             let played = played.recv().context("a thread that plays ended too early; this is a fault of omiga")?;
-            let Episode { steps, diverged } = played?;
-            steps.iter().try_for_each(|step| write(writer, step))?;
+            let Episode { steps, diverged, metrics } = played?;
+            steps.iter().try_for_each(|step| write(writer, step, &metrics))?;
             recorded.episodes += 1;
             recorded.diverged += u32::from(diverged);
             progress.advance();
@@ -182,8 +188,8 @@ fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, sto
     })
 }
 
-/// A step to a row, and the last state of an episode to another.
-fn write(writer: &mut Writer, step: &Step) -> Result<()> {
+/// A step to a row, and the last state of an episode to another, with what the episode is judged by.
+fn write(writer: &mut Writer, step: &Step, metrics: &[f32]) -> Result<()> {
     let Step { before, actions, reward, last } = step;
     writer.push_step(StepRow {
         obs: &before.obs,
@@ -203,7 +209,8 @@ fn write(writer: &mut Writer, step: &Step) -> Result<()> {
         action_mask: present(&after.action_mask),
         alive: present(&after.alive),
     };
-    Ok(writer.end_episode(row, if after.terminated { Ending::Terminated } else { Ending::Truncated })?)
+    let ending = if after.terminated { Ending::Terminated } else { Ending::Truncated };
+    Ok(writer.end_judged_episode(row, ending, metrics)?)
 }
 
 fn present<T>(column: &[T]) -> Option<&[T]> {

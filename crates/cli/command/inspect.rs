@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use omiga_dataset::{Card, Format, Readiness};
 use omiga_format::onnx::Model;
 use omiga_format::{
-    Bundle, Checkpoint, CheckpointMeta, DatasetRef, Identity, MANIFEST_FILE, Manifest, PolicyContract, Shown, TaskSpec,
-    atomic,
+    Bundle, Checkpoint, CheckpointMeta, DatasetRef, Identity, MANIFEST_FILE, Manifest, Measured, PolicyContract, Shown,
+    TaskSpec, atomic,
 };
 use omiga_train::{CONFIG_FILE, RunFolder};
 use serde::Serialize;
@@ -92,14 +92,19 @@ struct RunReport {
     checkpoint: Option<String>,
     /// Step and mean return.
     evaluations: Vec<(u64, f64)>,
+    /// What the last evaluation found of the task's metrics.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<Measured>,
 }
 
 fn run(path: &Path, json: bool) -> Result<Verdict> {
     let folder = RunFolder::open(path);
+    let found = folder.evaluations()?;
     let report = RunReport {
         step: folder.records()?.last().map_or(0, |record| record.step),
         checkpoint: checkpoint_of(path, false).ok().map(|path| path.display().to_string()),
-        evaluations: folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect(),
+        evaluations: found.iter().map(|found| (found.step, found.return_mean)).collect(),
+        metrics: found.last().map_or(Vec::new(), |last| last.metrics.iter().map(Measured::without_values).collect()),
     };
     if json {
         say_json(&report)?;
@@ -107,7 +112,8 @@ fn run(path: &Path, json: bool) -> Result<Verdict> {
     }
     let last = report.evaluations.last();
     let last = last.map_or("no evaluation".into(), |(step, x)| format!("mean return {x:.3} at step {step}"));
-    say(format!("run of {} updates, {last}", report.step))?;
+    let metrics: String = report.metrics.iter().map(|found| format!(", {}", found.text())).collect();
+    say(format!("run of {} updates, {last}{metrics}", report.step))?;
     say_curve(&report.evaluations)?;
     if report.checkpoint.is_some() {
         next(exporting(path, path));

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use omiga_env::Quality;
-use omiga_env::statistics::{Estimate, difference, over_runs};
+use omiga_env::statistics::{Estimate, Interval, difference, over_runs};
+use omiga_format::{Measured, Metric};
 use omiga_train::RunFolder;
 use serde::Deserialize;
 
@@ -173,6 +174,21 @@ impl Algorithm {
                 Estimate { mean: run.played.return_mean, ci95: run.played.ci95, runs: 1 }
             }
             _ => over_runs(&self.returns()),
+        }
+    }
+
+    /// What the last checkpoints' episodes had of a metric, over seeds and episodes; nothing if a run has no values.
+    pub fn measured(&self, metric: &Metric) -> Option<Estimate> {
+        let found: Option<Vec<&Measured>> = self.runs.iter().map(|run| run.played.measured(metric)).collect();
+        match found?.as_slice() {
+            // A single run's own interval knows that a rate stays within 0 and 1.
+            [one] => Some(Estimate { mean: one.mean, ci95: one.ci95, runs: 1 }),
+            several => {
+                let over = over_runs(&several.iter().map(|one| one.values.clone()).collect::<Vec<_>>());
+                let within =
+                    |(low, high): Interval| if metric.is_share() { (low.max(0.0), high.min(1.0)) } else { (low, high) };
+                Some(Estimate { ci95: over.ci95.map(within), ..over })
+            }
         }
     }
 

@@ -29,6 +29,7 @@ pub fn page(
         let cells = of_task(cells, task);
         text += &format!("\n## {task}\n\n{}", tables::episodes(&cells));
         text += &format!("\n**Last checkpoint**\n\n{}", tables::last_checkpoints(&cells, reference));
+        text += &tables::metrics(&cells);
         text += &format!("\n**Mean of the last {} evaluations in training**\n\n{}", Late::MOST, tables::late(&cells));
         if let Some(table) = tables::differences(&cells, baseline) {
             text += &format!("\n**Difference to {baseline}**\n\n{table}");

@@ -1,17 +1,18 @@
 //! The tables of the page.
 
 use omiga_env::statistics::{Estimate, Interval};
+use omiga_format::{Better, Measured, Metric};
 
 use super::cell::{Algorithm, Cell, Measure, Run};
 use super::overall::Overall;
 use super::page::{algorithms, sorted};
 use super::reference::Reference;
-use crate::scores::Row;
+use crate::scores::{self, Row};
 
 /// Returns of what was kept last, beside the data's, those of policies that did not learn, and what others published.
 pub fn last_checkpoints(cells: &[&Cell], reference: Option<&Reference>) -> String {
     let algorithms = algorithms(cells);
-    let others = sorted(cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()));
+    let others = others(cells);
     let published = |cell: &Cell| reference.and_then(|reference| reference.of(&cell.task, &cell.quality));
     let theirs = cells.iter().filter_map(|cell| published(cell)).flat_map(|p| p.returns.keys());
     let mut theirs = sorted(theirs.map(String::as_str));
@@ -34,6 +35,39 @@ pub fn last_checkpoints(cells: &[&Cell], reference: Option<&Reference>) -> Strin
         row
     });
     markdown(&head, rows.collect())
+}
+
+/// What the task is judged by beside the return, one table each, in the columns of [`last_checkpoints`]; nothing for most tasks.
+pub fn metrics(cells: &[&Cell]) -> String {
+    let (algorithms, others) = (algorithms(cells), others(cells));
+    let mut text = String::new();
+    for metric in metrics_of(cells) {
+        let mut head = vec!["data".to_owned(), "dataset".to_owned()];
+        head.extend(others.iter().chain(&algorithms).map(|name| (*name).to_owned()));
+        let number =
+            |row: Option<&Row>| row.and_then(|row| row.measured(metric)).map_or(String::new(), Measured::number);
+        let rows = cells.iter().map(|cell| {
+            let mut row = vec![cell.quality.clone(), number(cell.dataset.as_ref())];
+            row.extend(others.iter().map(|name| number(cell.others.iter().find(|row| row.name == *name))));
+            let last = |name: &&str| cell.algorithm(name).and_then(|algorithm| measured(algorithm, metric));
+            row.extend(algorithms.iter().map(|name| last(name).unwrap_or_default()));
+            row
+        });
+        let good = if metric.better == Better::Higher { "more is better" } else { "less is better" };
+        text += &format!("\n**Last checkpoint: {}** ({good})\n\n{}", metric.heading(), markdown(&head, rows.collect()));
+    }
+    text
+}
+
+/// Every metric that some row has.
+fn metrics_of<'a>(cells: &[&'a Cell]) -> Vec<&'a Metric> {
+    let runs = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
+    scores::metrics(cells.iter().flat_map(|cell| cell.dataset.iter().chain(&cell.others)).chain(runs))
+}
+
+/// Policies that did not learn.
+fn others<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
+    sorted(cells.iter().flat_map(|cell| &cell.others).map(|row| row.name.as_str()))
 }
 
 /// Mean returns of the last evaluations in training.
@@ -107,14 +141,20 @@ pub fn episodes(cells: &[&Cell]) -> String {
 pub fn every_run(cells: &[&Cell]) -> String {
     let diverged = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).any(|r| r.played.diverged > 0);
     let head = ["data", "algorithm", "run", "updates", "last", "steps", "best (selected)", "steps"];
-    let head = head.iter().copied().chain(diverged.then_some("diverged"));
+    let metrics = metrics_of(cells);
+    let head = head.iter().copied().chain(diverged.then_some("diverged")).map(str::to_owned);
+    let head: Vec<_> = head.chain(metrics.iter().map(|metric| metric.heading())).collect();
     let (mut rows, places) = (Vec::new(), decimals(cells));
     for cell in cells {
         for algorithm in &cell.algorithms {
-            rows.extend(algorithm.runs.iter().map(|run| run_row(cell, algorithm, run, diverged, places)));
+            rows.extend(algorithm.runs.iter().map(|run| {
+                let mut row = run_row(cell, algorithm, run, diverged, places);
+                row.extend(metrics.iter().map(|m| run.played.measured(m).map_or(String::new(), Measured::number)));
+                row
+            }));
         }
     }
-    markdown(&head.map(str::to_owned).collect::<Vec<_>>(), rows)
+    markdown(&head, rows)
 }
 
 fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, diverged: bool, places: usize) -> Vec<String> {
@@ -156,6 +196,15 @@ fn learned(algorithm: &Algorithm, e: Estimate, places: usize) -> String {
     let star = if e.runs == 1 { "\\*" } else { "" };
     let dagger = if algorithm.tuned { " †" } else { "" };
     format!("{:.places$}{}{star}{dagger}", e.mean, interval(e.ci95, places))
+}
+
+/// As [`learned`], in the metric's unit.
+fn measured(algorithm: &Algorithm, metric: &Metric) -> Option<String> {
+    let Estimate { mean, ci95, runs } = algorithm.measured(metric)?;
+    let star = if runs == 1 { "\\*" } else { "" };
+    let dagger = if algorithm.tuned { " †" } else { "" };
+    let number = Measured { metric: metric.clone(), mean, ci95, values: Vec::new() }.number();
+    Some(number + star + dagger)
 }
 
 /// Bold where its interval leaves 0 out, which a single seed's never tells.

@@ -61,6 +61,6 @@ impl TeamPolicy for Until<'_> {
 
 fn evaluated(step: u64, found: Evaluation) -> Evaluated {
     let length_mean = found.length_mean();
-    let Evaluation { returns, lengths, mean, std, ci95, diverged } = found;
-    Evaluated { step, return_mean: mean, return_std: std, ci95, length_mean, diverged, returns, lengths }
+    let Evaluation { returns, lengths, mean, std, ci95, diverged, metrics } = found;
+    Evaluated { step, return_mean: mean, return_std: std, ci95, length_mean, diverged, returns, lengths, metrics }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use omiga_env::statistics;
+use omiga_format::Measured;
 use omiga_train::{BEST_FILE, Gauged, LAST_FILE, Score};
 use serde::Serialize;
 
@@ -41,6 +42,9 @@ pub struct Last {
     pub length_mean: f64,
     pub episodes: usize,
     pub diverged: u32,
+    /// Without the values of single episodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Measured>,
 }
 
 /// The best evaluation.
@@ -90,6 +94,7 @@ impl Report {
             length_mean: last.length_mean,
             episodes: last.returns.len(),
             diverged: last.diverged,
+            metrics: last.metrics.iter().map(Measured::without_values).collect(),
         });
         let late = ended.and_then(|ended| ended.late);
         Self {
@@ -117,9 +122,10 @@ impl Report {
         }
         if let Some(last) = &self.last_evaluation {
             let interval = last.ci95.map(|(low, high)| format!(" [{low:.2}, {high:.2}]")).unwrap_or_default();
+            let metrics: String = last.metrics.iter().map(|found| format!(", {}", found.text())).collect();
             let diverged = if last.diverged > 0 { format!(", {} diverged", last.diverged) } else { String::new() };
             say(format!(
-                "  last checkpoint: return {:.2}{interval} over {} episodes{diverged}",
+                "  last checkpoint: return {:.2}{interval} over {} episodes{metrics}{diverged}",
                 last.return_mean, last.episodes
             ))?;
         }

@@ -78,9 +78,10 @@ impl Observer for Watcher {
             Ok(found) => {
                 let interval = found.ci95.map(|(low, high)| format!(" [{low:.3}, {high:.3}]")).unwrap_or_default();
                 let (mean, episodes) = (found.return_mean, found.returns.len());
+                let metrics: String = found.metrics.iter().map(|found| format!(", {}", found.text())).collect();
                 let diverged = (found.diverged > 0).then(|| format!(", {} diverged", found.diverged));
                 format!(
-                    "step {step}: return {mean:.3}{interval} over {episodes} episodes{}",
+                    "step {step}: return {mean:.3}{interval} over {episodes} episodes{metrics}{}",
                     diverged.unwrap_or_default()
                 )
             }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use omiga_format::TaskSpec;
 use serde::Serialize;
 
+use crate::card::MetricCard;
 use crate::header::StoredObs;
 use crate::reader::format::Format;
 use crate::reader::window::Widths;
@@ -70,6 +71,7 @@ pub(crate) struct Facts {
     pub rows: usize,
     pub returns: Vec<f64>,
     pub lengths: Vec<f64>,
+    pub metrics: Vec<MetricCard>,
     pub timeouts: u64,
     pub at_bounds: Option<f64>,
     pub dtypes: BTreeMap<String, String>,
@@ -84,6 +86,7 @@ impl Facts {
             rows,
             returns: Vec::new(),
             lengths: Vec::new(),
+            metrics: Vec::new(),
             timeouts: 0,
             at_bounds: None,
             dtypes: BTreeMap::new(),

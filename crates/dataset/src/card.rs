@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use omiga_format::ObsTransform;
+use omiga_format::{Metric, ObsTransform};
 
 use crate::about::{About, Origin, StateKind};
 use crate::header::StoredObs;
@@ -47,6 +47,26 @@ pub struct FieldCard {
     pub unit: String,
     /// Its values over all transitions and agents.
     pub values: Distribution,
+}
+
+/// What the episodes are judged by beside their returns.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MetricCard {
+    /// By what.
+    #[serde(flatten)]
+    pub metric: Metric,
+    /// Its values over the complete episodes.
+    pub values: Distribution,
+    /// The value of each; not part of the JSON.
+    #[serde(skip)]
+    pub episodes: Vec<f64>,
+}
+
+impl MetricCard {
+    /// Of each complete episode's value.
+    pub(crate) fn of(metric: &Metric, episodes: Vec<f64>) -> Self {
+        Self { metric: metric.clone(), values: Distribution::of(&episodes), episodes }
+    }
 }
 
 /// What a person should know about a dataset: as JSON through serde, as text through `Display`. Nothing that was
@@ -97,6 +117,9 @@ pub struct Card {
     pub returns: Distribution,
     /// How they are spread.
     pub return_histogram: Histogram,
+    /// What complete episodes are judged by beside their returns, if the file says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricCard>,
     /// Steps of complete episodes.
     pub lengths: Distribution,
     /// Complete episodes that ended by themselves.
@@ -168,6 +191,7 @@ impl Card {
             stored_obs_origin: facts.origin,
             returns: Distribution::of(&facts.returns),
             return_histogram: Histogram::of(&facts.returns),
+            metrics: facts.metrics.clone(),
             lengths: Distribution::of(&facts.lengths),
             terminations: facts.returns.len() as u64 - facts.timeouts,
             timeouts: facts.timeouts,
@@ -201,6 +225,7 @@ impl fmt::Display for Card {
         let Distribution { mean, std, min, max } = returns;
         writeln!(f, "  return       mean {mean:.3}, std {std:.3}, min {min:.3}, max {max:.3}")?;
         self.fmt_histogram(f)?;
+        self.fmt_metrics(f)?;
         self.fmt_fields(f)?;
         self.fmt_repaired(f)
     }
@@ -267,6 +292,15 @@ impl Card {
             writeln!(f, "{}", line.trim_end_matches(" 0"))?;
         }
         Ok(())
+    }
+
+    fn fmt_metrics(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.metrics.iter().map(|found| found.metric.name.len()).max().unwrap_or(0).max(12);
+        self.metrics.iter().try_for_each(|MetricCard { metric, values, .. }| {
+            let [mean, min, max] = [values.mean, values.min, values.max].map(|value| metric.number(value));
+            let unit = metric.shown_unit();
+            writeln!(f, "{}", format!("  {:<width$} mean {mean}, min {min}, max {max}  {unit}", metric.name).trim_end())
+        })
     }
 
     fn fmt_fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use omiga_format::{ObsTransform, TaskSpec};
+use omiga_format::{Metric, ObsTransform, TaskSpec};
 
 use crate::Result;
 
@@ -42,15 +42,24 @@ pub struct Header {
     pub task: TaskSpec,
     /// What the stored observations went through.
     pub stored_obs: StoredObs,
+    /// What each episode is judged by beside its return: the columns of the key `metrics`. Nobody learns from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
 impl Header {
     /// Version of the layout.
     pub const SCHEMA: u32 = 1;
 
-    /// A header of this version.
+    /// A header of this version, without metrics.
     pub fn new(task: TaskSpec, stored_obs: StoredObs) -> Self {
-        Self { schema: Self::SCHEMA, task, stored_obs }
+        Self { schema: Self::SCHEMA, task, stored_obs, metrics: Vec::new() }
+    }
+
+    /// The same with metrics.
+    #[must_use]
+    pub fn with_metrics(self, metrics: &[Metric]) -> Self {
+        Self { metrics: metrics.to_vec(), ..self }
     }
 
     /// Width of a stored observation.
@@ -79,8 +88,24 @@ impl Header {
             return Err(error.into());
         }
         let header: Self = serde_json::from_str(json).map_err(wrong)?;
-        header.task.validate()?;
+        header.validate()?;
         Ok(header)
+    }
+
+    /// Check that task and metrics can be.
+    ///
+    /// # Errors
+    /// [`omiga_format::Error::Spec`] names the first field that is wrong.
+    pub fn validate(&self) -> Result<()> {
+        self.task.validate()?;
+        match Metric::fault(&self.metrics) {
+            None => Ok(()),
+            Some(found) => {
+                let (task, expected) = (self.task.name.clone(), "unique printable names and printable units");
+                let (field, expected) = ("list of metrics".to_owned(), expected.to_owned());
+                Err(omiga_format::Error::Spec { task, field, expected, found }.into())
+            }
+        }
     }
 
     /// The JSON text.

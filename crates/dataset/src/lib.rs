@@ -68,7 +68,7 @@ mod writer;
 
 pub use about::{Origin, StateKind};
 pub use batch::HostBatch;
-pub use card::{ActionKind, Card, FieldCard, Readiness};
+pub use card::{ActionKind, Card, FieldCard, MetricCard, Readiness};
 pub use check::episodes::Episode;
 pub use dataset::{Dataset, Outline, TaskName};
 pub use error::{Error, Result};

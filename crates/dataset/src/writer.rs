@@ -100,6 +100,8 @@ struct Columns {
     timeouts: Column,
     action_mask: Option<Column>,
     alive: Option<Column>,
+    /// One row an episode; `None` if the header names no metrics.
+    metrics: Option<Column>,
 }
 
 /// The actions of a row as they are stored.
@@ -128,7 +130,7 @@ impl Writer {
     /// # Errors
     /// [`omiga_format::Error`] for a task that cannot be or where no file can be, [`Error::Record`] for a state without width.
     pub fn create(path: &Path, header: Header, state_dim: Option<usize>) -> Result<Self> {
-        header.task.validate()?;
+        header.validate()?;
         check("width of the state", "at least 1", state_dim.unwrap_or(1), state_dim != Some(0))?;
         let ranges = header.task.agents.iter().flat_map(|a| a.action.ranges()).collect();
         let n = header.task.n_agents();
@@ -187,13 +189,22 @@ impl Writer {
     /// Record the state after an episode's last step.
     ///
     /// # Errors
-    /// As [`Self::push_step`]; also when the episode has no step.
+    /// As [`Self::push_step`]; also when the episode has no step, or the header names metrics.
     pub fn end_episode(&mut self, last: LastRow, ending: Ending) -> Result<()> {
+        self.end_judged_episode(last, ending, &[])
+    }
+
+    /// The same of an episode with a value for each of the header's metrics.
+    ///
+    /// # Errors
+    /// As [`Self::end_episode`]; also for other than the metrics' number of values.
+    pub fn end_judged_episode(&mut self, last: LastRow, ending: Ending, metrics: &[f32]) -> Result<()> {
         let (n, a) = (self.header.task.n_agents(), self.header.task.action_dim());
         check("length of the episode", "at least one step", 0, self.rows > self.complete)?;
         self.check_state(last.obs, last.state)?;
         check_mask(last.action_mask, n * a)?;
         check_mask(last.alive, n)?;
+        check_values("metrics", metrics, self.header.metrics.len())?;
         let (all, everyone) = (vec![1; n * a], vec![1; n]);
         self.push(Row {
             obs: last.obs,
@@ -209,7 +220,9 @@ impl Writer {
             alive: self.columns.alive.is_some().then(|| last.alive.unwrap_or(&everyone)),
         })?;
         self.complete = self.rows;
-        Ok(())
+        let judged = self.columns.judge(&mut self.out, metrics);
+        self.broken |= judged.is_err();
+        judged
     }
 
     /// Complete the file and give it its name. An earlier one is replaced. Without this nothing is left of a recording.
@@ -291,6 +304,9 @@ impl Columns {
             timeouts: number(),
             action_mask: None,
             alive: None,
+            metrics: Some(header.metrics.len())
+                .filter(|width| *width > 0)
+                .map(|width| Column::new(Element::F32, &[width])),
         }
     }
 
@@ -315,6 +331,10 @@ impl Columns {
         Ok(())
     }
 
+    fn judge(&mut self, out: &mut Output, metrics: &[f32]) -> Result<()> {
+        self.metrics.as_mut().map_or(Ok(()), |column| column.push(out, floats(metrics)))
+    }
+
     /// Store what is left of each; their names and addresses are returned.
     fn finish(self, out: &mut Output) -> Result<Vec<(&'static str, u64)>> {
         let mut links = Vec::new();
@@ -325,7 +345,8 @@ impl Columns {
         for (name, column) in [("a", self.actions), ("r", self.rewards), ("d", self.ends), ("timeout", self.timeouts)] {
             links.push((name, column.finish(out, 1)?));
         }
-        for (name, column) in [("avail", self.action_mask), ("alive", self.alive)] {
+        let optional = [("avail", self.action_mask), ("alive", self.alive), ("metrics", self.metrics)];
+        for (name, column) in optional {
             if let Some(column) = column {
                 links.push((name, column.finish(out, 1)?));
             }

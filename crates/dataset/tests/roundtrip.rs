@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use omiga_dataset::{
-    Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Result, StateKind, StepActions, StepRow, StoredObs,
+    Card, Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Result, StateKind, StepActions, StepRow, StoredObs,
     Writer,
 };
-use omiga_format::{ActionSpace, ObsTransform, Range, TaskSpec};
+use omiga_format::{ActionSpace, Better, Metric, ObsTransform, Range, TaskSpec};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -244,6 +244,55 @@ fn physical_actions_are_normalised() {
     let mut batch = HostBatch::new(&dataset, 1);
     batch.set(0, &dataset, 0).unwrap();
     assert_eq!(batch.actions, [-1.0, 0.0, 1.0, 0.5]);
+}
+
+/// Values by episode, and one more each time, of two metrics.
+fn judge(recipe: &Recipe, path: &Path, values: &[[f32; 2]]) -> Result<()> {
+    let metrics = [Metric::share("win rate", Better::Higher), Metric::new("loss", "kWh", Better::Lower)];
+    let mut writer = Writer::create(path, recipe.header().with_metrics(&metrics), recipe.state)?;
+    let row = recipe.row(&mut ChaCha8Rng::seed_from_u64(0));
+    for values in values {
+        writer.push_step(recipe.step(&row))?;
+        let last = LastRow { obs: &row.obs, state: None, action_mask: None, alive: None };
+        writer.end_judged_episode(last, Ending::Terminated, values)?;
+    }
+    writer.finish()
+}
+
+#[test]
+fn metrics_are_read_as_they_were_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    judge(&small(), &path, &[[1.0, 2.5], [0.0, 0.5], [1.0, 3.0]]).unwrap();
+    for card in
+        [Card::read(&path, &LoadOptions::default()), Dataset::load(&path, &LoadOptions::default()).unwrap().card()]
+    {
+        let card = card.unwrap();
+        let found: Vec<_> =
+            card.metrics.iter().map(|found| (found.metric.name.as_str(), &found.episodes[..])).collect();
+        assert_eq!(found, [("win rate", &[1.0, 0.0, 1.0][..]), ("loss", &[2.5, 0.5, 3.0])]);
+        assert_eq!((card.metrics[1].values.mean, card.repaired.len()), (2.0, 0));
+        assert!(card.to_string().contains("\n  win rate     mean 66.7, min 0.0, max 100.0  %\n"), "{card}");
+    }
+}
+
+#[test]
+fn wrong_metrics_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let error = judge(&small(), &path, &[[1.0, f32::NAN]]).unwrap_err().to_string();
+    assert_eq!(error, "recording: metrics is NaN, expected finite; check the environment");
+    let twice = small().header().with_metrics(&[Metric::share("a", Better::Lower), Metric::share("a", Better::Lower)]);
+    let error = Writer::create(&path, twice, None).unwrap_err().to_string();
+    assert!(error.contains("metric `a` twice"), "{error}");
+    // A header that says what the file lacks.
+    small().record(&path).unwrap().0.finish().unwrap();
+    let said = small().header().with_metrics(&[Metric::share("a", Better::Lower)]);
+    let error = Dataset::load_as(&path, Some(said.clone()), &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("`metrics`") || error.contains("metrics"), "{error}");
+    judge(&small(), &path, &[[1.0, 2.5]]).unwrap();
+    let error = Dataset::load_as(&path, Some(said), &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("`metrics`") && error.contains("[1, 1]") && error.contains("[1, 2]"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The environment a team acts in, and what it reports after every step.
 
-use omiga_format::TaskSpec;
+use omiga_format::{Metric, TaskSpec};
 
 use crate::{Error, JointAction, Result};
 
@@ -38,6 +38,19 @@ pub trait MultiAgentEnv: Send {
     /// then not moved. [`Error::Diverged`] when the simulation went out of all bounds: a [`crate::rollout`] takes that for the
     /// end of the task.
     fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> Result<()>;
+
+    /// What an episode is judged by beside its return, as people who know the task judge it; nothing unless overridden.
+    /// Always the same.
+    fn metrics(&self) -> &[Metric] {
+        &[]
+    }
+
+    /// The values of [`Self::metrics`] for the steps since the last reset, whether or not the episode is over. Overwrites all of
+    /// `out`, which is as long as the metrics. A step that diverged counts for nothing. Does nothing unless overridden.
+    ///
+    /// # Units
+    /// As the metrics say.
+    fn measure(&self, _out: &mut [f64]) {}
 }
 
 /// What is known after a reset or a step.

@@ -4,6 +4,8 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
+use omiga_format::{Measured, Metric};
+
 use crate::statistics::{self, Interval};
 use crate::{EpisodeResult, Error, MultiAgentEnv, Result, TeamPolicy, rollout, seed};
 
@@ -22,14 +24,16 @@ pub struct Evaluation {
     pub std: f64,
     /// 95 % interval of the mean ([`statistics::interval`]); nothing for a single episode.
     pub ci95: Option<Interval>,
+    /// What the episodes are judged by beside their returns, if the environment says so; the values in the order of the episodes.
+    pub metrics: Vec<Measured>,
 }
 
 impl Evaluation {
-    /// From the results of episodes.
+    /// From the results of episodes of an environment with these metrics ([`MultiAgentEnv::metrics`]).
     ///
     /// # Errors
     /// [`Error::NoEpisodes`].
-    pub fn of(episodes: &[EpisodeResult]) -> Result<Self> {
+    pub fn of(episodes: &[EpisodeResult], metrics: &[Metric]) -> Result<Self> {
         if episodes.is_empty() {
             return Err(Error::NoEpisodes);
         }
@@ -37,13 +41,22 @@ impl Evaluation {
         let diverged = episodes.iter().map(|e| u32::from(e.diverged)).sum();
         let (mean, std) = (statistics::mean(&returns), statistics::std(&returns).unwrap_or(0.0));
         let ci95 = statistics::interval(&returns);
-        Ok(Self { lengths: episodes.iter().map(|e| e.steps).collect(), diverged, mean, std, ci95, returns })
+        let lengths = episodes.iter().map(|e| e.steps).collect();
+        let metrics = metrics.iter().enumerate().map(|(i, metric)| measured(metric, i, episodes)).collect();
+        Ok(Self { lengths, diverged, mean, std, ci95, metrics, returns })
     }
 
     /// Mean number of steps.
     pub fn length_mean(&self) -> f64 {
         self.lengths.iter().map(|steps| f64::from(*steps)).sum::<f64>() / self.lengths.len() as f64
     }
+}
+
+/// What the episodes had of metric `index`.
+fn measured(metric: &Metric, index: usize, episodes: &[EpisodeResult]) -> Measured {
+    let values: Vec<f64> = episodes.iter().filter_map(|e| e.metrics.get(index).copied()).collect();
+    let (mean, ci95) = (statistics::mean(&values), statistics::rate_interval(&values));
+    Measured { metric: metric.clone(), mean, ci95, values }
 }
 
 /// Who plays on one thread.
@@ -69,7 +82,8 @@ pub fn evaluate(
     first_seed: u64,
 ) -> Result<Evaluation> {
     let play = |i: u32| rollout(env, policy, seed::episode_seed(first_seed, i.into()), &mut |_| Ok(()));
-    Evaluation::of(&(0..episodes).map(play).collect::<Result<Vec<_>>>()?)
+    let played = (0..episodes).map(play).collect::<Result<Vec<_>>>()?;
+    Evaluation::of(&played, env.metrics())
 }
 
 /// As [`evaluate`], on one thread a player; `seen` is called after every episode, on that thread.
@@ -110,7 +124,8 @@ pub fn evaluate_on(
         threads.into_iter().flat_map(join).collect::<Vec<_>>()
     });
     played.sort_by_key(|(i, _)| *i);
-    Evaluation::of(&played.into_iter().map(|(_, result)| result).collect::<Result<Vec<_>>>()?)
+    let played = played.into_iter().map(|(_, result)| result).collect::<Result<Vec<_>>>()?;
+    Evaluation::of(&played, players.first().map_or(&[], |player| player.env.metrics()))
 }
 
 #[cfg(test)]
@@ -127,12 +142,12 @@ mod tests {
     fn the_summary_is_what_the_returns_say() {
         let mut episodes = played(&[1.0, 2.0, 3.0, 6.0]);
         (episodes[1].diverged, episodes[1].steps) = (true, 5);
-        let e = Evaluation::of(&episodes).unwrap();
+        let e = Evaluation::of(&episodes, &[]).unwrap();
         assert_eq!((e.mean, e.std, e.diverged), (3.0, (14.0_f64 / 3.0).sqrt(), 1));
         assert_eq!((e.length_mean(), e.ci95), (20.0, statistics::interval(&e.returns)));
-        let one = Evaluation::of(&played(&[4.0])).unwrap();
+        let one = Evaluation::of(&played(&[4.0]), &[]).unwrap();
         assert_eq!((one.mean, one.std, one.ci95), (4.0, 0.0, None));
-        assert!(matches!(Evaluation::of(&[]), Err(Error::NoEpisodes)));
+        assert!(matches!(Evaluation::of(&[], &[]), Err(Error::NoEpisodes)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! In: a task's name (or your own [`MultiAgentEnv`]), a [`TeamPolicy`] and a seed. Out: every step of an episode for
 //! whoever records it, or an [`Evaluation`] with its 95 % interval. The three main types are [`MultiAgentEnv`] (a
-//! simulator behind the caller's buffers), [`Timestep`] (what is known after a step) and [`TeamPolicy`] (who acts).
+//! simulator behind the caller's buffers), [`Timestep`] (what is known after a step) and [`TeamPolicy`] (who acts). What a task is
+//! judged by beside the return, e.g. how often it is won, its environment says itself ([`MultiAgentEnv::metrics`]).
 //!
 //! ```
 //! use omiga_env::{Quality, behaviour_policy, evaluate, make_env};

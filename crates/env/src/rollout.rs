@@ -16,7 +16,7 @@ pub struct Transition<'a> {
 }
 
 /// What came of an episode.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EpisodeResult {
     /// Sum of the team's rewards, not discounted.
     pub team_return: f64,
@@ -28,6 +28,8 @@ pub struct EpisodeResult {
     pub truncated: bool,
     /// The simulation diverged, which terminated the episode.
     pub diverged: bool,
+    /// Values of the environment's metrics, in the order of [`MultiAgentEnv::metrics`].
+    pub metrics: Vec<f64>,
 }
 
 /// Play one episode; `observer` sees every step.
@@ -75,7 +77,21 @@ pub fn rollout(
         std::mem::swap(&mut before, &mut after);
     }
     (result.terminated, result.truncated) = (before.terminated, before.truncated);
+    result.metrics = measured(env, result.steps)?;
     Ok(result)
+}
+
+/// The metrics of an episode that is over.
+fn measured(env: &dyn MultiAgentEnv, step: u32) -> Result<Vec<f64>> {
+    let mut values = vec![0.0; env.metrics().len()];
+    env.measure(&mut values);
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(values),
+        Some(index) => {
+            let (task, found) = (env.task().name.clone(), values[index]);
+            Err(Error::NotFinite { task, buffer: "metrics", step, index, found })
+        }
+    }
 }
 
 /// What was known last, as the end of the task.
@@ -208,8 +224,8 @@ mod tests {
                 last = step.after.clone();
                 Ok(())
             });
-            let expected =
-                EpisodeResult { team_return, steps: diverges, terminated: true, truncated: false, diverged: true };
+            let ended = EpisodeResult { terminated: true, diverged: true, ..EpisodeResult::default() };
+            let expected = EpisodeResult { team_return, steps: diverges, ..ended };
             assert_eq!((result.unwrap(), seen), (expected, diverges));
             assert_eq!((last.team_reward, last.terminated), (0.0, true));
             assert_eq!(last.obs, [diverges as f32 - 1.0; 2], "the last finite observation");

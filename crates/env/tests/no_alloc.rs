@@ -1,4 +1,4 @@
-//! Steps and resets of the particle world and of battles allocate nothing.
+//! Steps and resets of the worlds that are ours allocate nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// One test in this binary: the allocator counts for all threads.
 #[test]
 fn steps_and_resets_allocate_nothing() {
-    for name in task_names().iter().filter(|name| name.starts_with("spread") || name.starts_with("smax-")) {
+    for name in task_names().iter().filter(|name| simulator(name).is_none()) {
         let mut env = make_env(name).unwrap();
         let mut policy = UniformPolicy::new(env.task().clone());
         let (mut t, mut actions) = (Timestep::for_env(&*env), JointAction::for_task(env.task()));

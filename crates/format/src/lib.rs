@@ -26,6 +26,7 @@ mod bundle;
 mod checkpoint;
 mod contract;
 mod error;
+mod metric;
 mod novelty;
 mod recording;
 mod shown;
@@ -48,6 +49,7 @@ pub use bundle::{
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};
+pub use metric::{Better, Measured, Metric};
 pub use novelty::{Mahalanobis, Novelty, NoveltyOrigin, TeamNovelty};
 pub use recording::{Call, Record, RecordLayout, RecordedBlock, RecordedStatus, Recording, RecordingHeader};
 pub use shown::{Shown, is_visible};

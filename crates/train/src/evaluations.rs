@@ -11,7 +11,7 @@ use crate::observer::{Evaluated, Score};
 /// File of one JSON object a line.
 pub const EVALUATIONS_FILE: &str = "evaluations.jsonl";
 
-/// Name of the mean return among the TensorBoard events.
+/// Name of the mean return among the TensorBoard events; `eval_win_rate` is that of a metric `win rate`.
 pub const EVAL_RETURN: &str = "eval_return";
 
 /// Appends to the file, and knows what is in it.
@@ -55,8 +55,16 @@ impl Evaluated {
 
     /// Among the TensorBoard events.
     pub(crate) fn event(&self) -> Record {
-        Record { step: self.step, values: BTreeMap::from([(EVAL_RETURN.to_owned(), self.return_mean)]) }
+        let mut values = BTreeMap::from([(EVAL_RETURN.to_owned(), self.return_mean)]);
+        values.extend(self.metrics.iter().map(|found| (event_name(&found.metric.name), found.mean)));
+        Record { step: self.step, values }
     }
+}
+
+/// Of a metric, among the TensorBoard events.
+fn event_name(metric: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    format!("eval_{}", metric.chars().map(plain).collect::<String>())
 }
 
 /// The first of the scores than which none is better.
@@ -74,11 +82,24 @@ pub fn read(folder: &Path) -> Result<Vec<Evaluated>> {
 
 #[cfg(test)]
 mod tests {
+    use omiga_format::{Better, Measured, Metric};
+
     use super::*;
 
     fn found(step: u64, return_mean: f64) -> Evaluated {
         let (returns, lengths) = (vec![return_mean; 2], vec![25; 2]);
-        Evaluated { step, return_mean, return_std: 0.0, ci95: None, length_mean: 25.0, diverged: 0, returns, lengths }
+        let (ci95, metrics) = (None, Vec::new());
+        Evaluated {
+            step,
+            return_mean,
+            return_std: 0.0,
+            ci95,
+            length_mean: 25.0,
+            diverged: 0,
+            returns,
+            lengths,
+            metrics,
+        }
     }
 
     #[test]
@@ -92,6 +113,21 @@ mod tests {
         let all = read(folder.path()).unwrap();
         assert_eq!(all.iter().map(Evaluated::score).collect::<Vec<_>>(), log.scores());
         assert_eq!((all[0].ci95, all[1].ci95), (None, Some((-1.0, 1.0 / 3.0))));
+    }
+
+    /// Lines of tasks without metrics are as they were before there were any.
+    #[test]
+    fn metrics_are_in_the_line_and_among_the_events() {
+        let metric = Metric::share("win rate", Better::Higher);
+        let won = Measured { metric, mean: 0.5, ci95: Some((0.1, 0.9)), values: vec![1.0, 0.0] };
+        let judged = Evaluated { metrics: vec![won], ..found(5, 0.1) };
+        let folder = tempfile::tempdir().unwrap();
+        EvaluationsLog::start(folder.path(), &[judged.clone(), found(6, 0.1)]).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), [judged.clone(), found(6, 0.1)]);
+        let text = std::fs::read_to_string(folder.path().join(EVALUATIONS_FILE)).unwrap();
+        assert_eq!(text.lines().map(|line| line.contains("metrics")).collect::<Vec<_>>(), [true, false]);
+        let expected = [("eval_return", 0.1), ("eval_win_rate", 0.5)].map(|(name, x)| (name.to_owned(), x));
+        assert_eq!(judged.event().values, BTreeMap::from(expected));
     }
 
     #[test]

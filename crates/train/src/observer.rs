@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use omiga_format::Checkpoint;
+use omiga_format::{Checkpoint, Measured};
 use serde::{Deserialize, Serialize};
 
 use crate::Gauged;
@@ -61,6 +61,9 @@ pub struct Evaluated {
     pub returns: Vec<f64>,
     /// Each episode's number of steps.
     pub lengths: Vec<u32>,
+    /// What the task is judged by beside the return, if by anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Measured>,
 }
 
 /// A checkpoint's step and the mean return of its evaluation.

@@ -49,7 +49,8 @@ impl Evaluator for Judge {
         let return_mean = -(step as f64 - 30.0).abs();
         let (returns, lengths) = (vec![return_mean], vec![9]);
         let (ci95, return_std) = (None, 0.0);
-        Ok(Some(Evaluated { step, return_mean, return_std, ci95, length_mean: 9.0, diverged: 0, returns, lengths }))
+        let (length_mean, diverged, metrics) = (9.0, 0, Vec::new());
+        Ok(Some(Evaluated { step, return_mean, return_std, ci95, length_mean, diverged, returns, lengths, metrics }))
     }
 }
 

@@ -82,7 +82,7 @@ impl<'a> Stage<'a> {
                 let card = Card::read(path, &LoadOptions::default())?;
                 // Without an environment it can still be shown.
                 require_data_of(&card, self.how.task, self.spec().ok().as_ref())?;
-                Ok(Row::recorded(&card.episode_results, &card.sha256))
+                Ok(Row::recorded(&card))
             }
             Who::Behaviour(quality) => {
                 let spec = self.spec()?;

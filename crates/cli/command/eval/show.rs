@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use omiga_env::statistics::Interval;
+use omiga_format::Measured;
 
 use crate::output::{say, say_json, table};
-use crate::scores::{Row, Scores};
+use crate::scores::{Row, Scores, metrics};
 
 pub fn show(scores: &Scores, json: bool) -> Result<()> {
     if json { say_json(scores) } else { say(text(scores)) }
@@ -16,6 +17,8 @@ pub fn text(scores: &Scores) -> String {
     let mut header: Vec<String> =
         ["policy", "mean return", "95 % interval", "std", "steps", "episodes"].map(str::to_owned).into();
     header.extend(diverged.then(|| "diverged".to_owned()));
+    let metrics = metrics(scores.rows.iter());
+    header.extend(metrics.iter().map(|metric| metric.heading()));
     let against = scores.against.as_ref().filter(|_| scores.rows.iter().any(|row| row.difference.is_some()));
     header.extend(against.map(|name| format!("difference to\n{name}")));
     let cells = |row: &Row| {
@@ -30,6 +33,7 @@ pub fn text(scores: &Scores) -> String {
         if diverged {
             cells.push(if row.diverged > 0 { format!("{} of {}", row.diverged, row.episodes) } else { String::new() });
         }
+        cells.extend(metrics.iter().map(|metric| row.measured(metric).map_or(String::new(), Measured::number)));
         if against.is_some() {
             let text = |d: crate::scores::Difference| {
                 format!("{:+.2}{}", d.mean, d.ci95.map_or(String::new(), |ci| format!(" {}", interval(ci))))

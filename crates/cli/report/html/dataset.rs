@@ -1,7 +1,7 @@
 //! What the runs were learned from.
 
 use anyhow::Result;
-use omiga_dataset::{Card, Dataset, LoadOptions};
+use omiga_dataset::{Card, Dataset, LoadOptions, MetricCard};
 
 use super::Figures;
 use crate::figure::{Histogram, histograms};
@@ -41,7 +41,10 @@ pub fn card(cell: &Cell, data: &Dataset, figures: &mut Figures) -> Result<String
         ("actions at their bounds", card.actions_at_bounds.map_or("choices".into(), |x| format!("{:.1} %", 100.0 * x))),
         ("repaired, assumed, ignored", repairs(&card)),
     ];
-    let rows: String = fields.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect();
+    let metric = |found: &MetricCard| (found.metric.name.clone(), found.metric.text(found.values.mean));
+    let fields =
+        fields.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(card.metrics.iter().map(metric));
+    let rows: String = fields.map(|(name, value)| format!("| {name} | {value} |\n")).collect();
     Ok(format!("\n### Data\n\n| | |\n|---|---|\n{rows}\n![Returns of recorded and played episodes]({name})\n"))
 }
 

@@ -5,10 +5,10 @@ mod pass;
 use std::path::Path;
 use std::sync::Arc;
 
-use omiga_format::{ActionSpace, TaskSpec};
+use omiga_format::{ActionSpace, Metric, TaskSpec};
 
 use crate::about::{About, Facts, Origin, StateKind};
-use crate::card::Card;
+use crate::card::{Card, MetricCard};
 use crate::check::episodes::Episodes;
 use crate::check::ranges::Ranges;
 use crate::check::{Check, Found};
@@ -160,7 +160,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Self> {
         let layout = recording.layout();
         if let Some(header) = &header {
-            header.task.validate()?;
+            header.validate()?;
         }
         let header = header.or_else(|| layout.header.clone());
         let mut facts = Facts::new(layout.rows);
@@ -296,6 +296,7 @@ impl<'a> Reading<'a> {
         }
         let stored_obs = declared.unwrap_or_else(|| found.scan.stored());
         let discrete = widths.indices > 0;
+        self.facts.metrics = self.metrics(steps.episodes.list.len())?;
         let task = match self.header.take() {
             Some(header) => self.fits(header, discrete, action_dim)?,
             None => self.anonymous_task(stored_obs, discrete, action_dim),
@@ -316,6 +317,20 @@ impl<'a> Reading<'a> {
             transitions: steps.transitions.len(),
             facts: self.facts,
         })
+    }
+
+    /// What each of so many complete episodes had of the header's metrics.
+    fn metrics(&self, episodes: usize) -> Result<Vec<MetricCard>> {
+        let metrics = self.header.as_ref().map_or(&[][..], |header| &header.metrics);
+        if metrics.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(values) = self.recording.metrics(episodes, metrics.len())? else { return Ok(Vec::new()) };
+        let of = |(i, metric): (usize, &Metric)| {
+            let own = values.iter().skip(i).step_by(metrics.len()).map(|value| f64::from(*value));
+            MetricCard::of(metric, own.collect())
+        };
+        Ok(metrics.iter().enumerate().map(of).collect())
     }
 
     /// Say what was odd about the values.

@@ -57,6 +57,12 @@ pub(crate) trait Recording: Send + Sync {
     /// Rewards, and how rows fall into episodes: what there is one of in each row.
     fn scalars(&self) -> Result<Scalars>;
 
+    /// What each of so many complete episodes had of so many metrics, which the header names: `[episodes, metrics]`. `None` if
+    /// the format has no place for them.
+    fn metrics(&self, _episodes: usize, _metrics: usize) -> Result<Option<Vec<f32>>> {
+        Ok(None)
+    }
+
     /// The wide columns of `rows`, of which parts without a width in `wanted` are not read. Several readers may be at
     /// work at once, each on rows of its own.
     fn rows(&self, rows: ops::Range<usize>, wanted: &Widths) -> Result<Box<dyn Rows + '_>>;

@@ -1,4 +1,4 @@
-//! OMIGA's HDF5 layout: keys `s`, `o`, `a`, `r`, `d`; optional `timeout`, `avail`, `alive`, and our own header.
+//! OMIGA's HDF5 layout: keys `s`, `o`, `a`, `r`, `d`; optional `timeout`, `avail`, `alive`, `metrics`, and our own header.
 //!
 //! An episode of L steps has L + 1 rows, and the row with `d` = 1 is its last state: the rows of this format are those of
 //! [`Recording`]. `timeout` = 1 on a last state says that the clock ended the episode.
@@ -19,6 +19,9 @@ use crate::{Error, Result};
 
 /// Flags decoded at once.
 const PIECE: usize = 1 << 16;
+
+/// The key with a row an episode.
+const METRICS: &str = "metrics";
 
 /// Names of the columns in a message.
 const NAMES: Names = Names { obs: "o", state: "s", actions: "a", rewards: "r", mask: "avail" };
@@ -113,6 +116,20 @@ impl Recording for OmigaHdf5 {
         let mut rewards = vec![0.0; self.layout.rows];
         Stream::floats(&self.source, "r", 0..self.layout.rows)?.fill(&mut rewards)?;
         Ok(Scalars { rewards, spans })
+    }
+
+    fn metrics(&self, episodes: usize, metrics: usize) -> Result<Option<Vec<f32>>> {
+        self.source.require(&[METRICS])?;
+        let shape = self.source.describe(METRICS)?.shape;
+        if shape != [episodes, metrics] {
+            return Err(self.source.shape_error(METRICS, format!("[{episodes}, {metrics}]"), &shape));
+        }
+        let mut values = vec![0.0; episodes * metrics];
+        Stream::floats(&self.source, METRICS, 0..episodes)?.fill(&mut values)?;
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(i) => Err(self.layout.not_finite(METRICS, i / metrics, None)),
+            None => Ok(Some(values)),
+        }
     }
 
     fn rows(&self, rows: Range<usize>, wanted: &Widths) -> Result<Box<dyn Rows + '_>> {

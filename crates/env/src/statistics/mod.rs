@@ -1,6 +1,6 @@
 //! What returns say, and how sure that is: one method for every table.
 //!
-//! - [`interval`]: of the mean of independent values, few or many.
+//! - [`interval`]: of the mean of independent values, few or many; [`rate_interval`]: of how often something happens.
 //! - [`over_runs`] and [`difference`]: of an algorithm's mean over training seeds and episodes, and of the difference of two.
 //! - [`welch()`] and [`holm()`]: is a difference of runs beyond chance, and is it when it is one of many.
 //! - [`iqm`], [`probability_of_improvement`], [`performance_profile`] and [`stratified_bootstrap`]: over several tasks, as rliable
@@ -11,6 +11,7 @@
 
 mod holm;
 mod mean;
+mod rate;
 mod runs;
 mod scores;
 mod student;
@@ -18,6 +19,7 @@ mod welch;
 
 pub use holm::holm;
 pub use mean::{interval, mean, std};
+pub use rate::rate_interval;
 pub use runs::{difference, over_runs};
 pub use scores::{iqm, performance_profile, probability_of_improvement, stratified_bootstrap};
 pub use welch::{Welch, welch};

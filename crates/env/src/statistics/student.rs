@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The normal distribution's.
-const Z: f64 = 1.959_963_984_540_054;
+pub const Z: f64 = 1.959_963_984_540_054;
 /// Degrees of freedom from which the expansion is exact to 1e-9.
 const MANY: usize = 60;
 
