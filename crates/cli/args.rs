@@ -316,9 +316,12 @@ pub struct EvalArgs {
     /// native or onnxruntime
     #[arg(long, default_value_t = EngineKind::Native)]
     pub engine: EngineKind,
-    /// Draw the first episode of the last bundle: the reward, and what each agent commands
-    #[arg(long, value_name = "FILE.svg", requires = "bundle")]
+    /// Draw the first episode of the last policies: moments of it, the reward, and what each agent commands
+    #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+    /// Write a page for a browser that plays the same episode
+    #[arg(long, value_name = "FILE.html")]
+    pub replay: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,7 +1,7 @@
 //! Exported policies in an environment, through the runtime.
 
 use anyhow::Result;
-use omiga_env::{Error, JointAction, TeamPolicy, Timestep, episode_seed, make_env, rollout};
+use omiga_env::{Error, JointAction, MultiAgentEnv, Scene, TeamPolicy, Timestep, episode_seed, make_env, rollout};
 use omiga_format::TaskSpec;
 use omiga_runtime::Team;
 
@@ -46,10 +46,15 @@ pub fn sizes(task: &TaskSpec) -> (usize, Vec<usize>, usize, bool) {
 ///
 /// # Errors
 /// No such environment, or policies that cannot be run in it.
-pub fn first_episode(task: &str, team: Team, seed: u64) -> Result<(TaskSpec, Episode)> {
-    let mut env = make_env(task)?;
+pub fn first_episode(
+    task: &str,
+    team: impl FnOnce(&TaskSpec) -> Result<Box<dyn TeamPolicy>>,
+    seed: u64,
+) -> Result<(TaskSpec, Episode)> {
+    let mut env = Filmed { env: make_env(task)?, scenes: Vec::new() };
+    let mut team = team(env.task())?;
     let mut played = Episode::default();
-    rollout(&mut *env, &mut Deployed::new(team), episode_seed(seed, 0), &mut |step| {
+    rollout(&mut env, &mut *team, episode_seed(seed, 0), &mut |step| {
         played.rewards.push(step.after.team_reward);
         played.actions.push(match step.actions {
             JointAction::Continuous(values) => values.clone(),
@@ -57,5 +62,33 @@ pub fn first_episode(task: &str, team: Team, seed: u64) -> Result<(TaskSpec, Epi
         });
         Ok(())
     })?;
-    Ok((env.task().clone(), played))
+    let task = env.task().clone();
+    Ok((task, Episode { scenes: env.scenes, ..played }))
+}
+
+/// An environment whose every moment is kept.
+struct Filmed {
+    env: Box<dyn MultiAgentEnv>,
+    scenes: Vec<Scene>,
+}
+
+impl MultiAgentEnv for Filmed {
+    fn task(&self) -> &TaskSpec {
+        self.env.task()
+    }
+
+    fn state_dim(&self) -> Option<usize> {
+        self.env.state_dim()
+    }
+
+    fn reset(&mut self, seed: u64, out: &mut Timestep) {
+        self.env.reset(seed, out);
+        self.scenes = self.env.scene().into_iter().collect();
+    }
+
+    fn step(&mut self, actions: &JointAction, out: &mut Timestep) -> omiga_env::Result<()> {
+        self.env.step(actions, out)?;
+        self.scenes.extend(self.env.scene());
+        Ok(())
+    }
 }

@@ -8,6 +8,7 @@ mod docs;
 mod engines;
 mod evaluate;
 mod figure;
+mod film;
 mod output;
 mod plan;
 mod preset;
@@ -21,6 +22,7 @@ mod signer;
 mod stop;
 mod training;
 mod values;
+mod web;
 
 use std::process::ExitCode;
 

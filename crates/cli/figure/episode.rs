@@ -1,10 +1,11 @@
-//! One episode as an SVG: the reward, and what each agent commanded.
+//! One episode as an SVG: moments of it, the reward, and what each agent commanded.
 
 use anyhow::Result;
+use omiga_env::Scene;
 use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
 use plotters::prelude::*;
 
-use super::{Area, COLOURS, FONT, legend, line, mesh, refused, span, svg, unit_of};
+use super::{Area, COLOURS, FONT, legend, line, mesh, moments, refused, span, svg, unit_of};
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (900, 170);
@@ -20,9 +21,12 @@ pub struct Episode {
     pub rewards: Vec<f64>,
     /// Commands in physical units [T, N * A], or indices of choices [T, N].
     pub actions: Vec<Vec<f32>>,
+    /// The begin, then what came of each step; empty if the task has no pictures.
+    pub scenes: Vec<Scene>,
 }
 
-/// The reward above, below it a panel an agent.
+/// Moments above, if the task has pictures; below them the reward and a panel an agent. Choices are not drawn where there are
+/// pictures, which show what came of them.
 ///
 /// # Errors
 /// What the drawing library refuses.
@@ -31,15 +35,20 @@ pub fn episode(title: &str, task: &TaskSpec, episode: &Episode) -> Result<String
         Some(nanoseconds) => (nanoseconds as f64 * 1e-9, "s"),
         None => (1.0, "steps"),
     };
-    let panels = task.n_agents() + 1;
-    svg((PANEL.0, PANEL.1 * panels as u32), |area| {
-        let panels = area.split_evenly((panels, 1));
+    let agents = if episode.scenes.is_empty() || !task.is_discrete() { task.agents.as_slice() } else { &[] };
+    let (panels, above) = (agents.len() + 1, moments::height(&episode.scenes, PANEL.0));
+    svg((PANEL.0, above + PANEL.1 * panels as u32), |area| {
+        let (scenes, below) = area.split_vertically(above);
+        if above > 0 {
+            moments::draw(&scenes, &episode.scenes, (period, unit))?;
+        }
+        let panels = below.split_evenly((panels, 1));
         let total: f64 = episode.rewards.iter().sum();
         let reward = ("reward".to_owned(), episode.rewards.clone());
         let of_team = format!("{title}: return {total:.1} in {} steps", episode.rewards.len());
         draw(&panels[0], &of_team, (period, unit), &[reward])?;
         let mut first = 0;
-        for (agent, panel) in task.agents.iter().zip(&panels[1..]) {
+        for (agent, panel) in agents.iter().zip(&panels[1..]) {
             let (lines, width) = commands(agent, episode, first);
             draw(panel, &agent.name, (period, unit), &lines)?;
             first += width;

@@ -3,12 +3,14 @@
 mod curves;
 mod episode;
 mod histograms;
+mod moments;
 mod profile;
 mod terminal;
 
 pub use curves::curves;
 pub use episode::{Episode, episode};
 pub use histograms::{Histogram, histograms};
+pub use moments::views;
 pub use profile::profile;
 pub use terminal::{Marks, curve};
 

@@ -2,7 +2,7 @@
 
 use omiga_format::{Metric, TaskSpec};
 
-use crate::{Error, JointAction, Result};
+use crate::{Error, JointAction, Result, Scene};
 
 /// A task in which N agents act at once, in the shape of PettingZoo's parallel API but with the caller's buffers.
 ///
@@ -51,6 +51,11 @@ pub trait MultiAgentEnv: Send {
     /// # Units
     /// As the metrics say.
     fn measure(&self, _out: &mut [f64]) {}
+
+    /// What is where now, to be drawn; nothing unless overridden, or before the first reset. Who plays in earnest does not ask.
+    fn scene(&self) -> Option<Scene> {
+        None
+    }
 }
 
 /// What is known after a reset or a step.

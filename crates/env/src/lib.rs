@@ -59,7 +59,7 @@
 //! ```
 //!
 //! Deliberately absent: datasets (the observer of a [`rollout`] records), learned policies (implement [`TeamPolicy`]),
-//! rendering, clocks. Threads only in [`evaluate_on`]. A step of `spread` and of the scripted policies allocates nothing.
+//! rendering ([`MultiAgentEnv::scene`] says what is where), clocks. Threads only in [`evaluate_on`]. A step of `spread` and of the scripted policies allocates nothing.
 
 mod action;
 mod env;
@@ -71,6 +71,7 @@ mod particle;
 mod policy;
 mod registry;
 mod rollout;
+mod scene;
 mod seed;
 mod smax;
 pub mod statistics;
@@ -87,5 +88,6 @@ pub use particle::{Body, Spread, SpreadState};
 pub use policy::{Practice, Quality, TeamPolicy, UniformPolicy, behaviour_policy};
 pub use registry::{has_task, make_env, simulator, task_names};
 pub use rollout::{EpisodeResult, Transition, rollout};
+pub use scene::{Disc, Line, Scene, Side, View};
 pub use seed::episode_seed;
 pub use smax::Smax;

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use omiga_env::{Error, JointAction, MujocoTeam, MultiAgentEnv, Timestep, simulator, task_names};
+use omiga_env::{Error, JointAction, MujocoTeam, MultiAgentEnv, Side, Timestep, make_env, simulator, task_names};
 use omiga_format::TensorFile;
 
 /// Largest difference of an observation or reward.
@@ -179,4 +179,22 @@ fn a_diverged_episode_is_counted() {
     let mut policy = omiga_env::UniformPolicy::new(env.task().clone());
     let played = omiga_env::evaluate(&mut env, &mut policy, 3, 0).unwrap();
     assert_eq!((played.diverged, played.lengths, played.returns), (3, vec![1; 3], vec![0.0; 3]));
+}
+
+/// A hopper is drawn from the side: torso, thigh, leg and foot, each along its capsule, and it begins upright.
+#[test]
+fn a_robot_has_a_picture() {
+    let mut env = make_env("hopper-3x1").unwrap();
+    env.reset(0, &mut Timestep::default());
+    let scene = env.scene().unwrap();
+    let limbs: Vec<_> = scene.lines.iter().filter(|line| line.side == Side::Team).collect();
+    let expected =
+        [([0.0, 1.05], [0.0, 1.45]), ([0.0, 0.6], [0.0, 1.05]), ([0.0, 0.1], [0.0, 0.6]), ([-0.13, 0.1], [0.26, 0.1])];
+    assert_eq!(limbs.len(), expected.len());
+    for (limb, (a, b)) in limbs.iter().zip(expected) {
+        let near = |p: [f32; 2], q: [f32; 2]| (p[0] - q[0]).abs() < 0.03 && (p[1] - q[1]).abs() < 0.03;
+        assert!(near(limb.from, a) && near(limb.to, b) || near(limb.from, b) && near(limb.to, a), "{limb:?}");
+        assert!((0.07..0.13).contains(&limb.width));
+    }
+    assert!(scene.view.low[0] < -1.0 && scene.view.high[1] > 1.5);
 }

@@ -4,17 +4,15 @@ mod play;
 mod rows;
 mod show;
 
-use std::path::Path;
-
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use omiga_format::atomic;
-use omiga_runtime::{LoadOptions, Team};
 
 use crate::Verdict;
 use crate::args::EvalArgs;
 use crate::cores;
 use crate::evaluate::first_episode;
 use crate::figure::episode;
+use crate::film;
 use crate::progress::Progress;
 use crate::scores::Failure;
 
@@ -25,6 +23,11 @@ pub use show::text as table_of;
 /// `omiga eval`.
 pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     let rows = rows::rows(args)?;
+    let looked_at = rows.iter().rev().find(|row| !matches!(row.who, Who::Dataset(_)));
+    ensure!(
+        looked_at.is_some() || args.plot.is_none() && args.replay.is_none(),
+        "nobody plays whose episode could be drawn; give --bundle, --run, --behaviour or --random"
+    );
     let task = args.task.clone().map_or_else(|| rows::task_of(&rows), Ok)?;
     let threads = cores::threads(args.threads);
     let played = rows.iter().filter(|row| !matches!(row.who, Who::Dataset(_))).count();
@@ -43,9 +46,8 @@ pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     )?;
     drop(progress);
     show::show(&scores, args.json)?;
-    if let Some(path) = &args.plot {
-        let last = rows.iter().rev().find(|row| matches!(row.who, Who::Bundle(_)));
-        last.map_or(Ok(()), |row| plot(path, &task, row, args))?;
+    if let Some(row) = looked_at {
+        look(&task, row, args)?;
     }
     match scores.failed.as_slice() {
         [] => Ok(Verdict::Yes),
@@ -59,11 +61,18 @@ fn not_played(failed: &[Failure], rows: usize) -> anyhow::Error {
     anyhow!("{} of {rows} rows could not be had: {}", failed.len(), each.join("; "))
 }
 
-/// Draw the first of a bundle's episodes.
-fn plot(path: &Path, task: &str, row: &RowSpec, args: &EvalArgs) -> Result<()> {
-    let Some(bundle) = row.who.bundle()? else { return Ok(()) };
-    let team = Team::from_bundle(&bundle, &LoadOptions::default().with_engine(args.engine))?;
-    let (spec, played) = first_episode(task, team, args.seed)?;
-    let drawn = episode(&format!("{task}, {}", row.name()), &spec, &played)?;
-    Ok(atomic::write(path, drawn.as_bytes())?)
+/// Draw and film the first of a row's episodes, as far as asked for.
+fn look(task: &str, row: &RowSpec, args: &EvalArgs) -> Result<()> {
+    if args.plot.is_none() && args.replay.is_none() {
+        return Ok(());
+    }
+    let (spec, played) = first_episode(task, |spec| row.who.team(spec, args.engine), args.seed)?;
+    let title = format!("{task}, {}", row.name());
+    if let Some(path) = &args.plot {
+        atomic::write(path, episode(&title, &spec, &played)?.as_bytes())?;
+    }
+    if let Some(path) = &args.replay {
+        atomic::write(path, film::page(&title, &spec, &played)?.as_bytes())?;
+    }
+    Ok(())
 }

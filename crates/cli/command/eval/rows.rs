@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use omiga_env::Quality;
-use omiga_format::Bundle;
+use omiga_env::{Quality, TeamPolicy, behaviour_policy};
+use omiga_format::{Bundle, TaskSpec};
+use omiga_runtime::{EngineKind, LoadOptions, Team};
 use omiga_train::{LAST_FILE, RunFolder};
 
 use crate::args::EvalArgs;
 use crate::command::export::bundle_of;
+use crate::evaluate::Deployed;
 use crate::report::{folders, name};
 use crate::scores::DATASET;
 
@@ -68,6 +70,18 @@ impl Who {
             Self::Bundle(path) => Ok(Some(Bundle::read(path).with_context(|| format!("bundle `{}`", path.display()))?)),
             Self::Checkpoint(path) => Ok(Some(bundle_of(path)?)),
         }
+    }
+
+    /// Whoever plays a task, with learned policies run by this engine.
+    ///
+    /// # Errors
+    /// What is wrong with the files, or with the task; a dataset, which does not play.
+    pub fn team(&self, task: &TaskSpec, engine: EngineKind) -> Result<Box<dyn TeamPolicy>> {
+        if let Self::Behaviour(quality) = self {
+            return Ok(behaviour_policy(task, *quality)?);
+        }
+        let bundle = self.bundle()?.context("no policies")?;
+        Ok(Box::new(Deployed::new(Team::from_bundle(&bundle, &LoadOptions::default().with_engine(engine))?)))
     }
 }
 

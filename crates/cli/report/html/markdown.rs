@@ -3,6 +3,7 @@
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 use super::Figures;
+use crate::web::escaped;
 
 /// Renders pages with these figures.
 pub struct Renderer {
@@ -52,24 +53,10 @@ fn framed<'a>(svg: &str, caption: &str) -> Event<'a> {
     Event::Html(CowStr::from(format!("<span class=\"figure\" role=\"img\" aria-label=\"{caption}\">{svg}</span>")))
 }
 
-/// A whole file.
-pub fn document(title: &str, style: &str, body: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{style}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        escaped(title)
-    )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::document;
 
     fn renderer() -> Renderer {
         Renderer::new(Figures::from([("a".to_owned(), "<svg>1</svg>".to_owned())]))
@@ -85,7 +72,7 @@ mod tests {
     #[test]
     fn nothing_of_a_file_is_obeyed() {
         let text = "a <script>alert(1)</script>\n\n<script>\nalert(2)\n</script>\n\n| <b>x</b> |\n|---|\n| 1 |\n";
-        let html = renderer().html(text) + &renderer().folded("<i>", text) + &document("</title>", "", "");
+        let html = renderer().html(text) + &renderer().folded("<i>", text) + &document("</title>", "", "", None);
         assert!(!["<script", "<b>", "<i>", "<title></title>"].iter().any(|tag| html.contains(tag)), "{html}");
     }
 

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::cell::Cell;
+use crate::web;
 use markdown::Renderer;
 
 const STYLE: &str = include_str!("page.css");
@@ -35,7 +36,7 @@ pub fn page(text: &str, mut figures: Figures, cells: &[Cell]) -> Result<String> 
         }
     }
     let title = cells.first().map_or("omiga", |cell| cell.task.as_str());
-    Ok(markdown::document(&format!("{title}: results"), STYLE, &body))
+    Ok(web::document(&format!("{title}: results"), STYLE, &body, None))
 }
 
 /// Markdown about one dataset, and parts of it that are shown when asked for.

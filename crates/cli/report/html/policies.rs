@@ -7,7 +7,7 @@ use omiga_runtime::{LoadOptions, Team};
 
 use super::Figures;
 use crate::command::native_times;
-use crate::evaluate::first_episode;
+use crate::evaluate::{Deployed, first_episode};
 use crate::figure::episode;
 use crate::report::cell::{Algorithm, BUNDLE_FOLDER, Cell};
 
@@ -46,10 +46,12 @@ pub fn episodes(cell: &Cell, bundles: &[Deployable], figures: &mut Figures) -> R
     if bundles.is_empty() || !has_task(&cell.task) {
         return Ok(String::new());
     }
-    let mut text =
-        String::from("\n### One episode\n\nThe same one for all: team reward, and what each agent commands.\n");
+    let mut text = String::from(
+        "\n### One episode\n\nThe same one for all: moments of it, if the task has pictures, the team's reward, and what each agent \
+         commands.\n",
+    );
     for Deployable { name, team, .. } in bundles {
-        let (task, played) = first_episode(&cell.task, team.clone(), SEED)?;
+        let (task, played) = first_episode(&cell.task, |_| Ok(Box::new(Deployed::new(team.clone()))), SEED)?;
         let figure = format!("{}-{}-{name}-episode", cell.task, cell.quality);
         figures.insert(figure.clone(), episode(&format!("{}, {name}", cell.task), &task, &played)?);
         text += &format!("\n![One episode of {name}]({figure})\n");

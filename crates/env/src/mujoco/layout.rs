@@ -20,6 +20,7 @@ offsets! {
     MODEL_NU = 16 in "mjModel" at "nu";
     MODEL_NBODY = 48 in "mjModel" at "nbody";
     MODEL_NJNT = 88 in "mjModel" at "njnt";
+    MODEL_NGEOM = 136 in "mjModel" at "ngeom";
     // A `double`.
     MODEL_TIMESTEP = 792 in "mjModel" at "opt.timestep";
     // Pointers to arrays.
@@ -27,12 +28,16 @@ offsets! {
     MODEL_JNT_TYPE = 2104 in "mjModel" at "jnt_type";
     MODEL_JNT_QPOSADR = 2112 in "mjModel" at "jnt_qposadr";
     MODEL_JNT_DOFADR = 2120 in "mjModel" at "jnt_dofadr";
+    MODEL_GEOM_TYPE = 2416 in "mjModel" at "geom_type";
+    MODEL_GEOM_SIZE = 2528 in "mjModel" at "geom_size";
     MODEL_ACTUATOR_TRNID = 4832 in "mjModel" at "actuator_trnid";
     MODEL_ACTUATOR_CTRLRANGE = 4992 in "mjModel" at "actuator_ctrlrange";
     DATA_QPOS = 160_688 in "mjData" at "qpos";
     DATA_QVEL = 160_696 in "mjData" at "qvel";
     DATA_CTRL = 160_736 in "mjData" at "ctrl";
     DATA_XPOS = 160_840 in "mjData" at "xpos";
+    DATA_GEOM_XPOS = 160_896 in "mjData" at "geom_xpos";
+    DATA_GEOM_XMAT = 160_904 in "mjData" at "geom_xmat";
     DATA_CFRC_EXT = 161_464 in "mjData" at "cfrc_ext";
     // Counts, `int`, of each kind of warning.
     DATA_BAD_QPOS = 160_292 in "mjData" at "warning[mjWARN_BADQPOS].number";
@@ -58,6 +63,10 @@ pub enum Part {
 /// Kinds of joints (`mjtJoint`); the others are hinges, as none of these robots has balls.
 pub const FREE: i32 = 0;
 pub const SLIDE: i32 = 2;
+
+/// Kinds of shapes (`mjtGeom`) that these robots are made of.
+pub const SPHERE: i32 = 2;
+pub const CAPSULE: i32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +94,8 @@ mod tests {
             ("mjOBJ_ACTUATOR", Part::Actuator as i32),
             ("mjJNT_FREE", FREE),
             ("mjJNT_SLIDE", SLIDE),
+            ("mjGEOM_SPHERE", SPHERE),
+            ("mjGEOM_CAPSULE", CAPSULE),
         ] {
             equal(name, &value.to_string());
         }

@@ -12,6 +12,7 @@ mod layout;
 mod library;
 mod places;
 mod robot;
+mod scene;
 mod simulator;
 mod team;
 

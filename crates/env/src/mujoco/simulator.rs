@@ -321,6 +321,15 @@ impl Data {
         self.array(layout::DATA_XPOS, layout::MODEL_NBODY)
     }
 
+    /// Kind, size, centre and axes of each shape; the axes are the columns of a matrix in rows.
+    pub fn shapes(&self) -> impl Iterator<Item = (i32, [f64; 3], [f64; 3], [f64; 9])> {
+        let kinds = self.model.array(layout::MODEL_GEOM_TYPE, layout::MODEL_NGEOM).iter();
+        let sizes = self.model.array(layout::MODEL_GEOM_SIZE, layout::MODEL_NGEOM).iter();
+        let places = self.array(layout::DATA_GEOM_XPOS, layout::MODEL_NGEOM).iter();
+        let axes = self.array(layout::DATA_GEOM_XMAT, layout::MODEL_NGEOM).iter();
+        kinds.zip(sizes).zip(places.zip(axes)).map(|((kind, size), (place, axes))| (*kind, *size, *place, *axes))
+    }
+
     /// External force on each body: torque, then force.
     pub fn cfrc_ext(&self) -> &[[f64; 6]] {
         self.array(layout::DATA_CFRC_EXT, layout::MODEL_NBODY)

@@ -8,8 +8,8 @@ use rand_distr::StandardNormal;
 use super::places::Places;
 use super::robot::{ANT, HALF_CHEETAH, HOPPER, Health, Mover, Noise, Robot, WALKER2D};
 use super::simulator::{Data, Model};
-use super::{division, fields, library};
-use crate::{Error, JointAction, MultiAgentEnv, Result, Timestep};
+use super::{division, fields, library, scene};
+use crate::{Error, JointAction, MultiAgentEnv, Result, Scene, Timestep};
 
 /// Steps after which an episode is truncated.
 const EPISODE_LIMIT: u32 = 1000;
@@ -203,6 +203,10 @@ impl MultiAgentEnv for MujocoTeam {
         out.truncated = healthy && self.steps >= EPISODE_LIMIT;
         self.running = !out.is_last();
         Ok(())
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        Some(scene::of(&self.data, self.robot.hidden_positions == 2))
     }
 }
 

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::world::{self, Body, difference, norm};
-use crate::{Error, JointAction, MultiAgentEnv, Result, Timestep};
+use crate::{Disc, Error, JointAction, MultiAgentEnv, Result, Scene, Side, Timestep, View};
 
 /// Number of agents and of landmarks.
 pub(crate) const N: usize = 3;
@@ -17,6 +17,10 @@ const EPISODE_LIMIT: u32 = 25;
 const PERIOD_NS: u64 = 100_000_000;
 /// Radius of an agent in m.
 const RADIUS: f64 = 0.15;
+/// A landmark's, as it is drawn: nothing touches it.
+const LANDMARK_RADIUS: f64 = 0.05;
+/// What is shown at least, in m from the middle.
+const SHOWN: f64 = 1.2;
 /// Force of a full command in N.
 const FULL_FORCE: f64 = 5.0;
 /// Weight of an agent's own collisions; the rest is the team's distance to the landmarks.
@@ -157,6 +161,24 @@ impl MultiAgentEnv for Spread {
         out.truncated = self.steps >= EPISODE_LIMIT;
         self.running = !out.truncated;
         Ok(())
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        let disc = |[x, y]: [f64; 2], radius: f64, side, label| Disc {
+            at: [x as f32, y as f32],
+            radius: radius as f32,
+            side,
+            label,
+            health: None,
+        };
+        let landmarks = self.state.landmarks.iter().map(|l| disc(*l, LANDMARK_RADIUS, Side::World, String::new()));
+        let agents = self.state.agents.iter().enumerate();
+        let agents = agents.map(|(i, agent)| disc(agent.position, RADIUS, Side::Team, i.to_string()));
+        let discs: Vec<Disc> = landmarks.chain(agents).collect();
+        let start = View::around([0.0; 2], [SHOWN as f32; 2]);
+        let room = [2.0 * RADIUS as f32; 2];
+        let view = discs.iter().map(|disc| View::around(disc.at, room)).fold(start, |all, one| all.and(&one));
+        Some(Scene { view, discs, lines: Vec::new() })
     }
 }
 
@@ -299,6 +321,17 @@ mod tests {
         }
         let message = "task `spread-discrete`: expected a running episode, found none; reset the environment first";
         assert_eq!(env.step(&Discrete(vec![0; 3]), &mut t).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn a_scene_has_all_in_view() {
+        let mut env = Spread::discrete();
+        let agents = [[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]].map(Body::at);
+        env.set_state(SpreadState { agents, landmarks: [[0.0, 1.0]; 3] }, &mut Timestep::default()).unwrap();
+        let scene = env.scene().unwrap();
+        assert_eq!(scene.discs.iter().filter(|disc| disc.side == Side::World).count(), 3);
+        assert_eq!((scene.discs[5].at, scene.discs[5].label.as_str(), scene.discs[5].radius), ([8.0, 13.0], "2", 0.15));
+        assert_eq!((scene.view.low, scene.view.high), ([-1.2, -1.2], [8.3, 13.3]));
     }
 
     #[test]
