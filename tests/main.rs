@@ -9,6 +9,7 @@
 
 mod program;
 
+mod browser;
 mod circles;
 mod cli;
 mod collect;

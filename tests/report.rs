@@ -1,5 +1,6 @@
 //! `omiga report`: tables and curves of what `omiga eval` and `omiga train` really made.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -36,6 +37,19 @@ fn runs() -> &'static Program {
             program.write(&format!("{cell}/eval.json"), scores.as_bytes());
         }
         program
+    })
+}
+
+/// The folder of one of the datasets, with the bundles where `omiga run` puts them.
+pub fn with_bundles() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = runs().path("runs/spread/medium");
+        for algorithm in ["bc", "omiga"] {
+            let run = folder.join(algorithm).join("seed-0");
+            std::fs::rename(run.join("last-bundle"), run.join("bundle")).unwrap();
+        }
+        folder
     })
 }
 
@@ -95,15 +109,8 @@ fn a_page_with_tables_and_curves() {
 /// What Markdown has, and what is in the dataset and the bundles, in one file that asks for nothing else.
 #[test]
 fn a_page_for_a_browser() {
-    let program = runs();
-    let cell = "runs/spread/medium";
-    for algorithm in ["bc", "omiga"] {
-        let (from, to) =
-            (format!("{cell}/{algorithm}/seed-0/last-bundle"), format!("{cell}/{algorithm}/seed-0/bundle"));
-        if !program.path(&to).exists() {
-            std::fs::rename(program.path(&from), program.path(&to)).unwrap();
-        }
-    }
+    let (program, cell) = (runs(), "runs/spread/medium");
+    with_bundles();
     program.done(&format!("report {cell} --html out/page.html")).shows("out/page.html: 1 datasets");
     let page = program.read_text("out/page.html");
     for part in [

@@ -258,8 +258,7 @@ pub struct TrainArgs {
     /// Start from the defaults, without the preset of the task that --task or the dataset's header names
     #[arg(long)]
     pub no_preset: bool,
-    /// Short for --set run.task=...: the task to evaluate in, and whose preset applies; by default the one that the dataset's header
-    /// names, if there is an environment of that name
+    /// Short for --set run.task=...: the task to evaluate in, and whose preset applies [default: the one that the data name]
     #[arg(long)]
     pub task: Option<String>,
     /// Continue the run in --out from its newest checkpoint, with the configuration stored there; --set may change what no
