@@ -81,6 +81,10 @@ impl MultiAgentEnv for Filmed {
         self.env.state_dim()
     }
 
+    fn state_rows(&self) -> usize {
+        self.env.state_rows()
+    }
+
     fn reset(&mut self, seed: u64, out: &mut Timestep) {
         self.env.reset(seed, out);
         self.scenes = self.env.scene().into_iter().collect();

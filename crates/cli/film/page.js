@@ -12,10 +12,15 @@
     Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
     return parent.appendChild(element);
   };
+  // As tall as the window allows, and no wider than what is shown.
+  const [, , width, height] = film.frames[0].view;
+  stage.style.aspectRatio = `${width} / ${height}`;
+  stage.style.maxWidth = `calc(70vh * ${width / height})`;
+
   const under = make(stage, "g", {});
   const discs = film.discs.map(({ radius, side, label }, i) => {
     const group = make(stage, "g", { class: side });
-    make(group, "circle", { r: radius, class: "body", "stroke-width": radius / 2 });
+    make(group, "circle", { r: radius, class: "body", "stroke-width": radius / 8 });
     if (film.frames[0].discs[i][2] === null) {
       make(group, "text", { "font-size": radius }).textContent = label;
       return { group };

@@ -17,8 +17,8 @@ const EPISODE_LIMIT: u32 = 25;
 const PERIOD_NS: u64 = 100_000_000;
 /// Radius of an agent in m.
 const RADIUS: f64 = 0.15;
-/// A landmark's, as it is drawn: nothing touches it.
-const LANDMARK_RADIUS: f64 = 0.05;
+/// A landmark's, as it is drawn: around an agent that covers it. Nothing touches it.
+const LANDMARK_RADIUS: f64 = 0.2;
 /// What is shown at least, in m from the middle.
 const SHOWN: f64 = 1.2;
 /// Force of a full command in N.

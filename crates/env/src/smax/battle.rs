@@ -1,14 +1,15 @@
 //! A battle as an environment.
 
-use omiga_format::TaskSpec;
+use omiga_format::{Better, Metric, TaskSpec};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::fields;
 use super::maps::{self, Map};
 use super::roster::Roster;
+use super::scene;
 use super::world::{Outcome, World};
-use crate::{Error, JointAction, MultiAgentEnv, Result, Timestep};
+use crate::{Error, JointAction, MultiAgentEnv, Result, Scene, Timestep};
 
 /// A team of units against scripted enemies: the tasks `smax-...`, with the rules of SMAX (`jaxmarl` 0.2.0).
 ///
@@ -37,6 +38,7 @@ pub struct Smax {
     rng: ChaCha8Rng,
     running: bool,
     won: Option<bool>,
+    metrics: [Metric; 1],
 }
 
 impl Smax {
@@ -56,6 +58,7 @@ impl Smax {
             rng: ChaCha8Rng::seed_from_u64(0),
             running: false,
             won: None,
+            metrics: [Metric::share("win rate", Better::Higher)],
         })
     }
 
@@ -120,5 +123,17 @@ impl MultiAgentEnv for Smax {
         self.running = !out.is_last();
         self.won = out.is_last().then_some(outcome.won);
         Ok(())
+    }
+
+    fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    fn measure(&self, out: &mut [f64]) {
+        out[0] = f64::from(u8::from(self.won == Some(true)));
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        Some(scene::of(&self.world, &self.roster))
     }
 }

@@ -10,6 +10,7 @@ mod fields;
 mod maps;
 mod observe;
 mod roster;
+mod scene;
 mod start;
 #[cfg(test)]
 mod tests;

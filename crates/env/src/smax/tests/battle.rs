@@ -9,7 +9,7 @@ use crate::smax::roster::Roster;
 use crate::smax::units::{Kind, SMAX_KINDS};
 use crate::smax::world::{Discs, World};
 use crate::smax::{EPISODE_LIMIT, FIRST_ATTACK, MOVES, NAMES, STOP};
-use crate::{Error, JointAction, MultiAgentEnv, Smax, TeamPolicy, Timestep, UniformPolicy, make_env};
+use crate::{Error, JointAction, MultiAgentEnv, Side, Smax, TeamPolicy, Timestep, UniformPolicy, make_env};
 
 /// Names, and what a map is like: allies, width of observations, of the state, actions. Source: `jaxmarl` 0.2.0.
 const SIZES: [(&str, usize, usize, usize, usize); 16] = [
@@ -144,6 +144,33 @@ fn walls_kill() {
         env.step(&JointAction::Discrete(vec![0; 3]), &mut t).unwrap();
     }
     assert_eq!((t.terminated, env.won(), t.alive.as_slice()), (true, Some(false), [0; 3].as_slice()));
+    let mut won = [f64::NAN];
+    env.measure(&mut won);
+    assert_eq!((env.metrics()[0].name.as_str(), won), ("win rate", [0.0]));
+}
+
+/// Every unit is in the picture, and who shoots at whom.
+#[test]
+fn a_battle_has_a_picture() {
+    let mut env = Smax::new("smax-3m").unwrap();
+    let mut t = Timestep::for_env(&env);
+    env.reset(5, &mut t);
+    let mut shots = 0;
+    while !t.is_last() {
+        env.step(&JointAction::Discrete(vec![u32::from(STOP); 3]), &mut t).unwrap();
+        let scene = env.scene().unwrap();
+        assert_eq!(scene.discs.iter().filter(|disc| disc.side == Side::Team).count(), 3);
+        let alive = scene.discs[..3].iter().map(|disc| u8::from(disc.health > Some(0.0)));
+        assert!(alive.eq(t.alive.iter().copied()) && scene.discs.len() == 6);
+        shots += scene.lines.len();
+        let seen = |[x, y]: [f32; 2]| {
+            (scene.view.low[0]..scene.view.high[0]).contains(&x) && (scene.view.low[1]..scene.view.high[1]).contains(&y)
+        };
+        assert!(scene.discs.iter().all(|disc| seen(disc.at)));
+        // Allies stand still: only enemies shoot.
+        assert!(scene.lines.iter().all(|line| line.side == Side::Opponent), "{scene:?}");
+    }
+    assert!(shots > 0);
 }
 
 /// A colossus's shot also hits who stands near the target: ours.
