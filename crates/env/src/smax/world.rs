@@ -157,9 +157,9 @@ impl World {
             self.y[i] = if lives { y } else { self.y[i] };
         }
         // A living unit at a wall dies; where the dead lie does not matter.
-        for i in 0..n {
+        for (i, loss) in loss.iter().enumerate().take(n) {
             let inside = (self.x[i] > 0.0) & (self.x[i] < SIZE) & (self.y[i] > 0.0) & (self.y[i] < SIZE);
-            let health = (self.health[i] - loss[i]).max(0.0);
+            let health = (self.health[i] - loss).max(0.0);
             self.health[i] = if inside { health } else { 0.0 };
         }
         self.push(roster, discs);
