@@ -12,6 +12,9 @@ fn modules(folder: &Path, name: &str, all: &mut BTreeMap<String, String>) {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
         let of = |stem: &str| if name.is_empty() { stem.to_owned() } else { format!("{name}::{stem}") };
+        if stem == "tests" {
+            continue;
+        }
         if path.is_dir() {
             modules(&path, &of(&stem), all);
             continue;

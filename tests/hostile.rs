@@ -122,7 +122,7 @@ fn files_that_are_something_else() {
     // Valid, but of another kind.
     program.write("copy.onnx", &program.read("run/last.safetensors"));
     program.refused("inspect copy.onnx", "not a valid ONNX model");
-    program.refused("train --data copy.onnx --out x", "cannot read");
+    program.refused("train --data copy.onnx --out x", "`copy.onnx`: a file, which is no dataset known here");
     program.refused("export --checkpoint bundle/golden.safetensors --out y", "golden.safetensors");
     program.refused("export --checkpoint data.hdf5 --out y", "data.hdf5");
 }

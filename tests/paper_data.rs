@@ -38,7 +38,9 @@ fn check_cards(folder: &Path) {
     let cards: Vec<Expected> = serde_json::from_slice(&fs::read(folder.join("cards.json")).unwrap()).unwrap();
     assert!(!cards.is_empty());
     for expected in cards {
-        let card = Program::new().done(&format!("inspect --json {}", folder.join(&expected.file).display())).json();
+        // With a warning: these files do not tell time-outs from terminations.
+        let words = format!("inspect --json {}", folder.join(&expected.file).display());
+        let card = Program::new().run(&words).expect(1).json();
         let count = |key: &str| card[key].as_u64().unwrap();
         assert_eq!((count("rows"), count("episodes")), (expected.rows, expected.episodes));
         assert_eq!((count("transitions"), count("timeouts")), (expected.transitions, expected.timeouts));

@@ -66,7 +66,7 @@ fn what_is_missing_is_named() {
         &[
             ("inspect nowhere", "cannot read `nowhere`"),
             ("inspect .", "`.` holds no `bundle.json` and no `config.toml`"),
-            ("inspect run/metrics.jsonl", "expected a dataset (.hdf5), a run or a bundle (folders)"),
+            ("inspect run/metrics.jsonl", "expected a dataset (.hdf5 and others), a run or a bundle (folders)"),
             ("verify nowhere", "cannot read `nowhere`"),
             ("verify run", "cannot read `run/bundle.json`"),
             ("bench nowhere", "cannot read `nowhere`"),

@@ -140,7 +140,7 @@ fn what_is_printed_is_what_is_run() {
     program.done(&format!("train {asked} --out asked"));
     program.done("train --data data.hdf5 --no-preset --config printed.toml --out read");
     assert!(program.files("asked") == program.files("read"));
-    program.refused("train", "--data <FILE.hdf5>");
+    program.refused("train", "--data <PATH>");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use omiga_dataset::Format;
 
 /// Names of the formats of datasets.
 pub fn format() -> impl TypedValueParser<Value = Format> {
-    let names = Format::all().map(|format| PossibleValue::new(format.name()).help(format.about()));
+    let names = Format::all().map(|format| PossibleValue::new(format.name()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Format>())
 }
 

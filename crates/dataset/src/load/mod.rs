@@ -206,7 +206,7 @@ impl<'a> Reading<'a> {
             0 | 1 => "rows of a last episode without end, kept as steps but not as an episode",
             _ => "rows of episodes without end, kept as steps but not as episodes",
         };
-        self.tell(Repair::new(episodes.cut_rows() as u64, what, "let the recorder finish the episode, or remove it"));
+        self.tell(Repair::plain(episodes.cut_rows() as u64, what));
     }
 
     fn tell(&mut self, repair: Repair) {

@@ -19,8 +19,8 @@ pub(crate) enum Arrays {
     Npy {
         folder: PathBuf,
         arrays: BTreeMap<String, Npy>,
-        /// Files that are read beside the arrays.
-        others: Vec<PathBuf>,
+        /// Files that are read, relative to the folder.
+        files: Vec<PathBuf>,
     },
 }
 
@@ -64,6 +64,7 @@ impl Arrays {
 
     /// The `.npy` files of a folder.
     pub fn npy(folder: &Path, others: Vec<PathBuf>) -> Result<Self> {
+        let mut files = others;
         let io = |e| Error::from(omiga_format::atomic::io("cannot read", folder)(e));
         let mut arrays = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(io)? {
@@ -71,9 +72,17 @@ impl Arrays {
             let is_npy = path.extension().is_some_and(|e| e == "npy");
             if let Some(stem) = path.file_stem().and_then(|s| s.to_str()).filter(|_| is_npy) {
                 arrays.insert(stem.to_owned(), Npy::open(&path)?);
+                files.push(PathBuf::from(format!("{stem}.npy")));
             }
         }
-        Ok(Self::Npy { folder: folder.to_owned(), arrays, others })
+        Ok(Self::raw(folder, arrays, files))
+    }
+
+    /// Arrays in files of a folder, and all files that are read of it.
+    pub fn raw(folder: &Path, arrays: BTreeMap<String, Npy>, mut files: Vec<PathBuf>) -> Self {
+        files.sort_unstable();
+        files.dedup();
+        Self::Npy { folder: folder.to_owned(), arrays, files }
     }
 
     /// Where they are.
@@ -88,12 +97,7 @@ impl Arrays {
     pub fn files(&self) -> Files {
         match self {
             Self::Hdf5(source) => Files::One(Arc::clone(source.data())),
-            Self::Npy { arrays, others, .. } => {
-                let arrays = arrays.keys().map(|name| PathBuf::from(format!("{name}.npy")));
-                let mut names: Vec<_> = arrays.chain(others.iter().cloned()).collect();
-                names.sort_unstable();
-                Files::Folder(names)
-            }
+            Self::Npy { files, .. } => Files::Folder(files.clone()),
         }
     }
 

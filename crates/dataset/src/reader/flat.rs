@@ -180,7 +180,7 @@ impl<T: StepFile> Reader<'_, T> {
 }
 
 /// `n` rows of a window from row `first` on.
-fn part<'a>(window: &'a mut Window<'_>, w: &Widths, first: usize, n: usize) -> Window<'a> {
+pub(crate) fn part<'a>(window: &'a mut Window<'_>, w: &Widths, first: usize, n: usize) -> Window<'a> {
     Window {
         obs: piece(window.obs, w.obs, first, n),
         state: piece(window.state, w.state, first, n),

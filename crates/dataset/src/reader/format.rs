@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::decisions::Decisions;
 use super::hdf5::Source;
 use super::omiga_hdf5::OmigaHdf5;
-use super::{Recording, d4rl, minari, omar_npy, pymarl};
+use super::{Recording, d3rlpy, d4rl, minari, omar_npy, pymarl, smac, torchrl, vault};
 use crate::{Error, Result};
 
 /// Every format, in the order in which they are tried.
@@ -35,6 +35,12 @@ pub(crate) const FORMATS: &[Entry] = &[
         open: d4rl::open,
     },
     Entry {
+        name: "d3rlpy",
+        about: "d3rlpy's .h5 of one agent",
+        is: |look| look.has_keys(&["observations_0", "actions_0", "rewards_0", "terminated_0"]),
+        open: d3rlpy::open,
+    },
+    Entry {
         name: "minari",
         about: "Minari's folder with data/metadata.json, stored as HDF5",
         is: minari::is,
@@ -51,6 +57,24 @@ pub(crate) const FORMATS: &[Entry] = &[
         about: "PyMARL's episode batches in .npy files, as AlberDICE's",
         is: |look| look.has_names(&["obs.npy", "actions.npy", "reward.npy", "terminated.npy", "filled.npy"]),
         open: pymarl::open_npy,
+    },
+    Entry {
+        name: "vault",
+        about: "OG-MARL's vault, written by flashbax: a folder of uids, or one uid's",
+        is: vault::is,
+        open: vault::open,
+    },
+    Entry {
+        name: "torchrl",
+        about: "TorchRL's memory-mapped tensordict or replay buffer, a folder",
+        is: torchrl::is,
+        open: torchrl::open,
+    },
+    Entry {
+        name: "smac-pickles",
+        about: "OMIGA's and MADT's SMAC episodes, a pickle of torch.save each",
+        is: smac::is,
+        open: smac::open,
     },
 ];
 

@@ -21,14 +21,19 @@ pub(crate) mod by_episode;
 pub(crate) mod flat;
 pub(crate) mod hdf5;
 pub(crate) mod layout;
+pub(crate) mod natural;
 pub(crate) mod npy;
 
 // The formats.
+pub(crate) mod d3rlpy;
 pub(crate) mod d4rl;
 pub(crate) mod minari;
 pub(crate) mod omar_npy;
 pub(crate) mod omiga_hdf5;
 pub(crate) mod pymarl;
+pub(crate) mod smac;
+pub(crate) mod torchrl;
+pub(crate) mod vault;
 
 #[cfg(test)]
 mod tests;

@@ -75,6 +75,11 @@ impl Element {
         format!("{kind}{}", 8 * self.bytes)
     }
 
+    /// The same in big-endian order, or not.
+    pub fn in_order(self, big: bool) -> Self {
+        Self { big, ..self }
+    }
+
     pub fn is_float(self) -> bool {
         self.kind == Kind::Float
     }
@@ -167,6 +172,19 @@ impl Npy {
             return Err(Error::Malformed { path: path.to_owned(), part: "the array".into(), reason });
         }
         Ok(Self { path: path.to_owned(), file, start, shape, element, fortran })
+    }
+
+    /// Raw elements in C order without a header.
+    pub fn raw(path: &Path, shape: Vec<usize>, element: Element) -> Result<Self> {
+        let file = omiga_format::atomic::open(path)?;
+        let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
+        let len = file.metadata().map_err(io)?.len();
+        let bytes = shape.iter().try_fold(element.bytes as u64, |n, d| n.checked_mul(*d as u64));
+        if bytes.is_none_or(|bytes| bytes > len) {
+            let reason = format!("it has {len} bytes, too few for {shape:?} of {}; was it cut short?", element.name());
+            return Err(Error::Malformed { path: path.to_owned(), part: "the array".into(), reason });
+        }
+        Ok(Self { path: path.to_owned(), file, start: 0, shape, element, fortran: false })
     }
 
     /// Number of rows: elements along the first axis.

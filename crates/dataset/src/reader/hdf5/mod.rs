@@ -201,6 +201,16 @@ impl Source {
         })
     }
 
+    /// A key that is one flag.
+    pub fn flag(&self, key: &str) -> Result<bool> {
+        let shape = self.describe(key)?.shape;
+        if shape.iter().product::<usize>() != 1 {
+            return Err(self.shape_error(key, "one value".into(), &shape));
+        }
+        let found = guard(&self.path, &format!("`{key}`"), || self.file.dataset(key)?.read_u8())?;
+        Ok(found.first() == Some(&1))
+    }
+
     /// The parser's handle of a key whose chunks all lie in the file; it keeps no decoded chunks.
     pub fn dataset(&self, key: &str) -> Result<hdf5_pure::Dataset> {
         self.check_chunks(key)?;

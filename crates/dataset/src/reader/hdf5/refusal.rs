@@ -8,7 +8,7 @@ use super::guard;
 use crate::{Error, Result};
 
 /// Names that any format here asks for; the root's own list cannot be had where a soft link is among its members.
-const ASKED_FOR: [&str; 24] = [
+const ASKED_FOR: [&str; 25] = [
     "s",
     "o",
     "a",
@@ -17,6 +17,7 @@ const ASKED_FOR: [&str; 24] = [
     "timeout",
     "avail",
     "alive",
+    "metrics",
     "observations",
     "actions",
     "rewards",

@@ -6,6 +6,7 @@ use omiga_format::Range;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::reader::natural::natural;
 use crate::reader::{ActionLayout, Layout};
 use crate::{Error, Result};
 
@@ -185,20 +186,6 @@ fn bounds<'a>(
     (0..width).map(range).collect()
 }
 
-/// A part of a name.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Piece {
-    Number(u64),
-    Word(String),
-}
-
-/// A name in which numbers are compared as such: `agent_2` comes before `agent_10`.
-fn natural(name: &str) -> Vec<Piece> {
-    let digit = |c: &u8| c.is_ascii_digit();
-    let pieces = name.as_bytes().chunk_by(|a, b| digit(a) == digit(b)).map(String::from_utf8_lossy);
-    pieces.map(|piece| piece.parse().map_or_else(|_| Piece::Word(piece.to_string()), Piece::Number)).collect()
-}
-
 impl Team {
     /// Put agents and actions into `layout`.
     pub fn describe(&self, layout: &mut Layout) -> Result<()> {
@@ -240,13 +227,6 @@ mod tests {
             observation_space: obs.into(),
             action_space: action.into(),
         }
-    }
-
-    #[test]
-    fn agents_come_in_the_order_of_their_numbers() {
-        let mut names = ["agent_10", "agent_2", "agent_1", "b", "agent_2x"];
-        names.sort_by_key(|name| natural(name));
-        assert_eq!(names, ["agent_1", "agent_2", "agent_2x", "agent_10", "b"]);
     }
 
     #[test]

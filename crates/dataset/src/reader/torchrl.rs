@@ -1,0 +1,355 @@
+//! TorchRL's memory-mapped tensordicts and replay buffers: folders are nesting, `NAME.memmap` is raw numbers, `meta.json` says
+//! of which type and shape.
+//!
+//! A replay buffer has as many rows as it could hold: how many are data is in `storage_metadata.json`, and once it is full
+//! the oldest is at `cursor`. Agents are in the group `agents`; without it there is one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::arrays::{Arrays, FlagRows, Floats, Integers};
+use super::decisions::{Decisions, TeamReward};
+use super::flat::{Flat, Last, Run, StepFile, Steps, part, rows};
+use super::format::Look;
+use super::layout::{describe, team_rewards};
+use super::npy::{Element, Npy};
+use super::window::{Widths, Window};
+use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
+use crate::{Error, Result};
+
+const NAMES: Names =
+    Names { obs: "observation", state: "state", actions: "action", rewards: "reward", mask: "action_mask" };
+/// Folders within folders.
+const MAX_DEPTH: usize = 8;
+
+struct TorchRl {
+    arrays: Arrays,
+    layout: Layout,
+    keys: Keys,
+    runs: Vec<Run>,
+    /// Steps that are data, and the place of the first of them.
+    steps: usize,
+    oldest: usize,
+    team_reward: TeamReward,
+}
+
+/// What the arrays are called.
+struct Keys {
+    obs: String,
+    next_obs: String,
+    actions: String,
+    mask: String,
+    rewards: String,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    len: usize,
+}
+
+#[derive(Deserialize)]
+struct Writer {
+    cursor: usize,
+}
+
+/// Does it look like one?
+pub(crate) fn is(look: &Look) -> bool {
+    let is_buffer = look.has_names(&["storage"]) && look.path.join("storage/storage_metadata.json").is_file();
+    look.is_folder && (is_buffer || look.has_names(&["meta.json", "next"]))
+}
+
+/// Open the folder, and look at its flags.
+pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recording>> {
+    let mut layout = Layout::new(path, NAMES);
+    let storage = path.join("storage");
+    let is_buffer = storage.is_dir();
+    let base = if is_buffer { PathBuf::from("storage") } else { PathBuf::new() };
+    let (mut found, mut others) = (BTreeMap::new(), Vec::new());
+    arrays_of(path, &base, "", 0, &mut found, &mut others)?;
+    let (mut valid, mut oldest) = (None, 0);
+    if is_buffer {
+        let stored: Stored = json(path, &base.join("storage_metadata.json"), &mut others)?;
+        valid = Some(stored.len);
+        if path.join("writer/metadata.json").is_file() {
+            let writer: Writer = json(path, Path::new("writer/metadata.json"), &mut others)?;
+            oldest = writer.cursor;
+        }
+    }
+    let arrays = Arrays::raw(path, found, others);
+    let group = if arrays.has("agents/observation") { "agents/" } else { "" };
+    let keys = Keys {
+        obs: format!("{group}observation"),
+        next_obs: format!("next/{group}observation"),
+        actions: format!("{group}action"),
+        mask: format!("{group}action_mask"),
+        rewards: [format!("next/{group}reward"), "next/reward".into()]
+            .into_iter()
+            .find(|key| arrays.has(key))
+            .unwrap_or_default(),
+    };
+    arrays.require(&[&keys.obs, &keys.next_obs, &keys.actions, "next/done", "next/terminated"])?;
+    if keys.rewards.is_empty() {
+        return Err(layout.malformed("the tensordict", "no `reward` in `next`"));
+    }
+    let all = shapes(&arrays, &mut layout, &keys, group)?;
+    let steps = valid.unwrap_or(all);
+    // Until a buffer is full its oldest row is the first.
+    if steps < all || oldest >= all {
+        oldest = 0;
+    }
+    if steps == 0 || steps > all {
+        return Err(layout.malformed("`storage_metadata.json`", format!("{steps} rows of {all}; is it whole?")));
+    }
+    let mut file =
+        TorchRl { arrays, layout, keys, runs: Vec::new(), steps, oldest, team_reward: decisions.team_reward };
+    file.runs = file.split(all)?;
+    let rows = rows(&file.runs);
+    file.layout.set_rows(rows)?;
+    Ok(Box::new(Flat(file)))
+}
+
+/// A small JSON file, which is remembered as read.
+fn json<T: for<'a> Deserialize<'a>>(path: &Path, name: &Path, others: &mut Vec<PathBuf>) -> Result<T> {
+    let text = omiga_format::atomic::read(&path.join(name), 16 << 20)?;
+    others.push(name.to_owned());
+    let wrong = |e: serde_json::Error| Error::Malformed {
+        path: path.to_owned(),
+        part: format!("`{}`", name.display()),
+        reason: e.to_string(),
+    };
+    serde_json::from_slice(&text).map_err(wrong)
+}
+
+/// Every array below a folder, by its path there.
+fn arrays_of(
+    path: &Path,
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut BTreeMap<String, Npy>,
+    others: &mut Vec<PathBuf>,
+) -> Result<()> {
+    let meta: Map<String, Value> = json(path, &folder.join("meta.json"), others)?;
+    for (name, about) in &meta {
+        let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
+        if !is_name || depth > MAX_DEPTH {
+            continue;
+        }
+        if about.get("type").and_then(Value::as_str) == Some("TensorDict") {
+            arrays_of(path, &folder.join(name), &format!("{prefix}{name}/"), depth + 1, found, others)?;
+        } else if let Some((element, shape)) = array(about) {
+            let file = folder.join(format!("{name}.memmap"));
+            found.insert(format!("{prefix}{name}"), Npy::raw(&path.join(&file), shape, element)?);
+            others.push(file);
+        }
+    }
+    Ok(())
+}
+
+/// Type and shape of an entry that is an array.
+fn array(about: &Value) -> Option<(Element, Vec<usize>)> {
+    let element = match about.get("dtype")?.as_str()?.strip_prefix("torch.")? {
+        "float16" => "<f2",
+        "float32" => "<f4",
+        "float64" => "<f8",
+        "int8" => "|i1",
+        "int16" => "<i2",
+        "int32" => "<i4",
+        "int64" => "<i8",
+        "uint8" => "|u1",
+        "bool" => "|b1",
+        _ => return None,
+    };
+    let sizes = about.get("shape")?.as_array()?.iter();
+    let shape = sizes.map(|d| d.as_u64().and_then(|d| usize::try_from(d).ok())).collect::<Option<Vec<_>>>()?;
+    Some((Element::parse(element)?, shape))
+}
+
+/// What the arrays are; how many rows there are.
+fn shapes(arrays: &Arrays, layout: &mut Layout, keys: &Keys, group: &str) -> Result<usize> {
+    let found = arrays.describe(&keys.obs)?.shape;
+    let (all, n, dim) = match (&found[..], group) {
+        ([all, dim], "") => (*all, 1, *dim),
+        ([all, n, dim], group) if !group.is_empty() => (*all, *n, *dim),
+        _ => return Err(arrays.shape_error(&keys.obs, &[0, 0, 0], &found)),
+    };
+    layout.set_agents(vec![dim; n]);
+    let front = if group.is_empty() { vec![all] } else { vec![all, n] };
+    let with = |width: usize| [&front[..], &[width]].concat();
+    describe(arrays, layout, &keys.obs, &with(dim))?;
+    describe(arrays, layout, &keys.next_obs, &with(dim))?;
+    let actions = arrays.describe(&keys.actions)?;
+    layout.dtypes.insert(keys.actions.clone(), actions.dtype.clone());
+    let choices = match arrays.has(&keys.mask) {
+        true => describe(arrays, layout, &keys.mask, &with(0))?.last().copied(),
+        false => None,
+    };
+    layout.actions = match actions.is_integer {
+        true if actions.shape == front || actions.shape == with(1) => ActionLayout::Choices(choices),
+        true => return Err(arrays.shape_error(&keys.actions, &front, &actions.shape)),
+        false => ActionLayout::Commands(arrays.expect(&keys.actions, &with(0))?.shape[front.len()]),
+    };
+    layout.has_mask = actions.is_integer && choices.is_some();
+    layout.ignored_mask = choices.filter(|_| !actions.is_integer);
+    if arrays.has("state") && arrays.has("next/state") {
+        let width = describe(arrays, layout, "state", &[all, 0])?[1];
+        describe(arrays, layout, "next/state", &[all, width])?;
+        layout.state = State::Global(width);
+    }
+    for key in ["next/done", "next/terminated", "next/truncated"].into_iter().filter(|key| arrays.has(key)) {
+        describe(arrays, layout, key, &[all, 1])?;
+    }
+    Ok(all)
+}
+
+impl TorchRl {
+    /// Put the oldest step first.
+    fn in_order<T>(&self, mut values: Vec<T>, width: usize) -> Vec<T> {
+        values.rotate_left(self.oldest * width);
+        values.truncate(self.steps * width);
+        values
+    }
+
+    fn split(&self, all: usize) -> Result<Vec<Run>> {
+        let flags = |key: &str| -> Result<Vec<u8>> {
+            let read = if self.arrays.has(key) { self.arrays.all_flags(key, all, 1)? } else { vec![0; all] };
+            Ok(self.in_order(read, 1))
+        };
+        let (done, terminated, truncated) = (flags("next/done")?, flags("next/terminated")?, flags("next/truncated")?);
+        let mut trajectories = vec![0; all];
+        if self.arrays.has("collector/traj_ids") {
+            self.arrays.expect("collector/traj_ids", &[all])?;
+            self.arrays.integers("collector/traj_ids", 0..all)?.fill(&mut trajectories)?;
+        }
+        let trajectories = self.in_order(trajectories, 1);
+        let (mut runs, mut first) = (Vec::new(), 0);
+        for step in 0..self.steps {
+            let goes_on = trajectories.get(step + 1) == Some(&trajectories[step]);
+            let end = match (terminated[step], truncated[step], done[step]) {
+                (1, ..) => End::Terminated,
+                (_, 1, _) => End::Truncated,
+                (_, _, 1) => End::Unsaid,
+                _ if goes_on => continue,
+                _ => End::Cut,
+            };
+            runs.push(Run { steps: first..step + 1, last: Last::Next, end });
+            first = step + 1;
+        }
+        Ok(runs)
+    }
+
+    /// Where a step is.
+    fn place(&self, step: usize) -> usize {
+        let capacity = if self.oldest > 0 { self.steps } else { usize::MAX };
+        (step + self.oldest) % capacity
+    }
+}
+
+impl StepFile for TorchRl {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn files(&self) -> Files {
+        self.arrays.files()
+    }
+
+    fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    fn rewards(&self) -> Result<Vec<f32>> {
+        let all = self.arrays.describe(&self.keys.rewards)?.shape;
+        let width = all.iter().skip(1).product::<usize>();
+        let n = self.layout.n_agents;
+        if all[0] < self.steps || width != 1 && width != n {
+            return Err(self.arrays.shape_error(&self.keys.rewards, &[self.steps, n, 1], &all));
+        }
+        let values = self.in_order(self.arrays.all_wide(&self.keys.rewards, all[0], width)?, width);
+        let agents = (0..width).map(|agent| values.iter().skip(agent).step_by(width).copied().collect()).collect();
+        Ok(team_rewards(agents, self.team_reward))
+    }
+
+    fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>> {
+        Ok(Box::new(Columns { file: self, wanted: *wanted, next: first, open: None }))
+    }
+
+    fn next_state(&self, step: usize, window: &mut Window<'_>) -> Result<()> {
+        let place = self.place(step);
+        if !window.obs.is_empty() {
+            self.arrays.floats(&self.keys.next_obs, place..place + 1)?.fill(window.obs)?;
+        }
+        if !window.state.is_empty() {
+            self.arrays.floats("next/state", place..place + 1)?.fill(window.state)?;
+        }
+        // Every action is as good as the other: none is taken there.
+        window.action_mask.fill(1);
+        Ok(())
+    }
+}
+
+/// Columns, opened anew where the ring begins again.
+struct Columns<'a> {
+    file: &'a TorchRl,
+    wanted: Widths,
+    next: usize,
+    /// The columns, and the step that they are not good for any more.
+    open: Option<(Open<'a>, usize)>,
+}
+
+struct Open<'a> {
+    obs: Option<Floats<'a>>,
+    state: Option<Floats<'a>>,
+    actions: Option<Floats<'a>>,
+    indices: Option<Integers<'a>>,
+    mask: Option<FlagRows<'a>>,
+}
+
+impl Steps for Columns<'_> {
+    fn fill(&mut self, window: &mut Window<'_>) -> Result<()> {
+        let total = super::by_episode::rows_of(window, &self.wanted);
+        let mut done = 0;
+        while done < total {
+            let (mut open, until) = match self.open.take().filter(|(_, until)| self.next < *until) {
+                Some(open) => open,
+                None => self.file.open_at(self.next, &self.wanted)?,
+            };
+            let n = (total - done).min(until - self.next);
+            open.fill(self.next, &mut part(window, &self.wanted, done, n))?;
+            self.open = Some((open, until));
+            self.next += n;
+            done += n;
+        }
+        Ok(())
+    }
+}
+
+impl TorchRl {
+    fn open_at(&self, step: usize, w: &Widths) -> Result<(Open<'_>, usize)> {
+        let place = self.place(step);
+        let end = if place < self.oldest { self.oldest } else { self.steps };
+        let (keys, arrays, rows) = (&self.keys, &self.arrays, place..end);
+        let open = Open {
+            obs: (w.obs > 0).then(|| arrays.floats(&keys.obs, rows.clone())).transpose()?,
+            state: (w.state > 0).then(|| arrays.floats("state", rows.clone())).transpose()?,
+            actions: (w.actions > 0).then(|| arrays.floats(&keys.actions, rows.clone())).transpose()?,
+            indices: (w.indices > 0).then(|| arrays.integers(&keys.actions, rows.clone())).transpose()?,
+            mask: (w.action_mask > 0).then(|| arrays.flags(&keys.mask, rows.clone())).transpose()?,
+        };
+        Ok((open, step + rows.len()))
+    }
+}
+
+impl Open<'_> {
+    fn fill(&mut self, row: usize, window: &mut Window<'_>) -> Result<()> {
+        self.obs.as_mut().map(|column| column.fill(window.obs)).transpose()?;
+        self.state.as_mut().map(|column| column.fill(window.state)).transpose()?;
+        self.actions.as_mut().map(|column| column.fill(window.actions)).transpose()?;
+        self.indices.as_mut().map(|column| column.fill(window.indices)).transpose()?;
+        self.mask.as_mut().map(|column| column.fill(row, window.action_mask)).transpose()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,384 @@
+//! OG-MARL's vaults, which flashbax writes: `<name>.vlt/<uid>/` with a database of arrays.
+//!
+//! `observations` [1, T, N, O], `actions`, `rewards`, `terminals`, `truncations`, and perhaps `infos.state` and
+//! `infos.legals`. How many rows are data is in `vault_index`, not in any shape. The last state of an episode is not stored,
+//! see [`LastState`]. An agent whose terminal comes before the others' is dead from then on.
+
+mod codec;
+mod ocdbt;
+mod zarr;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::decisions::{Decisions, LastState};
+use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
+use super::format::Look;
+use super::layout::team_rewards;
+use super::natural::natural;
+use super::window::{Widths, Window};
+use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
+use crate::repair::Repair;
+use crate::{Error, Result};
+use ocdbt::Database;
+use zarr::{Cursor, Zarr};
+
+const NAMES: Names =
+    Names { obs: "observations", state: "infos.state", actions: "actions", rewards: "rewards", mask: "infos.legals" };
+
+/// A vault, of one uid or of several.
+struct Vault {
+    layout: Layout,
+    uids: Vec<Uid>,
+    runs: Vec<Run>,
+    rewards: Vec<f32>,
+    /// [steps, N]: before each step, was the agent's terminal not yet set?
+    alive: Vec<u8>,
+}
+
+/// The arrays of a uid.
+struct Uid {
+    /// Relative to what was opened; empty if it is that.
+    folder: PathBuf,
+    database: Database,
+    /// Its steps among all.
+    steps: std::ops::Range<usize>,
+    obs: Zarr,
+    actions: Zarr,
+    state: Option<Zarr>,
+    legals: Option<Zarr>,
+}
+
+/// Does it look like a uid's folder, or like a vault of some?
+pub(crate) fn is(look: &Look) -> bool {
+    look.is_folder && (is_uid(&look.path) || look.names.iter().any(|name| is_uid(&look.path.join(name))))
+}
+
+fn is_uid(folder: &Path) -> bool {
+    folder.join("manifest.ocdbt").is_file() && folder.join("metadata.json").is_file()
+}
+
+/// Open every uid, and look at its flags and rewards.
+pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recording>> {
+    let mut vault = Vault {
+        layout: Layout::new(path, NAMES),
+        uids: Vec::new(),
+        runs: Vec::new(),
+        rewards: Vec::new(),
+        alive: Vec::new(),
+    };
+    for folder in uids(path)? {
+        vault.add(folder, decisions)?;
+    }
+    if vault.uids.is_empty() {
+        return Err(vault.layout.malformed("the vault", "no `manifest.ocdbt` in it; is it a folder `<name>.vlt`?"));
+    }
+    vault.layout.has_alive = vault.alive.contains(&0);
+    if vault.uids.len() > 1 {
+        let names: Vec<_> = vault.uids.iter().map(|uid| uid.folder.display().to_string()).collect();
+        let what = format!("uids, read one behind the other: {}", names.join(", "));
+        vault.layout.notes.push(Repair::plain(names.len() as u64, what));
+    }
+    let dropped = vault.runs.iter().filter(|run| run.last == Last::Within && run.end != End::Cut).count() as u64;
+    if dropped > 0 {
+        let what = "episodes without their last state, whose last step is left out";
+        vault.layout.notes.push(Repair::plain(dropped, what));
+    }
+    let rows = rows(&vault.runs);
+    vault.layout.set_rows(rows)?;
+    Ok(Box::new(Flat(vault)))
+}
+
+/// Zeros and ones, `n` a row.
+fn require_flags(path: &Path, n: usize, columns: [(&str, &[f64]); 2]) -> Result<()> {
+    for (name, flags) in columns {
+        if let Some(i) = flags.iter().position(|x| *x != 0.0 && *x != 1.0) {
+            let (path, row, value) = (path.to_owned(), i / n, flags[i] as f32);
+            return Err(Error::NotAFlag { path, key: name.into(), row, value });
+        }
+    }
+    Ok(())
+}
+
+/// What flashbax wrote into `metadata.json` must be of a version that is known.
+fn version(folder: &Path) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        version: f64,
+    }
+    let text = omiga_format::atomic::read(&folder.join("metadata.json"), 16 << 20).map_err(|e| e.to_string())?;
+    let found: Metadata = serde_json::from_slice(&text).map_err(|e| format!("`metadata.json`: {e}"))?;
+    if found.version.trunc() == 1.0 { Ok(()) } else { Err(format!("version {}, expected 1", found.version)) }
+}
+
+/// Folders of uids, relative to `path`.
+fn uids(path: &Path) -> Result<Vec<PathBuf>> {
+    if is_uid(path) {
+        return Ok(vec![PathBuf::new()]);
+    }
+    let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if is_uid(&entry.path()) {
+            names.push(PathBuf::from(entry.file_name()));
+        }
+    }
+    names.sort_by_cached_key(|name| natural(&name.to_string_lossy()));
+    Ok(names)
+}
+
+impl Vault {
+    fn add(&mut self, folder: PathBuf, decisions: &Decisions) -> Result<()> {
+        let path = self.layout.path.join(&folder);
+        let wrong = |reason: String| Error::Malformed { path: path.clone(), part: "the vault".into(), reason };
+        version(&path).map_err(wrong)?;
+        let database = Database::open(&path).map_err(wrong)?;
+        let valid = zarr::number(&database, "vault_index").map_err(wrong)?;
+        let valid = valid.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| wrong("no `vault_index`".into()))?;
+        if valid == 0 {
+            return Err(wrong("nothing was ever written to it".into()));
+        }
+        let leaf = |name: &str| -> Result<Option<Zarr>> {
+            Zarr::open(&database, &format!("{name}.")).map_err(|what| wrong(format!("`{name}`: {what}")))
+        };
+        let need = |name: &str| -> Result<Zarr> { leaf(name)?.ok_or_else(|| wrong(format!("no `{name}` in it"))) };
+        let (obs, actions, rewards) = (need("observations")?, need("actions")?, need("rewards")?);
+        let (terminals, truncations) = (need("terminals")?, need("truncations")?);
+        let (state, legals) = (leaf("infos.state")?, leaf("infos.legals")?);
+        self.shapes([&obs, &actions], [state.as_ref(), legals.as_ref()])?;
+        let n = self.layout.n_agents;
+        // What is claimed must be possible before room is made for it.
+        for (zarr, name) in [(&obs, "observations"), (&rewards, "rewards")] {
+            if !zarr.has_row(&database, valid - 1) {
+                return Err(wrong(format!("`{name}` ends before row {}; was it cut short?", valid - 1)));
+            }
+        }
+        let read = |zarr: &Zarr, name: &str| -> Result<Vec<f64>> {
+            if zarr.width() != n {
+                return Err(wrong(format!("`{name}` has {:?} a row, expected one for each of {n} agents", zarr.inner)));
+            }
+            zarr.all(&database, valid).map_err(|what| wrong(format!("`{name}`: {what}")))
+        };
+        let rewards = read(&rewards, "rewards")?;
+        let (terminals, truncations) = (read(&terminals, "terminals")?, read(&truncations, "truncations")?);
+        require_flags(&path, n, [("terminals", &terminals), ("truncations", &truncations)])?;
+        let agents = (0..n).map(|agent| rewards.iter().skip(agent).step_by(n).copied().collect()).collect();
+        let first = self.rewards.len();
+        self.rewards.extend(team_rewards(agents, decisions.team_reward));
+        self.split(first, &terminals, &truncations, decisions);
+        self.uids.push(Uid { folder, database, steps: first..first + valid, obs, actions, state, legals });
+        if let Some(own) = self.own_widths()? {
+            self.layout.own_obs_dims = own;
+        }
+        Ok(())
+    }
+
+    /// What the arrays of a uid are; all must be alike.
+    fn shapes(&mut self, [obs, actions]: [&Zarr; 2], [state, legals]: [Option<&Zarr>; 2]) -> Result<()> {
+        let mut found = self.layout.clone();
+        let [n, dim] = obs.inner[..] else {
+            return Err(found.malformed("`observations`", format!("{:?} a row, expected [agents, width]", obs.inner)));
+        };
+        found.set_agents(vec![dim; n]);
+        let choices = match legals.map(|legals| &legals.inner[..]) {
+            Some([agents, choices]) if *agents == n => Some(*choices),
+            Some(other) => {
+                return Err(found.malformed("`infos.legals`", format!("{other:?} a row, expected [{n}, choices]")));
+            }
+            None => None,
+        };
+        found.actions = match (&actions.inner[..], actions.element.is_float()) {
+            ([agents], false) if *agents == n => ActionLayout::Choices(choices),
+            ([agents, width], true) if *agents == n => ActionLayout::Commands(*width),
+            (other, _) => {
+                return Err(found.malformed("`actions`", format!("{other:?} a row of {}", actions.element.name())));
+            }
+        };
+        let discrete = matches!(found.actions, ActionLayout::Choices(_));
+        (found.has_mask, found.ignored_mask) = (discrete && choices.is_some(), choices.filter(|_| !discrete));
+        found.state = state.map_or(State::None, |state| State::Global(state.width()));
+        found.window = obs.window();
+        for (name, zarr) in
+            [("observations", Some(obs)), ("actions", Some(actions)), ("infos.state", state), ("infos.legals", legals)]
+        {
+            zarr.map(|zarr| found.dtypes.insert(name.into(), zarr.element.name()));
+        }
+        let of = |l: &Layout| (l.n_agents, l.obs_dim, l.actions, l.state, l.has_mask);
+        if !self.uids.is_empty() && of(&self.layout) != of(&found) {
+            return Err(found.malformed("the vault", "its uids have other shapes; name the folder of one of them"));
+        }
+        found.own_obs_dims.clone_from(&self.layout.own_obs_dims);
+        self.layout = found;
+        Ok(())
+    }
+
+    /// Episodes of the steps from `first` on: they end when every agent is terminated or truncated.
+    fn split(&mut self, first: usize, terminals: &[f64], truncations: &[f64], decisions: &Decisions) {
+        let n = self.layout.n_agents;
+        let repeats = decisions.last_state == LastState::Repeat;
+        let (mut start, mut alive) = (first, vec![1; n]);
+        let steps = terminals.chunks_exact(n).zip(truncations.chunks_exact(n));
+        let last = first + terminals.len() / n - 1;
+        for (step, (terminal, truncation)) in (first..).zip(steps) {
+            self.alive.extend_from_slice(&alive);
+            alive.iter_mut().zip(terminal).for_each(|(alive, t)| *alive &= u8::from(*t == 0.0));
+            let ended = terminal.iter().zip(truncation).all(|(terminal, truncation)| terminal + truncation > 0.0);
+            let end = match (ended, terminal.iter().all(|t| *t == 1.0)) {
+                (true, true) => End::Terminated,
+                (true, false) => End::Truncated,
+                (false, _) if step == last => End::Cut,
+                (false, _) => continue,
+            };
+            let last = if end == End::Terminated || repeats { Last::Repeat } else { Last::Within };
+            self.runs.push(Run { steps: start..step + 1, last, end });
+            (start, alive) = (step + 1, vec![1; n]);
+        }
+    }
+
+    /// Widths of the agents' own observations, where the rest of the first row is -inf; the same for all uids.
+    fn own_widths(&self) -> Result<Option<Vec<usize>>> {
+        let (layout, Some(uid)) = (&self.layout, self.uids.last()) else { return Ok(None) };
+        let mut row = vec![0.0; layout.n_agents * layout.obs_dim];
+        let mut cursor = Cursor::new(&uid.database, &uid.obs, uid.steps.len(), 0);
+        let read = cursor.each(1, |i, element, bytes| row[i] = element.f64(bytes) as f32);
+        read.map_err(|what| layout.malformed("`observations`", what))?;
+        let width = |own: &[f32]| own.iter().rposition(|x| *x != f32::NEG_INFINITY).map_or(0, |last| last + 1);
+        let own: Vec<_> = row.chunks_exact(layout.obs_dim).map(width).collect();
+        if !layout.own_obs_dims.is_empty() && layout.own_obs_dims != own {
+            return Err(layout.malformed("`observations`", "its uids have agents of other widths; name one of them"));
+        }
+        Ok(own.iter().any(|width| *width != layout.obs_dim).then_some(own))
+    }
+}
+
+impl StepFile for Vault {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn files(&self) -> Files {
+        let names = self.uids.iter().flat_map(|uid| {
+            let others = std::iter::once(PathBuf::from("metadata.json")).chain(values(&uid.database));
+            uid.database.files.iter().cloned().chain(others).map(move |name| uid.folder.join(name))
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        Files::Folder(names)
+    }
+
+    fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    fn rewards(&self) -> Result<Vec<f32>> {
+        Ok(self.rewards.clone())
+    }
+
+    fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>> {
+        Ok(Box::new(Columns { vault: self, wanted: *wanted, next: first, open: None }))
+    }
+
+    fn next_state(&self, _step: usize, _window: &mut Window<'_>) -> Result<()> {
+        Err(self.layout.malformed("`observations`", "no next states"))
+    }
+}
+
+/// Files of a database with values.
+fn values(database: &Database) -> impl Iterator<Item = PathBuf> {
+    database.value_files().into_iter().map(PathBuf::from)
+}
+
+/// The columns of the uid at hand.
+struct Columns<'a> {
+    vault: &'a Vault,
+    wanted: Widths,
+    /// The next step.
+    next: usize,
+    open: Option<Open<'a>>,
+}
+
+struct Open<'a> {
+    /// Steps that it is open for.
+    until: usize,
+    obs: Cursor<'a>,
+    actions: Cursor<'a>,
+    state: Option<Cursor<'a>>,
+    legals: Option<Cursor<'a>>,
+}
+
+impl Steps for Columns<'_> {
+    fn fill(&mut self, window: &mut Window<'_>) -> Result<()> {
+        let n = super::by_episode::rows_of(window, &self.wanted);
+        let layout = &self.vault.layout;
+        let open = match self.open.take().filter(|open| self.next < open.until) {
+            Some(open) => self.open.insert(open),
+            None => self.open.insert(self.vault.open_at(self.next)?),
+        };
+        if self.next + n > open.until {
+            return Err(layout.malformed("the vault", "steps of two uids at once"));
+        }
+        let wrong = |name: &'static str| move |what: String| layout.malformed(format!("`{name}`"), what);
+        if !window.obs.is_empty() {
+            let (own, dim) = (&layout.own_obs_dims, layout.obs_dim);
+            let out = &mut *window.obs;
+            let read = open.obs.each(n, |i, element, bytes| {
+                let behind = own.get(i / dim % layout.n_agents).is_some_and(|own| i % dim >= *own);
+                let x = element.f64(bytes) as f32;
+                out[i] = if behind && x == f32::NEG_INFINITY { 0.0 } else { x };
+            });
+            read.map_err(wrong("observations"))?;
+        }
+        if let Some(state) = open.state.as_mut().filter(|_| !window.state.is_empty()) {
+            let out = &mut *window.state;
+            state.each(n, |i, element, bytes| out[i] = element.f64(bytes) as f32).map_err(wrong("infos.state"))?;
+        }
+        if !window.actions.is_empty() {
+            let out = &mut *window.actions;
+            open.actions.each(n, |i, element, bytes| out[i] = element.f64(bytes) as f32).map_err(wrong("actions"))?;
+        }
+        if !window.indices.is_empty() {
+            let out = &mut *window.indices;
+            open.actions.each(n, |i, element, bytes| out[i] = element.i64(bytes)).map_err(wrong("actions"))?;
+        }
+        if let Some(legals) = open.legals.as_mut().filter(|_| !window.action_mask.is_empty()) {
+            let (out, mut odd) = (&mut *window.action_mask, None);
+            let read = legals.each(n, |i, element, bytes| {
+                let x = element.f64(bytes);
+                out[i] = u8::from(x == 1.0);
+                if x != 0.0 && x != 1.0 {
+                    odd = Some(x);
+                }
+            });
+            read.map_err(wrong("infos.legals"))?;
+            if let Some(x) = odd {
+                return Err(layout.malformed("`infos.legals`", format!("{x}, expected 0 or 1")));
+            }
+        }
+        if !window.alive.is_empty() {
+            let start = self.next * layout.n_agents;
+            window.alive.copy_from_slice(&self.vault.alive[start..start + window.alive.len()]);
+        }
+        self.next += n;
+        Ok(())
+    }
+}
+
+impl Vault {
+    /// The columns of the uid that has `step`, from there on.
+    fn open_at(&self, step: usize) -> Result<Open<'_>> {
+        let uid = self.uids.iter().find(|uid| uid.steps.contains(&step));
+        let uid = uid.ok_or_else(|| self.layout.malformed("the vault", format!("no step {step}")))?;
+        let cursor = |zarr| Cursor::new(&uid.database, zarr, uid.steps.len(), step - uid.steps.start);
+        Ok(Open {
+            until: uid.steps.end,
+            obs: cursor(&uid.obs),
+            actions: cursor(&uid.actions),
+            state: uid.state.as_ref().map(cursor),
+            legals: uid.legals.as_ref().map(cursor),
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! An array in chunks (Zarr 2): its `.zarray` says how it is cut, chunks that were never written are zeros.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+
+use super::codec::{Codec, unpack};
+use super::ocdbt::Database;
+use crate::reader::npy::Element;
+
+/// Largest chunk, unpacked, that is read. The writer's own are 4 MiB.
+const MAX_CHUNK: usize = 64 << 20;
+
+type Result<T, E = String> = std::result::Result<T, E>;
+
+/// The part of `.zarray` that matters.
+#[derive(Deserialize)]
+struct About {
+    zarr_format: u32,
+    shape: Vec<u64>,
+    chunks: Vec<u64>,
+    dtype: String,
+    compressor: Option<Codec>,
+    order: String,
+    #[serde(default)]
+    filters: Option<serde_json::Value>,
+}
+
+/// An array [1, time, ..], of which rows along the time can be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Zarr {
+    key: String,
+    /// Sizes behind the time.
+    pub inner: Vec<usize>,
+    /// Sizes of a chunk, from the time on.
+    chunks: Vec<usize>,
+    pub element: Element,
+    codec: Option<Codec>,
+}
+
+impl Zarr {
+    /// The array of a leaf; `None` if there is none.
+    pub fn open(database: &Database, leaf: &str) -> Result<Option<Self>> {
+        let Some(bytes) = database.get(&format!("{leaf}/.zarray"))? else { return Ok(None) };
+        let about: About = serde_json::from_slice(&bytes).map_err(|e| format!("`.zarray`: {e}"))?;
+        let element = Element::parse(&about.dtype).ok_or_else(|| format!("elements of `{}`", about.dtype))?;
+        let rank = about.shape.len();
+        let filters = about.filters.as_ref().is_some_and(|filters| !filters.is_null());
+        if about.zarr_format != 2 || about.order != "C" || filters || rank < 2 || rank != about.chunks.len() {
+            return Err("expected Zarr 2, order C, no filters, [1, time, ..]".into());
+        }
+        if about.shape[0] != 1 || about.chunks[0] != 1 {
+            return Err(format!("{} streams side by side, expected 1", about.shape[0]));
+        }
+        let sizes = |sizes: &[u64]| {
+            sizes.iter().map(|d| usize::try_from(*d).ok().filter(|d| *d > 0)).collect::<Option<Vec<_>>>()
+        };
+        let (inner, chunks) = sizes(&about.shape[2..]).zip(sizes(&about.chunks[1..])).ok_or("sizes that cannot be")?;
+        let bytes = chunks.iter().try_fold(element.bytes, |n, d| n.checked_mul(*d)).filter(|bytes| *bytes <= MAX_CHUNK);
+        let width = inner.iter().try_fold(element.bytes, |n, d| n.checked_mul(*d)).filter(|width| *width <= MAX_CHUNK);
+        if bytes.is_none() || width.is_none() {
+            return Err(format!("chunks of {chunks:?}, expected at most 64 MiB each"));
+        }
+        let codec = about.compressor;
+        Ok(Some(Self { key: leaf.to_owned(), inner, chunks, element, codec }))
+    }
+
+    /// Elements of a row.
+    pub fn width(&self) -> usize {
+        self.inner.iter().product()
+    }
+
+    /// Rows that are unpacked together.
+    pub fn window(&self) -> usize {
+        self.chunks[0]
+    }
+
+    /// Is there a chunk with this row? One that is all zeros need not be, but the writer stores those, too.
+    pub fn has_row(&self, database: &Database, row: usize) -> bool {
+        let first = format!("{}/0.{}", self.key, row / self.window());
+        database.has(&self.inner.iter().fold(first, |name, _| name + ".0"))
+    }
+
+    /// All elements of the first `rows` rows.
+    pub fn all(&self, database: &Database, rows: usize) -> Result<Vec<f64>> {
+        let mut all = vec![0.0; rows * self.width()];
+        Cursor::new(database, self, rows, 0).each(rows, |i, element, bytes| all[i] = element.f64(bytes))?;
+        Ok(all)
+    }
+
+    /// The bytes of the rows `rows`, which lie in chunk `time`.
+    fn block(&self, database: &Database, time: usize, rows: Range<usize>) -> Result<Vec<u8>> {
+        let size = self.element.bytes;
+        let row = self.width() * size;
+        let mut out = vec![0; rows.len() * row];
+        let counts: Vec<_> = self.inner.iter().zip(&self.chunks[1..]).map(|(d, c)| d.div_ceil(*c)).collect();
+        let chunk_row: usize = self.chunks[1..].iter().product::<usize>() * size;
+        for number in 0..counts.iter().product() {
+            // Place of the chunk along each inner axis.
+            let (mut rest, mut place) = (number, vec![0; counts.len()]);
+            for (place, count) in place.iter_mut().zip(&counts).rev() {
+                *place = rest % count;
+                rest /= count;
+            }
+            let name = place.iter().fold(format!("{}/0.{time}", self.key), |name, p| format!("{name}.{p}"));
+            let Some(packed) = database.get(&name)? else { continue };
+            let bytes =
+                unpack(self.codec, packed, self.chunks[0] * chunk_row).map_err(|what| format!("`{name}`: {what}"))?;
+            for (i, to) in out.chunks_exact_mut(row).enumerate() {
+                let from = &bytes[(rows.start - time * self.chunks[0] + i) * chunk_row..][..chunk_row];
+                self.put(&place, from, to);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Put a chunk's part of a row to its place in the row.
+    fn put(&self, place: &[usize], from: &[u8], to: &mut [u8]) {
+        let size = self.element.bytes;
+        let Some(last) = place.len().checked_sub(1) else {
+            to.copy_from_slice(&from[..to.len()]);
+            return;
+        };
+        let run = self.chunks[last + 1].min(self.inner[last] - place[last] * self.chunks[last + 1]) * size;
+        // Runs along the last axis, for each index along the others.
+        let outer: usize = self.chunks[1..=last].iter().product();
+        for number in 0..outer {
+            let (mut rest, mut at, mut stride, mut inside) =
+                (number, place[last] * self.chunks[last + 1], self.inner[last], true);
+            for axis in (0..last).rev() {
+                let index = rest % self.chunks[axis + 1] + place[axis] * self.chunks[axis + 1];
+                rest /= self.chunks[axis + 1];
+                inside &= index < self.inner[axis];
+                at += index * stride;
+                stride *= self.inner[axis];
+            }
+            if inside {
+                let start = number * self.chunks[last + 1] * size;
+                to[at * size..at * size + run].copy_from_slice(&from[start..start + run]);
+            }
+        }
+    }
+}
+
+/// The only number of an array of one.
+pub(crate) fn number(database: &Database, key: &str) -> Result<Option<i64>> {
+    let Some(bytes) = database.get(&format!("{key}/.zarray"))? else { return Ok(None) };
+    let about: About = serde_json::from_slice(&bytes).map_err(|e| format!("`{key}`: {e}"))?;
+    let element = Element::parse(&about.dtype).filter(|element| !element.is_float()).ok_or("no whole number")?;
+    // Zeros need not be written.
+    let Some(packed) = database.get(&format!("{key}/0"))? else { return Ok(Some(0)) };
+    let bytes = unpack(about.compressor, packed, element.bytes).map_err(|what| format!("`{key}/0`: {what}"))?;
+    Ok(Some(element.i64(&bytes)))
+}
+
+/// Rows in order.
+pub(crate) struct Cursor<'a> {
+    database: &'a Database,
+    zarr: &'a Zarr,
+    /// Rows of the array that are data.
+    rows: usize,
+    next: usize,
+    /// Rows that are unpacked, and their bytes.
+    held: Range<usize>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Cursor<'a> {
+    /// Rows from `first` on.
+    pub fn new(database: &'a Database, zarr: &'a Zarr, rows: usize, first: usize) -> Self {
+        Self { database, zarr, rows, next: first, held: 0..0, bytes: Vec::new() }
+    }
+
+    /// Each element of the next `n` rows.
+    pub fn each(&mut self, n: usize, mut see: impl FnMut(usize, Element, &[u8])) -> Result<()> {
+        let (size, width) = (self.zarr.element.bytes, self.zarr.width());
+        let mut done = 0;
+        while done < n {
+            if !self.held.contains(&self.next) {
+                let window = self.zarr.window();
+                let time = self.next / window;
+                self.held = self.next..((time + 1).saturating_mul(window)).min(self.rows);
+                self.bytes = Vec::new();
+                self.bytes = self.zarr.block(self.database, time, self.held.clone())?;
+            }
+            let now = (n - done).min(self.held.end - self.next);
+            if now == 0 {
+                return Err("more rows than it has".into());
+            }
+            let start = (self.next - self.held.start) * width * size;
+            let bytes = &self.bytes[start..start + now * width * size];
+            bytes.chunks_exact(size).enumerate().for_each(|(i, b)| see(done * width + i, self.zarr.element, b));
+            self.next += now;
+            done += now;
+        }
+        Ok(())
+    }
+}
