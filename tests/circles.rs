@@ -50,7 +50,7 @@ fn spread(path: &str, start: &str, out: &mut Vec<String>) {
 fn paths(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for rest in code.split("crate::").skip(1) {
-        let path = match rest.starts_with(|c: char| c == '{') || rest.split(';').next().unwrap().contains("::{") {
+        let path = match rest.starts_with('{') || rest.split(';').next().unwrap().contains("::{") {
             true => rest.split(';').next().unwrap(),
             false => rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).next().unwrap(),
         };

@@ -165,7 +165,7 @@ fn battles(program: &Program) -> Metric {
     let won = Metric::share("win rate", Better::Higher);
     let task = make_env("spread").unwrap().task().clone();
     let (obs, actions) = (vec![0.0; 3 * task.obs_dim()], vec![0.5; 3 * task.action_dim()]);
-    let header = Header::new(task, StoredObs::Raw).with_metrics(&[won.clone()]);
+    let header = Header::new(task, StoredObs::Raw).with_metrics(std::slice::from_ref(&won));
     let mut writer = Writer::create(&program.path("battles.hdf5"), header, None).unwrap();
     for episode in 0..4_u8 {
         let actions = StepActions::Physical(&actions);

@@ -1,7 +1,5 @@
 //! What an environment says of an episode beside its return reaches whoever judges a team.
 
-#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
-
 use omiga_env::{
     Error, JointAction, MultiAgentEnv, Player, Result, Timestep, UniformPolicy, evaluate, evaluate_on, rollout,
     statistics,

@@ -1,7 +1,5 @@
 //! Steps and resets of the worlds that are ours allocate nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::alloc::System;
 
 use omiga_env::{Feeder, JointAction, PowerFlow, TeamPolicy, Timestep, UniformPolicy, make_env, simulator, task_names};

@@ -23,6 +23,7 @@ use omiga_train::batch::{Batch, Columns};
 use omiga_train::config::{Algorithm, Config};
 use omiga_train::gpu::{Cuda, GpuLearner, Machine, Record, Settings};
 use omiga_train::nn::Networks;
+use omiga_train::optim::Adam;
 use serde::Deserialize;
 
 type Tensors = BTreeMap<String, HostTensor>;
@@ -123,7 +124,7 @@ impl Golden {
         let has = |part: &str| tensors.contains_key(&format!("{name}.batch.0.{part}"));
         let record = Record::new(&problem, has("state"), false, has("alive"));
         let rows = Arc::new(machine.rows(2 * batch * record.width).unwrap());
-        let settings = Settings { problem, record, batch, slots: 1, optim: self.config().optim };
+        let settings = Settings { problem, record, batch, slots: 1, optim: Adam::new(&self.config()) };
         let mut gpu = GpuLearner::new(machine, settings, rows, learner).unwrap();
         let draws: Vec<_> = (0..batch as u32).map(|b| [b, b + batch as u32]).collect();
         let update = |k: usize| {

@@ -71,10 +71,11 @@ impl Scan {
 /// Row, and place in the row, of the first value that is not finite, or larger than any that a controller accepts.
 pub(crate) fn first_absurd(values: &[f32], width: usize) -> Option<(usize, usize)> {
     // Everything without an early way out goes through vector instructions; NaN is not below anything.
-    if values.iter().fold(true, |sound, v| sound & (v.abs() <= MAX_OBS)) {
+    let sound = |v: &f32| v.abs() <= MAX_OBS;
+    if values.iter().fold(true, |all, v| all & sound(v)) {
         return None;
     }
-    let i = values.iter().position(|v| !(v.abs() <= MAX_OBS))?;
+    let i = values.iter().position(|v| !sound(v))?;
     Some((i / width, i % width))
 }
 

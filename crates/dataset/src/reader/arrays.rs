@@ -34,19 +34,19 @@ pub(crate) struct Described {
 
 /// Rows of floats.
 pub(crate) enum Floats<'a> {
-    Hdf5(Stream<'a, f32>),
+    Hdf5(Box<Stream<'a, f32>>),
     Npy(&'a Npy, Range<usize>, Option<Digits>),
 }
 
 /// Rows of integers.
 pub(crate) enum Integers<'a> {
-    Hdf5(Stream<'a, i64>),
+    Hdf5(Box<Stream<'a, i64>>),
     Npy(&'a Npy, Range<usize>),
 }
 
 /// Rows of zeros and ones.
 pub(crate) enum FlagRows<'a> {
-    Hdf5(Flags<'a>),
+    Hdf5(Box<Flags<'a>>),
     Npy(&'a Npy, Range<usize>, Place<'a>),
 }
 
@@ -177,7 +177,7 @@ impl Arrays {
     /// `rows` of an array of floats.
     pub fn floats<'a>(&'a self, key: &'a str, rows: Range<usize>) -> Result<Floats<'a>> {
         match self {
-            Self::Hdf5(source) => Ok(Floats::Hdf5(Stream::floats(source, key, rows)?)),
+            Self::Hdf5(source) => Ok(Floats::Hdf5(Box::new(Stream::floats(source, key, rows)?))),
             Self::Npy { .. } => {
                 let npy = self.array(key)?;
                 if !npy.element.is_float() {
@@ -191,7 +191,7 @@ impl Arrays {
     /// `rows` of an array of integers.
     pub fn integers<'a>(&'a self, key: &'a str, rows: Range<usize>) -> Result<Integers<'a>> {
         match self {
-            Self::Hdf5(source) => Ok(Integers::Hdf5(Stream::integers(source, key, rows)?)),
+            Self::Hdf5(source) => Ok(Integers::Hdf5(Box::new(Stream::integers(source, key, rows)?))),
             Self::Npy { .. } => {
                 let npy = self.array(key)?;
                 if npy.element.is_float() {
@@ -205,7 +205,7 @@ impl Arrays {
     /// `rows` of an array of zeros and ones of any element type.
     pub fn flags<'a>(&'a self, key: &'a str, rows: Range<usize>) -> Result<FlagRows<'a>> {
         match self {
-            Self::Hdf5(source) => Ok(FlagRows::Hdf5(Flags::open(source, key, rows)?)),
+            Self::Hdf5(source) => Ok(FlagRows::Hdf5(Box::new(Flags::open(source, key, rows)?))),
             Self::Npy { folder, .. } => Ok(FlagRows::Npy(self.array(key)?, rows, Place { path: folder, key })),
         }
     }
@@ -244,7 +244,7 @@ impl Floats<'_> {
     /// Look at what f64 values lose, in vectors of `dim` fields.
     pub fn watching_digits(self, dim: usize) -> Self {
         match self {
-            Self::Hdf5(stream) => Self::Hdf5(stream.watching_digits(dim)),
+            Self::Hdf5(stream) => Self::Hdf5(Box::new(stream.watching_digits(dim))),
             Self::Npy(npy, rows, _) => Self::Npy(npy, rows, (npy.element.bytes == 8).then(|| Digits::new(dim))),
         }
     }

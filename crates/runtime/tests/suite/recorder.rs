@@ -182,7 +182,7 @@ impl Subject {
 
 /// Record calls after others, and repeat them.
 fn check_repeated(seed: u64, guard: bool, discrete: bool) -> Flags {
-    let policy = if seed % 3 == 0 { watched(discrete) } else { policy(discrete) };
+    let policy = if seed.is_multiple_of(3) { watched(discrete) } else { policy(discrete) };
     let mut machine = Machine::new(seed, discrete);
     let mut subject = Subject::new(policy.clone(), guard, &mut machine);
     let (before, calls, ticks) =
