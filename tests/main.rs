@@ -28,6 +28,7 @@ mod refusal;
 mod replay;
 mod report;
 mod resume;
+mod selection;
 mod settings;
 mod signed;
 mod storage;

@@ -14,8 +14,10 @@ use crate::output::Level;
 use crate::values::{format, seeds};
 
 mod report;
+mod select;
 
 pub use report::ReportArgs;
+pub use select::SelectArgs;
 
 /// Offline multi-agent reinforcement learning, from a dataset to running controllers.
 #[derive(Debug, Parser)]
@@ -97,6 +99,10 @@ pub enum Command {
     #[command(after_help = "Example: omiga replay incident.rec --bundle models/spread --svg incident.svg\n\
                             Exit codes: 0 no difference, 1 something differs, 2 could not do it")]
     Replay(ReplayArgs),
+    /// Rank the checkpoints of runs without playing them, and export the best
+    #[command(after_help = "Example: omiga select runs/spread --data spread.hdf5 --out runs/spread/selected\n\
+                            Exit codes: 0 ranked, 1 stopped by Ctrl-C, 2 could not do it")]
+    Select(SelectArgs),
     /// Tables and learning curves of many runs: what `make reproduce` ends with
     #[command(
         after_help = "Example: omiga report runs/reproduce --reference models/paper.toml --out models/RESULTS.md\n\

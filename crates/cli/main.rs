@@ -17,6 +17,7 @@ mod progress;
 mod replay;
 mod report;
 mod scores;
+mod select;
 mod settings;
 mod signer;
 mod stop;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => command::verify(args),
         Command::Eval(args) => command::eval(args),
         Command::Replay(args) => command::replay(args),
+        Command::Select(args) => command::select(args),
         Command::Report(args) => command::report(args),
         Command::Bench(args) => command::bench(args),
         Command::Completions(args) => command::completions(args),

@@ -40,6 +40,11 @@ impl Progress {
         Self::of("episode", episodes, name, true)
     }
 
+    /// Of judging so many checkpoints.
+    pub fn of_candidates(candidates: u64) -> Self {
+        Self::of("checkpoint", candidates, String::new(), true)
+    }
+
     fn of(unit: &'static str, total: u64, name: String, may_draw: bool) -> Self {
         let bar = (may_draw && draws_bars()).then(|| bar(total, &name));
         let now = Instant::now();

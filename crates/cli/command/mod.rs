@@ -11,6 +11,7 @@ mod novelty;
 mod replay;
 mod report;
 mod run;
+mod select;
 mod train;
 mod verify;
 
@@ -24,5 +25,6 @@ pub use man::man;
 pub use replay::replay;
 pub use report::report;
 pub use run::run;
+pub use select::select;
 pub use train::train;
 pub use verify::verify;

@@ -99,6 +99,14 @@ pub enum Error {
         /// The present value.
         found: String,
     },
+    /// Policies of another task than the data's.
+    #[error("the policies are of {found}, expected {expected} as in the data; give the data that they learned from")]
+    Unfit {
+        /// The data's sizes.
+        expected: String,
+        /// The policies' sizes.
+        found: String,
+    },
     /// The thread of the evaluations cannot be started.
     #[error("cannot start the thread of the evaluations: {0}; are there too many?")]
     Thread(std::io::Error),

@@ -27,6 +27,7 @@ pub mod dist;
 mod engine;
 mod error;
 mod evaluations;
+pub mod fqe;
 mod gauge;
 mod golden;
 pub mod gpu;

@@ -3,6 +3,7 @@
 //! - [`interval`]: of the mean of independent values, few or many; [`rate_interval`]: of how often something happens.
 //! - [`over_runs`] and [`difference`]: of an algorithm's mean over training seeds and episodes, and of the difference of two.
 //! - [`welch()`] and [`holm()`]: is a difference of runs beyond chance, and is it when it is one of many.
+//! - [`spearman`] and [`regret`]: how well a score chooses among policies.
 //! - [`iqm`], [`probability_of_improvement`], [`performance_profile`] and [`stratified_bootstrap`]: over several tasks, as rliable
 //!   defines them.
 //!
@@ -12,6 +13,7 @@
 mod holm;
 mod mean;
 mod rate;
+mod ranks;
 mod runs;
 mod scores;
 mod student;
@@ -20,6 +22,7 @@ mod welch;
 pub use holm::holm;
 pub use mean::{interval, mean, std};
 pub use rate::rate_interval;
+pub use ranks::{regret, spearman};
 pub use runs::{difference, over_runs};
 pub use scores::{iqm, performance_profile, probability_of_improvement, stratified_bootstrap};
 pub use welch::{Welch, welch};

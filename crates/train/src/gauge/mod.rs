@@ -13,7 +13,8 @@ use omiga_dataset::{Dataset, Episode, HostBatch};
 pub use found::{AgentGauge, GAUGES_FILE, Gauged};
 use played::Played;
 pub use rows::GaugeRows;
-use rows::{ToGo, returns, to_go};
+use rows::ToGo;
+pub(crate) use rows::{returns, to_go};
 use sums::Sums;
 
 use crate::algo::Learner;
