@@ -10,7 +10,7 @@ pub(super) fn novelty(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> f
     let Some(team) = &meta.novelty else { return Ok(()) };
     writeln!(card, "## Unusual observations\n")?;
     if !matches!(team.origin, NoveltyOrigin::Calibrated { .. }) {
-        return writeln!(card, "No detector: {}.\n", team.origin);
+        return writeln!(card, "Detectors: {}.\n", team.origin);
     }
     writeln!(
         card,
