@@ -3,9 +3,15 @@
 //!
 //! Both sum in other orders, nothing else: every logged number and every parameter within 1e-9 relative after 6 updates.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::explicit_write,
+    reason = "a test may fail, and says when it skips"
+)]
 
 mod noise;
+mod support;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,7 +25,7 @@ use omiga_gpu_emulator::Emulator;
 use omiga_train::algo::{Learner, Metrics};
 use omiga_train::batch::Batch;
 use omiga_train::config::{Algorithm, Config};
-use omiga_train::gpu::{GpuRun, upload_rows};
+use omiga_train::gpu::{Cuda, GpuRun, Machine, upload_rows};
 use omiga_train::nn::Networks;
 use omiga_train::{Error, Problem};
 use tempfile::TempDir;
@@ -98,9 +104,8 @@ impl Study {
         steps.map(update).collect()
     }
 
-    fn on_gpu(&self, learner: &Learner, streamed: bool) -> GpuRun<Emulator<f64>> {
+    fn on_gpu<M: Machine>(&self, machine: M, learner: &Learner, streamed: bool) -> GpuRun<M> {
         let Self { dataset, config, problem, .. } = self;
-        let machine = Emulator::<f64>::default();
         let rows = (!streamed).then(|| Arc::new(upload_rows(&machine, problem, dataset).unwrap().unwrap()));
         GpuRun::new(machine, rows, config, problem, dataset, learner).unwrap()
     }
@@ -128,7 +133,7 @@ fn check_kind(kind: Kind, streamed: bool, first: u64, settings: &[&str]) {
     let (mut on_cpu, mut on_gpu) = (study.learner(), study.learner());
     let expected = study.on_cpu(&mut on_cpu, &mut study.sampler(), first..first + STEPS);
 
-    let mut run = study.on_gpu(&on_gpu, streamed);
+    let mut run = study.on_gpu(Emulator::<f64>::default(), &on_gpu, streamed);
     let mut sampler = study.sampler();
     let mut found = run.advance(&study.dataset, &mut sampler, first, 2).unwrap();
     assert_eq!(found.len(), 2, "no more than asked for");
@@ -142,14 +147,19 @@ fn check_kind(kind: Kind, streamed: bool, first: u64, settings: &[&str]) {
         assert!(times.len() == launches && times.iter().all(|(_, us)| *us > 0.0), "{times:?}");
     }
 
-    for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
+    check_metrics(&format!("{settings:?}"), &found, &expected);
+    check_tensors(&format!("{settings:?}"), &on_gpu, &on_cpu);
+}
+
+fn check_metrics(what: &str, found: &[Metrics], expected: &[Metrics]) {
+    assert_eq!(found.len(), expected.len());
+    for (step, (found, expected)) in found.iter().zip(expected).enumerate() {
         let names = |metrics: &Metrics| metrics.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         assert_eq!(names(found), names(expected));
         for ((name, f), (_, e)) in found.iter().zip(expected) {
-            assert!(is_close(*f, *e, e.abs()), "{settings:?}, step {step}: {name} is {f}, not {e}");
+            assert!(is_close(*f, *e, e.abs()), "{what}, step {step}: {name} is {f}, not {e}");
         }
     }
-    check_tensors(&format!("{settings:?}"), &on_gpu, &on_cpu);
 }
 
 #[test]
@@ -215,6 +225,13 @@ fn policies_that_move_seldom() {
     check(false, false, &[REBRAC, "rebrac.policy_freq=1"]);
 }
 
+/// Each by its own count of steps.
+#[test]
+fn learning_rates_fall() {
+    check(false, false, &[REBRAC, "optim.lr_schedule=cosine", "run.steps=8"]);
+    check(false, false, &["optim.lr_schedule=cosine", "run.steps=8"]);
+}
+
 /// Of all bits of the seed and of an update's number.
 #[test]
 fn noise_is_a_function_of_seed_and_update() {
@@ -241,7 +258,7 @@ fn a_run_goes_on_on_either() {
         study.on_cpu(&mut expected, &mut study.sampler(), 1..end);
 
         let (mut learner, mut sampler) = (study.learner(), study.sampler());
-        let mut run = study.on_gpu(&learner, false);
+        let mut run = study.on_gpu(Emulator::<f64>::default(), &learner, false);
         run.advance(&study.dataset, &mut sampler, 1, half - 1).unwrap();
         run.store(&mut learner).unwrap();
         study.on_cpu(&mut learner, &mut sampler, half..end);
@@ -249,11 +266,32 @@ fn a_run_goes_on_on_either() {
 
         let (mut learner, mut sampler) = (study.learner(), study.sampler());
         study.on_cpu(&mut learner, &mut sampler, 1..half);
-        let mut run = study.on_gpu(&learner, false);
+        let mut run = study.on_gpu(Emulator::<f64>::default(), &learner, false);
         run.advance(&study.dataset, &mut sampler, half, end - half).unwrap();
         run.store(&mut learner).unwrap();
         check_tensors("from the CPU to a GPU", &learner, &expected);
     }
+}
+
+/// More than a recording holds, from an update on in which policies do not move; on a GPU as well, if there is one.
+#[test]
+fn many_updates() {
+    let kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
+    let study = Study::new(kind, &[REBRAC, "rebrac.policy_freq=3"]);
+    check_many(&study, Emulator::<f64>::default());
+    if let Some((_, gpu)) = support::gpu("gpu") {
+        check_many(&study, Cuda::<f64>::new(&gpu).unwrap());
+    }
+}
+
+fn check_many<M: Machine>(study: &Study, machine: M) {
+    let (mut on_cpu, mut on_gpu, steps) = (study.learner(), study.learner(), 37);
+    let expected = study.on_cpu(&mut on_cpu, &mut study.sampler(), 1..1 + steps);
+    let mut run = study.on_gpu(machine, &on_gpu, false);
+    let found = run.advance(&study.dataset, &mut study.sampler(), 1, steps).unwrap();
+    run.store(&mut on_gpu).unwrap();
+    check_metrics("many updates", &found, &expected);
+    check_tensors("many updates", &on_gpu, &on_cpu);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Plan {
 /// networks, a clipped step of Adam a group.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    /// It is part of every so-manieth update.
+    /// It is part of the updates whose number this divides.
     pub every: u64,
     /// Forward passes, in the order in which the losses take their heads.
     pub passes: Vec<(NetworkId, Input)>,
@@ -90,7 +90,7 @@ pub struct Group {
 }
 
 impl Plan {
-    /// Names of what is logged, in order, and in every how-manieth update.
+    /// Names of what is logged, in order, each with the [`Stage::every`] of its stage.
     pub fn metrics(&self) -> Vec<(&'static str, u64)> {
         self.stages.iter().flat_map(|stage| stage.metrics.iter().map(|name| (*name, stage.every))).collect()
     }

@@ -16,7 +16,7 @@ pub struct Launch {
     pub threads: u32,
     /// Where in the table its arguments begin.
     pub at: i32,
-    /// It is part of every so-manieth update.
+    /// It is part of the updates whose number this divides.
     pub every: u64,
 }
 

@@ -19,11 +19,11 @@ pub struct Program {
     pub(super) launches: Vec<Launch>,
     pub(super) layout: Layout,
     pub(super) settings: Settings,
-    /// What is logged, and in every how-manieth update.
+    /// What is logged, each with the `every` of its stage.
     pub(super) metrics: Vec<(&'static str, u64)>,
     /// What losses and optimiser are set to: place and numbers.
     pub(super) constants: Vec<(usize, Vec<f64>)>,
-    /// Places of Adam's rate and scale, [slots, 2]: one a stage that trains, which is part of every so-manieth update.
+    /// Places of Adam's rate and scale of each slot, [slots, 2]: one a stage that trains, with that stage's `every`.
     pub(super) factors: Vec<(usize, u64)>,
     /// What is logged, [slots, metrics].
     pub(super) log: usize,
