@@ -16,7 +16,7 @@ const CHANGE_STEPS: f64 = 80.0;
 /// How much of its last value a dither keeps from step to step: it forgets within a quarter of an hour.
 const DITHER_KEEP: f64 = 0.8;
 /// Largest shift of the reference of a day's curves in p.u., and of one curve beside that.
-const SHIFT_PU: f64 = 0.01;
+const SHIFT_PU: f64 = 0.02;
 const OWN_SHIFT_PU: f64 = 0.01;
 /// Rounds in which curves settle, and the change (as a share of the rating) at which they have.
 const ROUNDS: u32 = 300;
@@ -128,7 +128,7 @@ impl Operator {
                     1 => Pace::Filtered(0.3),
                     _ => Pace::Settled,
                 };
-                self.dither = self.rng.random_range(0.05..0.25);
+                self.dither = self.rng.random_range(0.05..0.3);
                 self.changes = true;
             }
         }
@@ -139,13 +139,13 @@ impl Operator {
     /// An order as some operator gives it.
     fn draw(&mut self) -> Order {
         let shift = self.shift + self.rng.random_range(-OWN_SHIFT_PU..OWN_SHIFT_PU);
-        match self.rng.random_range(0..12) {
-            0 | 1 => Order::Curve(VoltVar::CATEGORY_A.shifted(shift)),
-            2..=4 => Order::Curve(VoltVar::CATEGORY_B.shifted(shift)),
-            5 => Order::Curve(VoltVar::STEEPEST.shifted(shift)),
-            6..=9 => Order::Curve(VoltVar::FULL.shifted(shift)),
-            10 => Order::PowerFactor(self.rng.random_range(0.9..1.0)),
-            _ => Order::Fixed(self.rng.random_range(-0.3..0.3)),
+        match self.rng.random_range(0..10) {
+            0 => Order::Curve(VoltVar::CATEGORY_A.shifted(shift)),
+            1..=3 => Order::Curve(VoltVar::CATEGORY_B.shifted(shift)),
+            4 => Order::Curve(VoltVar::STEEPEST.shifted(shift)),
+            5..=7 => Order::Curve(VoltVar::FULL.shifted(shift)),
+            8 => Order::PowerFactor(self.rng.random_range(0.9..1.0)),
+            _ => Order::Fixed(self.rng.random_range(-0.4..0.4)),
         }
     }
 
