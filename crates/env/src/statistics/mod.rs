@@ -12,8 +12,8 @@
 
 mod holm;
 mod mean;
-mod rate;
 mod ranks;
+mod rate;
 mod runs;
 mod scores;
 mod student;
@@ -21,8 +21,8 @@ mod welch;
 
 pub use holm::holm;
 pub use mean::{interval, mean, std};
-pub use rate::rate_interval;
 pub use ranks::{regret, spearman};
+pub use rate::rate_interval;
 pub use runs::{difference, over_runs};
 pub use scores::{iqm, performance_profile, probability_of_improvement, stratified_bootstrap};
 pub use welch::{Welch, welch};
