@@ -121,9 +121,12 @@ fn a_feeder_that_cannot_be_played_is_refused() {
 #[test]
 fn practices_earn_what_is_documented() {
     let mut env = make_env("grid-33bus").unwrap();
+    let mut held = Vec::new();
     let mut mean = |quality: Quality| {
         let mut policy = behaviour_policy(env.task(), quality).unwrap();
-        evaluate(&mut *env, &mut *policy, 40, 0).unwrap().mean
+        let played = evaluate(&mut *env, &mut *policy, 40, 0).unwrap();
+        held.push((quality.name(), played.metrics.iter().map(|metric| metric.mean).collect::<Vec<_>>()));
+        played.mean
     };
     let names = Quality::ALL.into_iter().chain(Practice::ALL.map(Quality::Practice));
     let found: Vec<(&str, f64)> = names.map(|quality| (quality.name(), mean(quality))).collect();
@@ -132,6 +135,10 @@ fn practices_earn_what_is_documented() {
     assert!(of("volt-var-b") > of("volt-var-a") && of("volt-var-a") > of("no-control"));
     assert!(of("volt-var-b") > of("medium-replay") && of("medium-replay") > of("hunting"));
     assert!(of("hunting") > of("random"));
+    let metrics = |name: &str| &held.iter().find(|(known, _)| *known == name).unwrap().1;
+    let [none, full] = ["no-control", "volt-var-full"].map(metrics);
+    assert!(none[0] < 0.9 && full[0] > 0.99, "the full curve holds the band");
+    assert!(full[2] > 1.05 * none[2] && none[3] == 0.0, "at the price of losses and reactive energy");
     assert_eq!((of("medium"), of("expert")), (of("volt-var-b"), of("volt-var-full")));
 }
 

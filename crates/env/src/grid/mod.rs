@@ -5,6 +5,7 @@ mod curve;
 mod feeder;
 mod fields;
 mod flow;
+mod ledger;
 mod place;
 mod profiles;
 mod recorded;

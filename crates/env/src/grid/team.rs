@@ -1,10 +1,11 @@
 //! A feeder whose inverters are a team.
 
-use omiga_format::TaskSpec;
+use omiga_format::{Metric, TaskSpec};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::fields::{self, Moment};
+use super::ledger::{self, Ledger};
 use super::profiles::{Course, Profiles};
 use super::{Feeder, GridReward, NAMES, PowerFlow, parse, place};
 use crate::{Error, JointAction, MultiAgentEnv, Result, Timestep};
@@ -73,6 +74,8 @@ pub struct Grid {
     /// Steps since the reset.
     steps: u32,
     running: bool,
+    metrics: Vec<Metric>,
+    ledger: Ledger,
     /// Voltages of all buses and reactive powers of the inverters in the last power flow.
     v: Vec<f64>,
     q: Vec<f64>,
@@ -116,6 +119,8 @@ impl Grid {
             course: Course::default(),
             steps: 0,
             running: false,
+            metrics: ledger::metrics(),
+            ledger: Ledger::default(),
             v: vec![SOURCE_PU; feeder.n_buses()],
             q: vec![0.0; feeder.inverters().len()],
             net: [zeros.clone(), zeros],
@@ -210,7 +215,7 @@ impl MultiAgentEnv for Grid {
     fn reset(&mut self, seed: u64, out: &mut Timestep) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         self.profiles.draw(&mut rng, self.options.episode_steps, &mut self.course);
-        (self.steps, self.running) = (0, true);
+        (self.steps, self.running, self.ledger) = (0, true, Ledger::default());
         self.q.fill(0.0);
         // Loads that cannot be carried without help show in the first step.
         if self.solve().is_none() {
@@ -228,6 +233,10 @@ impl MultiAgentEnv for Grid {
         let JointAction::Continuous(shares) = actions else { return Ok(()) };
         self.command(shares);
         let loss_mw = self.solve();
+        match loss_mw {
+            Some(loss_mw) => self.ledger.add(&self.v, loss_mw, &self.q),
+            None => self.ledger.add_collapse(self.v.len()),
+        }
         self.steps += 1;
         out.begin(&self.task, self.state_dim());
         self.observe(out);
@@ -237,5 +246,13 @@ impl MultiAgentEnv for Grid {
         out.truncated = !out.terminated && self.steps >= self.options.episode_steps;
         self.running = !out.is_last();
         Ok(())
+    }
+
+    fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    fn measure(&self, out: &mut [f64]) {
+        self.ledger.measure(out);
     }
 }
