@@ -16,6 +16,8 @@ const NAME: u32 = 18;
 const MARGIN: u32 = 4;
 /// Discs smaller than this, in pixels, have no text.
 const LEGIBLE: f64 = 5.0;
+/// White that is a text's: pages in dark take pure white for paper.
+const LIGHT: RGBColor = RGBColor(254, 254, 254);
 /// Corners of a whole ring.
 const CORNERS: u32 = 48;
 
@@ -105,7 +107,7 @@ fn disc(area: &Area<'_>, disc: &Disc, (x, y): (i32, i32), radius: f64) -> Result
     if disc.label.is_empty() || is_out || radius < LEGIBLE {
         return Ok(());
     }
-    let ink = if disc.health.is_some() { BLACK } else { WHITE };
+    let ink = if disc.health.is_some() { BLACK } else { LIGHT };
     let style = (FONT, radius * 1.1).into_font().color(&ink).pos(Pos::new(HPos::Center, VPos::Center));
     area.draw(&Text::new(disc.label.clone(), (x, y), style)).map_err(refused)
 }
