@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::program::{Program, Run, SMALL, root};
 
-pub const COMMANDS: [&str; 12] = [
+pub const COMMANDS: [&str; 13] = [
     "collect",
     "inspect",
     "run",
@@ -16,6 +16,7 @@ pub const COMMANDS: [&str; 12] = [
     "verify",
     "eval",
     "replay",
+    "select",
     "report",
     "bench",
     "completions",
@@ -70,7 +71,7 @@ fn check(task: &str, algorithm: &str, actions: &str) {
     // One episode of ten is held out; a clone has no values, a deterministic policy no likelihood.
     let gauges = &report["gauges"];
     assert_eq!((&gauges["step"], &gauges["held_out"], &gauges["rows"]), (&30.into(), &true.into(), &25.into()));
-    let fit = if algorithm == "rebrac" { "squared_error" } else { "log_likelihood" };
+    let fit = if actions == "discrete" { "log_likelihood" } else { "squared_error" };
     assert!(gauges[fit].is_f64() && gauges["optimism"].is_f64() == (algorithm != "bc"), "{gauges}");
     let line: Value = serde_json::from_str(&program.read_text("run/gauges.jsonl")).unwrap();
     assert_eq!(line, *gauges);
@@ -146,9 +147,12 @@ fn compared(program: &Program, task: &str, algorithm: &str) {
     assert_ne!(other[1], found[1]);
     let table = program.done(&format!("eval --task {task} {rows} --plot episode.svg")).stdout;
     let picture = program.read_text("episode.svg");
-    // The reward and every agent have a panel; the last bundle is drawn.
-    for words in [&format!("{task}, mine: return"), "agent_0", "agent_1", "agent_2", "reward"] {
+    // The reward has a panel, and every agent that gives commands: moments show what came of choices. The last bundle is drawn.
+    for words in [&format!("{task}, mine: return"), "reward"] {
         assert!(picture.contains(words), "no `{words}` in the picture");
+    }
+    for agent in ["agent_0", "agent_1", "agent_2"] {
+        assert_eq!(picture.contains(agent), task == "spread", "{agent}");
     }
     assert!(names.iter().all(|name| table.lines().any(|line| line.contains(&format!("│ {name} ")))), "{table}");
 }

@@ -36,7 +36,7 @@ fn battles_are_recorded_learned_from_and_played() {
     assert_eq!((&card["has_action_mask"], &card["has_alive"]), (&true.into(), &true.into()));
     assert!(card["returns"]["max"].as_f64().unwrap() <= 2.0 + 1e-5);
     program.done("verify bundle");
-    program.done("eval --bundle bundle --episodes 5").shows("bundle");
+    program.done("eval --bundle bundle --episodes 5").shows("win rate");
 }
 
 #[cfg(target_os = "linux")]

@@ -17,7 +17,9 @@ use tempfile::TempDir;
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Small networks: what is tested here is everything around them.
-pub const SMALL: &str = "--set network.hidden=16 --set run.eval_episodes=2 --set run.log_every=10";
+/// A run of them can be made longer.
+pub const SMALL: &str = "--set network.hidden=16 --set run.eval_episodes=2 --set run.log_every=10 \
+                         --set optim.lr_schedule=constant";
 
 /// A fresh folder in which the program runs, removed at the end.
 pub struct Program {

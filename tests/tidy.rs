@@ -89,10 +89,10 @@ fn libraries_have_unsafe_code_in_five_places() {
     let of_libraries = |path: &Path| path.starts_with(&crates) && !path.components().any(|c| c.as_os_str() == "tests");
     let sources: Vec<_> = texts(".rs").into_iter().filter(|(path, _)| of_libraries(path)).collect();
     assert!(sources.len() > 50);
-    // The lint's name is not the word.
+    // The lint's name is not the word, nor is a source of a page's style.
     let (allowed, others): (Vec<_>, Vec<_>) = sources
         .into_iter()
-        .map(|(path, text)| (path, text.replace("unsafe_code", "")))
+        .map(|(path, text)| (path, text.replace("unsafe_code", "").replace("'unsafe-inline'", "")))
         .partition(|(path, _)| path.starts_with(&capi) || [&simd, &gemm, &cuda, &mujoco].contains(&path));
     check(&others, "unsafe");
     for file in [&simd, &gemm, &cuda, &mujoco] {

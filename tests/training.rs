@@ -30,7 +30,8 @@ fn a_clone_of_quiet_data_comes_near_them() {
     let program = Program::new();
     program.done("collect --task spread --quality expert --episodes 400 --seed 5 --out data.hdf5");
     let clone = |loss: &str| {
-        let short = "--steps 2000 --set network.hidden=128 --set optim.lr=2e-3 --set run.eval_episodes=400";
+        let short = "--steps 2000 --set network.hidden=128 --set optim.lr=2e-3 --set optim.lr_schedule=constant \
+                     --set run.eval_episodes=400";
         program.done(&format!("train --data data.hdf5 --out {loss} --algo bc {short} --set policy.loss={loss}"));
         evaluations(&program, loss)[0]["return_mean"].as_f64().unwrap()
     };

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use omiga_format::TaskSpec;
 use serde::Serialize;
 
-use crate::card::MetricCard;
 use crate::header::StoredObs;
+use crate::metric_card::MetricCard;
 use crate::reader::format::Format;
 use crate::reader::window::Widths;
 use crate::repair::Repair;

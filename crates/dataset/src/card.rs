@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use omiga_format::{Metric, ObsTransform};
+use omiga_format::ObsTransform;
 
 use crate::about::{About, Origin, StateKind};
 use crate::header::StoredObs;
+use crate::metric_card::MetricCard;
 use crate::reader::format::Format;
 use crate::repair::Repair;
 use crate::stats::{Distribution, Histogram};
@@ -47,26 +48,6 @@ pub struct FieldCard {
     pub unit: String,
     /// Its values over all transitions and agents.
     pub values: Distribution,
-}
-
-/// What the episodes are judged by beside their returns.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricCard {
-    /// By what.
-    #[serde(flatten)]
-    pub metric: Metric,
-    /// Its values over the complete episodes.
-    pub values: Distribution,
-    /// The value of each; not part of the JSON.
-    #[serde(skip)]
-    pub episodes: Vec<f64>,
-}
-
-impl MetricCard {
-    /// Of each complete episode's value.
-    pub(crate) fn of(metric: &Metric, episodes: Vec<f64>) -> Self {
-        Self { metric: metric.clone(), values: Distribution::of(&episodes), episodes }
-    }
 }
 
 /// What a person should know about a dataset: as JSON through serde, as text through `Display`. Nothing that was

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use omiga_format::{ActionSpace, Metric, TaskSpec};
 
 use crate::about::{About, Facts, Origin, StateKind};
-use crate::card::{Card, MetricCard};
+use crate::card::Card;
 use crate::check::episodes::Episodes;
 use crate::check::ranges::Ranges;
 use crate::check::{Check, Found};
@@ -16,6 +16,7 @@ use crate::dataset::{Dataset, Outline, TaskName};
 use crate::header::{Header, StoredObs};
 use crate::identity::Identity;
 use crate::limits::MAX_CHOICES;
+use crate::metric_card::MetricCard;
 use crate::options::{Actions, LoadOptions, Storage};
 use crate::reader::format::Format;
 use crate::reader::window::Widths;
