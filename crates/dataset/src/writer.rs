@@ -43,7 +43,7 @@ pub enum StepActions<'a> {
 pub struct StepRow<'a> {
     /// Observations as the header says they are stored [N * O].
     pub obs: &'a [f32],
-    /// Global state [N * S], or [S] of the whole team; `None` when it is the observations.
+    /// Global state [N * S], or `[S]` of the whole team; `None` when it is the observations.
     pub state: Option<&'a [f32]>,
     /// Actions.
     pub actions: StepActions<'a>,
