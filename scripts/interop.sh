@@ -61,9 +61,10 @@ echo "== robots"
 OMIGA_GYMNASIUM_DIR=$PWD/$work/gymnasium OMIGA_GYMNASIUM_ROBOTICS_DIR=$PWD/$work/gymnasium_robotics \
     cargo test --release -p omiga-env --test gymnasium --test gymnasium_robotics
 echo "== battles"
-# Most of the time is JAX's compilation, a minute or two a map.
+# Most of the time is JAX's compilation, a minute or two a map: OMIGA_MAPS="3m 2s3z" for some.
+read -ra maps <<<"${OMIGA_MAPS:-}"
 JAX_PLATFORMS=cpu JAX_COMPILATION_CACHE_DIR=$PWD/target/jax-cache \
-    "$jaxmarl/bin/python" tests/golden/smax/generate.py --out "$work/smax" --seed 7
+    "$jaxmarl/bin/python" tests/golden/smax/generate.py --out "$work/smax" --seed 7 "${maps[@]/#/--map=}"
 OMIGA_SMAX_DIR=$PWD/$work/smax cargo test --release -p omiga-env --lib smax -- --nocapture
 echo "== power flows"
 "$python" tests/golden/pandapower/generate.py --out "$work/pandapower" --seed 7 --cases 100
