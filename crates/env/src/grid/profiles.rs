@@ -55,7 +55,7 @@ pub(super) struct Course {
 }
 
 impl Profiles {
-    /// Drawn by a generator whose formulas are in docs/grid.md: households, trade, farms and works at 51 degrees north under
+    /// Drawn by a generator whose formulas are in docs/grid.md: households, trade, agriculture and works at 51 degrees north under
     /// clear, broken and overcast skies. No episode repeats another.
     pub fn synthetic(feeder: &Feeder) -> Self {
         Self { source: Source::Synthetic(Synthetic::new(feeder)), days: Days::Seen }

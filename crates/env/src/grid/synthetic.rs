@@ -28,7 +28,7 @@ const DAY: f64 = 0.06;
 /// Largest load on an average workday between the seasons, as a share of the feeder's table.
 const SCALE: f64 = 0.74;
 
-/// Load by the hour, of a largest of about 1: households, trade, farms, works.
+/// Load by the hour, of a largest of about 1: households, trade, agriculture, works.
 const SHAPES: [[f64; 24]; 4] = [
     [
         0.4, 0.36, 0.34, 0.34, 0.35, 0.4, 0.5, 0.6, 0.62, 0.62, 0.64, 0.7, 0.74, 0.66, 0.6, 0.58, 0.63, 0.77, 0.93,
@@ -58,7 +58,7 @@ const WINTER: [f64; 4] = [0.32, 0.2, 0.22, 0.06];
 ///   `1098 sin h exp(-0.057 / sin h)` W/m2 (Haurwitz 1945), over the 960 W/m2 in which panels give their peak power.
 /// - **Clouds**: a day is clear, broken or overcast. The share that comes through is `0.1 + 0.9 / (1 + exp(-z))` with
 ///   `z = mean + spread (0.8 x + 0.6 y)`, x an AR(1) process of all plants (45 minutes), y one of each (9 minutes).
-/// - **Loads**: each bus is a fixed mix of households, trade, farms and works, times season, Sunday, the day's deviation and
+/// - **Loads**: each bus is a fixed mix of households, trade, agriculture and works, times season, Sunday, the day's deviation and
 ///   AR(1) habits (30 minutes). Reactive power keeps the ratio of the feeder's table.
 #[derive(Clone, Debug)]
 pub(super) struct Synthetic {
