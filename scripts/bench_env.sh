@@ -6,24 +6,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly venv=target/env-venv jaxmarl=target/jaxmarl-venv target=${CARGO_TARGET_DIR:-target} mujoco=$PWD/.deps/mujoco
+readonly name=bench-env venv=target/env-venv jaxmarl=target/jaxmarl-venv target=${CARGO_TARGET_DIR:-target} mujoco=$PWD/.deps/mujoco
 readonly steps=$target/release/examples/steps
 
 fail() {
-    echo "bench-env: $*" >&2
+    echo "$name: $*" >&2
     exit 2
 }
 
-# environment FOLDER REQUIREMENTS: Python with these packages.
-environment() {
-    if ! cmp -s "$2" "$1/installed.txt"; then
-        echo "bench-env: making $1"
-        rm -rf "$1"
-        python3 -m venv "$1" || fail "python3 has no venv; install it (on Debian: apt-get install python3-venv)"
-        "$1/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r "$2"
-        cp "$2" "$1/installed.txt"
-    fi
-}
+source scripts/venv.sh
 
 battles() {
     environment "$jaxmarl" benches/env/jaxmarl.txt
@@ -41,7 +32,6 @@ flows() {
     fi
 }
 
-command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
 cargo build --release --quiet --example steps --example flows -p omiga-env
 if [[ ${1:-} == battles || ${1:-} == flows ]]; then
     "$1" "${@:2}"

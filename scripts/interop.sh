@@ -5,26 +5,16 @@ set -euo pipefail
 [[ -z ${OMIGA:-} ]] || OMIGA=$(realpath "$OMIGA")
 cd "$(dirname "$0")/.."
 
-readonly venv=target/interop-venv work=target/interop wanted=tests/interop/requirements.txt
+readonly name=interop venv=target/interop-venv work=target/interop wanted=tests/interop/requirements.txt
 # What jaxmarl asks for does not go with the others.
 readonly jaxmarl=target/jaxmarl-venv
 
 fail() {
-    echo "interop: $*" >&2
+    echo "$name: $*" >&2
     exit 2
 }
 
-command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
-# environment FOLDER REQUIREMENTS: Python with these packages.
-environment() {
-    if ! cmp -s "$2" "$1/installed.txt"; then
-        echo "interop: making $1"
-        rm -rf "$1"
-        python3 -m venv "$1" || fail "python3 has no venv; install it (on Debian: apt-get install python3-venv)"
-        "$1/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary=:all: -r "$2"
-        cp "$2" "$1/installed.txt"
-    fi
-}
+source scripts/venv.sh
 environment "$venv" "$wanted"
 environment "$jaxmarl" benches/env/jaxmarl.txt
 readonly python=$venv/bin/python

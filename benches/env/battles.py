@@ -7,7 +7,6 @@ of the rounds, into `--out` in place of what it says of these tasks.
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from compare import run  # noqa: E402
-from whole_files import write_rows  # noqa: E402
+from whole_files import replace_rows  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 MAPS = ["3m", "2s3z", "5m_vs_6m", "6h_vs_8z"]
@@ -53,9 +52,7 @@ def main() -> None:
             print(f"{task:16} {impl:12} {threads} thread{'s' if threads > 1 else ' '} {rate:10.0f} steps/s, "
                   f"{rate / best:6.2f}x jaxmarl's best", flush=True)
             rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1)})
-    measured = {row["task"] for row in rows}
-    kept = json.loads(args.out.read_text()) if args.out.is_file() else []
-    write_rows(args.out, [row for row in kept if row["task"] not in measured] + rows)
+    replace_rows(args.out, rows)
 
 
 if __name__ == "__main__":

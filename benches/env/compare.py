@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from whole_files import write_rows  # noqa: E402
+from whole_files import replace_rows  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 
@@ -78,9 +78,7 @@ def main() -> None:
             print(f"{task:16} {impl:10} {threads} thread{'s' if threads > 1 else ' '} {rate:10.0f} steps/s, "
                   f"{rate / medians['gymnasium', 1]:5.2f}x gymnasium", flush=True)
             rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1)})
-    measured = {row["task"] for row in rows}
-    kept = json.loads(args.out.read_text()) if args.out.is_file() else []
-    write_rows(args.out, rows + [row for row in kept if row["task"] not in measured])
+    replace_rows(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Power flows of the 33 buses per second on one core: ours, power-grid-model's, lightsim2grid's, pandapower's, in turns on the same cases.
 
-Appends rows {task, impl, how, threads, flows_per_s} to `--out`, medians of the rounds, after checking that all find the same
-losses. Seconds are those of the processor, so that a busy machine changes ratios little.
+Puts rows {task, impl, how, threads, flows_per_s}, medians of the rounds, into `--out` in place of what it says of power flows, after
+checking that all find the same losses. Seconds are those of the processor, so that a busy machine changes ratios little.
 
     python flows.py --flows target/release/examples/flows --rounds 5
 """
@@ -26,7 +26,7 @@ import pandapower  # noqa: E402
 import pandapower.networks  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from whole_files import write_rows  # noqa: E402
+from whole_files import replace_rows  # noqa: E402
 
 CASES, TASK = 960, "grid-33bus"
 PLANTS = {12: 1.836, 17: 1.836, 21: 1.784, 24: 2.992, 28: 0.278, 32: 0.278}
@@ -157,13 +157,12 @@ def main() -> None:
                 found.setdefault(key, []).append(rate)
                 if key[0] == "power-grid-model" and abs(loss - ours["loss_mw"]) > 1e-6:
                     sys.exit(f"flows: {key} loses {loss} MW, ours {ours['loss_mw']}")
-    rows = json.loads(args.out.read_text()) if args.out.is_file() else []
-    rows = [row for row in rows if "flows_per_s" not in row]
+    rows = []
     for (impl, how), rates in found.items():
         rate = statistics.median(rates)
         print(f"{TASK}: {impl:17} {how:25} {rate:10.0f} power flows/s", flush=True)
         rows.append({"task": TASK, "impl": impl, "how": how, "threads": 1, "flows_per_s": round(rate)})
-    write_rows(args.out, rows)
+    replace_rows(args.out, rows)
 
 
 if __name__ == "__main__":

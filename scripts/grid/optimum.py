@@ -9,7 +9,6 @@ p.u. with a slack that costs 50 MW per p.u. What is printed comes of full power 
 """
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
@@ -17,8 +16,8 @@ import clarabel
 import h5py
 import numpy as np
 import scipy.sparse as sp
+from table import lines
 
-FEEDER = Path(__file__).resolve().parents[2] / "crates/env/src/grid/case33.csv"
 LOW, HIGH, SLACK_COST = 0.951, 1.049, 50.0
 BLOCK = 60
 EPISODE = 240
@@ -27,12 +26,9 @@ EPISODE = 240
 class Feeder:
     """Powers in MW and Mvar, a base of 1 MVA; rows are buses, columns times."""
 
-    def __init__(self, path: Path) -> None:
-        lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
-        lines = [line for line in lines if line]
-        base = float(lines[0].split("=")[1]) ** 2
-        rows = list(csv.DictReader(lines[1:]))
-        n = len(rows) + 1
+    def __init__(self) -> None:
+        voltage_kv, rows = lines()
+        base, n = voltage_kv**2, len(rows) + 1
         self.path = np.zeros((n, n))  # [bus, line above a bus]
         self.z = np.zeros(n, complex)
         for row in rows:
@@ -108,12 +104,12 @@ def read(path: Path, every: int, buses: int, plants: int) -> tuple[np.ndarray, n
     # The last row of an episode is what followed its last step; all agents' states are the same.
     rows = np.arange(len(state)) % (EPISODE + 1)
     state = state[rows < EPISODE, 0][::every]
-    lines = buses - 1
-    if state.shape[1] != 2 * lines + plants:
+    fed = buses - 1
+    if state.shape[1] != 2 * fed + plants:
         raise SystemExit(f"optimum: {path} is not of this feeder")
     load = np.zeros((buses, len(state)), complex)
-    load[1:] = (state[:, :lines] + 1j * state[:, lines:2 * lines]).T
-    return load, state[:, 2 * lines:2 * lines + plants].T
+    load[1:] = (state[:, :fed] + 1j * state[:, fed:2 * fed]).T
+    return load, state[:, 2 * fed:2 * fed + plants].T
 
 
 def main() -> None:
@@ -121,7 +117,7 @@ def main() -> None:
     parser.add_argument("days", type=Path)
     parser.add_argument("--every", type=int, default=5, help="only every so many steps")
     args = parser.parse_args()
-    feeder = Feeder(FEEDER)
+    feeder = Feeder()
     load, sun = read(args.days, args.every, len(feeder.z), len(feeder.plants))
     q = np.zeros((len(feeder.plants), load.shape[1]))
     for name in ("no control", "central optimum"):

@@ -15,8 +15,9 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from table import lines
+
 HERE = Path(__file__).resolve().parent
-FEEDER = HERE.parents[1] / "crates/env/src/grid/case33.csv"
 PLANTS = ["PV1", "PV1", "PV2", "PV5", "PV7", "PV7"]
 RATING_TO_PEAK = 1.2
 
@@ -35,8 +36,7 @@ def columns(path: Path, names: set[str]) -> dict[str, list[float]]:
 
 def feeder() -> tuple[dict[str, float], dict[str, float]]:
     """Largest load by bus, and peak power of its panels where there are some; MW."""
-    lines = [line.split("#")[0].strip() for line in FEEDER.read_text().splitlines()]
-    rows = list(csv.DictReader([line for line in lines if line][1:]))
+    _, rows = lines()
     loads = {row["to"]: float(row["p_mw"]) for row in rows}
     return loads, {row["to"]: float(row["s_mva"]) / RATING_TO_PEAK for row in rows if row["s_mva"]}
 
