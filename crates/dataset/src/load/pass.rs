@@ -61,7 +61,7 @@ impl Pass<'_> {
             let mut reader = self.recording.rows(rows.clone(), &widths)?;
             for (i, block) in states.chunks_mut(size * width).enumerate() {
                 let first = rows.start + i * size;
-                reader.fill(first, &mut Window { state: block, ..no_rows() })?;
+                reader.fill(first, &mut Window { state: block, ..Window::default() })?;
                 self.check.states(first, block, width)?;
             }
             Ok(())
@@ -96,7 +96,7 @@ impl Pass<'_> {
         let mut values = vec![0.0; size * widths.obs];
         for row in (0..self.rows()).step_by(size) {
             let values = &mut values[..size.min(self.rows() - row) * widths.obs];
-            reader.fill(row, &mut Window { obs: values, ..no_rows() })?;
+            reader.fill(row, &mut Window { obs: values, ..Window::default() })?;
             see(row, values);
         }
         Ok(())
@@ -183,17 +183,12 @@ pub(crate) fn same_values(recording: &dyn Recording) -> Result<bool> {
         let n = size.min(rows - row) * width;
         let [obs, state] = &mut values;
         let (obs, state) = (&mut obs[..n], &mut state[..n]);
-        reader.fill(row, &mut Window { obs, state, ..no_rows() })?;
+        reader.fill(row, &mut Window { obs, state, ..Window::default() })?;
         if !same_bits(&values[0][..n], &values[1][..n]) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// A window without anything.
-fn no_rows<'a>() -> Window<'a> {
-    Window { obs: &mut [], state: &mut [], actions: &mut [], indices: &mut [], action_mask: &mut [], alive: &mut [] }
 }
 
 /// Without an early way out, so that it goes through vector instructions.

@@ -61,10 +61,6 @@ impl<T: EpisodeFile> Recording for ByEpisode<T> {
         let spans = self.0.spans();
         Ok(Box::new(Reader { spans, episodes, wanted: *wanted, next, held: EpisodeRows::default(), span: 0..0 }))
     }
-
-    fn shares_state(&self, _cheaply: bool) -> Result<Option<bool>> {
-        Ok(if self.layout().may_share_state() { None } else { Some(false) })
-    }
 }
 
 /// The episode at hand.
@@ -83,7 +79,7 @@ impl Rows for Reader<'_> {
     fn fill(&mut self, first: usize, window: &mut Window<'_>) -> Result<()> {
         let w = self.wanted;
         let mut done = 0;
-        let rows = rows_of(window, &w);
+        let rows = window.rows(&w);
         while done < rows {
             let row = first + done;
             if !self.span.contains(&row) {
@@ -103,19 +99,6 @@ impl Rows for Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// Rows that a window has room for.
-pub(crate) fn rows_of(window: &Window, w: &Widths) -> usize {
-    let parts = [
-        (window.obs.len(), w.obs),
-        (window.state.len(), w.state),
-        (window.actions.len(), w.actions),
-        (window.indices.len(), w.indices),
-        (window.action_mask.len(), w.action_mask),
-        (window.alive.len(), w.alive),
-    ];
-    parts.iter().find(|(len, width)| *len > 0 && *width > 0).map_or(0, |(len, width)| len / width)
 }
 
 /// `n` rows from row `at` on to row `done`, if the window wants them.

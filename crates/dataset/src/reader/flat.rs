@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use super::by_episode::rows_of;
 use super::digits::Digits;
 use super::window::{Widths, Window};
 use super::{End, Files, Layout, Recording, Rows, Scalars, Span};
@@ -114,10 +113,6 @@ impl<T: StepFile> Recording for Flat<T> {
         let at = spans.partition_point(|span| span.rows.end <= rows.start);
         Ok(Box::new(Reader { file: &self.0, wanted: *wanted, spans, at, steps: None }))
     }
-
-    fn shares_state(&self, _cheaply: bool) -> Result<Option<bool>> {
-        Ok(if self.layout().may_share_state() { None } else { Some(false) })
-    }
 }
 
 /// Steps becoming rows.
@@ -133,7 +128,7 @@ struct Reader<'a, T> {
 
 impl<T: StepFile> Rows for Reader<'_, T> {
     fn fill(&mut self, first: usize, window: &mut Window<'_>) -> Result<()> {
-        let total = rows_of(window, &self.wanted);
+        let total = window.rows(&self.wanted);
         let mut done = 0;
         while done < total {
             let row = first + done;
@@ -144,11 +139,11 @@ impl<T: StepFile> Rows for Reader<'_, T> {
             let step = run.steps.start + (row - span.start);
             if step < run.steps.end {
                 let n = (total - done).min(run.steps.end - step);
-                self.read(step, &mut part(window, &self.wanted, done, n))?;
+                self.read(step, &mut window.part(&self.wanted, done, n))?;
                 done += n;
                 continue;
             }
-            let mut last = part(window, &self.wanted, done, 1);
+            let mut last = window.part(&self.wanted, done, 1);
             last.actions.fill(0.0);
             last.indices.fill(0);
             match run.last {
@@ -167,7 +162,7 @@ impl<T: StepFile> Rows for Reader<'_, T> {
 
 impl<T: StepFile> Reader<'_, T> {
     fn read(&mut self, step: usize, window: &mut Window<'_>) -> Result<()> {
-        let n = rows_of(window, &self.wanted);
+        let n = window.rows(&self.wanted);
         let (mut steps, next) = match self.steps.take() {
             Some(steps) => steps,
             None => (self.file.steps(step, &self.wanted)?, step),
@@ -177,20 +172,4 @@ impl<T: StepFile> Reader<'_, T> {
         self.steps = Some((steps, next + n));
         filled
     }
-}
-
-/// `n` rows of a window from row `first` on.
-pub(crate) fn part<'a>(window: &'a mut Window<'_>, w: &Widths, first: usize, n: usize) -> Window<'a> {
-    Window {
-        obs: piece(window.obs, w.obs, first, n),
-        state: piece(window.state, w.state, first, n),
-        actions: piece(window.actions, w.actions, first, n),
-        indices: piece(window.indices, w.indices, first, n),
-        action_mask: piece(window.action_mask, w.action_mask, first, n),
-        alive: piece(window.alive, w.alive, first, n),
-    }
-}
-
-fn piece<T>(values: &mut [T], width: usize, first: usize, n: usize) -> &mut [T] {
-    if values.is_empty() { values } else { &mut values[first * width..(first + n) * width] }
 }

@@ -75,7 +75,7 @@ pub(crate) trait Recording: Send + Sync {
     /// Is the state the observations, bit for bit, as far as can be told without decoding rows? `None`: perhaps. With
     /// `cheaply` what the rows' reader will see anyway is not compared.
     fn shares_state(&self, _cheaply: bool) -> Result<Option<bool>> {
-        Ok(Some(false))
+        Ok(if self.layout().may_share_state() { None } else { Some(false) })
     }
 }
 

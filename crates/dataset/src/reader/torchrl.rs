@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::arrays::{Arrays, FlagRows, Floats, Integers};
 use super::decisions::{Decisions, TeamReward};
-use super::flat::{Flat, Last, Run, StepFile, Steps, part, rows};
+use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
 use super::format::Look;
 use super::layout::{describe, team_rewards};
 use super::npy::{Element, Npy};
@@ -310,7 +310,7 @@ struct Open<'a> {
 
 impl Steps for Columns<'_> {
     fn fill(&mut self, window: &mut Window<'_>) -> Result<()> {
-        let total = super::by_episode::rows_of(window, &self.wanted);
+        let total = window.rows(&self.wanted);
         let mut done = 0;
         while done < total {
             let (mut open, until) = match self.open.take().filter(|(_, until)| self.next < *until) {
@@ -318,7 +318,7 @@ impl Steps for Columns<'_> {
                 None => self.file.open_at(self.next, &self.wanted)?,
             };
             let n = (total - done).min(until - self.next);
-            open.fill(self.next, &mut part(window, &self.wanted, done, n))?;
+            open.fill(self.next, &mut window.part(&self.wanted, done, n))?;
             self.open = Some((open, until));
             self.next += n;
             done += n;

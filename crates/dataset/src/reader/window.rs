@@ -22,6 +22,7 @@ impl Widths {
 }
 
 /// Room for some rows, row-major; a part that is not wanted is empty.
+#[derive(Default)]
 pub(crate) struct Window<'a> {
     /// [rows, N, O]; behind an agent's own fields come zeros.
     pub obs: &'a mut [f32],
@@ -35,4 +36,35 @@ pub(crate) struct Window<'a> {
     pub action_mask: &'a mut [u8],
     /// [rows, N] of 0 or 1.
     pub alive: &'a mut [u8],
+}
+
+impl Window<'_> {
+    /// Rows that there is room for.
+    pub fn rows(&self, w: &Widths) -> usize {
+        let parts = [
+            (self.obs.len(), w.obs),
+            (self.state.len(), w.state),
+            (self.actions.len(), w.actions),
+            (self.indices.len(), w.indices),
+            (self.action_mask.len(), w.action_mask),
+            (self.alive.len(), w.alive),
+        ];
+        parts.iter().find(|(len, width)| *len > 0 && *width > 0).map_or(0, |(len, width)| len / width)
+    }
+
+    /// `n` rows from row `first` on.
+    pub fn part(&mut self, w: &Widths, first: usize, n: usize) -> Window<'_> {
+        Window {
+            obs: piece(self.obs, w.obs, first, n),
+            state: piece(self.state, w.state, first, n),
+            actions: piece(self.actions, w.actions, first, n),
+            indices: piece(self.indices, w.indices, first, n),
+            action_mask: piece(self.action_mask, w.action_mask, first, n),
+            alive: piece(self.alive, w.alive, first, n),
+        }
+    }
+}
+
+fn piece<T>(values: &mut [T], width: usize, first: usize, n: usize) -> &mut [T] {
+    if values.is_empty() { values } else { &mut values[first * width..(first + n) * width] }
 }

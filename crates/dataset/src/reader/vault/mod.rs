@@ -312,7 +312,7 @@ struct Open<'a> {
 
 impl Steps for Columns<'_> {
     fn fill(&mut self, window: &mut Window<'_>) -> Result<()> {
-        let n = super::by_episode::rows_of(window, &self.wanted);
+        let n = window.rows(&self.wanted);
         let layout = &self.vault.layout;
         let open = match self.open.take().filter(|open| self.next < open.until) {
             Some(open) => self.open.insert(open),
