@@ -10,7 +10,7 @@ use super::Files;
 use super::digits::Digits;
 use super::hdf5::stream::{Flags, Stream};
 use super::hdf5::{self, Source};
-use super::npy::{self, Npy};
+use super::npy::{self, Element, Npy};
 use crate::{Error, Result};
 
 /// Arrays by name.
@@ -263,10 +263,10 @@ impl Floats<'_> {
             Self::Hdf5(stream) => stream.fill(out),
             Self::Npy(npy, rows, digits) => {
                 let (first, n) = take(rows, npy, out.len());
-                if let Some(digits) = digits {
-                    digits.see(npy.f64(first, n)?.into_iter());
-                }
-                out.copy_from_slice(&npy.f32(first, n)?);
+                let Some(digits) = digits else { return npy.fill(first, out, |element, b| element.f64(b) as f32) };
+                let wide = npy.f64(first, n)?;
+                out.iter_mut().zip(&wide).for_each(|(to, x)| *to = *x as f32);
+                digits.see(wide.into_iter());
                 Ok(())
             }
         }
@@ -279,9 +279,8 @@ impl Integers<'_> {
         match self {
             Self::Hdf5(stream) => stream.fill(out),
             Self::Npy(npy, rows) => {
-                let (first, n) = take(rows, npy, out.len());
-                out.copy_from_slice(&npy.i64(first, n)?);
-                Ok(())
+                let (first, _) = take(rows, npy, out.len());
+                npy.fill(first, out, Element::i64)
             }
         }
     }

@@ -84,17 +84,22 @@ impl Element {
         self.kind == Kind::Float
     }
 
-    /// One element's value.
-    pub fn f64(self, bytes: &[u8]) -> f64 {
+    /// One element's bits.
+    fn bits(self, bytes: &[u8]) -> u64 {
         let mut b = [0; 8];
         let n = self.bytes.min(bytes.len());
         b[..n].copy_from_slice(&bytes[..n]);
         if self.big {
             b[..n].reverse();
         }
-        let whole = u64::from_le_bytes(b);
+        u64::from_le_bytes(b)
+    }
+
+    /// One element's value.
+    pub fn f64(self, bytes: &[u8]) -> f64 {
+        let whole = self.bits(bytes);
         match (self.kind, self.bytes) {
-            (Kind::Float, 8) => f64::from_le_bytes(b),
+            (Kind::Float, 8) => f64::from_bits(whole),
             (Kind::Float, 4) => f64::from(f32::from_bits(whole as u32)),
             (Kind::Float, _) => half(whole as u16),
             (Kind::Signed, n) => signed(whole, n) as f64,
@@ -104,13 +109,7 @@ impl Element {
 
     /// One element's value, if it is an integer.
     pub fn i64(self, bytes: &[u8]) -> i64 {
-        let mut b = [0; 8];
-        let n = self.bytes.min(bytes.len());
-        b[..n].copy_from_slice(&bytes[..n]);
-        if self.big {
-            b[..n].reverse();
-        }
-        let whole = u64::from_le_bytes(b);
+        let whole = self.bits(bytes);
         match self.kind {
             Kind::Signed => signed(whole, self.bytes),
             _ => i64::try_from(whole).unwrap_or(i64::MAX),
@@ -139,8 +138,6 @@ impl Npy {
     /// Open the file; its size must be that of the array that it claims.
     pub fn open(path: &Path) -> Result<Self> {
         let file = omiga_format::atomic::open(path)?;
-        let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-        let len = file.metadata().map_err(io)?.len();
         let wrong = |reason: &str| Error::Malformed {
             path: path.to_owned(),
             part: "the header".into(),
@@ -165,26 +162,26 @@ impl Npy {
         let text = String::from_utf8_lossy(&text);
         let (element, fortran, shape) =
             parse(&text).ok_or_else(|| wrong(&format!("cannot be understood: {}", text.trim())))?;
-        let start = at + size as u64;
-        let bytes = shape.iter().try_fold(element.bytes as u64, |n, d| n.checked_mul(*d as u64));
-        if bytes.and_then(|b| b.checked_add(start)).is_none_or(|end| end > len) {
-            let reason = format!("it has {len} bytes, too few for {shape:?} of {}; was it cut short?", element.name());
-            return Err(Error::Malformed { path: path.to_owned(), part: "the array".into(), reason });
-        }
-        Ok(Self { path: path.to_owned(), file, start, shape, element, fortran })
+        Self { path: path.to_owned(), file, start: at + size as u64, shape, element, fortran }.whole()
     }
 
     /// Raw elements in C order without a header.
     pub fn raw(path: &Path, shape: Vec<usize>, element: Element) -> Result<Self> {
         let file = omiga_format::atomic::open(path)?;
+        Self { path: path.to_owned(), file, start: 0, shape, element, fortran: false }.whole()
+    }
+
+    /// Itself, if the file has all the elements that are claimed.
+    fn whole(self) -> Result<Self> {
+        let Self { path, shape, element, .. } = &self;
         let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-        let len = file.metadata().map_err(io)?.len();
+        let len = self.file.metadata().map_err(io)?.len();
         let bytes = shape.iter().try_fold(element.bytes as u64, |n, d| n.checked_mul(*d as u64));
-        if bytes.is_none_or(|bytes| bytes > len) {
+        if bytes.and_then(|bytes| bytes.checked_add(self.start)).is_none_or(|end| end > len) {
             let reason = format!("it has {len} bytes, too few for {shape:?} of {}; was it cut short?", element.name());
-            return Err(Error::Malformed { path: path.to_owned(), part: "the array".into(), reason });
+            return Err(Error::Malformed { path: path.clone(), part: "the array".into(), reason });
         }
-        Ok(Self { path: path.to_owned(), file, start: 0, shape, element, fortran: false })
+        Ok(self)
     }
 
     /// Number of rows: elements along the first axis.
@@ -198,7 +195,7 @@ impl Npy {
     }
 
     /// The elements of rows `first` to `first + n - 1`, in C order, one by one.
-    pub fn read(&self, first: usize, n: usize, mut see: impl FnMut(usize, Element, &[u8])) -> Result<()> {
+    fn read(&self, first: usize, n: usize, mut see: impl FnMut(usize, Element, &[u8])) -> Result<()> {
         let io = |e| Error::from(omiga_format::atomic::io("cannot read", &self.path)(e));
         let (size, width, rows) = (self.element.bytes, self.width(), self.rows());
         if !self.fortran || width == 1 {
@@ -230,24 +227,15 @@ impl Npy {
         place
     }
 
-    /// Rows as f32.
-    pub fn f32(&self, first: usize, n: usize) -> Result<Vec<f32>> {
-        let mut out = vec![0.0; n * self.width()];
-        self.read(first, n, |i, element, bytes| out[i] = element.f64(bytes) as f32)?;
-        Ok(out)
+    /// Fill `out` with the rows from `first` on, each element as `value` has it.
+    pub fn fill<T>(&self, first: usize, out: &mut [T], value: impl Fn(Element, &[u8]) -> T) -> Result<()> {
+        self.read(first, out.len() / self.width().max(1), |i, element, bytes| out[i] = value(element, bytes))
     }
 
     /// Rows as f64.
     pub fn f64(&self, first: usize, n: usize) -> Result<Vec<f64>> {
         let mut out = vec![0.0; n * self.width()];
-        self.read(first, n, |i, element, bytes| out[i] = element.f64(bytes))?;
-        Ok(out)
-    }
-
-    /// Rows as integers.
-    pub fn i64(&self, first: usize, n: usize) -> Result<Vec<i64>> {
-        let mut out = vec![0; n * self.width()];
-        self.read(first, n, |i, element, bytes| out[i] = element.i64(bytes))?;
+        self.fill(first, &mut out, Element::f64)?;
         Ok(out)
     }
 }
