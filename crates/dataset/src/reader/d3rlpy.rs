@@ -1,18 +1,17 @@
 //! d3rlpy's `.h5` files: `observations_0`, `actions_0`, `rewards_0`, `terminated_0` for each episode of one agent.
 //!
-//! `terminated` is one flag an episode; without it the clock ended it. The last state is not stored, see [`LastState`].
+//! `terminated` is one flag an episode; without it the clock ended it. The last state is not stored, see [`LastState`](super::decisions::LastState).
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::by_episode::{ByEpisode, EpisodeFile, EpisodeRows, Episodes};
-use super::decisions::{Decisions, LastState};
+use super::decisions::Decisions;
 use super::hdf5::stream::Stream;
 use super::hdf5::{Kind, Source};
 use super::window::Widths;
 use super::{ActionLayout, End, Files, Layout, Names, Recording, Span};
 use crate::Result;
-use crate::repair::Repair;
 
 const NAMES: Names = Names { obs: "observations", state: "", actions: "actions", rewards: "rewards", mask: "" };
 
@@ -49,16 +48,13 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
             }
         }
         let end = if source.flag(&format!("terminated_{i}"))? { End::Terminated } else { End::Truncated };
-        let repeats = end == End::Terminated || decisions.last_state == LastState::Repeat;
+        let repeats = decisions.last_state.repeats(end);
         dropped += u64::from(!repeats);
         let first = spans.last().map_or(0, |span| span.rows.end);
         spans.push(Span { rows: first..first + n + usize::from(repeats), end });
         steps.push(n);
     }
-    if dropped > 0 {
-        let what = "episodes without their last state, whose last step is left out";
-        layout.notes.push(Repair::plain(dropped, what));
-    }
+    layout.note_left_out(dropped);
     layout.set_rows(spans.last().map_or(0, |span| span.rows.end))?;
     Ok(Box::new(ByEpisode(D3rlpy { source, layout, spans, steps })))
 }

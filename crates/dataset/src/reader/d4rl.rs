@@ -1,15 +1,15 @@
 //! D4RL's flat HDF5 files: `observations`, `actions`, `rewards`, `terminals`, `timeouts`, one agent, step after step.
 //!
 //! `next_observations` are in the newer ones. Without them the last state of an episode that the clock ended does not
-//! exist, see [`LastState`]. Some early files mark no ends at all.
+//! exist, see [`LastState`](super::decisions::LastState). Some early files mark no ends at all.
 
 use std::path::Path;
 
 use super::arrays::{Arrays, Floats};
-use super::decisions::{Decisions, LastState};
+use super::decisions::Decisions;
 use super::digits::Digits;
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
-use super::layout::describe;
+use super::flat::{Flat, Last, Run, StepFile, Steps, rows, split};
+use super::layout::{describe, per_step};
 use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording};
 use crate::Result;
@@ -37,11 +37,7 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
         describe(&arrays, &mut layout, "next_observations", &[steps, width])?;
     }
     for key in ["rewards", "terminals", "timeouts"].into_iter().filter(|key| arrays.has(key)) {
-        let found = arrays.describe(key)?;
-        if found.shape != [steps] && found.shape != [steps, 1] {
-            return Err(arrays.shape_error(key, &[steps], &found.shape));
-        }
-        layout.dtypes.insert(key.to_owned(), found.dtype);
+        per_step(&arrays, &mut layout, key, steps)?;
     }
     let runs = runs(&arrays, &mut layout, steps, has_next, decisions)?;
     layout.set_rows(rows(&runs))?;
@@ -56,7 +52,7 @@ fn runs(arrays: &Arrays, layout: &mut Layout, steps: usize, has_next: bool, deci
     };
     let limit = decisions.time_limit.unwrap_or(0) as usize;
     let mut of_clock = 0;
-    let mut end_of = |step: usize, first: usize| match (terminals[step], timeouts[step]) {
+    let end_of = |step: usize, first: usize| match (terminals[step], timeouts[step]) {
         (1, _) => Some(End::Terminated),
         (_, 1) => Some(End::Truncated),
         // The clock of a file that marks no time-outs.
@@ -66,30 +62,13 @@ fn runs(arrays: &Arrays, layout: &mut Layout, steps: usize, has_next: bool, deci
         }
         _ => None,
     };
-    let (mut runs, mut first, mut cut) = (Vec::new(), 0, 0);
-    for step in 0..steps {
-        let end = match end_of(step, first) {
-            Some(end) => end,
-            None if step + 1 == steps => End::Cut,
-            None => continue,
-        };
-        let last = match (has_next, end, decisions.last_state) {
-            (true, ..) => Last::Next,
-            (_, End::Terminated, _) | (_, _, LastState::Repeat) => Last::Repeat,
-            _ => Last::Within,
-        };
-        cut += u64::from(last == Last::Within);
-        runs.push(Run { steps: first..step + 1, last, end });
-        first = step + 1;
-    }
+    let last_of = |end| if has_next { Last::Next } else { Last::unstored(end, decisions) };
+    let runs = split(steps, end_of, last_of);
     layout.is_cut_by_limit = of_clock > 0;
     if of_clock > 0 {
         layout.notes.push(Repair::plain(of_clock, format!("ends after {limit} steps, which the file does not mark")));
     }
-    if cut > 0 {
-        let what = "episodes without their last state, whose last step is left out";
-        layout.notes.push(Repair::plain(cut, what));
-    }
+    layout.note_left_out(runs.iter().filter(|run| run.last == Last::Within).count() as u64);
     Ok(runs)
 }
 
@@ -107,11 +86,11 @@ impl StepFile for D4rl {
     }
 
     fn rewards(&self) -> Result<Vec<f32>> {
-        self.arrays.all_floats("rewards", self.runs.last().map_or(0, |run| run.steps.end), 1)
+        self.arrays.all_floats("rewards", self.n_steps(), 1)
     }
 
     fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>> {
-        let steps = first..self.runs.last().map_or(0, |run| run.steps.end);
+        let steps = first..self.n_steps();
         let floats = |width: usize, key| (width > 0).then(|| self.arrays.floats(key, steps.clone())).transpose();
         let dim = self.layout.obs_dim;
         Ok(Box::new(Columns {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::End;
+
 /// The last state of an episode whose file does not have it, and that did not terminate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -12,6 +14,13 @@ pub enum LastState {
     Drop,
     /// The last recorded state once more, as OMIGA's and MADT's loaders do.
     Repeat,
+}
+
+impl LastState {
+    /// Is the last recorded state of an episode that ended so to stand there once more?
+    pub(crate) fn repeats(self, end: End) -> bool {
+        self == Self::Repeat || matches!(end, End::Terminated | End::Unsaid)
+    }
 }
 
 /// The team's reward of files in which each agent has its own.

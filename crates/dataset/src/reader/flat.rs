@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::decisions::Decisions;
 use super::digits::Digits;
 use super::window::{Widths, Window};
 use super::{End, Files, Layout, Recording, Rows, Scalars, Span};
@@ -20,6 +21,11 @@ pub(crate) trait StepFile: Send + Sync {
 
     /// The episodes, one behind the other, together all steps.
     fn runs(&self) -> &[Run];
+
+    /// How many steps there are.
+    fn n_steps(&self) -> usize {
+        self.runs().last().map_or(0, |run| run.steps.end)
+    }
 
     /// The team's reward of every step.
     fn rewards(&self) -> Result<Vec<f32>>;
@@ -61,6 +67,13 @@ pub(crate) enum Last {
     Within,
 }
 
+impl Last {
+    /// Of an episode that ended so, in a file without next states.
+    pub fn unstored(end: End, decisions: &Decisions) -> Self {
+        if decisions.last_state.repeats(end) { Self::Repeat } else { Self::Within }
+    }
+}
+
 impl Run {
     /// Rows that it becomes.
     pub fn rows(&self) -> usize {
@@ -71,6 +84,26 @@ impl Run {
 /// Rows that these become.
 pub(crate) fn rows(runs: &[Run]) -> usize {
     runs.iter().map(Run::rows).sum()
+}
+
+/// `n` steps as episodes: `end_of` says whether the first of two steps ends the episode that began with the second. The last
+/// episode may have no end.
+pub(crate) fn split(
+    n: usize,
+    mut end_of: impl FnMut(usize, usize) -> Option<End>,
+    last_of: impl Fn(End) -> Last,
+) -> Vec<Run> {
+    let (mut runs, mut first) = (Vec::new(), 0);
+    for step in 0..n {
+        let end = match end_of(step, first) {
+            Some(end) => end,
+            None if step + 1 == n => End::Cut,
+            None => continue,
+        };
+        runs.push(Run { steps: first..step + 1, last: last_of(end), end });
+        first = step + 1;
+    }
+    runs
 }
 
 /// Makes a [`Recording`] of it.

@@ -7,6 +7,7 @@ use super::arrays::Arrays;
 use super::decisions::TeamReward;
 use super::{ActionLayout, Layout, Names, State};
 use crate::limits::{MAX_AGENTS, MAX_CHOICES, MAX_FIELDS};
+use crate::repair::Repair;
 use crate::{Error, Result};
 
 impl Layout {
@@ -75,6 +76,14 @@ impl Layout {
         }
     }
 
+    /// Say that so many episodes lose their last step, see [`LastState::Drop`](super::decisions::LastState::Drop).
+    pub fn note_left_out(&mut self, episodes: u64) {
+        if episodes > 0 {
+            let what = "episodes without their last state, whose last step is left out";
+            self.notes.push(Repair::plain(episodes, what));
+        }
+    }
+
     /// The error of a part that is not as the format demands.
     pub fn malformed(&self, part: impl Into<String>, reason: impl Into<String>) -> Error {
         Error::Malformed { path: self.path.clone(), part: part.into(), reason: reason.into() }
@@ -88,8 +97,18 @@ pub(crate) fn describe(arrays: &Arrays, layout: &mut Layout, key: &str, shape: &
     Ok(found.shape)
 }
 
+/// One value a step: [N] or [N, 1].
+pub(crate) fn per_step(arrays: &Arrays, layout: &mut Layout, key: &str, steps: usize) -> Result<()> {
+    let found = arrays.describe(key)?;
+    if found.shape != [steps] && found.shape != [steps, 1] {
+        return Err(arrays.shape_error(key, &[steps], &found.shape));
+    }
+    layout.dtypes.insert(key.to_owned(), found.dtype);
+    Ok(())
+}
+
 /// The team's rewards from those of the agents.
-pub(crate) fn team_rewards(agents: Vec<Vec<f64>>, how: TeamReward) -> Vec<f32> {
+pub(crate) fn team_rewards(agents: &[Vec<f64>], how: TeamReward) -> Vec<f32> {
     let n = agents.len() as f64;
     let steps = agents.first().map_or(0, Vec::len);
     let sum = |step: usize| agents.iter().map(|own| own[step]).sum::<f64>();

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use super::arrays::{Arrays, Floats};
 use super::decisions::{Decisions, TeamReward};
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
-use super::layout::{describe, team_rewards};
+use super::flat::{Flat, Last, Run, StepFile, Steps, rows, split};
+use super::layout::{describe, per_step, team_rewards};
 use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
+use crate::Result;
 use crate::limits::MAX_AGENTS;
 use crate::repair::Repair;
-use crate::{Error, Result};
 
 /// Steps of an episode of the particle tasks that these folders are of.
 const PARTICLE_HORIZON: u32 = 25;
@@ -92,16 +92,6 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
     Ok(Box::new(Flat(OmarNpy { arrays, keys, layout, runs, team_reward: decisions.team_reward })))
 }
 
-/// One value a step: [N] or [N, 1].
-fn per_step(arrays: &Arrays, layout: &mut Layout, key: &str, steps: usize) -> Result<()> {
-    let found = arrays.describe(key)?;
-    if found.shape != [steps] && found.shape != [steps, 1] {
-        return Err(arrays.shape_error(key, &[steps], &found.shape));
-    }
-    layout.dtypes.insert(key.to_owned(), found.dtype);
-    Ok(())
-}
-
 /// Episodes end where all agents are done; where nobody ever is, after the time limit.
 fn runs(arrays: &Arrays, keys: &[Keys], steps: usize, decisions: &Decisions, layout: &mut Layout) -> Result<Vec<Run>> {
     let mut done = vec![1; steps];
@@ -110,12 +100,11 @@ fn runs(arrays: &Arrays, keys: &[Keys], steps: usize, decisions: &Decisions, lay
         done.iter_mut().zip(own).for_each(|(all, own)| *all &= own);
     }
     if done.contains(&1) {
-        return Ok(split(&done, End::Unsaid));
+        return Ok(runs_behind(&done, End::Unsaid));
     }
     let limit = decisions.time_limit.unwrap_or(PARTICLE_HORIZON) as usize;
     if limit == 0 {
-        let reason = "`time_limit` is 0, expected the steps of an episode".into();
-        return Err(Error::Malformed { path: layout.path.clone(), part: "`dones_0`".into(), reason });
+        return Err(layout.malformed("`dones_0`", "`time_limit` is 0, expected the steps of an episode"));
     }
     layout.is_cut_by_limit = true;
     let what = format!("all `dones` are 0: episodes are taken to be {limit} steps long, ended by the clock");
@@ -125,20 +114,12 @@ fn runs(arrays: &Arrays, keys: &[Keys], steps: usize, decisions: &Decisions, lay
         _ => Repair::plain(count, what),
     });
     done.iter_mut().skip(limit - 1).step_by(limit).for_each(|end| *end = 1);
-    Ok(split(&done, End::Truncated))
+    Ok(runs_behind(&done, End::Truncated))
 }
 
-/// Episodes that end behind these steps; the last may have no end.
-pub(crate) fn split(done: &[u8], end: End) -> Vec<Run> {
-    let (mut runs, mut first) = (Vec::new(), 0);
-    for step in (0..done.len()).filter(|step| done[*step] == 1) {
-        runs.push(Run { steps: first..step + 1, last: Last::Next, end });
-        first = step + 1;
-    }
-    if first < done.len() {
-        runs.push(Run { steps: first..done.len(), last: Last::Next, end: End::Cut });
-    }
-    runs
+/// Episodes that end behind these steps.
+fn runs_behind(done: &[u8], end: End) -> Vec<Run> {
+    split(done.len(), |step, _| (done[step] == 1).then_some(end), |_| Last::Next)
 }
 
 impl StepFile for OmarNpy {
@@ -155,13 +136,12 @@ impl StepFile for OmarNpy {
     }
 
     fn rewards(&self) -> Result<Vec<f32>> {
-        let steps = self.runs.last().map_or(0, |run| run.steps.end);
-        let each = self.keys.iter().map(|agent| self.arrays.all_wide(&agent.rews, steps, 1));
-        Ok(team_rewards(each.collect::<Result<Vec<_>>>()?, self.team_reward))
+        let each = self.keys.iter().map(|agent| self.arrays.all_wide(&agent.rews, self.n_steps(), 1));
+        Ok(team_rewards(&each.collect::<Result<Vec<_>>>()?, self.team_reward))
     }
 
     fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>> {
-        let end = self.runs.last().map_or(0, |run| run.steps.end);
+        let end = self.n_steps();
         let floats = |width: usize, key: fn(&Keys) -> &String| -> Result<Vec<Floats<'_>>> {
             let keys = self.keys.iter().filter(|_| width > 0);
             keys.map(|agent| self.arrays.floats(key(agent), first..end)).collect()

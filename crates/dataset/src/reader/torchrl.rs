@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::arrays::{Arrays, FlagRows, Floats, Integers};
 use super::decisions::{Decisions, TeamReward};
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
+use super::flat::{Flat, Last, Run, StepFile, Steps, rows, split};
 use super::format::Look;
 use super::layout::{describe, team_rewards};
 use super::npy::{Element, Npy};
@@ -105,7 +105,7 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
     }
     let mut file =
         TorchRl { arrays, layout, keys, runs: Vec::new(), steps, oldest, team_reward: decisions.team_reward };
-    file.runs = file.split(all)?;
+    file.runs = file.episodes(all)?;
     let rows = rows(&file.runs);
     file.layout.set_rows(rows)?;
     Ok(Box::new(Flat(file)))
@@ -213,7 +213,8 @@ impl TorchRl {
         values
     }
 
-    fn split(&self, all: usize) -> Result<Vec<Run>> {
+    /// The episodes by the flags and by who collected them.
+    fn episodes(&self, all: usize) -> Result<Vec<Run>> {
         let flags = |key: &str| -> Result<Vec<u8>> {
             let read = if self.arrays.has(key) { self.arrays.all_flags(key, all, 1)? } else { vec![0; all] };
             Ok(self.in_order(read, 1))
@@ -225,20 +226,14 @@ impl TorchRl {
             self.arrays.integers("collector/traj_ids", 0..all)?.fill(&mut trajectories)?;
         }
         let trajectories = self.in_order(trajectories, 1);
-        let (mut runs, mut first) = (Vec::new(), 0);
-        for step in 0..self.steps {
-            let goes_on = trajectories.get(step + 1) == Some(&trajectories[step]);
-            let end = match (terminated[step], truncated[step], done[step]) {
-                (1, ..) => End::Terminated,
-                (_, 1, _) => End::Truncated,
-                (_, _, 1) => End::Unsaid,
-                _ if goes_on => continue,
-                _ => End::Cut,
-            };
-            runs.push(Run { steps: first..step + 1, last: Last::Next, end });
-            first = step + 1;
-        }
-        Ok(runs)
+        let end_of = |step: usize, _| match (terminated[step], truncated[step], done[step]) {
+            (1, ..) => Some(End::Terminated),
+            (_, 1, _) => Some(End::Truncated),
+            (_, _, 1) => Some(End::Unsaid),
+            _ if trajectories.get(step + 1) == Some(&trajectories[step]) => None,
+            _ => Some(End::Cut),
+        };
+        Ok(split(self.steps, end_of, |_| Last::Next))
     }
 
     /// Where a step is.
@@ -269,8 +264,9 @@ impl StepFile for TorchRl {
             return Err(self.arrays.shape_error(&self.keys.rewards, &[self.steps, n, 1], &all));
         }
         let values = self.in_order(self.arrays.all_wide(&self.keys.rewards, all[0], width)?, width);
-        let agents = (0..width).map(|agent| values.iter().skip(agent).step_by(width).copied().collect()).collect();
-        Ok(team_rewards(agents, self.team_reward))
+        let agents: Vec<_> =
+            (0..width).map(|agent| values.iter().skip(agent).step_by(width).copied().collect()).collect();
+        Ok(team_rewards(&agents, self.team_reward))
     }
 
     fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>> {

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::by_episode::{ByEpisode, EpisodeFile, EpisodeRows, Episodes};
-use super::decisions::{Decisions, LastState};
+use super::decisions::Decisions;
 use super::format::Look;
 use super::layout::team_rewards;
 use super::natural::natural;
@@ -138,8 +138,8 @@ impl Episode {
 
     fn summary(&self, decisions: &Decisions) -> Summary {
         let end = self.end();
-        let mut rewards = team_rewards(self.rewards.clone(), decisions.team_reward);
-        let repeats = end == End::Unsaid || decisions.last_state == LastState::Repeat;
+        let mut rewards = team_rewards(&self.rewards, decisions.team_reward);
+        let repeats = decisions.last_state.repeats(end);
         if repeats {
             rewards.push(0.0);
         }

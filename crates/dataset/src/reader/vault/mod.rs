@@ -2,7 +2,7 @@
 //!
 //! `observations` [1, T, N, O], `actions`, `rewards`, `terminals`, `truncations`, and perhaps `infos.state` and
 //! `infos.legals`. How many rows are data is in `vault_index`, not in any shape. The last state of an episode is not stored,
-//! see [`LastState`]. An agent whose terminal comes before the others' is dead from then on.
+//! see [`LastState`](super::decisions::LastState). An agent whose terminal comes before the others' is dead from then on.
 
 mod codec;
 mod ocdbt;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::decisions::{Decisions, LastState};
+use super::decisions::Decisions;
 use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
 use super::format::Look;
 use super::layout::team_rewards;
@@ -82,10 +82,7 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
         vault.layout.notes.push(Repair::plain(names.len() as u64, what));
     }
     let dropped = vault.runs.iter().filter(|run| run.last == Last::Within && run.end != End::Cut).count() as u64;
-    if dropped > 0 {
-        let what = "episodes without their last state, whose last step is left out";
-        vault.layout.notes.push(Repair::plain(dropped, what));
-    }
+    vault.layout.note_left_out(dropped);
     let rows = rows(&vault.runs);
     vault.layout.set_rows(rows)?;
     Ok(Box::new(Flat(vault)))
@@ -165,9 +162,9 @@ impl Vault {
         let rewards = read(&rewards, "rewards")?;
         let (terminals, truncations) = (read(&terminals, "terminals")?, read(&truncations, "truncations")?);
         require_flags(&path, n, [("terminals", &terminals), ("truncations", &truncations)])?;
-        let agents = (0..n).map(|agent| rewards.iter().skip(agent).step_by(n).copied().collect()).collect();
+        let agents: Vec<_> = (0..n).map(|agent| rewards.iter().skip(agent).step_by(n).copied().collect()).collect();
         let first = self.rewards.len();
-        self.rewards.extend(team_rewards(agents, decisions.team_reward));
+        self.rewards.extend(team_rewards(&agents, decisions.team_reward));
         self.split(first, &terminals, &truncations, decisions);
         self.uids.push(Uid { folder, database, steps: first..first + valid, obs, actions, state, legals });
         if let Some(own) = self.own_widths()? {
@@ -218,7 +215,6 @@ impl Vault {
     /// Episodes of the steps from `first` on: they end when every agent is terminated or truncated.
     fn split(&mut self, first: usize, terminals: &[f64], truncations: &[f64], decisions: &Decisions) {
         let n = self.layout.n_agents;
-        let repeats = decisions.last_state == LastState::Repeat;
         let (mut start, mut alive) = (first, vec![1; n]);
         let steps = terminals.chunks_exact(n).zip(truncations.chunks_exact(n));
         let last = first + terminals.len() / n - 1;
@@ -232,7 +228,7 @@ impl Vault {
                 (false, _) if step == last => End::Cut,
                 (false, _) => continue,
             };
-            let last = if end == End::Terminated || repeats { Last::Repeat } else { Last::Within };
+            let last = Last::unstored(end, decisions);
             self.runs.push(Run { steps: start..step + 1, last, end });
             (start, alive) = (step + 1, vec![1; n]);
         }
