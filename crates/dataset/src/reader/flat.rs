@@ -176,12 +176,16 @@ impl<T: StepFile> Rows for Reader<'_, T> {
                 done += n;
                 continue;
             }
-            let mut last = window.part(&self.wanted, done, 1);
-            last.actions.fill(0.0);
-            last.indices.fill(0);
-            match run.last {
-                Last::Next => self.file.next_state(step - 1, &mut last)?,
-                Last::Repeat | Last::Within => self.file.steps(step - 1, &self.wanted)?.fill(&mut last)?,
+            if run.last == Last::Next {
+                let mut last = window.part(&self.wanted, done, 1);
+                last.actions.fill(0.0);
+                last.indices.fill(0);
+                self.file.next_state(step - 1, &mut last)?;
+            } else if done > 0 {
+                window.repeat(&self.wanted, done - 1);
+            } else {
+                // The row before went into the window before.
+                self.file.steps(step - 1, &self.wanted)?.fill(&mut window.part(&self.wanted, 0, 1))?;
             }
             done += 1;
         }

@@ -63,6 +63,22 @@ impl Window<'_> {
             alive: piece(self.alive, w.alive, first, n),
         }
     }
+
+    /// Row `row` once more, behind itself.
+    pub fn repeat(&mut self, w: &Widths, row: usize) {
+        twice(self.obs, w.obs, row);
+        twice(self.state, w.state, row);
+        twice(self.actions, w.actions, row);
+        twice(self.indices, w.indices, row);
+        twice(self.action_mask, w.action_mask, row);
+        twice(self.alive, w.alive, row);
+    }
+}
+
+fn twice<T: Copy>(values: &mut [T], width: usize, row: usize) {
+    if !values.is_empty() {
+        values.copy_within(row * width..(row + 1) * width, (row + 1) * width);
+    }
 }
 
 fn piece<T>(values: &mut [T], width: usize, first: usize, n: usize) -> &mut [T] {
