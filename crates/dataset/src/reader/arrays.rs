@@ -257,6 +257,14 @@ impl Floats<'_> {
         }
     }
 
+    /// Leave out the rows before `row`, which is not behind.
+    pub fn skip_to(&mut self, row: usize) {
+        match self {
+            Self::Hdf5(stream) => stream.skip_to(row),
+            Self::Npy(_, rows, _) => rows.start = row,
+        }
+    }
+
     /// The next rows, as many as `out` holds.
     pub fn fill(&mut self, out: &mut [f32]) -> Result<()> {
         match self {

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::arrays::{Arrays, Floats};
 use super::decisions::Decisions;
 use super::digits::Digits;
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows, split};
+use super::flat::{Flat, Last, NextStates, Run, StepFile, Steps, rows, split};
 use super::layout::{describe, per_step};
 use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording};
@@ -99,11 +99,20 @@ impl StepFile for D4rl {
         }))
     }
 
-    fn next_state(&self, step: usize, window: &mut Window<'_>) -> Result<()> {
-        if window.obs.is_empty() {
-            return Ok(());
-        }
-        self.arrays.floats("next_observations", step..step + 1)?.fill(window.obs)
+    fn next_states(&self) -> NextStates<'_> {
+        // Kept open: rows of several episodes are unpacked together.
+        let mut column: Option<Floats<'_>> = None;
+        Box::new(move |step, window| {
+            if window.obs.is_empty() {
+                return Ok(());
+            }
+            let column = match &mut column {
+                Some(column) => column,
+                none => none.insert(self.arrays.floats("next_observations", step..self.n_steps())?),
+            };
+            column.skip_to(step);
+            column.fill(window.obs)
+        })
     }
 }
 

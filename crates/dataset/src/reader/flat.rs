@@ -33,9 +33,13 @@ pub(crate) trait StepFile: Send + Sync {
     /// Steps from `first` on, in order.
     fn steps(&self, first: usize, wanted: &Widths) -> Result<Box<dyn Steps + '_>>;
 
-    /// The state after `step`, into a window of one row, if the file has next states.
-    fn next_state(&self, step: usize, window: &mut Window<'_>) -> Result<()>;
+    /// A function that puts the state after a step into a window of one row, if the file has next states. It is called
+    /// with steps in order.
+    fn next_states(&self) -> NextStates<'_>;
 }
+
+/// States after steps, by the number of the step.
+pub(crate) type NextStates<'a> = Box<dyn FnMut(usize, &mut Window<'_>) -> Result<()> + 'a>;
 
 /// Steps in order.
 pub(crate) trait Steps {
@@ -144,7 +148,8 @@ impl<T: StepFile> Recording for Flat<T> {
     fn rows(&self, rows: Range<usize>, wanted: &Widths) -> Result<Box<dyn Rows + '_>> {
         let spans = self.spans();
         let at = spans.partition_point(|span| span.rows.end <= rows.start);
-        Ok(Box::new(Reader { file: &self.0, wanted: *wanted, spans, at, steps: None }))
+        let next_states = self.0.next_states();
+        Ok(Box::new(Reader { file: &self.0, wanted: *wanted, spans, at, steps: None, next_states }))
     }
 }
 
@@ -157,6 +162,7 @@ struct Reader<'a, T> {
     at: usize,
     /// The steps, once the first is asked for, and the number of the next.
     steps: Option<(Box<dyn Steps + 'a>, usize)>,
+    next_states: NextStates<'a>,
 }
 
 impl<T: StepFile> Rows for Reader<'_, T> {
@@ -180,7 +186,7 @@ impl<T: StepFile> Rows for Reader<'_, T> {
                 let mut last = window.part(&self.wanted, done, 1);
                 last.actions.fill(0.0);
                 last.indices.fill(0);
-                self.file.next_state(step - 1, &mut last)?;
+                (self.next_states)(step - 1, &mut last)?;
             } else if done > 0 {
                 window.repeat(&self.wanted, done - 1);
             } else {

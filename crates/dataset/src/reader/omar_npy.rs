@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::arrays::{Arrays, Floats};
 use super::decisions::{Decisions, TeamReward};
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows, split};
+use super::flat::{Flat, Last, NextStates, Run, StepFile, Steps, rows, split};
 use super::layout::{describe, per_step, team_rewards};
 use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
@@ -154,19 +154,21 @@ impl StepFile for OmarNpy {
         }))
     }
 
-    fn next_state(&self, step: usize, window: &mut Window<'_>) -> Result<()> {
-        let one = step..step + 1;
-        let floats = |empty: bool, key: fn(&Keys) -> &String| -> Result<Vec<Floats<'_>>> {
-            let keys = self.keys.iter().filter(|_| !empty);
-            keys.map(|agent| self.arrays.floats(key(agent), one.clone())).collect()
-        };
-        let mut columns = Columns {
-            widths: self.keys.iter().map(|agent| agent.width).collect(),
-            obs: floats(window.obs.is_empty(), |keys| &keys.next_obs)?,
-            states: floats(window.state.is_empty(), |keys| &keys.next_states)?,
-            actions: Vec::new(),
-        };
-        columns.fill(window)
+    fn next_states(&self) -> NextStates<'_> {
+        Box::new(|step, window| {
+            let one = step..step + 1;
+            let floats = |empty: bool, key: fn(&Keys) -> &String| -> Result<Vec<Floats<'_>>> {
+                let keys = self.keys.iter().filter(|_| !empty);
+                keys.map(|agent| self.arrays.floats(key(agent), one.clone())).collect()
+            };
+            let mut columns = Columns {
+                widths: self.keys.iter().map(|agent| agent.width).collect(),
+                obs: floats(window.obs.is_empty(), |keys| &keys.next_obs)?,
+                states: floats(window.state.is_empty(), |keys| &keys.next_states)?,
+                actions: Vec::new(),
+            };
+            columns.fill(window)
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::arrays::{Arrays, FlagRows, Floats, Integers};
 use super::decisions::{Decisions, TeamReward};
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows, split};
+use super::flat::{Flat, Last, NextStates, Run, StepFile, Steps, rows, split};
 use super::format::Look;
 use super::layout::{describe, team_rewards};
 use super::npy::{Element, Npy};
@@ -273,17 +273,19 @@ impl StepFile for TorchRl {
         Ok(Box::new(Columns { file: self, wanted: *wanted, next: first, open: None }))
     }
 
-    fn next_state(&self, step: usize, window: &mut Window<'_>) -> Result<()> {
-        let place = self.place(step);
-        if !window.obs.is_empty() {
-            self.arrays.floats(&self.keys.next_obs, place..place + 1)?.fill(window.obs)?;
-        }
-        if !window.state.is_empty() {
-            self.arrays.floats("next/state", place..place + 1)?.fill(window.state)?;
-        }
-        // Every action is as good as the other: none is taken there.
-        window.action_mask.fill(1);
-        Ok(())
+    fn next_states(&self) -> NextStates<'_> {
+        Box::new(|step, window| {
+            let place = self.place(step);
+            if !window.obs.is_empty() {
+                self.arrays.floats(&self.keys.next_obs, place..place + 1)?.fill(window.obs)?;
+            }
+            if !window.state.is_empty() {
+                self.arrays.floats("next/state", place..place + 1)?.fill(window.state)?;
+            }
+            // Every action is as good as the other: none is taken there.
+            window.action_mask.fill(1);
+            Ok(())
+        })
     }
 }
 

@@ -202,6 +202,14 @@ impl<'a, T: Copy> Stream<'a, T> {
         Ok(())
     }
 
+    /// Leave out the rows before `row`, which is not behind: of windows without a row that is wanted nothing is decoded.
+    pub fn skip_to(&mut self, row: usize) {
+        let left = self.left();
+        let skipped = (row + left / self.width.max(1)).saturating_sub(self.rest.start) * self.width;
+        self.taken += skipped.min(left);
+        self.rest.start = self.rest.start.max(row);
+    }
+
     /// Elements of the window that were not taken.
     fn left(&self) -> usize {
         let all = match &self.decoded {
@@ -275,6 +283,26 @@ fn le_f64(bytes: &[u8], out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_are_left_out_are_not_those_that_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.hdf5");
+        let values: Vec<f32> = (0..60).map(|i| i as f32).collect();
+        let mut file = hdf5_pure::FileBuilder::new();
+        file.create_dataset("a").with_f32_data(&values).with_shape(&[20, 3]).with_chunks(&[2, 3]).with_deflate(4);
+        file.write(&path).unwrap();
+        let source = Source::open(&path).unwrap();
+        let mut stream = Stream::floats(&source, "a", 1..20).unwrap();
+        stream.window = 4;
+        // Where it is, in the window at hand, at the start of the next one, within a later one, the last row.
+        for row in [1, 2, 4, 5, 13, 14, 19] {
+            let mut out = [0.0; 3];
+            stream.skip_to(row);
+            stream.fill(&mut out).unwrap();
+            assert_eq!(out, values[3 * row..][..3], "{row}");
+        }
+    }
 
     #[test]
     fn windows_are_whole_chunks_and_bounded() {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::decisions::Decisions;
-use super::flat::{Flat, Last, Run, StepFile, Steps, rows};
+use super::flat::{Flat, Last, NextStates, Run, StepFile, Steps, rows};
 use super::format::Look;
 use super::layout::team_rewards;
 use super::natural::natural;
@@ -278,8 +278,8 @@ impl StepFile for Vault {
         Ok(Box::new(Columns { vault: self, wanted: *wanted, next: first, open: None }))
     }
 
-    fn next_state(&self, _step: usize, _window: &mut Window<'_>) -> Result<()> {
-        Err(self.layout.malformed("`observations`", "no next states"))
+    fn next_states(&self) -> NextStates<'_> {
+        Box::new(|_, _| Err(self.layout.malformed("`observations`", "no next states")))
     }
 }
 
