@@ -1,24 +1,15 @@
 //! Environments by name.
 
+use std::sync::LazyLock;
+
 use crate::{Error, MultiAgentEnv, Result, Smax, Spread};
 use crate::{grid, mujoco, smax};
 
 /// Tasks of the particle world.
 pub(crate) const PARTICLE: [&str; 2] = ["spread", "spread-discrete"];
 /// All tasks.
-const NAMES: [&str; PARTICLE.len() + mujoco::NAMES.len() + grid::NAMES.len() + smax::NAMES.len()] = {
-    let groups: [&[&str]; 4] = [&PARTICLE, &mujoco::NAMES, &grid::NAMES, &smax::NAMES];
-    let mut names = [""; PARTICLE.len() + mujoco::NAMES.len() + grid::NAMES.len() + smax::NAMES.len()];
-    let (mut group, mut i, mut count) = (0, 0, 0);
-    while group < groups.len() {
-        while i < groups[group].len() {
-            names[count] = groups[group][i];
-            (i, count) = (i + 1, count + 1);
-        }
-        (group, i) = (group + 1, 0);
-    }
-    names
-};
+static NAMES: LazyLock<Vec<&str>> =
+    LazyLock::new(|| [PARTICLE.as_slice(), &mujoco::NAMES, &grid::NAMES, &smax::NAMES].concat());
 
 /// The tasks that [`make_env`] makes. A robot's task has local observations if `-local` follows its name: each agent sees
 /// its own joints and their neighbours, with `-local0` no neighbours, with `-local2` also theirs. What may follow a feeder's

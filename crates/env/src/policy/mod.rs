@@ -12,9 +12,7 @@ use omiga_format::TaskSpec;
 pub use quality::{Practice, Quality};
 pub use uniform::UniformPolicy;
 
-use crate::registry::PARTICLE;
-use crate::{Error, JointAction, Result, Timestep};
-use crate::{mujoco, smax as battles};
+use crate::{Error, JointAction, Result, Timestep, mujoco, task_names};
 
 /// Chooses the actions of a whole team. Object safe; errors of other crates go into [`Error::policy`].
 pub trait TeamPolicy: Send {
@@ -50,8 +48,8 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if let Some(snapshots) = snapshots::Snapshots::new(task, quality) {
         return Ok(Box::new(snapshots));
     }
-    let robots = mujoco::NAMES.into_iter().filter(|name| snapshots::are_there(name));
-    let expected = PARTICLE.into_iter().chain(robots).chain(crate::grid::NAMES).chain(battles::NAMES).collect();
+    let has_one = |name: &&str| !mujoco::NAMES.contains(name) || snapshots::are_there(name);
+    let expected = task_names().iter().copied().filter(has_one).collect();
     Err(Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected })
 }
 
