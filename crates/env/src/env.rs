@@ -86,29 +86,29 @@ impl Timestep {
     /// Buffers for an environment.
     pub fn for_env(env: &dyn MultiAgentEnv) -> Self {
         let mut timestep = Self::default();
-        timestep.begin(env.task(), env.state_dim());
-        refill(&mut timestep.state, env.state_len(), 0.0);
+        timestep.blank(env.task(), env.state_len());
         timestep
     }
 
     /// Make it the blank first timestep of an episode: right sizes, zeros, every choice permitted, everyone alive.
     /// Allocates only if it was made for another task.
     pub fn begin(&mut self, task: &TaskSpec, state_dim: Option<usize>) {
-        let (n, a) = (task.n_agents(), task.action_dim());
-        refill(&mut self.obs, n * task.obs_dim(), 0.0);
-        refill(&mut self.state, n * state_dim.unwrap_or(0), 0.0);
-        refill(&mut self.rewards, n, 0.0);
-        refill(&mut self.action_mask, if task.is_discrete() { n * a } else { 0 }, 1);
-        refill(&mut self.alive, n, 1);
-        (self.team_reward, self.terminated, self.truncated) = (0.0, false, false);
+        self.blank(task, task.n_agents() * state_dim.unwrap_or(0));
     }
 
     /// As [`Self::begin`], with one state of the whole team, this wide.
     pub fn begin_with_team_state(&mut self, task: &TaskSpec, state_dim: usize) {
-        let mut state = std::mem::take(&mut self.state);
-        self.begin(task, None);
-        refill(&mut state, state_dim, 0.0);
-        self.state = state;
+        self.blank(task, state_dim);
+    }
+
+    fn blank(&mut self, task: &TaskSpec, state_len: usize) {
+        let (n, a) = (task.n_agents(), task.action_dim());
+        refill(&mut self.obs, n * task.obs_dim(), 0.0);
+        refill(&mut self.state, state_len, 0.0);
+        refill(&mut self.rewards, n, 0.0);
+        refill(&mut self.action_mask, if task.is_discrete() { n * a } else { 0 }, 1);
+        refill(&mut self.alive, n, 1);
+        (self.team_reward, self.terminated, self.truncated) = (0.0, false, false);
     }
 
     /// The buffers are as wide as the task says, and the state has as many numbers as [`MultiAgentEnv::state_len`] says.
