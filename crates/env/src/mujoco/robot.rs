@@ -27,6 +27,13 @@ pub struct Robot {
     pub velocity_noise: Noise,
 }
 
+impl Robot {
+    /// Does its torso move freely, so that its positions begin with x, y and z? The others walk in a plane: x, z.
+    pub fn is_free(&self) -> bool {
+        self.hidden_positions == 2
+    }
+}
+
 /// External forces, clipped to [-1, 1].
 #[derive(Debug)]
 pub struct Contact {

@@ -134,7 +134,7 @@ impl MujocoTeam {
 
     fn is_healthy(&self, health: &Health) -> bool {
         let (positions, velocities) = (self.data.qpos(), self.data.qvel());
-        let height = if self.robot.hidden_positions == 2 { positions[2] } else { positions[1] };
+        let height = if self.robot.is_free() { positions[2] } else { positions[1] };
         let angle = health.angle.as_ref().is_none_or(|angle| angle.holds(positions[2]));
         let mut state = positions[2..].iter().chain(velocities);
         health.height.holds(height) && angle && health.state.as_ref().is_none_or(|s| state.all(|x| s.holds(*x)))
@@ -206,7 +206,7 @@ impl MultiAgentEnv for MujocoTeam {
     }
 
     fn scene(&self) -> Option<Scene> {
-        Some(scene::of(&self.data, self.robot.hidden_positions == 2))
+        Some(scene::of(&self.data, self.robot.is_free()))
     }
 }
 
