@@ -2,8 +2,8 @@
 
 use omiga_format::{Better, Metric};
 
-/// Half of the band that customers are promised, in p.u.
-const BAND: f64 = 0.05;
+use super::reward::BAND;
+
 const HOURS: f64 = 24.0;
 const KW: f64 = 1000.0;
 

@@ -5,18 +5,15 @@ use std::path::Path;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::Feeder;
 use super::profiles::{Course, DAY_STEPS, Days, STEP_MINUTES};
+use super::{Feeder, table};
 use crate::{Error, Result};
 
 const WEEK_STEPS: usize = 7 * DAY_STEPS as usize;
 /// Of so many weeks the last is for judging.
 const WEEKS: usize = 4;
 
-/// Profiles of a feeder at equal times, the first row at midnight.
-///
-/// Text: `minutes = 15`, then a line of column names, then a row for each time: `p.BUS` and perhaps `q.BUS` (MW and Mvar that it
-/// consumes; without `q` in the ratio of the feeder's table), `pv.BUS` (MW of its inverter). `#` begins a comment.
+/// Profiles of a feeder at equal times, the first row at midnight, from the text that [`super::Profiles::recorded`] describes.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     minutes: f64,
@@ -49,14 +46,9 @@ impl Recorded {
     }
 
     fn parse(feeder: &Feeder, path: &Path, text: &str) -> Result<Self> {
-        let mut lines = text.lines().enumerate().filter_map(|(i, line)| {
-            let line = line.split('#').next().unwrap_or_default().trim();
-            (!line.is_empty()).then_some((i + 1, line))
-        });
+        let mut lines = table::lines(text);
         let (line, first) = lines.next().unwrap_or_default();
-        let minutes = first.split_once('=').filter(|(key, _)| key.trim() == "minutes");
-        let minutes =
-            minutes.and_then(|(_, value)| value.trim().parse().ok()).filter(|m: &f64| *m >= 0.1 && *m <= 1440.0);
+        let minutes = table::setting(first, "minutes").and_then(table::finite).filter(|m| (0.1..=1440.0).contains(m));
         let minutes =
             minutes.ok_or_else(|| error(path, line, format!("expected `minutes = 0.1..1440`, found `{first}`")))?;
         let (line, header) = lines.next().unwrap_or_default();
@@ -84,8 +76,8 @@ impl Recorded {
         let mut values = text.split(',');
         for column in columns {
             let value = values.next().unwrap_or_default().trim();
-            let number = value.parse::<f64>().ok().filter(|x| x.is_finite());
-            let number = number.ok_or_else(|| format!("expected a finite number for each column, found `{value}`"))?;
+            let number = table::finite(value)
+                .ok_or_else(|| format!("expected a finite number for each column, found `{value}`"))?;
             match column {
                 Column::P(bus) => {
                     load_p[*bus] = number;

@@ -20,8 +20,8 @@ pub enum GridReward {
     Bowl,
 }
 
-/// Half of the band, in p.u.
-const BAND: f64 = 0.05;
+/// Half of the band that customers are promised, in p.u.
+pub(super) const BAND: f64 = 0.05;
 /// Half of the band that is asked for.
 const ASKED: f64 = 0.049;
 /// MW that a violation of 1 p.u. costs.

@@ -27,16 +27,26 @@ struct Written<'a> {
     row: Row,
 }
 
-pub(super) fn parse(name: &str, text: &str) -> Result<Feeder, Error> {
-    let mut lines = text.lines().enumerate().filter_map(|(i, line)| {
+/// The lines of a table that say something, without comments, and their numbers from 1.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().filter_map(|(i, line)| {
         let line = line.split('#').next().unwrap_or_default().trim();
         (!line.is_empty()).then_some((i + 1, line))
-    });
+    })
+}
+
+/// The value of a line `key = value`, if that is its key.
+pub(super) fn setting<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split_once('=').filter(|(found, _)| found.trim() == key).map(|(_, value)| value.trim())
+}
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Feeder, Error> {
+    let mut lines = lines(text);
     let end = Place { name, line: text.lines().count() };
     let (line, first) = lines.next().ok_or_else(|| end.error("it is empty, expected `voltage_kv = ...`"))?;
     let place = Place { name, line };
-    let voltage = first.split_once('=').filter(|(key, _)| key.trim() == "voltage_kv");
-    let (_, voltage) = voltage.ok_or_else(|| place.error(format!("expected `voltage_kv = ...`, found `{first}`")))?;
+    let voltage = setting(first, "voltage_kv");
+    let voltage = voltage.ok_or_else(|| place.error(format!("expected `voltage_kv = ...`, found `{first}`")))?;
     let voltage_kv = number(&place, "voltage_kv", voltage)?;
     if voltage_kv <= 0.0 {
         return Err(place.error(format!("expected `voltage_kv` above 0, found {voltage_kv}")));
@@ -94,8 +104,12 @@ fn written<'a>(place: &Place<'_>, columns: &[&str], text: &'a str) -> Result<Wri
 }
 
 fn number(place: &Place<'_>, column: &str, text: &str) -> Result<f64, Error> {
-    let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
-    value.ok_or_else(|| place.error(format!("expected a finite number as `{column}`, found `{}`", text.trim())))
+    finite(text).ok_or_else(|| place.error(format!("expected a finite number as `{column}`, found `{text}`")))
+}
+
+/// A number that is neither infinite nor NaN.
+pub(super) fn finite(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
 /// Parents first, otherwise as they are written; below the one bus that nothing feeds.
