@@ -1,5 +1,8 @@
 //! The table of a feeder, from text that anybody may have written.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
 use super::feeder::{Feeder, Row};
 use crate::Error;
 
@@ -114,7 +117,6 @@ pub(super) fn finite(text: &str) -> Option<f64> {
 
 /// Parents first, otherwise as they are written; below the one bus that nothing feeds.
 fn in_order(file: &str, written: Vec<Written<'_>>) -> Result<Vec<Row>, Error> {
-    use std::collections::BTreeMap;
     let mut fed = BTreeMap::new();
     for w in &written {
         if let Some(before) = fed.insert(w.row.name.as_str(), w.line) {
@@ -134,37 +136,19 @@ fn in_order(file: &str, written: Vec<Written<'_>>) -> Result<Vec<Row>, Error> {
     for (i, w) in written.iter().enumerate() {
         children.entry(w.from).or_default().push(i);
     }
-    let reached = reach(source, &written, &children);
-    if let Some(w) = written.iter().enumerate().find(|(i, _)| !reached[*i]).map(|(_, w)| w) {
+    let rows = numbered(source, &written, &children);
+    let connected: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    if let Some(w) = written.iter().find(|w| !connected.contains(w.row.name.as_str())) {
         let place = Place { name: file, line: w.line };
         let reason =
             format!("bus `{}` is not connected to the source `{source}`; are `from` and `to` exchanged?", w.row.name);
         return Err(place.error(reason));
     }
-    Ok(numbered(source, &written, &children))
+    Ok(rows)
 }
 
-/// Which lines hang below the source.
-fn reach(source: &str, written: &[Written<'_>], children: &std::collections::BTreeMap<&str, Vec<usize>>) -> Vec<bool> {
-    let mut reached = vec![false; written.len()];
-    let mut open = vec![source];
-    while let Some(bus) = open.pop() {
-        for &i in children.get(bus).into_iter().flatten() {
-            reached[i] = true;
-            open.push(&written[i].row.name);
-        }
-    }
-    reached
-}
-
-/// The line that is written first among those whose `from` has a number, one after the other.
-fn numbered(
-    source: &str,
-    written: &[Written<'_>],
-    children: &std::collections::BTreeMap<&str, Vec<usize>>,
-) -> Vec<Row> {
-    use std::cmp::Reverse;
-    use std::collections::BinaryHeap;
+/// The line that is written first among those whose `from` has a number, one after the other, as long as there is one.
+fn numbered(source: &str, written: &[Written<'_>], children: &BTreeMap<&str, Vec<usize>>) -> Vec<Row> {
     let blank = Row {
         name: source.to_owned(),
         zone: String::new(),
