@@ -1,8 +1,8 @@
-//! Steps and resets of the worlds that are ours allocate nothing.
+//! Steps and resets of the worlds and of the scripts that are ours allocate nothing.
 
 use std::alloc::System;
 
-use omiga_env::{Feeder, JointAction, PowerFlow, TeamPolicy, Timestep, UniformPolicy, make_env, simulator, task_names};
+use omiga_env::{Feeder, JointAction, PowerFlow, Quality, Timestep, behaviour_policy, make_env, simulator, task_names};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -11,9 +11,11 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// One test in this binary: the allocator counts for all threads.
 #[test]
 fn steps_and_resets_allocate_nothing() {
-    for name in task_names().iter().filter(|name| simulator(name).is_none()) {
+    let random = task_names().iter().filter(|name| simulator(name).is_none()).map(|name| (*name, Quality::Random));
+    let scripted = ["spread", "spread-discrete", "grid-33bus"].map(|name| (name, Quality::MediumReplay));
+    for (name, quality) in random.chain(scripted) {
         let mut env = make_env(name).unwrap();
-        let mut policy = UniformPolicy::new(env.task().clone());
+        let mut policy = behaviour_policy(env.task(), quality).unwrap();
         let (mut t, mut actions) = (Timestep::for_env(&*env), JointAction::for_task(env.task()));
         let mut play = |seed| {
             env.reset(seed, &mut t);
@@ -26,7 +28,7 @@ fn steps_and_resets_allocate_nothing() {
         play(0);
         let region = Region::new(ALLOCATOR);
         (1..4).for_each(&mut play);
-        assert_eq!(region.change().allocations, 0, "{name}");
+        assert_eq!(region.change().allocations, 0, "{name} {quality}");
     }
 
     let feeder = Feeder::case33().unwrap();

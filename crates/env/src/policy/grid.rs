@@ -53,14 +53,11 @@ pub struct Operator {
     rng: ChaCha8Rng,
     orders: Vec<Order>,
     pace: Pace,
-    /// Largest slope of all curves, in shares of the rating per p.u.
-    slope: f64,
     /// Deviation of the dither on commands, and its present values.
     dither: f64,
     dithers: Vec<f64>,
     /// Reference of the day's curves, less 1 p.u.
     shift: f64,
-    changes: bool,
     /// Reactive power as shares of the ratings; what the last step ended with.
     shares: Vec<f64>,
     net: [Vec<f64>; 2],
@@ -84,11 +81,9 @@ impl Operator {
             rng: ChaCha8Rng::seed_from_u64(0),
             orders: vec![Order::Fixed(0.0); inverters],
             pace: Pace::Settled,
-            slope: 0.0,
             dither: 0.0,
             dithers: vec![0.0; inverters],
             shift: 0.0,
-            changes: false,
             shares: vec![0.0; inverters],
             net: [zeros.clone(), zeros],
         })
@@ -102,7 +97,7 @@ impl Operator {
 
     /// The first orders of an episode.
     fn begin(&mut self) {
-        (self.dither, self.changes) = (0.0, false);
+        self.dither = 0.0;
         let full = Order::Curve(VoltVar::FULL);
         let category_b = Order::Curve(VoltVar::CATEGORY_B);
         match self.quality {
@@ -129,11 +124,9 @@ impl Operator {
                     _ => Pace::Settled,
                 };
                 self.dither = self.rng.random_range(0.05..0.3);
-                self.changes = true;
             }
         }
         self.dithers.fill(0.0);
-        self.note_slope();
     }
 
     /// An order as some operator gives it.
@@ -149,17 +142,17 @@ impl Operator {
         }
     }
 
-    fn note_slope(&mut self) {
+    /// The largest slope of all curves, in shares of the rating per p.u.
+    fn slope(&self) -> f64 {
         let slope = |order: &Order| if let Order::Curve(curve) = order { curve.slope() } else { 0.0 };
-        self.slope = self.orders.iter().map(slope).fold(0.0, f64::max);
+        self.orders.iter().map(slope).fold(0.0, f64::max)
     }
 
     /// Now and then somebody changes one inverter.
     fn change(&mut self) {
-        if self.changes && self.rng.random::<f64>() < 1.0 / CHANGE_STEPS {
+        if self.quality == Quality::MediumReplay && self.rng.random::<f64>() < 1.0 / CHANGE_STEPS {
             let who = self.rng.random_range(0..self.orders.len());
             self.orders[who] = self.draw();
-            self.note_slope();
         }
     }
 
@@ -173,9 +166,9 @@ impl Operator {
     }
 
     /// Where curves and feeder come to rest. If the feeder collapses on the way, whatever was reached by then.
-    fn settle(&mut self, view: &StateView<'_>, limits: &[f64]) {
+    fn settle(&mut self, view: &StateView<'_>, limit: impl Fn(usize) -> f64) {
         // Of a fixed-point iteration with this gain the steepest curves converge: the loop's own is about a fifth of the slope.
-        let gain = (4.0 / self.slope.max(1e-9)).min(0.5);
+        let gain = (4.0 / self.slope().max(1e-9)).min(0.5);
         for _ in 0..ROUNDS {
             self.consumption(view);
             let [p, q] = &self.net;
@@ -183,7 +176,7 @@ impl Operator {
             let mut moved = 0.0_f64;
             for (i, inverter) in self.feeder.inverters().iter().enumerate() {
                 let active = f64::from(view.p[i]) / inverter.rating_mva;
-                let wanted = Self::ordered(self.orders[i], solution.magnitude_pu(inverter.bus), active, limits[i]);
+                let wanted = Self::ordered(self.orders[i], solution.magnitude_pu(inverter.bus), active, limit(i));
                 moved = moved.max((wanted - self.shares[i]).abs());
                 self.shares[i] += gain * (wanted - self.shares[i]);
             }
@@ -215,8 +208,7 @@ impl TeamPolicy for Operator {
     fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()> {
         actions.check_shape(&self.task)?;
         let JointAction::Continuous(commands) = actions else { return Ok(()) };
-        let task = self.task.name.clone();
-        let wrong = |buffer, expected, found| Error::Buffer { task, buffer, expected, found };
+        let wrong = |buffer, expected, found| Error::Buffer { task: self.task.name.clone(), buffer, expected, found };
         let (n, width) = (self.task.n_agents(), self.task.obs_dim());
         if t.obs.len() != n * width {
             return Err(wrong("obs", n * width, t.obs.len()));
@@ -227,12 +219,12 @@ impl TeamPolicy for Operator {
         self.change();
         // v, p, q, q_limit are an observation's first numbers.
         let seen = |i: usize, field: usize| f64::from(t.obs[i * width + field]);
-        let limits: Vec<f64> = (0..n).map(|i| seen(i, 3)).collect();
+        let limit = |i: usize| seen(i, 3);
         match self.pace {
-            Pace::Settled => self.settle(&view, &limits),
+            Pace::Settled => self.settle(&view, limit),
             Pace::Filtered(part) => {
-                for (i, limit) in limits.iter().enumerate() {
-                    let wanted = Self::ordered(self.orders[i], seen(i, 0), seen(i, 1), *limit);
+                for i in 0..n {
+                    let wanted = Self::ordered(self.orders[i], seen(i, 0), seen(i, 1), limit(i));
                     self.shares[i] += part * (wanted - self.shares[i]);
                 }
             }
@@ -240,7 +232,7 @@ impl TeamPolicy for Operator {
         for (i, command) in commands.iter_mut().enumerate() {
             let noise: f64 = self.rng.sample(StandardNormal);
             self.dithers[i] = DITHER_KEEP * self.dithers[i] + (1.0 - DITHER_KEEP * DITHER_KEEP).sqrt() * noise;
-            let share = self.shares[i] / limits[i].max(1e-9) + self.dither * self.dithers[i];
+            let share = self.shares[i] / limit(i).max(1e-9) + self.dither * self.dithers[i];
             *command = (share as f32).clamp(EDGE - 1.0, 1.0 - EDGE);
         }
         Ok(())
