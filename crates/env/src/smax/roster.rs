@@ -74,6 +74,13 @@ impl Roster {
         super::FIRST_ATTACK + if self.is_ally(unit) { self.enemies } else { self.allies }
     }
 
+    /// Whom a unit aims at with an action, if that is one of its attacks.
+    pub fn aim(&self, unit: usize, action: u8) -> Option<usize> {
+        let attacks = super::FIRST_ATTACK..self.actions(unit);
+        let action = usize::from(action);
+        attacks.contains(&action).then(|| self.target(unit, action - attacks.start))
+    }
+
     /// Whom the `k`-th attack of a unit aims at: allies count the enemies up, enemies the allies down.
     pub fn target(&self, unit: usize, k: usize) -> usize {
         if self.is_ally(unit) { self.allies + k } else { self.allies - 1 - k }

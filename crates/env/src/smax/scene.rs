@@ -1,6 +1,5 @@
 //! A battle as a drawing.
 
-use super::FIRST_ATTACK;
 use super::roster::Roster;
 use super::world::World;
 use crate::{Disc, Line, Scene, Side, View};
@@ -33,8 +32,6 @@ pub fn of(world: &World, roster: &Roster) -> Scene {
 
 /// Whom a living unit was told to shoot at, if it is in range. It may have died of it.
 fn target(world: &World, roster: &Roster, unit: usize) -> Option<usize> {
-    let action = usize::from(world.action[unit]);
-    let is_attack = (FIRST_ATTACK..roster.actions(unit)).contains(&action);
-    let target = is_attack.then(|| roster.target(unit, action - FIRST_ATTACK))?;
+    let target = roster.aim(unit, world.action[unit])?;
     (world.lives(unit) && world.distance(unit, target) < roster.range[unit]).then_some(target)
 }

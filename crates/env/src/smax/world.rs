@@ -2,7 +2,7 @@
 
 use super::draws::Draws;
 use super::roster::{MAX_UNITS, Roster};
-use super::{DIRECTIONS, FIRST_ATTACK, STOP};
+use super::{DIRECTIONS, STOP};
 
 /// Side of the square map.
 pub const SIZE: f32 = 32.0;
@@ -127,13 +127,10 @@ impl World {
     pub fn orders(&self, roster: &Roster) -> Orders {
         let mut orders = Orders { dx: [0.0; MAX_UNITS], dy: [0.0; MAX_UNITS], target: [NOBODY; MAX_UNITS] };
         for unit in 0..roster.len() {
-            let action = usize::from(self.action[unit]);
             let [dx, dy] = direction(self.action[unit]);
             orders.dx[unit] = dx * roster.velocity[unit] * DT;
             orders.dy[unit] = dy * roster.velocity[unit] * DT;
-            if (FIRST_ATTACK..roster.actions(unit)).contains(&action) {
-                orders.target[unit] = roster.target(unit, action - FIRST_ATTACK) as u8;
-            }
+            orders.target[unit] = roster.aim(unit, self.action[unit]).map_or(NOBODY, |target| target as u8);
         }
         orders
     }
