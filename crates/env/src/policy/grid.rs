@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::quality::{Practice, Quality};
+use super::uniform::EDGE;
 use crate::grid::{self, Feeder, PowerFlow, StateView, VoltVar};
 use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
 
@@ -21,8 +22,6 @@ const OWN_SHIFT_PU: f64 = 0.01;
 /// Rounds in which curves settle, and the change (as a share of the rating) at which they have.
 const ROUNDS: u32 = 300;
 const SETTLED: f64 = 1e-5;
-/// A command keeps this far from its bounds, where the density of a squashed Gaussian has no limit.
-const EDGE: f32 = 1e-3;
 
 /// What one inverter is told to do.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
 
 /// Share of a range left free at each end. The density of a squashed Gaussian grows without limit at the exact bounds,
 /// so data for learning keeps off them.
-const EDGE: f32 = 1e-3;
+pub(super) const EDGE: f32 = 1e-3;
 
 /// Uniform commands within the bounds (less a thousandth at each end), or uniform choices among the permitted. For any
 /// task.
