@@ -7,6 +7,7 @@ use omiga_dataset::{Dataset, HostBatch};
 use omiga_format::{ActorSpec, Checkpoint, ObsTransform};
 
 use crate::config::PolicyConfig;
+use crate::gauge::apart;
 use crate::nn::{Actor, Networks, Policy};
 use crate::{Error, Result};
 
@@ -130,12 +131,11 @@ impl TeamActions {
     /// Sum over living agents of the mean |pi - a| of their commands, or of 1 where a choice differs, between `row` and what was
     /// done in the one place of `host`; and how many live.
     pub(super) fn distance(&self, row: usize, host: &HostBatch) -> (f64, f64) {
-        let (agents, apart): (usize, Vec<f64>) = match self {
+        let (agents, distances): (usize, Vec<f64>) = match self {
             Self::Commands { agents, values } => {
                 let width = host.actions.len() / agents;
                 let own = values[row * host.actions.len()..][..host.actions.len()].chunks_exact(width);
-                let of = |(x, y): (&[f32], &[f32])| x.iter().zip(y).map(|(x, y)| f64::from((x - y).abs())).sum::<f64>();
-                (*agents, own.zip(host.actions.chunks_exact(width)).map(|pair| of(pair) / width as f64).collect())
+                (*agents, own.zip(host.actions.chunks_exact(width)).map(|(x, y)| apart(x, y)).collect())
             }
             Self::Choices { agents, values } => {
                 let own = values[row * agents..][..*agents].iter().zip(&host.action_indices);
@@ -143,7 +143,7 @@ impl TeamActions {
             }
         };
         let living = (0..agents).filter(|agent| host.alive.get(*agent) != Some(&0));
-        living.fold((0.0, 0.0), |(sum, count), agent| (sum + apart[agent], count + 1.0))
+        living.fold((0.0, 0.0), |(sum, count), agent| (sum + distances[agent], count + 1.0))
     }
 
     /// Write what was done in place `at` of a batch, in the same way.

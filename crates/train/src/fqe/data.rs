@@ -5,10 +5,8 @@ use omiga_format::ObsTransform;
 
 use super::TeamActions;
 use crate::Result;
-use crate::gauge::{returns, to_go};
+use crate::gauge::{believable, judged_on, returns, to_go};
 
-/// Values may leave the data's returns by this share of what those span.
-const SLACK: f64 = 0.25;
 /// Episodes whose first rows an estimate is a mean over, at most.
 const STARTS: usize = 1024;
 
@@ -44,8 +42,7 @@ impl FqeData {
 
     /// Held-out episodes, all complete ones if none is held out.
     pub(super) fn judged_on(&self) -> &[Episode] {
-        let held_out = self.dataset.held_out();
-        let all = if held_out.is_empty() { self.dataset.learned_from() } else { held_out };
+        let all = judged_on(&self.dataset);
         &all[..all.len().min(STARTS)]
     }
 
@@ -98,10 +95,9 @@ impl Scale {
         }
         let center = if count > 0.0 { sum / count } else { 0.0 };
         let variance = if count > 0.0 { squares / count - center * center } else { 0.0 };
-        let (low, high) = returns(dataset, gamma);
-        let slack = SLACK * (high - low);
+        let (low, high) = believable(returns(dataset, gamma));
         let deviation = Some(variance.sqrt()).filter(|std| *std > 1e-6 * center.abs().max(1e-6)).unwrap_or(1.0);
-        Self { center, deviation, low: low - slack, high: high + slack }
+        Self { center, deviation, low, high }
     }
 
     /// What is fitted for a target.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::GaugeRows;
+use super::rows::{GaugeRows, believable};
 use super::sums::{Fit, Sums};
 use crate::Record;
 use crate::config::Config;
@@ -115,10 +115,10 @@ impl Gauged {
     }
 }
 
-/// Is the mean of V_tot beyond all that the data ever returned, by a quarter of what its returns span?
+/// Is the mean of V_tot beyond all that the data ever returned, so far that it is not [`believable`]?
 fn alarm(v_tot: f64, (low, high): (f64, f64), config: &Config) -> Option<String> {
-    let slack = (high - low) / 4.0;
-    let (side, remedy) = match (v_tot < low - slack, v_tot > high + slack) {
+    let (least, most) = believable((low, high));
+    let (side, remedy) = match (v_tot < least, v_tot > most) {
         (true, _) => ("below", "lower `optim.lr`, see whether `data.time_limit` is missing".to_owned()),
         (_, true) => {
             let (setting, now) = config.anchor()?;

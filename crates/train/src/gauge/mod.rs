@@ -14,8 +14,9 @@ pub use found::{AgentGauge, GAUGES_FILE, Gauged};
 use played::Played;
 pub use rows::GaugeRows;
 use rows::ToGo;
-pub(crate) use rows::{returns, to_go};
+pub(crate) use rows::{believable, judged_on, returns, to_go};
 use sums::Sums;
+pub(crate) use sums::apart;
 
 use crate::algo::Learner;
 use crate::batch::Batch;

@@ -26,8 +26,7 @@ impl GaugeRows {
     /// # Errors
     /// [`crate::Error::Dataset`] when rows are on disk and cannot be read.
     pub fn of(dataset: &Dataset) -> Result<Self> {
-        let held_out = !dataset.held_out().is_empty();
-        let all = if held_out { dataset.held_out() } else { dataset.learned_from() };
+        let (held_out, all) = (!dataset.held_out().is_empty(), judged_on(dataset));
         let mut rows = Episode::sample(all, MOST, SEED).into_iter().peekable();
         let of = |episode: &Episode| {
             let mut own = Vec::new();
@@ -44,6 +43,12 @@ impl GaugeRows {
     pub fn count(&self) -> usize {
         self.episodes.iter().map(|(_, rows)| rows.len()).sum()
     }
+}
+
+/// Held-out episodes; all complete ones if none is held out.
+pub fn judged_on(dataset: &Dataset) -> &[Episode] {
+    let held_out = dataset.held_out();
+    if held_out.is_empty() { dataset.learned_from() } else { held_out }
 }
 
 /// What an episode gave from a row on.
@@ -78,7 +83,14 @@ pub fn returns(dataset: &Dataset, gamma: f64) -> (f64, f64) {
     episodes.map(of).fold((0.0, 0.0), |(low, high), (least, most)| (low.min(least), high.max(most)))
 }
 
-/// The same of one episode.
+/// What a value may be where these are the smallest and the largest of the data's [`returns`]: a quarter of what they span beyond
+/// either.
+pub fn believable((low, high): (f64, f64)) -> (f64, f64) {
+    let slack = (high - low) / 4.0;
+    (low - slack, high + slack)
+}
+
+/// The smallest and largest return to go of one episode.
 fn returns_of(rewards: &[f32], bootstraps: bool, gamma: f64) -> (f64, f64) {
     let all = to_go(rewards, gamma);
     let tail = all.first().filter(|_| bootstraps).map_or(0.0, |first| first.discount);

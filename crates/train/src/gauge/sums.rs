@@ -83,9 +83,8 @@ impl Sums {
             (Done::Commands(commands), ActionSupport::Commands(ranges)) => {
                 let a = ranges.len() / n;
                 let (own, ranges) = (&commands[i * a..][..a], &ranges[agent * a..][..a]);
-                let apart = own.iter().zip(&host.actions[i * a..][..a]).map(|(x, y)| f64::from((x - y).abs()));
                 let within = own.iter().zip(ranges).all(|(x, (low, high))| (low..=high).contains(&x));
-                (apart.sum::<f64>() / a as f64, !within)
+                (apart(own, &host.actions[i * a..][..a]), !within)
             }
             (Done::Choices(choices), ActionSupport::Choices(taken)) => {
                 let (choice, a) = (choices[i], taken.len() / n);
@@ -114,6 +113,11 @@ impl Sums {
             outside: sum.outside + agent.outside,
         })
     }
+}
+
+/// Mean |x - y| of two commands.
+pub fn apart(own: &[f32], other: &[f32]) -> f64 {
+    own.iter().zip(other).map(|(x, y)| f64::from((x - y).abs())).sum::<f64>() / own.len() as f64
 }
 
 #[cfg(test)]
