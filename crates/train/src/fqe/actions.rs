@@ -8,7 +8,7 @@ use omiga_format::{ActorSpec, Checkpoint, ObsTransform};
 
 use crate::config::PolicyConfig;
 use crate::gauge::apart;
-use crate::nn::{Actor, Networks, Policy};
+use crate::nn::{Actor, Done, Networks};
 use crate::{Error, Result};
 
 /// Rows that are looked at in one pass.
@@ -71,8 +71,8 @@ impl TeamActions {
                 return Ok(None);
             }
             match (&mut all, team.act(chunk, dataset)?) {
-                (Self::Commands { values, .. }, Acted::Commands(found)) => values.extend(found),
-                (Self::Choices { values, .. }, Acted::Choices(found)) => values.extend(found),
+                (Self::Commands { values, .. }, Done::Commands(found)) => values.extend(found),
+                (Self::Choices { values, .. }, Done::Choices(found)) => values.extend(found),
                 _ => return Err(Error::Unfit { expected: sizes(task), found: format!("{:?}", team.spec.head) }),
             }
         }
@@ -181,14 +181,8 @@ struct Team {
     transform: ObsTransform,
 }
 
-/// Of some rows.
-enum Acted {
-    Commands(Vec<f32>),
-    Choices(Vec<u32>),
-}
-
 impl Team {
-    fn act(&self, rows: &[usize], dataset: &Dataset) -> Result<Acted> {
+    fn act(&self, rows: &[usize], dataset: &Dataset) -> Result<Done> {
         let (n, width) = (dataset.n_agents(), self.spec.input_dim());
         let mut raw = vec![0.0; dataset.task().obs_dim()];
         let mut input = vec![0.0; rows.len() * n * width];
@@ -200,19 +194,7 @@ impl Team {
         }
         let input = Tensor::from_vec(input, (rows.len() * n, width), &Device::Cpu)?; // [M, O + N]
         let heads = self.networks.evaluate(self.actor.id, &input)?;
-        let commands = |mode: Tensor| Ok(Acted::Commands(mode.flatten_all()?.to_vec1()?));
-        match self.actor.policy(&heads) {
-            Policy::SquashedGaussian(policy) => commands(policy.mode()?),
-            Policy::Gaussian(policy) => commands(policy.mode()?),
-            Policy::Deterministic(policy) => commands(policy.mode()?),
-            Policy::Categorical(policy) => {
-                let policy = match available(rows, dataset)? {
-                    Some(mask) => policy.masked(&mask)?,
-                    None => policy,
-                };
-                Ok(Acted::Choices(policy.mode()?.to_vec1()?))
-            }
-        }
+        self.actor.policy(&heads).masked(available(rows, dataset)?.as_ref())?.done()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use omiga_dataset::{ActionSupport, HostBatch};
 
-use super::played::{Done, Played};
+use super::played::Played;
 use super::rows::ToGo;
+use crate::nn::Done;
 
 /// Sums over rows, from which the gauges are made.
 #[derive(Debug, Default)]

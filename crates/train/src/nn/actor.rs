@@ -1,6 +1,6 @@
 //! The policy pi(a_i | o_i), one network for all agents.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use omiga_format::{ActorHead, ActorSpec};
 
 use super::{NetworkId, Stack};
@@ -30,6 +30,36 @@ pub enum Policy {
     Deterministic(Deterministic),
     /// One of A actions.
     Categorical(Categorical),
+}
+
+/// What M agents do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// [M, A] in [-1, 1].
+    Commands(Vec<f32>),
+    /// `[M]`.
+    Choices(Vec<u32>),
+}
+
+impl Policy {
+    /// Its choices without those whose `mask` [M, A] (u8) is 0; commands as they are.
+    pub fn masked(self, mask: Option<&Tensor>) -> Result<Self> {
+        Ok(match (self, mask) {
+            (Self::Categorical(policy), Some(mask)) => Self::Categorical(policy.masked(mask)?),
+            (policy, _) => policy,
+        })
+    }
+
+    /// What is done as it is deployed, without noise.
+    pub fn done(&self) -> Result<Done> {
+        let mode = match self {
+            Self::SquashedGaussian(policy) => policy.mode()?,
+            Self::Gaussian(policy) => policy.mode()?,
+            Self::Deterministic(policy) => policy.mode()?,
+            Self::Categorical(policy) => return Ok(Done::Choices(policy.mode()?.to_vec1()?)),
+        };
+        Ok(Done::Commands(mode.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
+    }
 }
 
 impl Actor {

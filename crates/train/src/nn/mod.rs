@@ -10,7 +10,7 @@ mod networks;
 mod stack;
 mod value;
 
-pub use actor::{Actor, Policy};
+pub use actor::{Actor, Done, Policy};
 pub use critic::Critic;
 pub use joint_critic::JointCritic;
 pub use mixer::{Mixer, Mixing};
