@@ -10,19 +10,24 @@
 
 __device__ real clamp(real x, real low, real high) { return x < low ? low : x > high ? high : x; }
 
+// Action d of agent j = b N + i in the data.
+__device__ real data_action(const real* row, const Sizes& s, int j, int d) {
+    return row[s.record.actions + j % s.agents * s.actions + d];
+}
+
 // A policy's heads [B N, A] and where the gradients by them go; `log_sigma` is -1 where there is one head.
 struct PolicyHeads {
     int heads, log_sigma, slopes, log_sigma_slopes;
 };
 
-// Each of these is the error of agent j = b N + i as in nn/actor.rs; its gradients by the heads are stored to be scaled.
+// Each of these is the error of agent j as in nn/actor.rs; its gradients by the heads are stored to be scaled.
 
 // Squared or absolute error of tanh(mu) as in loss/policy.rs.
 __device__ real deterministic(real* arena, const Sizes& s, const PolicyHeads& p, const real* row, int j, bool squared) {
     real sum = 0;
     for (int d = 0; d < s.actions; d++) {
         int e = j * s.actions + d;
-        real mode = tanh(arena[p.heads + e]), off = mode - row[s.record.actions + j % s.agents * s.actions + d];
+        real mode = tanh(arena[p.heads + e]), off = mode - data_action(row, s, j, d);
         sum += squared ? off * off : fabs(off);
         arena[p.slopes + e] = (squared ? 2 * off : off < 0 ? real(-1) : real(1)) * (1 - mode * mode);
     }
@@ -36,7 +41,7 @@ __device__ real beta_nll(real* arena, const Sizes& s, const PolicyHeads& p, cons
         int e = j * s.actions + d;
         real raw = arena[p.log_sigma + e], log_sigma = clamp(raw, LOG_SIGMA_MIN, LOG_SIGMA_MAX), sigma = exp(log_sigma);
         real mode = tanh(arena[p.heads + e]), weight = exp(log_sigma * (2 * beta));
-        real z = (row[s.record.actions + j % s.agents * s.actions + d] - mode) / sigma;
+        real z = (data_action(row, s, j, d) - mode) / sigma;
         sum += weight * (z * z / 2 + log_sigma + real(HALF_LN_2_PI));
         arena[p.slopes + e] = weight * -z / sigma * (1 - mode * mode);
         arena[p.log_sigma_slopes + e] = log_sigma == raw ? weight * (1 - z * z) : real(0);
@@ -49,7 +54,7 @@ __device__ real squashed_gaussian(real* arena, const Sizes& s, const PolicyHeads
     real sum = 0;
     for (int d = 0; d < s.actions; d++) {
         int e = j * s.actions + d;
-        real a = clamp(row[s.record.actions + j % s.agents * s.actions + d], -limit, limit);
+        real a = clamp(data_action(row, s, j, d), -limit, limit);
         real u = real((log(1.0 + (double)a) - log(1.0 - (double)a)) * 0.5);
         real raw_mu = arena[p.heads + e], raw_log_sigma = arena[p.log_sigma + e];
         real mu = clamp(raw_mu, -MU_LIMIT, MU_LIMIT);

@@ -33,11 +33,6 @@ __device__ int beside_state(const Sizes& s, int j, int d) {
     return j / s.agents * padded(s.state + s.agents * s.actions) + s.state + j % s.agents * s.actions + d;
 }
 
-// Action d of agent j in the data.
-__device__ real data_action(const real* row, const Sizes& s, int j, int d) {
-    return row[s.record.actions + j % s.agents * s.actions + d];
-}
-
 __device__ real smaller(real x, real y) { return y < x ? y : x; }
 
 // `action` of an agent that is alive, the data's of another.
