@@ -181,17 +181,16 @@ impl Hidden {
 
 impl Backward {
     fn new(net: &Net, rows: usize, by: By, arena: &mut Arena) -> Option<Self> {
+        let gradient = match by {
+            By::Nothing => return None,
+            By::Input(columns) => Gradient::Input { at: arena.take(rows * columns), columns },
+            By::Parameters => {
+                let parts = rows.div_ceil(PART_ROWS).max(1);
+                Gradient::Parameters { at: arena.take(parts * net.stride()), parts }
+            }
+        };
         let mut outputs =
             |layers: &[Dense]| -> Vec<usize> { layers.iter().map(|dense| arena.take(rows * dense.outputs)).collect() };
-        if by == By::Nothing {
-            return None;
-        }
-        let (hidden, heads) = (outputs(&net.stack.hidden), outputs(&net.stack.heads));
-        let parts = rows.div_ceil(PART_ROWS).max(1);
-        let gradient = match by {
-            By::Input(columns) => Gradient::Input { at: arena.take(rows * columns), columns },
-            By::Nothing | By::Parameters => Gradient::Parameters { at: arena.take(parts * net.stride()), parts },
-        };
-        Some(Self { hidden, heads, gradient })
+        Some(Self { hidden: outputs(&net.stack.hidden), heads: outputs(&net.stack.heads), gradient })
     }
 }
