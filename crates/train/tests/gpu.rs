@@ -123,8 +123,7 @@ fn check_tensors(what: &str, found: &Learner, expected: &Learner) {
 }
 
 fn check(discrete: bool, streamed: bool, settings: &[&str]) {
-    let kind = Kind { discrete, alive: discrete, obs: [DIMS.1; DIMS.0] };
-    check_kind(kind, streamed, 1, settings);
+    check_kind(Kind::of(discrete), streamed, 1, settings);
 }
 
 /// `first`: the number of the first update.
@@ -210,6 +209,8 @@ fn sizes_beyond_a_tile() {
 }
 
 const REBRAC: &str = "run.algorithm=rebrac";
+/// Agents that may be dead, some of which observe less.
+const NARROW: Kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
 
 #[test]
 fn rebrac() {
@@ -235,24 +236,21 @@ fn learning_rates_fall() {
 /// Of all bits of the seed and of an update's number.
 #[test]
 fn noise_is_a_function_of_seed_and_update() {
-    let kind = Kind { discrete: false, alive: false, obs: [DIMS.1; DIMS.0] };
     let noisy = [REBRAC, "run.seed=81985529216486895", "rebrac.policy_noise=1", "rebrac.noise_clip=5"];
-    check_kind(kind, false, (1 << 32) - 2, &noisy);
+    check_kind(Kind::of(false), false, (1 << 32) - 2, &noisy);
 }
 
 #[test]
 fn rebrac_with_dead_agents_and_narrow_ones() {
-    let kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
-    check_kind(kind, false, 1, &[REBRAC]);
-    check_kind(kind, true, 1, &[REBRAC, "omiga.mask_dead=false"]);
+    check_kind(NARROW, false, 1, &[REBRAC]);
+    check_kind(NARROW, true, 1, &[REBRAC, "omiga.mask_dead=false"]);
 }
 
 /// A run that changes its engine half way is the run that does not.
 #[test]
 fn a_run_goes_on_on_either() {
-    let kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
     for settings in [&[REBRAC][..], &[]] {
-        let study = Study::new(kind, settings);
+        let study = Study::new(NARROW, settings);
         let (half, end) = (STEPS / 2 + 1, STEPS + 1);
         let mut expected = study.learner();
         study.on_cpu(&mut expected, &mut study.sampler(), 1..end);
@@ -276,8 +274,7 @@ fn a_run_goes_on_on_either() {
 /// More than a recording holds, from an update on in which policies do not move; on a GPU as well, if there is one.
 #[test]
 fn many_updates() {
-    let kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
-    let study = Study::new(kind, &[REBRAC, "rebrac.policy_freq=3"]);
+    let study = Study::new(NARROW, &[REBRAC, "rebrac.policy_freq=3"]);
     check_many(&study, Emulator::<f64>::default());
     if let Some((_, gpu)) = support::gpu("gpu") {
         check_many(&study, Cuda::<f64>::new(&gpu).unwrap());

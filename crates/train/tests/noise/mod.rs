@@ -21,9 +21,16 @@ pub struct Kind {
     pub obs: [usize; DIMS.0],
 }
 
+impl Kind {
+    /// Agents that observe equally much, some of them dead where actions are choices.
+    pub fn of(discrete: bool) -> Self {
+        Self { discrete, alive: discrete, obs: [DIMS.1; DIMS.0] }
+    }
+}
+
 /// A recording of noise: 8 episodes of 40 steps, every other one ended by the clock. Where actions are choices some agents are dead.
 pub fn record(path: &Path, discrete: bool) -> Dataset {
-    record_kind(path, Kind { discrete, alive: discrete, obs: [DIMS.1; DIMS.0] })
+    record_kind(path, Kind::of(discrete))
 }
 
 /// The same of this kind.
