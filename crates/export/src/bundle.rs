@@ -27,9 +27,7 @@ const GOLDEN_PREFIX: &str = "golden.";
 /// reproducible as the machine's f32 arithmetic.
 pub fn bundle(checkpoint: Checkpoint, checkpoint_sha256: &str) -> Result<Bundle> {
     let Checkpoint { meta, mut file } = checkpoint;
-    meta.task.validate()?;
-    meta.transform.validate(meta.task.obs_dim())?;
-    meta.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(&meta.task.obs_dims()))?;
+    meta.validate()?;
     let actor = ActorWeights::take(&meta, &mut file)?;
     let mut files = BTreeMap::from([(GOLDEN_FILE.to_owned(), take_golden(&mut file).to_bytes()?)]);
     file.tensors.retain(|name, _| !is_for_training_only(name));

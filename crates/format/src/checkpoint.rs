@@ -54,6 +54,18 @@ pub struct CheckpointMeta {
     pub novelty: Option<TeamNovelty>,
 }
 
+impl CheckpointMeta {
+    /// Check the task, and that transform and detectors are of its observations.
+    ///
+    /// # Errors
+    /// As [`TaskSpec::validate`], [`ObsTransform::validate`] and [`TeamNovelty::validate`].
+    pub fn validate(&self) -> Result<()> {
+        self.task.validate()?;
+        self.transform.validate(self.task.obs_dim())?;
+        self.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(&self.task.obs_dims()))
+    }
+}
+
 /// Networks, targets, optimiser moments and golden vectors by name, with what describes them.
 ///
 /// | tensors | meaning |
@@ -104,9 +116,7 @@ impl Checkpoint {
         if meta.schema != Self::SCHEMA {
             return Err(Error::Schema { file: name.to_owned(), expected: Self::SCHEMA, found: meta.schema });
         }
-        meta.task.validate()?;
-        meta.transform.validate(meta.task.obs_dim())?;
-        meta.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(&meta.task.obs_dims()))?;
+        meta.validate()?;
         Ok(Self { meta, file })
     }
 
