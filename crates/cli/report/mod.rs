@@ -75,6 +75,7 @@ pub fn write(roots: &[PathBuf], request: &Request) -> Result<usize> {
     let cells = Cell::read_all(roots, &request.tuned)?;
     let overall = Overall::of(&cells, &request.baseline);
     let beyond = Beyond::of(&cells, &request.baseline, request.measure);
+    let beyond = beyond.map(|beyond| verdict::beyond_chance(&beyond, &request.tuned));
     let mut figures = BTreeMap::new();
     for task in tasks(&cells) {
         figures.insert(task.to_owned(), curves(&of_task(&cells, task))?);
@@ -83,7 +84,6 @@ pub fn write(roots: &[PathBuf], request: &Request) -> Result<usize> {
         figures.insert("profile".to_owned(), profile(overall)?);
     }
     let text = |file: &dyn Fn(&str) -> String| {
-        let beyond = beyond.as_ref().map(|beyond| verdict::beyond_chance(beyond, &request.tuned));
         page::page(&cells, overall.as_ref(), beyond.as_deref(), reference.as_ref(), &request.baseline, file)
     };
     if let Some(out) = &request.markdown {
