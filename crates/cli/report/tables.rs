@@ -191,20 +191,26 @@ pub fn interval(ci95: Option<Interval>, places: usize) -> String {
     ci95.map_or(String::new(), |(low, high)| format!(" [{low:.places$}, {high:.places$}]"))
 }
 
-/// A star where no other seed is behind it, a dagger where the algorithm was tuned.
+/// A star where no other seed is behind it.
+fn star(runs: usize) -> &'static str {
+    if runs == 1 { "\\*" } else { "" }
+}
+
+/// A dagger where somebody was tuned on the data.
+pub fn dagger(tuned: bool) -> &'static str {
+    if tuned { " †" } else { "" }
+}
+
+/// With a star and a dagger, as it deserves.
 fn learned(algorithm: &Algorithm, e: Estimate, places: usize) -> String {
-    let star = if e.runs == 1 { "\\*" } else { "" };
-    let dagger = if algorithm.tuned { " †" } else { "" };
-    format!("{:.places$}{}{star}{dagger}", e.mean, interval(e.ci95, places))
+    format!("{:.places$}{}{}{}", e.mean, interval(e.ci95, places), star(e.runs), dagger(algorithm.tuned))
 }
 
 /// As [`learned`], in the metric's unit.
 fn measured(algorithm: &Algorithm, metric: &Metric) -> Option<String> {
     let Estimate { mean, ci95, runs } = algorithm.measured(metric)?;
-    let star = if runs == 1 { "\\*" } else { "" };
-    let dagger = if algorithm.tuned { " †" } else { "" };
     let number = Measured { metric: metric.clone(), mean, ci95, values: Vec::new() }.number();
-    Some(number + star + dagger)
+    Some(number + star(runs) + dagger(algorithm.tuned))
 }
 
 /// Bold where its interval leaves 0 out, which a single seed's never tells.
@@ -213,10 +219,9 @@ fn above(e: Estimate, places: usize) -> String {
     if e.runs > 1 && e.differs() { format!("**{text}**") } else { text }
 }
 
-/// A difference, with a star where no other seed is behind it.
+/// A difference, with its star.
 pub fn signed(e: Estimate, places: usize) -> String {
-    let star = if e.runs == 1 { "\\*" } else { "" };
-    format!("{:+.places$}{}{star}", e.mean, interval(e.ci95, places))
+    format!("{:+.places$}{}{}", e.mean, interval(e.ci95, places), star(e.runs))
 }
 
 pub fn markdown(head: &[String], rows: Vec<Vec<String>>) -> String {

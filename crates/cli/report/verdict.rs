@@ -5,7 +5,7 @@ use omiga_env::statistics::mean;
 use super::beyond::{Beyond, Comparison, Finding, Ratio};
 use super::cell::{Cell, Measure};
 use super::page::sorted;
-use super::tables::{decimals, interval, markdown, signed};
+use super::tables::{dagger, decimals, interval, markdown, signed};
 use super::tuned::Tuned;
 
 /// What differs from the baseline beyond chance: in a sentence, algorithm by algorithm, and in a table of all comparisons.
@@ -106,7 +106,7 @@ fn table(beyond: &Beyond<'_>) -> String {
         };
         vec![
             data(c.cell),
-            format!("{}{}", c.algorithm.name, if c.tuned { " †" } else { "" }),
+            format!("{}{}", c.algorithm.name, dagger(c.tuned)),
             seeds,
             value(ours),
             value(theirs),
