@@ -91,7 +91,7 @@ impl Cell {
                 Path::new("runs").join(format!("{}-seed{}", name.replace('/', "-"), plan.data.seed))
             }),
         };
-        let episodes = plan.evaluate.episodes.unwrap_or(preset::amounts(task.as_deref().unwrap_or(&of)).played);
+        let episodes = plan.evaluate.episodes.unwrap_or(preset::amounts(&of).played);
         let mut runs = Vec::new();
         for algorithm in &plan.train.algorithms.0 {
             let arm = plan.algorithm(algorithm)?;

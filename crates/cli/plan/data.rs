@@ -48,7 +48,6 @@ impl DataPart {
             quality.parse::<Quality>().map_err(|e| anyhow!("`data.quality`: {e}"))?;
         }
         ensure!(self.episodes.is_none_or(|n| n > 0), "`data.episodes` is 0, expected at least 1");
-        let is_recorded = self.file.is_none() && !self.task.0.is_empty();
         match (&self.file, self.files.is_empty()) {
             (Some(_), false) => bail!("`data.file` is the only dataset: name it in `data.files` with the others"),
             (Some(_), _) if self.task.0.len() > 1 => {
@@ -61,7 +60,7 @@ impl DataPart {
         }
         let asks = !self.quality.0.is_empty() || self.episodes.is_some();
         ensure!(
-            is_recorded || !asks,
+            !self.recorded().is_empty() || !asks,
             "`data.file` is there already: remove `data.quality` and `data.episodes`, or the file"
         );
         Ok(())

@@ -170,10 +170,10 @@ impl Plan {
     /// # Errors
     /// An algorithm that there is not.
     pub fn report_request(&self) -> Result<Option<report::Request>> {
-        let Some(ReportPart { page, html, reference, baseline, measure }) = self.report.clone() else {
+        let Some(ReportPart { page, html, reference, baseline: _, measure }) = self.report.clone() else {
             return Ok(None);
         };
-        let baseline = baseline.unwrap_or_else(|| BASELINE.to_owned());
+        let baseline = self.baseline().to_owned();
         let mut tuned = report::Tuned::new();
         for name in &self.train.algorithms.0 {
             let on = self.algorithm(name)?.tuned_on().to_vec();
