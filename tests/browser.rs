@@ -1,13 +1,12 @@
 //! The pages that the program writes, in a real browser without a network: Chromium, or a message where it is missing.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::program::Program;
+use crate::program::{Program, output};
 
 /// What Debian, others and Google call it.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -71,31 +70,17 @@ fn probed(page: &str) -> String {
 /// What the browser prints about a page.
 fn run(browser: &Path, url: &str, options: &[&str]) -> String {
     let profile = tempfile::tempdir().unwrap();
-    let mut child = Command::new(browser)
+    let mut command = Command::new(browser);
+    command
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
         .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=4000"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .args(options)
         .arg(url)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        stdout.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
-    });
-    let begin = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if begin.elapsed() > PATIENCE {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("the browser did not end within {PATIENCE:?}: {url}");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    reader.join().unwrap().unwrap()
+        .stderr(Stdio::null());
+    let printed = output(&format!("the browser with {url}"), &mut command, PATIENCE).stdout;
+    String::from_utf8_lossy(&printed).into_owned()
 }
 
 /// The page after its script ran.

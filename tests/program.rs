@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -150,14 +150,7 @@ pub struct Run {
 impl Run {
     /// Run `command` to its end, which must come, and not by a panic.
     pub fn of(words: &str, mut command: Command) -> Self {
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (id, (send, receive)) = (child.id(), mpsc::channel());
-        thread::spawn(move || send.send(child.wait_with_output()));
-        let Ok(output) = receive.recv_timeout(TIME_LIMIT) else {
-            drop(Command::new("kill").args(["-KILL", &id.to_string()]).status());
-            panic!("`{words}` hangs");
-        };
-        let output = output.unwrap();
+        let output = output(words, command.stdout(Stdio::piped()).stderr(Stdio::piped()), TIME_LIMIT);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (code, stdout, stderr) = (output.status.code(), text(output.stdout), text(output.stderr));
         let run = Self { words: words.to_owned(), code, stdout, stderr };
@@ -184,6 +177,18 @@ impl Run {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e} in\n{}", self.stdout))
     }
+}
+
+/// What came of `command`, whose end must come within `limit`.
+pub fn output(words: &str, command: &mut Command, limit: Duration) -> Output {
+    let child = command.spawn().unwrap();
+    let (id, (send, receive)) = (child.id(), mpsc::channel());
+    thread::spawn(move || send.send(child.wait_with_output()));
+    let Ok(output) = receive.recv_timeout(limit) else {
+        drop(Command::new("kill").args(["-KILL", &id.to_string()]).status());
+        panic!("`{words}` hangs");
+    };
+    output.unwrap()
 }
 
 /// The repository's folder.
