@@ -71,17 +71,16 @@ fn in_parallel<T: Send>(
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let results: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
     let go_on = || -> Result<()> {
-        while let Some((k, result)) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|k| Some((k, results.get(k)?)))
-        {
+        loop {
+            let k = next.fetch_add(1, Ordering::Relaxed);
+            let Some(result) = results.get(k) else { return Ok(()) };
             let found = work(k)?;
             if found.is_none() || stop.load(Ordering::Relaxed) {
-                break;
+                return Ok(());
             }
             *result.lock().unwrap_or_else(PoisonError::into_inner) = found;
             seen();
         }
-        Ok(())
     };
     std::thread::scope(|scope| {
         for _ in 0..threads.get().min(count) {
