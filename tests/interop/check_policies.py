@@ -21,7 +21,8 @@ from report import check, check_close, check_equal
 
 TOLERANCE = 1e-5
 MASKED_LOGIT = -1e8
-OPERATORS = set("Add ArgMax Clip Div Gemm Max Min Mul Pad ReduceMean Relu Sqrt Sub Tanh Where".split())
+NO_CHOICE = -1
+OPERATORS = set("Add ArgMax Clip Div Gemm Less Max Min Mul Pad ReduceMean Relu Sqrt Sub Tanh Where".split())
 
 
 def check_files(folder: Path, manifest: dict) -> None:
@@ -120,6 +121,22 @@ def check_batch(name: str, session: onnxruntime.InferenceSession, golden: dict) 
         check_close(float(difference.max()), 0 if batch.dtype == np.int64 else 1e-6, f"{name}: `{output}` of a batch of 7")
 
 
+def check_invalid(name: str, session: onnxruntime.InferenceSession, golden: dict) -> None:
+    """What is not finite in an observation reaches every output of its row, and no other row."""
+    for value in (np.nan, np.inf, -np.inf):
+        for field in range(golden["obs"].shape[1]):
+            feed = {"obs": golden["obs"][[0, 0]]}
+            feed["obs"][1, field] = value
+            if "action_mask" in golden:
+                feed["action_mask"] = golden["action_mask"][[0, 0]].astype(bool)
+            outputs = run(session, feed)
+            numbers = outputs["logits" if "action_mask" in golden else "action"]
+            shown = np.isnan(numbers[1]).all() and np.isfinite(numbers[0]).all()
+            if "action_mask" in golden:
+                shown = shown and outputs["action"].tolist() == [golden["action"][0], NO_CHOICE]
+            check(shown, f"{name}: {value} in field {field} is seen in every output", f"{outputs}")
+
+
 def check_policy(folder: Path, file: str, agent: dict, golden: dict[str, np.ndarray]) -> None:
     path = folder / file
     check_form(path, agent)
@@ -137,6 +154,7 @@ def check_policy(folder: Path, file: str, agent: dict, golden: dict[str, np.ndar
     else:
         check_continuous(file, session, agent, own)
     check_batch(file, session, own)
+    check_invalid(file, session, own)
 
 
 def main() -> None:

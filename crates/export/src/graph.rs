@@ -58,13 +58,13 @@ impl GraphBuilder {
         Value(name.to_owned())
     }
 
-    /// Mean over the last axis, kept with size 1.
-    pub(crate) fn mean(&mut self, name: &str, value: &Value) -> Value {
+    /// Mean over the last axis, which is kept with size 1 if `keepdims`.
+    pub(crate) fn mean(&mut self, name: &str, value: &Value, keepdims: bool) -> Value {
         self.node_with(
             Op::ReduceMean,
             name,
             &[value],
-            vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 1)],
+            vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", i64::from(keepdims))],
         )
     }
 

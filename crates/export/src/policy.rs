@@ -1,8 +1,8 @@
 //! One agent's whole policy as an ONNX model: transform, network, head.
 
 use omiga_format::onnx::{
-    ACTION, ACTION_MASK, Attribute, IR_VERSION, LOGITS, Model, OBS, OPSET, Op, OperatorSet, StringEntry, Tensor,
-    element_type,
+    ACTION, ACTION_MASK, Attribute, IR_VERSION, LOGITS, Model, NO_CHOICE, OBS, OPSET, Op, OperatorSet, StringEntry,
+    Tensor, element_type,
 };
 use omiga_format::{
     ActionSpace, ActorHead, CONTRACT_KEY, CheckpointMeta, MASKED_LOGIT, MIN_STD, MU_LIMIT, ObsTransform,
@@ -26,6 +26,11 @@ const PRODUCER: &str = "omiga";
 /// In: `obs` [batch, O] f32, O the agent's own width, and, for a discrete task, `action_mask` [batch, A] bool. Out: `action` [batch, A] f32 in
 /// physical units; or `action`, one i64 index a row, and `logits` [batch, A] f32.
 ///
+/// # Observations that are not finite
+/// Many engines make a finite command of a NaN: theirs is a ReLU or a clamp that takes the other operand. So the observation
+/// times zeros is added at the end, which is 0 or NaN: every command and logit of such a row is NaN, and its index is
+/// [`NO_CHOICE`].
+///
 /// # Errors
 /// [`Error::NoSuchAgent`], or [`Error::Contradiction`] when `actor` is not the network that `meta` describes.
 ///
@@ -47,7 +52,7 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
     let mut graph = GraphBuilder::new(&spec.name);
     let own = graph.input(OBS, element_type::FLOAT, spec.obs.len());
     let obs = match task.obs_dim() - spec.obs.len() {
-        0 => own,
+        0 => own.clone(),
         missing => fill_up(&mut graph, "obs_filled", &own, missing),
     };
     let x = transform(&mut graph, &meta.transform, &obs, task.obs_dim(), agent, task.n_agents());
@@ -63,9 +68,9 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
                 ActorHead::SquashedGaussian => clamp(&mut graph, &mu),
                 ActorHead::Gaussian | ActorHead::Deterministic | ActorHead::Categorical => mu,
             };
-            command(&mut graph, &mu, &spec.action.ranges());
+            command(&mut graph, (&own, spec.obs.len()), &mu, &spec.action.ranges());
         }
-        ActionSpace::Discrete(names) => choice(&mut graph, &h2, &actor.head, names.len()),
+        ActionSpace::Discrete(names) => choice(&mut graph, (&own, spec.obs.len()), &h2, &actor.head, names.len()),
     }
 
     let entry = |key: &str, value: &str| StringEntry { key: key.to_owned(), value: value.to_owned() };
@@ -127,12 +132,12 @@ fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, zeros: usize) -> Val
 /// The mean is taken off twice: the f32 mean of a vector far from zero is off by a rounding of the mean's size, which
 /// divided by a small standard deviation would be visible; the mean of the difference is that rounding.
 fn standardise(graph: &mut GraphBuilder, x: &Value) -> Value {
-    let mean = graph.mean("mean", x);
+    let mean = graph.mean("mean", x, true);
     let near = graph.node(Op::Sub, "near", &[x, &mean]);
-    let rest = graph.mean("rest", &near);
+    let rest = graph.mean("rest", &near, true);
     let centred = graph.node(Op::Sub, "centred", &[&near, &rest]);
     let squared = graph.node(Op::Mul, "squared", &[&centred, &centred]);
-    let variance = graph.mean("variance", &squared);
+    let variance = graph.mean("variance", &squared, true);
     let root = graph.node(Op::Sqrt, "root", &[&variance]);
     let least = graph.scalar("min_std", MIN_STD);
     let std = graph.node(Op::Max, "std", &[&root, &least]);
@@ -153,8 +158,14 @@ fn clamp(graph: &mut GraphBuilder, mu: &Value) -> Value {
     graph.node(Op::Clip, "mu", &[mu, &low, &high])
 }
 
+/// `obs` [batch, O] times zeros: zeros [batch, `width`], and NaN in all of a row that is not finite.
+fn zero_if_finite(graph: &mut GraphBuilder, (obs, obs_dim): (&Value, usize), width: usize) -> Value {
+    let zeros = graph.constant(Tensor::f32("zeros", &[width, obs_dim], &vec![0.0; width * obs_dim]));
+    graph.node_with(Op::Gemm, "zero_if_finite", &[obs, &zeros], vec![Attribute::int("transB", 1)])
+}
+
 /// `tanh(mu)` stretched to the physical ranges, and never outside them by a rounding.
-fn command(graph: &mut GraphBuilder, mu: &Value, ranges: &[Range]) {
+fn command(graph: &mut GraphBuilder, obs: (&Value, usize), mu: &Value, ranges: &[Range]) {
     let squashed = graph.node(Op::Tanh, "squashed", &[mu]);
     let each = |f: fn(f64, f64) -> f64| -> Vec<f32> {
         ranges.iter().map(|r| f(f64::from(r.low), f64::from(r.high)) as f32).collect()
@@ -166,18 +177,27 @@ fn command(graph: &mut GraphBuilder, mu: &Value, ranges: &[Range]) {
     let stretched = graph.node(Op::Mul, "stretched", &[&squashed, &half]);
     let moved = graph.node(Op::Add, "moved", &[&stretched, &middle]);
     let above = graph.node(Op::Max, "above_low", &[&moved, &low]);
-    let action = graph.node(Op::Min, ACTION, &[&above, &high]);
+    let bounded = graph.node(Op::Min, "below_high", &[&above, &high]);
+    let zero = zero_if_finite(graph, obs, ranges.len());
+    let action = graph.node(Op::Add, ACTION, &[&bounded, &zero]);
     graph.output_f32(&action, ranges.len());
 }
 
-/// The largest logit of an available action.
-fn choice(graph: &mut GraphBuilder, hidden: &Value, head: &Layer, n_actions: usize) {
+/// The largest logit of an available action; [`NO_CHOICE`] of an observation that is not finite.
+fn choice(graph: &mut GraphBuilder, obs: (&Value, usize), hidden: &Value, head: &Layer, n_actions: usize) {
     let mask = graph.input(ACTION_MASK, element_type::BOOL, n_actions);
     let raw = linear(graph, "out", hidden, head);
     let masked = graph.scalar("masked_logit", MASKED_LOGIT);
-    let logits = graph.node(Op::Where, LOGITS, &[&mask, &raw, &masked]);
+    let legal = graph.node(Op::Where, "legal", &[&mask, &raw, &masked]);
+    let zero = zero_if_finite(graph, obs, n_actions);
+    let logits = graph.node(Op::Add, LOGITS, &[&legal, &zero]);
     let settings = vec![Attribute::int("axis", 1), Attribute::int("keepdims", 0)];
-    let action = graph.node_with(Op::ArgMax, ACTION, &[&logits], settings);
+    let largest = graph.node_with(Op::ArgMax, "largest", &[&logits], settings);
+    let zero = graph.mean("zero_of_a_row", &zero, false);
+    let below = graph.scalar("below_zero", -1.0);
+    let finite = graph.node(Op::Less, "is_finite", &[&below, &zero]);
+    let none = graph.constant(Tensor::i64("no_choice", &[], &[NO_CHOICE]));
+    let action = graph.node(Op::Where, ACTION, &[&finite, &largest, &none]);
     graph.output(&action, element_type::INT64, SCALAR);
     graph.output_f32(&logits, n_actions);
 }

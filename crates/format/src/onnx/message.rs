@@ -114,8 +114,8 @@ pub struct Attribute {
 /// `TensorProto`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Tensor {
-    /// Shape; empty for a scalar.
-    #[prost(int64, repeated, tag = "1")]
+    /// Shape; empty for a scalar. One by one, as the format says (proto2): some readers know no lists here.
+    #[prost(int64, repeated, packed = "false", tag = "1")]
     pub dims: Vec<i64>,
     /// See [`element_type`].
     #[prost(int32, tag = "2")]
@@ -335,7 +335,19 @@ impl ValueInfo {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
+
+    /// `onnx.proto` is proto2, where numbers of a list are fields of their own; readers must take both.
+    #[test]
+    fn dimensions_are_written_one_by_one_and_read_either_way() {
+        let tensor = Tensor { dims: vec![3, 200], ..Tensor::default() };
+        let one_by_one = [8, 3, 8, 200, 1];
+        assert_eq!(tensor.encode_to_vec(), one_by_one);
+        assert_eq!(Tensor::decode(&one_by_one[..]).unwrap(), tensor);
+        assert_eq!(Tensor::decode(&[10, 3, 3, 200, 1][..]).unwrap(), tensor);
+    }
 
     #[test]
     fn elements_are_counted() {

@@ -22,6 +22,8 @@ pub const OBS: &str = "obs";
 pub const ACTION_MASK: &str = "action_mask";
 /// Name of every policy's first output: [batch, A] f32 in physical units, or `[batch]` i64 indices.
 pub const ACTION: &str = "action";
+/// The index that is none: of an observation that is not finite. Engines differ in the place of the largest NaN.
+pub const NO_CHOICE: i64 = -1;
 /// Name of a discrete policy's second output, [batch, A] f32; unavailable actions have [`crate::MASKED_LOGIT`].
 pub const LOGITS: &str = "logits";
 

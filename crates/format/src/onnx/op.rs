@@ -21,6 +21,8 @@ pub enum Op {
     Div,
     /// `x w^T + b` (`transB = 1`, weights [out, in]).
     Gemm,
+    /// Elementwise `a < b` with broadcasting.
+    Less,
     /// Elementwise larger one with broadcasting.
     Max,
     /// Elementwise smaller one with broadcasting.
@@ -29,7 +31,7 @@ pub enum Op {
     Mul,
     /// Zeros behind the last axis.
     Pad,
-    /// Mean over the last axis, which is kept with size 1.
+    /// Mean over the last axis, which is kept with size 1; of an observation times zeros it may go.
     ReduceMean,
     /// `max(x, 0)`.
     Relu,
@@ -45,12 +47,13 @@ pub enum Op {
 
 impl Op {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Add,
         Self::ArgMax,
         Self::Clip,
         Self::Div,
         Self::Gemm,
+        Self::Less,
         Self::Max,
         Self::Min,
         Self::Mul,
@@ -71,6 +74,7 @@ impl Op {
             Self::Clip => "Clip",
             Self::Div => "Div",
             Self::Gemm => "Gemm",
+            Self::Less => "Less",
             Self::Max => "Max",
             Self::Min => "Min",
             Self::Mul => "Mul",

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use omiga_format::MASKED_LOGIT;
 use omiga_format::onnx::{
-    ACTION, ACTION_MASK, Attribute, LOGITS, Model, OBS, OPSET, Op, Tensor, ValueInfo, element_type,
+    ACTION, ACTION_MASK, Attribute, LOGITS, Model, NO_CHOICE, OBS, OPSET, Op, Tensor, ValueInfo, element_type,
 };
 
 use proptest::prelude::{any, prop, prop_oneof};
@@ -90,6 +90,7 @@ struct Garden {
     /// Weights that may be used again: name, inputs, outputs.
     weights: Vec<(String, usize, usize)>,
     choices: Option<usize>,
+    obs_dim: usize,
 }
 
 impl Recipe {
@@ -103,6 +104,7 @@ impl Recipe {
             constants: Vec::new(),
             weights: Vec::new(),
             choices: self.choices,
+            obs_dim: self.obs_dim,
         };
         for operation in &self.operations {
             garden.grow(*operation);
@@ -368,6 +370,10 @@ impl Garden {
             if row.name == OBS {
                 row = self.unary(Op::Tanh, &row, [-1.0, 1.0, 4.0]);
             }
+            if self.rng.random_bool(0.5) {
+                let zero = self.zero(row.width);
+                row = self.node(Op::Add, &[&row.name, &zero], &[], row.clone());
+            }
             self.b.graph.output.push(ValueInfo::batched(&row.name, element_type::FLOAT, Some(row.width)));
             return;
         };
@@ -375,11 +381,31 @@ impl Garden {
         // A layer with new weights and a bias, not rectified.
         let row = if row.width == choices { row } else { self.layer(&row, 0, 3 + 9 * 2) };
         let masked = self.b.constant(&[], &[MASKED_LOGIT]);
-        self.b.op(Op::Where, &[ACTION_MASK, &row.name, &masked], &[]);
+        let is_checked = self.rng.random_bool(0.5);
+        let legal = self.b.op(Op::Where, &[ACTION_MASK, &row.name, &masked], &[]);
+        let zero = is_checked.then(|| self.zero(choices));
+        if let Some(zero) = &zero {
+            self.b.op(Op::Add, &[&legal, zero], &[]);
+        }
         self.b.output(LOGITS, element_type::FLOAT, Some(choices));
         let axis = if self.rng.random_bool(0.5) { 1 } else { -1 };
-        self.b.op(Op::ArgMax, &[LOGITS], &[Attribute::int("axis", axis), Attribute::int("keepdims", 0)]);
+        let settings = [Attribute::int("axis", axis), Attribute::int("keepdims", 0)];
+        let largest = self.b.op(Op::ArgMax, &[LOGITS], &settings);
+        if let Some(zero) = zero {
+            let settings = [Attribute::ints("axes", &[1]), Attribute::int("keepdims", 0)];
+            let zero = self.b.op(Op::ReduceMean, &[&zero], &settings);
+            let below = self.number(-1.0);
+            let finite = self.b.op(Op::Less, &[&below, &zero], &[]);
+            self.b.graph.initializer.push(Tensor::i64("no_choice", &[], &[NO_CHOICE]));
+            self.b.op(Op::Where, &[&finite, &largest, "no_choice"], &[]);
+        }
         self.b.output(ACTION, element_type::INT64, None);
+    }
+
+    /// The observation times zeros, which exported policies add at the end.
+    fn zero(&mut self, width: usize) -> String {
+        let zeros = self.b.constant(&[width, self.obs_dim], &vec![0.0; width * self.obs_dim]);
+        self.b.op(Op::Gemm, &[OBS, &zeros], &[Attribute::int("transB", 1)])
     }
 }
 

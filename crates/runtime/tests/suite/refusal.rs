@@ -286,3 +286,48 @@ fn the_tolerance_counts() {
     assert!(Team::from_bundle(&discrete, &LoadOptions::default().with_tolerance(0.0)).is_err());
     assert!(Team::from_bundle(&bundle, &LoadOptions::default().with_tolerance(f32::INFINITY)).is_err());
 }
+
+/// The product with zeros by which exported policies pass on what is not finite: known to be zero here, and nothing else is.
+#[test]
+fn the_check_of_the_observation_is_of_one_form() {
+    let check = |weight: f32, bound: f32, of: &str, message: &str| {
+        let of = of.to_owned();
+        let change = move |m: &mut Model| {
+            let graph = m.graph.as_mut().unwrap();
+            let choice = graph.node.pop().unwrap();
+            let width = graph.input[0].tensor().unwrap().1[1].unwrap();
+            let op = |op: &str, inputs: &[&str], output: &str, attribute: Vec<Attribute>| Node {
+                op_type: op.into(),
+                input: inputs.iter().map(|i| (*i).to_owned()).collect(),
+                output: vec![output.into()],
+                attribute,
+                ..Node::default()
+            };
+            let axis = || vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 0)];
+            graph.initializer.extend([
+                Tensor::f32("weights", &[1, width], &vec![weight; width]),
+                Tensor::f32("bound", &[], &[bound]),
+                Tensor::i64("none", &[], &[-1]),
+            ]);
+            graph.node.extend([
+                Node { output: vec!["largest".into()], ..choice },
+                op("Gemm", &["obs", "weights"], "product", vec![Attribute::int("transB", 1)]),
+                op("ReduceMean", &["product"], "zero", axis()),
+                op("Less", &["bound", &of], "finite", Vec::new()),
+                op("Where", &["finite", "largest", "none"], "action", Vec::new()),
+            ]);
+        };
+        if message.is_empty() {
+            let mut model = small_team(2, true).model(0);
+            change(&mut model);
+            Policy::from_onnx("x.onnx", &model.to_bytes(), &LoadOptions::default()).unwrap();
+        } else {
+            check_model(true, change, message);
+        }
+    };
+    check(0.0, -1.0, "zero", "");
+    check(-0.0, -1.0, "zero", "");
+    check(0.0, 0.0, "zero", "(Less): bound is Some(0.0), expected negative");
+    check(1e-30, -1.0, "zero", "(ReduceMean): attribute `keepdims` is 0, expected 1");
+    check(0.0, -1.0, "obs", "(Less): input 1 is another value, expected the mean of an observation times zeros");
+}

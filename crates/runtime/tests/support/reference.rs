@@ -48,6 +48,7 @@ fn operation(name: &str, inputs: &[&[f64]]) -> Vec<f64> {
         "Min" => pairs(f64::min),
         "Mul" => pairs(|a, b| a * b),
         "Sub" => pairs(|a, b| a - b),
+        "Less" => pairs(|a, b| f64::from(u8::from(a < b))),
         "Relu" => each(|x| x.max(0.0)),
         "Sqrt" => each(f64::sqrt),
         "Tanh" => each(f64::tanh),

@@ -57,10 +57,10 @@ impl<'m> Attributes<'m> {
     }
 
     /// The integer `name`, `default` if it is not there, must be one of `expected`.
-    pub(super) fn int(&mut self, name: &str, default: i64, expected: &[i64]) -> Result<()> {
+    pub(super) fn int(&mut self, name: &str, default: i64, expected: &[i64]) -> Result<i64> {
         let found = self.take(name, attribute_type::INT)?.map_or(default, |a| a.i.unwrap_or_default());
         match expected.contains(&found) {
-            true => Ok(()),
+            true => Ok(found),
             false => self.place.unsupported(format!("attribute `{name}`"), format!("{expected:?}"), found),
         }
     }

@@ -25,6 +25,8 @@ pub(super) enum Source {
 pub(super) struct Node<'m> {
     pub(super) place: Place<'m>,
     pub(super) inputs: Vec<Option<Source>>,
+    /// Whether what it reduces keeps its axis.
+    pub(super) keepdims: bool,
 }
 
 /// A graph that can be lowered in the order of its nodes.
@@ -156,7 +158,7 @@ impl<'m> Names<'m> {
             return Err(Error::UnsupportedOperator { policy: self.policy.to_owned(), node: name.to_owned(), operator });
         };
         let place = Place { policy: self.policy, node: name, op };
-        check_attributes(place, node)?;
+        let keepdims = check_attributes(place, node)?;
         let (least, most) = arity(op);
         if !(least..=most).contains(&node.input.len()) {
             return place.unsupported("number of inputs", format!("{least} to {most}"), node.input.len());
@@ -170,14 +172,14 @@ impl<'m> Names<'m> {
             return place.unsupported("number of outputs", 1, node.output.len());
         };
         self.define(output, Source::Node(index))?;
-        Ok(Node { place, inputs })
+        Ok(Node { place, inputs, keepdims })
     }
 }
 
 /// Least and largest number of inputs.
 fn arity(op: Op) -> (usize, usize) {
     match op {
-        Op::Add | Op::Div | Op::Max | Op::Min | Op::Mul | Op::Sub => (2, 2),
+        Op::Add | Op::Div | Op::Less | Op::Max | Op::Min | Op::Mul | Op::Sub => (2, 2),
         Op::ArgMax | Op::ReduceMean | Op::Relu | Op::Sqrt | Op::Tanh => (1, 1),
         Op::Clip => (1, 3),
         Op::Gemm | Op::Pad => (2, 3),
@@ -185,8 +187,10 @@ fn arity(op: Op) -> (usize, usize) {
     }
 }
 
-fn check_attributes<'m>(place: Place<'m>, node: &'m onnx::Node) -> Result<()> {
+/// Whether axes are kept.
+fn check_attributes<'m>(place: Place<'m>, node: &'m onnx::Node) -> Result<bool> {
     let mut attributes = Attributes::of(place, node)?;
+    let mut keepdims = 1;
     match place.op {
         Op::Gemm => {
             attributes.one("alpha")?;
@@ -196,14 +200,15 @@ fn check_attributes<'m>(place: Place<'m>, node: &'m onnx::Node) -> Result<()> {
         }
         Op::ReduceMean => {
             attributes.last_axis()?;
-            attributes.int("keepdims", 1, &[1])?;
+            keepdims = attributes.int("keepdims", 1, &[0, 1])?;
         }
         Op::ArgMax => {
             attributes.int("axis", 0, &[1, -1])?;
-            attributes.int("keepdims", 1, &[0])?;
+            keepdims = attributes.int("keepdims", 1, &[0])?;
             attributes.int("select_last_index", 0, &[0])?;
         }
         _ => {}
     }
-    attributes.finish()
+    attributes.finish()?;
+    Ok(keepdims == 1)
 }

@@ -41,6 +41,10 @@ enum Value {
     Row { span: Span, rank: usize },
     /// An index of each row of the batch, i64.
     Choice,
+    /// 0 for each row of the batch: the mean of its observation, which is finite, times zeros.
+    Zero,
+    /// True for each row of the batch: that zero is above a negative number.
+    Finite,
 }
 
 /// Make the plan of `graph`.
@@ -59,6 +63,7 @@ pub(super) fn lower(graph: &Graph<'_>, simd: Simd, half: bool, pool: &mut Pool) 
         values: Vec::with_capacity(graph.nodes.len()),
         uses: vec![0; graph.nodes.len()],
         obs: Span { start: 0, len: graph.obs_dim },
+        zeros: Vec::new(),
     };
     lowering.allocate(graph.obs_dim)?;
     lowering.count_uses();
@@ -93,6 +98,8 @@ struct Lowering<'g, 'm> {
     /// How often each node's output is used.
     uses: Vec<usize>,
     obs: Span,
+    /// Observations times zeros.
+    zeros: Vec<Span>,
 }
 
 impl<'m> Lowering<'_, 'm> {
@@ -146,10 +153,20 @@ impl<'m> Lowering<'_, 'm> {
                 let high = self.scalar(node, 2)?.unwrap_or(f32::INFINITY);
                 self.unary(node, Unary::Clip { low, high })
             }
-            Op::Gemm => self.layer(node),
+            Op::Gemm => match self.zeros(node)? {
+                Some(zeros) => Ok(zeros),
+                None => self.layer(node),
+            },
+            Op::Less => self.less(node),
             Op::Pad => self.pad(node),
             Op::ReduceMean => {
                 let x = self.batched(node, 0)?;
+                if !node.keepdims {
+                    return match self.zeros.contains(&x) {
+                        true => Ok(Value::Zero),
+                        false => node.place.unsupported("attribute `keepdims`", 1, 0),
+                    };
+                }
                 self.work(x.len)?;
                 let out = self.allocate(1)?;
                 self.push(Step::Mean { x, out }, 2, out)
@@ -213,6 +230,35 @@ impl<'m> Lowering<'_, 'm> {
         self.push(Step::Layer(Layer { weights, x, bias, relu: false, out }), 2, out)
     }
 
+    /// An observation times zeros, which is zeros: no policy is run on an observation that is not finite.
+    fn zeros(&mut self, node: &Node<'m>) -> Result<Option<Value>> {
+        let ([Some(Source::Obs), Some(Source::Constant(i))] | [Some(Source::Obs), Some(Source::Constant(i)), None]) =
+            node.inputs[..]
+        else {
+            return Ok(None);
+        };
+        let tensor = &self.graph.constants[i];
+        let [outputs @ (1..), inputs] = tensor.shape(self.graph.policy)?[..] else { return Ok(None) };
+        let elements = tensor.to_f32(self.graph.policy)?;
+        if inputs != self.obs.len || elements.iter().any(|x| *x != 0.0) {
+            return Ok(None);
+        }
+        // Nothing writes there.
+        let span = self.allocate(outputs)?;
+        self.zeros.push(span);
+        Ok(Some(Value::Row { span, rank: 2 }))
+    }
+
+    fn less(&mut self, node: &Node<'m>) -> Result<Value> {
+        let Value::Zero = self.value(node, 1)? else {
+            return node.place.unsupported("input 1", "the mean of an observation times zeros", "another value");
+        };
+        match self.scalar(node, 0)? {
+            Some(bound) if bound < 0.0 => Ok(Value::Finite),
+            other => node.place.unsupported("bound", "negative", format!("{other:?}")),
+        }
+    }
+
     fn pack(&mut self, node: &Node<'m>) -> Result<usize> {
         let (i, tensor) = self.constant(node, 1)?;
         if let Some(at) = self.packed.get(&i) {
@@ -253,9 +299,14 @@ impl<'m> Lowering<'_, 'm> {
     }
 
     fn select(&mut self, node: &Node<'m>) -> Result<Value> {
-        let Some(Some(Source::Mask)) = node.inputs.first() else {
-            return node.place.unsupported("condition", "the action mask", "another value");
-        };
+        match node.inputs.first() {
+            Some(Some(Source::Mask)) => {}
+            Some(Some(Source::Node(i))) if matches!(self.values[*i], Value::Finite) => match self.value(node, 1)? {
+                choice @ Value::Choice => return Ok(choice),
+                _ => return node.place.unsupported("input 1", "an index", "another value"),
+            },
+            _ => return node.place.unsupported("condition", "the action mask", "another value"),
+        }
         let (a, b) = (self.row(node, 1)?.0, self.row(node, 2)?.0);
         let mask = Span { start: 0, len: self.graph.mask_dim.unwrap_or(0) };
         let width = self.broadcast(node, &[mask, a, b])?;
@@ -283,21 +334,26 @@ impl<'m> Lowering<'_, 'm> {
         }
     }
 
+    /// What is known of an input.
+    fn value(&mut self, node: &Node<'m>, input: usize) -> Result<Value> {
+        match node.inputs.get(input).copied().flatten() {
+            Some(Source::Obs) => Ok(Value::Row { span: self.obs, rank: 2 }),
+            Some(Source::Constant(i)) => self.place_constant(node.place, i),
+            Some(Source::Node(i)) => Ok(self.values[i]),
+            Some(Source::Mask) => node.place.unsupported(format!("input {input}"), "numbers", "the action mask"),
+            None => node.place.unsupported(format!("input {input}"), "there", "omitted"),
+        }
+    }
+
     /// An input's place and rank.
     fn row(&mut self, node: &Node<'m>, input: usize) -> Result<(Span, usize)> {
-        let value = match node.inputs.get(input).copied().flatten() {
-            Some(Source::Obs) => Value::Row { span: self.obs, rank: 2 },
-            Some(Source::Constant(i)) => self.place_constant(node.place, i)?,
-            Some(Source::Node(i)) => self.values[i],
-            Some(Source::Mask) => {
-                return node.place.unsupported(format!("input {input}"), "numbers", "the action mask");
-            }
-            None => return node.place.unsupported(format!("input {input}"), "there", "omitted"),
+        let found = match self.value(node, input)? {
+            Value::Row { span, rank } => return Ok((span, rank)),
+            Value::Choice => "i64",
+            Value::Finite => "bool",
+            Value::Zero => "[batch]",
         };
-        match value {
-            Value::Row { span, rank } => Ok((span, rank)),
-            Value::Choice => node.place.unsupported(format!("input {input}"), "f32", "i64"),
-        }
+        node.place.unsupported(format!("input {input}"), "f32 [batch, width]", found)
     }
 
     fn place_constant(&mut self, place: Place<'m>, index: usize) -> Result<Value> {
@@ -368,6 +424,9 @@ impl<'m> Lowering<'_, 'm> {
             (Value::Choice, None) => {
                 self.wrong_output(ACTION, "with an action mask among the inputs", "without".into())
             }
+            (Value::Zero | Value::Finite, _) => {
+                self.wrong_output(ACTION, "a command or an index", "what is known of the observation".into())
+            }
         }
     }
 
@@ -381,6 +440,7 @@ impl<'m> Lowering<'_, 'm> {
             Value::Row { span, rank: 2 } => (element_type::FLOAT, vec![1, span.len]),
             Value::Choice => (element_type::INT64, vec![1]),
             Value::Row { rank, .. } => return self.wrong_output(&info.name, "[batch, width]", format!("rank {rank}")),
+            Value::Zero | Value::Finite => return Ok(value),
         };
         let Some((declared, sizes)) = info.tensor() else { return Ok(value) };
         let fits = declared == kind
