@@ -12,6 +12,7 @@ pub fn of_task(task: &str) -> Option<&'static str> {
         // All others are robots.
         _ if has_task(task) => Some(match task.contains("-local") {
             true => include_str!("preset/mujoco-local.toml"),
+            false if task.starts_with("halfcheetah-") => include_str!("preset/halfcheetah.toml"),
             false => include_str!("preset/mujoco.toml"),
         }),
         _ => None,
@@ -65,6 +66,10 @@ mod tests {
             let preset = of_task(task).unwrap();
             let config = Config::from_parts(&[(task, preset)], &[]).unwrap();
             assert_eq!(config.data.transform.name(), transform, "{task}");
+        }
+        for (task, coefficient) in [("halfcheetah-2x3", 0.01), ("halfcheetah-6x1-local", 0.1), ("ant-2x4", 0.1)] {
+            let config = Config::from_parts(&[(task, of_task(task).unwrap())], &[]).unwrap();
+            assert_eq!(config.rebrac.critic_bc_coef, coefficient, "{task}");
         }
         for others in [
             "pumps-local",
