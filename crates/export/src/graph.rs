@@ -58,16 +58,6 @@ impl GraphBuilder {
         Value(name.to_owned())
     }
 
-    /// Mean over the last axis, which is kept with size 1 if `keepdims`.
-    pub(crate) fn mean(&mut self, name: &str, value: &Value, keepdims: bool) -> Value {
-        self.node_with(
-            Op::ReduceMean,
-            name,
-            &[value],
-            vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", i64::from(keepdims))],
-        )
-    }
-
     /// Declare an f32 output.
     pub(crate) fn output(&mut self, value: &Value, elem_type: i32, width: Option<usize>) {
         self.graph.output.push(ValueInfo::batched(&value.0, elem_type, width));

@@ -51,11 +51,8 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
 
     let mut graph = GraphBuilder::new(&spec.name);
     let own = graph.input(OBS, element_type::FLOAT, spec.obs.len());
-    let obs = match task.obs_dim() - spec.obs.len() {
-        0 => own.clone(),
-        missing => fill_up(&mut graph, "obs_filled", &own, missing),
-    };
-    let x = transform(&mut graph, &meta.transform, &obs, task.obs_dim(), agent, task.n_agents());
+    let obs = Observed { agent, n_agents: task.n_agents(), own: spec.obs.len(), all: task.obs_dim() };
+    let x = transform(&mut graph, &meta.transform, &own, obs);
     let first = actor.fc1.fold_one_hot(actor.spec().obs_dim, actor.spec().obs_dim + agent);
     let h1 = linear(&mut graph, "fc1", &x, &first);
     let h1 = graph.node(Op::Relu, "relu1", &[&h1]);
@@ -93,51 +90,66 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
     })
 }
 
-/// [`ObsTransform::apply`] as nodes.
-fn transform(
-    graph: &mut GraphBuilder,
-    transform: &ObsTransform,
-    obs: &Value,
-    obs_dim: usize,
+/// Who observes how much.
+#[derive(Clone, Copy)]
+struct Observed {
     agent: usize,
     n_agents: usize,
-) -> Value {
+    /// Width of its own observation.
+    own: usize,
+    /// Width of the team's widest.
+    all: usize,
+}
+
+/// [`ObsTransform::apply`] as nodes.
+fn transform(graph: &mut GraphBuilder, transform: &ObsTransform, own: &Value, who: Observed) -> Value {
+    if let ObsTransform::Standardise { with_id: true } = transform {
+        let mut id = vec![0.0; who.all + who.n_agents];
+        id.iter_mut().skip(who.all + who.agent).take(1).for_each(|x| *x = 1.0);
+        let with_id = fill_up(graph, "obs_with_id", own, who.own, &id);
+        return standardise(graph, &with_id, id.len());
+    }
+    let obs = match who.own == who.all {
+        true => own.clone(),
+        false => fill_up(graph, "obs_filled", own, who.own, &vec![0.0; who.all]),
+    };
     match transform {
-        ObsTransform::None => obs.clone(),
-        ObsTransform::Standardise { with_id: false } => standardise(graph, obs),
-        ObsTransform::Standardise { with_id: true } => {
-            let padded = fill_up(graph, "obs_padded", obs, n_agents);
-            let mut id = vec![0.0; obs_dim + n_agents];
-            id.iter_mut().skip(obs_dim + agent).take(1).for_each(|x| *x = 1.0);
-            let id = graph.row("id", &id);
-            let with_id = graph.node(Op::Add, "obs_with_id", &[&padded, &id]);
-            standardise(graph, &with_id)
-        }
+        ObsTransform::None => obs,
+        ObsTransform::Standardise { .. } => standardise(graph, &obs, who.all),
         ObsTransform::Dataset { mean, std } => {
             let (mean, std) = (graph.row("obs_mean", mean), graph.row("obs_std", std));
-            let centred = graph.node(Op::Sub, "obs_centred", &[obs, &mean]);
+            let centred = graph.node(Op::Sub, "obs_centred", &[&obs, &mean]);
             graph.node(Op::Div, "obs_scaled", &[&centred, &std])
         }
     }
 }
 
-/// `x` with so many zeros behind.
-fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, zeros: usize) -> Value {
-    let pads = graph.constant(Tensor::i64(&format!("{name}.pads"), &[4], &[0, 0, 0, zeros as i64]));
-    graph.node(Op::Pad, name, &[x, &pads])
+/// `x` [batch, `width`] in front, what is in `rest` behind: a product with [I 0], as few engines and generators of code know `Pad`.
+fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, width: usize, rest: &[f32]) -> Value {
+    let mut place = vec![0.0; rest.len() * width];
+    place.iter_mut().step_by(width + 1).take(width).for_each(|x| *x = 1.0);
+    let place = graph.constant(Tensor::f32(&format!("{name}.place"), &[rest.len(), width], &place));
+    let rest = graph.constant(Tensor::f32(&format!("{name}.rest"), &[rest.len()], rest));
+    graph.node_with(Op::Gemm, name, &[x, &place, &rest], vec![Attribute::int("transB", 1)])
+}
+
+/// Mean of each row of `x` [batch, `width`], a product with 1 / width as well: [batch, 1].
+fn mean(graph: &mut GraphBuilder, name: &str, x: &Value, shares: &Value) -> Value {
+    graph.node_with(Op::Gemm, name, &[x, shares], vec![Attribute::int("transB", 1)])
 }
 
 /// `(x - mean(x)) / max(std(x), MIN_STD)` in f32.
 ///
 /// The mean is taken off twice: the f32 mean of a vector far from zero is off by a rounding of the mean's size, which
 /// divided by a small standard deviation would be visible; the mean of the difference is that rounding.
-fn standardise(graph: &mut GraphBuilder, x: &Value) -> Value {
-    let mean = graph.mean("mean", x, true);
-    let near = graph.node(Op::Sub, "near", &[x, &mean]);
-    let rest = graph.mean("rest", &near, true);
+fn standardise(graph: &mut GraphBuilder, x: &Value, width: usize) -> Value {
+    let shares = graph.row("shares", &vec![1.0 / width as f32; width]);
+    let middle = mean(graph, "mean", x, &shares);
+    let near = graph.node(Op::Sub, "near", &[x, &middle]);
+    let rest = mean(graph, "rest", &near, &shares);
     let centred = graph.node(Op::Sub, "centred", &[&near, &rest]);
     let squared = graph.node(Op::Mul, "squared", &[&centred, &centred]);
-    let variance = graph.mean("variance", &squared, true);
+    let variance = mean(graph, "variance", &squared, &shares);
     let root = graph.node(Op::Sqrt, "root", &[&variance]);
     let least = graph.scalar("min_std", MIN_STD);
     let std = graph.node(Op::Max, "std", &[&root, &least]);
@@ -193,7 +205,8 @@ fn choice(graph: &mut GraphBuilder, obs: (&Value, usize), hidden: &Value, head: 
     let logits = graph.node(Op::Add, LOGITS, &[&legal, &zero]);
     let settings = vec![Attribute::int("axis", 1), Attribute::int("keepdims", 0)];
     let largest = graph.node_with(Op::ArgMax, "largest", &[&logits], settings);
-    let zero = graph.mean("zero_of_a_row", &zero, false);
+    let axis = vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 0)];
+    let zero = graph.node_with(Op::ReduceMean, "zero_of_a_row", &[&zero], axis);
     let below = graph.scalar("below_zero", -1.0);
     let finite = graph.node(Op::Less, "is_finite", &[&below, &zero]);
     let none = graph.constant(Tensor::i64("no_choice", &[], &[NO_CHOICE]));

@@ -251,17 +251,37 @@ impl Garden {
         let mut attributes = vec![Attribute::ints("axes", &[if form & 1 == 0 { 1 } else { -1 }])];
         attributes.extend((form & 2 == 0).then(|| Attribute::int("keepdims", 1)));
         let error = x.error + x.size() * (x.width as f32).sqrt() / 2.0;
+        if form & 4 == 0 {
+            let shares = self.b.constant(&[1, x.width], &vec![1.0 / x.width as f32; x.width]);
+            let row = Row { width: 1, error, ..x.clone() };
+            return self.node(Op::Gemm, &[&x.name, &shares], &[Attribute::int("transB", 1)], row);
+        }
         self.node(Op::ReduceMean, &[&x.name], &attributes, Row { width: 1, error, ..x.clone() })
     }
 
     fn pad(&mut self, x: &Row, form: usize) -> Row {
         let zeros = (form % 6).min(MAX_WIDTH - x.width.min(MAX_WIDTH));
+        if (form / 12).is_multiple_of(2) {
+            return self.place(x, zeros);
+        }
         let name = format!("pads{}", self.b.graph.initializer.len());
         self.b.graph.initializer.push(Tensor::i64(&name, &[4], &[0, 0, 0, zeros as i64]));
         let value = if (form / 6).is_multiple_of(2) { Some(self.b.constant(&[], &[0.0])) } else { None };
         let inputs: Vec<&str> = [x.name.as_str(), &name].into_iter().chain(value.as_deref()).collect();
         let row = Row { width: x.width + zeros, low: x.low.min(0.0), high: x.high.max(0.0), ..x.clone() };
         self.node(Op::Pad, &inputs, &[], row)
+    }
+
+    /// `x` with so many numbers behind, as a product.
+    fn place(&mut self, x: &Row, more: usize) -> Row {
+        let width = x.width + more;
+        let mut weights = vec![0.0; width * x.width];
+        weights.iter_mut().step_by(x.width + 1).take(x.width).for_each(|w| *w = 1.0);
+        let weights = self.b.constant(&[width, x.width], &weights);
+        let rest: Vec<f32> = (0..width).map(|i| if i < x.width { 0.0 } else { i as f32 % 3.0 - 1.0 }).collect();
+        let rest = self.b.constant(&[width], &rest);
+        let row = Row { width, low: x.low.min(-1.0), high: x.high.max(1.0), ..x.clone() };
+        self.node(Op::Gemm, &[&x.name, &weights, &rest], &[Attribute::int("transB", 1)], row)
     }
 
     /// `x` above `least`.

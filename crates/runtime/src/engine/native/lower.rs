@@ -1,5 +1,7 @@
 //! From a checked graph to a plan: shapes inferred for a batch of one, buffers placed, weights packed.
 
+mod known;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -153,8 +155,8 @@ impl<'m> Lowering<'_, 'm> {
                 let high = self.scalar(node, 2)?.unwrap_or(f32::INFINITY);
                 self.unary(node, Unary::Clip { low, high })
             }
-            Op::Gemm => match self.zeros(node)? {
-                Some(zeros) => Ok(zeros),
+            Op::Gemm => match self.known_product(node)? {
+                Some(value) => Ok(value),
                 None => self.layer(node),
             },
             Op::Less => self.less(node),
@@ -167,9 +169,7 @@ impl<'m> Lowering<'_, 'm> {
                         false => node.place.unsupported("attribute `keepdims`", 1, 0),
                     };
                 }
-                self.work(x.len)?;
-                let out = self.allocate(1)?;
-                self.push(Step::Mean { x, out }, 2, out)
+                self.mean(x)
             }
             Op::Where => self.select(node),
             Op::ArgMax => {
@@ -200,6 +200,12 @@ impl<'m> Lowering<'_, 'm> {
         self.push(Step::Unary { op, x, out }, rank, out)
     }
 
+    fn mean(&mut self, x: Span) -> Result<Value> {
+        self.work(x.len)?;
+        let out = self.allocate(1)?;
+        self.push(Step::Mean { x, out }, 2, out)
+    }
+
     /// The layer before computes it, if nobody else needs that layer's own output.
     fn fuse_relu(&mut self, node: &Node<'m>) -> Option<Value> {
         let Some(Some(Source::Node(i))) = node.inputs.first() else { return None };
@@ -228,25 +234,6 @@ impl<'m> Lowering<'_, 'm> {
         self.work(self.weights[weights].work())?;
         let out = self.allocate(outputs)?;
         self.push(Step::Layer(Layer { weights, x, bias, relu: false, out }), 2, out)
-    }
-
-    /// An observation times zeros, which is zeros: no policy is run on an observation that is not finite.
-    fn zeros(&mut self, node: &Node<'m>) -> Result<Option<Value>> {
-        let ([Some(Source::Obs), Some(Source::Constant(i))] | [Some(Source::Obs), Some(Source::Constant(i)), None]) =
-            node.inputs[..]
-        else {
-            return Ok(None);
-        };
-        let tensor = &self.graph.constants[i];
-        let [outputs @ (1..), inputs] = tensor.shape(self.graph.policy)?[..] else { return Ok(None) };
-        let elements = tensor.to_f32(self.graph.policy)?;
-        if inputs != self.obs.len || elements.iter().any(|x| *x != 0.0) {
-            return Ok(None);
-        }
-        // Nothing writes there.
-        let span = self.allocate(outputs)?;
-        self.zeros.push(span);
-        Ok(Some(Value::Row { span, rank: 2 }))
     }
 
     fn less(&mut self, node: &Node<'m>) -> Result<Value> {

@@ -37,7 +37,7 @@ pub(super) enum Step {
         out: Span,
     },
     Layer(Layer),
-    /// The row, then zeros.
+    /// The row, then what is there.
     Pad {
         x: Span,
         out: Span,
@@ -182,7 +182,7 @@ fn run_step(step: &Step, memory: &mut Memory, mask: &[bool]) -> Option<()> {
         Step::Layer(_) => return None,
         Step::Pad { x, out } => {
             let (before, out) = split(arena, *out)?;
-            // The zeros behind were there at the start and are never written.
+            // What is behind was there at the start and is never written.
             out.iter_mut().zip(x.of(before)?).for_each(|(o, x)| *o = *x);
         }
         Step::Mean { x, out } => {
