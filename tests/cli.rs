@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::program::{Program, Run, SMALL, root};
 
-pub const COMMANDS: [&str; 13] = [
+pub const COMMANDS: [&str; 14] = [
     "collect",
     "inspect",
+    "convert",
     "run",
     "train",
     "export",

@@ -13,9 +13,11 @@ use omiga_runtime::EngineKind;
 use crate::output::Level;
 use crate::values::{format, seeds};
 
+mod convert;
 mod report;
 mod select;
 
+pub use convert::ConvertArgs;
 pub use report::ReportArgs;
 pub use select::SelectArgs;
 
@@ -68,6 +70,11 @@ pub enum Command {
     #[command(after_help = "Example: omiga inspect spread.hdf5\n\
                             Exit codes: 0 described, a dataset is ready; 1 a dataset is ready with warnings; 2 not usable")]
     Inspect(InspectArgs),
+    /// Write a dataset in another format: OMIGA's HDF5, or a vault for flashbax
+    #[command(after_help = "Example: omiga convert logs.vlt --out logs.hdf5\n\
+                            Back:    omiga convert logs.hdf5 --out logs.vlt\n\
+                            Exit codes: 0 written, 2 could not do it")]
+    Convert(ConvertArgs),
     /// Do what a plan says, from data to tables, and keep what is done
     #[command(after_help = "Example: omiga run examples/plans/train.toml --set data.task=spread\n\
                             First:   omiga run examples/plans/train.toml --set data.task=spread --dry-run\n\
@@ -306,6 +313,9 @@ pub struct EvalArgs {
     /// Add a row for the episodes of a dataset
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// The format of that dataset [default: told from its contents]
+    #[arg(long, value_name = "FORMAT", requires = "data", value_parser = format())]
+    pub format: Option<Format>,
     /// Episodes of every row
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::Collect(args) => command::collect(args),
         Command::Inspect(args) => command::inspect(args),
+        Command::Convert(args) => command::convert(args),
         Command::Run(args) => command::run(args),
         Command::Train(args) => command::train(args),
         Command::Export(args) => command::export(args),

@@ -93,6 +93,18 @@ pub fn read_as(format: Option<Format>) -> LoadOptions {
     LoadOptions { format, ..LoadOptions::default() }
 }
 
+/// As [`read_as`], with settings of the section `data`.
+pub fn read_with(format: Option<Format>, set: &[String]) -> Result<LoadOptions> {
+    if let Some(other) = set.iter().find(|text| !text.trim_start().starts_with("data.")) {
+        bail!(
+            "`--set {other}`: nothing is trained here, expected a setting of how data are read, e.g. data.time_limit=25"
+        );
+    }
+    let format = format.map(|x| Setting { origin: format!("--format {x}"), text: format!("data.format={x}") });
+    let settings: Vec<_> = format.into_iter().chain(set.iter().map(|text| Setting::new(text))).collect();
+    Ok(resolve(None, false, true, false, None, &settings)?.config.data.load_options())
+}
+
 /// `omiga train --print-config`.
 pub fn print(args: &TrainArgs) -> Result<Verdict> {
     let Resolved { config, notes } = of_new_run(args)?;

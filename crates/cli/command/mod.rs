@@ -3,6 +3,7 @@
 mod bench;
 mod collect;
 mod completions;
+mod convert;
 mod eval;
 mod export;
 mod inspect;
@@ -18,6 +19,7 @@ mod verify;
 pub use bench::{bench, native_times};
 pub use collect::{collect, record};
 pub use completions::completions;
+pub use convert::convert;
 pub use eval::{Match, RowSpec, Who, eval, play, table_of};
 pub use export::{bundle_of, export};
 pub use inspect::inspect;

@@ -78,7 +78,7 @@ pub fn play(
     }
     let outline = Dataset::outline(&cell.data(), &LoadOptions::default())?;
     let named = cell.task.as_deref().or(outline.declared_task());
-    let mut rows = vec![RowSpec::new(DATASET, Who::Dataset(cell.data()))];
+    let mut rows = vec![RowSpec::new(DATASET, Who::Dataset(cell.data(), None))];
     let is_played = named.is_some_and(has_task);
     let task = named.unwrap_or(&outline.task);
     if is_played {

@@ -7,7 +7,6 @@ use std::thread;
 
 use anyhow::{Error, Result, anyhow};
 use omiga_dataset::{Dataset, LoadOptions};
-use omiga_format::hash;
 use omiga_train::{CONFIG_FILE, LAST_FILE};
 
 use super::cell::{Cell, Run};
@@ -76,7 +75,8 @@ impl<'a> Work<'a> {
     /// Find out what there is to train on a cell's data.
     fn prepare(&mut self, cell: &'a Cell, ready: usize, due: &mut Vec<Due<'a>>) -> Result<Ready<'a>> {
         let data = cell.data();
-        let (sha256, outline) = (hash::of_file(&data)?, Dataset::outline(&data, &LoadOptions::default())?);
+        let options = LoadOptions::default();
+        let (sha256, outline) = (Dataset::sha256_of(&data, &options)?, Dataset::outline(&data, &options)?);
         let (mut trained, mut of_cell) = (Vec::new(), Vec::new());
         for run in &cell.runs {
             let name = format!("{}: train {}", cell.name, run.name());

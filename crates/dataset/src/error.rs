@@ -53,6 +53,21 @@ pub enum Error {
         /// Names of the formats.
         known: String,
     },
+    /// A file where a format is a folder, or the other way round.
+    #[error(
+        "`{path}`: {found}, but a dataset of format `{format}` is {expected}; name that ({}), or leave `--format` out",
+        if *found == "a file" { "the folder that this lies in, or the one above" } else { "it may lie in this folder" }
+    )]
+    Place {
+        /// The file or folder.
+        path: PathBuf,
+        /// Name of the format.
+        format: &'static str,
+        /// What it is.
+        expected: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
     /// A part of a dataset that is not as its format demands.
     #[error("`{path}`: {part}: {reason}")]
     Malformed {

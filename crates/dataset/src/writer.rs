@@ -3,6 +3,7 @@
 mod checksum;
 mod column;
 mod structures;
+pub(crate) mod vault;
 
 use std::path::Path;
 

@@ -23,14 +23,14 @@ pub use show::text as table_of;
 /// `omiga eval`.
 pub fn eval(args: &EvalArgs) -> Result<Verdict> {
     let rows = rows::rows(args)?;
-    let looked_at = rows.iter().rev().find(|row| !matches!(row.who, Who::Dataset(_)));
+    let looked_at = rows.iter().rev().find(|row| !matches!(row.who, Who::Dataset(..)));
     ensure!(
         looked_at.is_some() || args.plot.is_none() && args.replay.is_none(),
         "nobody plays whose episode could be drawn; give --bundle, --run, --behaviour or --random"
     );
     let task = args.task.clone().map_or_else(|| rows::task_of(&rows), Ok)?;
     let threads = cores::threads(args.threads);
-    let played = rows.iter().filter(|row| !matches!(row.who, Who::Dataset(_))).count();
+    let played = rows.iter().filter(|row| !matches!(row.who, Who::Dataset(..))).count();
     let progress = Progress::of_episodes(played as u64 * u64::from(args.episodes), "");
     let scores = play(
         &rows,

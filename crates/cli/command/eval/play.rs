@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, ensure};
-use omiga_dataset::{ActionKind, Card, LoadOptions, Origin};
+use omiga_dataset::{ActionKind, Card, Origin};
 use omiga_env::{MultiAgentEnv, Player, TeamPolicy, behaviour_policy, evaluate_on, make_env};
 use omiga_format::{Bundle, TaskSpec, hash};
 use omiga_runtime::{EngineKind, Team};
@@ -12,6 +12,7 @@ use super::rows::{RowSpec, Who};
 use crate::evaluate::{Deployed, sizes};
 use crate::output::in_full;
 use crate::scores::{Failure, Row, Scores};
+use crate::settings::read_as;
 
 /// How rows are played.
 pub struct Match<'a> {
@@ -47,7 +48,7 @@ pub fn play(rows: &[RowSpec], how: &Match<'_>) -> Result<Scores> {
     for (row, name) in rows.iter().zip(&names) {
         match stage.row(name, &row.who) {
             Ok(found) => {
-                let is_played = !matches!(row.who, Who::Dataset(_));
+                let is_played = !matches!(row.who, Who::Dataset(..));
                 if is_played && first.is_none_or(|(learned, _)| row.is_learned() && !learned) {
                     first = Some((row.is_learned(), name));
                 }
@@ -78,8 +79,8 @@ impl<'a> Stage<'a> {
 
     fn row(&mut self, name: &str, who: &Who) -> Result<Row> {
         match who {
-            Who::Dataset(path) => {
-                let card = Card::read(path, &LoadOptions::default())?;
+            Who::Dataset(path, format) => {
+                let card = Card::read(path, &read_as(*format))?;
                 // Without an environment it can still be shown.
                 require_data_of(&card, self.how.task, self.spec().ok().as_ref())?;
                 Ok(Row::recorded(&card))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use omiga_dataset::Format;
 use omiga_env::{Quality, TeamPolicy, behaviour_policy};
 use omiga_format::{Bundle, TaskSpec};
 use omiga_runtime::{EngineKind, LoadOptions, Team};
@@ -25,8 +26,8 @@ pub struct RowSpec {
 /// Whose returns they are.
 #[derive(Clone, Debug)]
 pub enum Who {
-    /// Recorded episodes.
-    Dataset(PathBuf),
+    /// Recorded episodes, and their format if it was said.
+    Dataset(PathBuf, Option<Format>),
     Behaviour(Quality),
     /// A bundle's folder.
     Bundle(PathBuf),
@@ -43,7 +44,7 @@ impl RowSpec {
     pub fn name(&self) -> String {
         match (&self.name, &self.who) {
             (Some(name), _) => name.clone(),
-            (None, Who::Dataset(_)) => DATASET.to_owned(),
+            (None, Who::Dataset(..)) => DATASET.to_owned(),
             (None, Who::Behaviour(quality)) => quality.name().to_owned(),
             (None, Who::Bundle(path)) => match Bundle::read(path) {
                 Ok(bundle) => bundle.manifest().provenance.algorithm.clone(),
@@ -66,7 +67,7 @@ impl Who {
     /// What is wrong with the files.
     pub fn bundle(&self) -> Result<Option<Bundle>> {
         match self {
-            Self::Dataset(_) | Self::Behaviour(_) => Ok(None),
+            Self::Dataset(..) | Self::Behaviour(_) => Ok(None),
             Self::Bundle(path) => Ok(Some(Bundle::read(path).with_context(|| format!("bundle `{}`", path.display()))?)),
             Self::Checkpoint(path) => Ok(Some(bundle_of(path)?)),
         }
@@ -88,7 +89,8 @@ impl Who {
 /// All rows that the command line asks for, the dataset first.
 pub fn rows(args: &EvalArgs) -> Result<Vec<RowSpec>> {
     let unnamed = |who| RowSpec { name: None, who };
-    let mut rows: Vec<RowSpec> = args.data.iter().cloned().map(|path| unnamed(Who::Dataset(path))).collect();
+    let dataset = |path: &PathBuf| unnamed(Who::Dataset(path.clone(), args.format));
+    let mut rows: Vec<RowSpec> = args.data.iter().map(dataset).collect();
     let qualities = args.random.then_some(Quality::Random).into_iter().chain(args.behaviour.iter().copied());
     rows.extend(qualities.map(|quality| unnamed(Who::Behaviour(quality))));
     for text in &args.bundle {

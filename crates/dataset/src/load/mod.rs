@@ -1,5 +1,6 @@
 //! A path to a checked [`Dataset`], or to its [`Card`]: the one place that knows reader, checks and store.
 
+pub(crate) mod convert;
 mod pass;
 
 use std::path::Path;
@@ -94,6 +95,15 @@ impl Dataset {
             None => (plain_name(path), TaskName::FileName),
         };
         Ok(Outline { task, named_by, discrete, format })
+    }
+
+    /// What [`Self::sha256`] is of the dataset at `path`, of which no row is decoded.
+    ///
+    /// # Errors
+    /// As [`Self::outline`], and [`omiga_format::Error::Io`].
+    pub fn sha256_of(path: &Path, options: &LoadOptions) -> Result<String> {
+        let (_, recording) = open(path, options)?;
+        Ok(Identity::of(path, recording.files()).sha256()?.to_owned())
     }
 }
 

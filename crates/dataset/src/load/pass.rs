@@ -80,6 +80,11 @@ impl Pass<'_> {
         Ok((scratch, self.check.together(found)?))
     }
 
+    /// Keep nothing; `done` gets the rows in order and may fail.
+    pub fn each(&self, done: impl FnMut(usize, &Block) -> Result<()>) -> Result<()> {
+        self.part(0..self.rows(), None, done).map(drop)
+    }
+
     /// Keep nothing; `see` gets the rows in order: the first row, and what it and the following hold.
     pub fn past(&self, mut see: impl FnMut(usize, &Block)) -> Result<Found> {
         self.part(0..self.rows(), None, |row, block| {

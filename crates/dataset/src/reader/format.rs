@@ -19,60 +19,70 @@ pub(crate) const FORMATS: &[Entry] = &[
     Entry {
         name: "omiga-hdf5",
         about: "OMIGA's HDF5 layout, also what `omiga collect` writes",
+        place: Place::File,
         is: |look| look.has_keys(&["s", "o", "a", "r", "d"]),
         open: |path, _| Ok(Box::new(OmigaHdf5::open(path)?)),
     },
     Entry {
         name: "pymarl-hdf5",
         about: "PyMARL's episode batches in HDF5, as CFCQL's",
+        place: Place::File,
         is: |look| look.has_keys(&["obs", "actions", "reward", "terminated", "filled"]),
         open: pymarl::open_hdf5,
     },
     Entry {
         name: "d4rl",
         about: "D4RL's flat HDF5 of one agent",
+        place: Place::File,
         is: |look| look.has_keys(&["observations", "actions", "rewards", "terminals"]),
         open: d4rl::open,
     },
     Entry {
         name: "d3rlpy",
         about: "d3rlpy's .h5 of one agent",
+        place: Place::File,
         is: |look| look.has_keys(&["observations_0", "actions_0", "rewards_0", "terminated_0"]),
         open: d3rlpy::open,
     },
     Entry {
         name: "minari",
         about: "Minari's folder with data/metadata.json, stored as HDF5",
+        place: Place::Either,
         is: minari::is,
         open: minari::open,
     },
     Entry {
         name: "omar-npy",
         about: "OMAR's folder of .npy files, one an agent and column",
+        place: Place::Folder,
         is: |look| look.has_names(&["obs_0.npy", "acs_0.npy", "rews_0.npy"]),
         open: omar_npy::open,
     },
     Entry {
         name: "pymarl-npy",
         about: "PyMARL's episode batches in .npy files, as AlberDICE's",
+        place: Place::Folder,
         is: |look| look.has_names(&["obs.npy", "actions.npy", "reward.npy", "terminated.npy", "filled.npy"]),
         open: pymarl::open_npy,
     },
     Entry {
         name: "vault",
         about: "OG-MARL's vault, written by flashbax: a folder of uids, or one uid's",
+        place: Place::Folder,
         is: vault::is,
         open: vault::open,
     },
     Entry {
         name: "torchrl",
         about: "TorchRL's memory-mapped tensordict or replay buffer, a folder",
+        place: Place::Folder,
         is: torchrl::is,
         open: torchrl::open,
     },
     Entry {
         name: "smac-pickles",
         about: "OMIGA's and MADT's SMAC episodes, a pickle of torch.save each",
+        place: Place::Either,
         is: smac::is,
         open: smac::open,
     },
@@ -84,9 +94,18 @@ pub(crate) struct Entry {
     pub name: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,
+    pub place: Place,
     /// Does it look like this format?
     pub is: fn(&Look) -> bool,
     pub open: fn(&Path, &Decisions) -> Result<Box<dyn Recording>>,
+}
+
+/// What a dataset of a format is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    File,
+    Folder,
+    Either,
 }
 
 /// A format of datasets, by name.
@@ -155,7 +174,12 @@ impl Format {
     }
 
     pub(crate) fn open(self, path: &Path, decisions: &Decisions) -> Result<Box<dyn Recording>> {
-        (self.0.open)(path, decisions)
+        let (expected, found) = match self.0.place {
+            Place::Folder if path.is_file() => ("a folder", "a file"),
+            Place::File if path.is_dir() => ("a file", "a folder"),
+            _ => return (self.0.open)(path, decisions),
+        };
+        Err(Error::Place { path: path.to_owned(), format: self.0.name, expected, found })
     }
 }
 

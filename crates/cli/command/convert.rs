@@ -1,0 +1,59 @@
+//! A dataset to one of another format.
+
+use anyhow::{Context, Result, ensure};
+use omiga_dataset::{Format, Repair, Target};
+use serde::Serialize;
+
+use super::collect::training_on;
+use crate::Verdict;
+use crate::args::ConvertArgs;
+use crate::output::{next, say, say_json};
+use crate::settings::read_with;
+
+#[derive(Serialize)]
+struct Report {
+    out: String,
+    from: Format,
+    to: &'static str,
+    episodes: usize,
+    transitions: usize,
+    /// What was repaired or decided, and what the new format cannot say.
+    notes: Vec<Repair>,
+}
+
+/// `omiga convert`.
+pub fn convert(args: &ConvertArgs) -> Result<Verdict> {
+    let (path, out) = (&args.path, &args.out);
+    let to = Target::of(out).with_context(|| {
+        format!(
+            "`{}` does not say what to write; name a file .hdf5 (OMIGA's layout) or a folder .vlt (a vault)",
+            out.display()
+        )
+    })?;
+    ensure!(
+        args.force || !out.is_file(),
+        "`{}` exists already; choose another --out, or replace it with --force",
+        out.display()
+    );
+    let options = read_with(args.format, &args.set)?;
+    let done = omiga_dataset::convert(path, &options, to, out)?;
+    let report = Report {
+        out: out.display().to_string(),
+        from: done.from,
+        to: to.name(),
+        episodes: done.episodes,
+        transitions: done.transitions,
+        notes: done.notes,
+    };
+    if args.json {
+        say_json(&report)?;
+        return Ok(Verdict::Yes);
+    }
+    let Report { out: name, from, to, episodes, transitions, notes } = report;
+    say(format!("{name}: {episodes} episodes, {transitions} transitions, {from} to {to}"))?;
+    for Repair { what, count, advice } in notes {
+        say(format!("{count:>10}  {what}{}{advice}", if advice.is_empty() { "" } else { "; " }))?;
+    }
+    next(training_on(out));
+    Ok(Verdict::Yes)
+}
