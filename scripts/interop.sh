@@ -18,6 +18,9 @@ source scripts/venv.sh
 environment "$venv" "$wanted"
 environment "$jaxmarl" benches/env/jaxmarl.txt
 readonly python=$venv/bin/python
+# Vaults are flashbax's, which asks for JAX.
+readonly flashbax=target/flashbax-venv
+environment "$flashbax" tests/interop/flashbax.txt
 
 # The last one has agents with observations of different widths.
 tasks=(spread spread-discrete hopper-3x1-local)
@@ -36,12 +39,18 @@ for task in "${tasks[@]}"; do
     "$omiga" inspect "$data" --json >"$work/$task.json"
     "$python" tests/interop/check_dataset.py "$data" --card "$work/$task.json"
     "$python" tests/interop/check_policies.py "$bundle"
+    "$omiga" convert "$data" --out "$work/$task.vlt"
+    "$flashbax/bin/python" tests/interop/check_vault.py "$data" "$work/$task.vlt"
     [[ $task != spread* ]] || "$python" tests/interop/check_env.py "$data"
 done
 echo "== a long dataset"
 "$omiga" collect --task spread --quality random --episodes 3000 --seed 0 --out "$work/long.hdf5"
 "$omiga" inspect "$work/long.hdf5" --json >"$work/long.json"
 "$python" tests/interop/check_dataset.py "$work/long.hdf5" --card "$work/long.json"
+echo "== a vault of a battle"
+"$omiga" collect --task smax-3m --quality medium --episodes 20 --seed 0 --out "$work/battle.hdf5"
+"$omiga" convert "$work/battle.hdf5" --out "$work/battle.vlt"
+"$flashbax/bin/python" tests/interop/check_vault.py "$work/battle.hdf5" "$work/battle.vlt"
 echo "== tracking"
 "$python" tests/interop/check_tracking.py "$work/spread" --work "$work/tracking"
 echo "== robots"

@@ -160,3 +160,20 @@ fn a_report_is_shown() {
     program.done(&format!("report {} --html report.html", runs.display()));
     look(&browser, &program, "report.html");
 }
+
+#[test]
+fn a_dataset_is_shown() {
+    let Some(browser) = browser() else { return };
+    let program = Program::new();
+    program.done("collect --task spread --quality medium --episodes 20 --out commands.hdf5");
+    program.done("collect --task smax-3m --quality medium --episodes 20 --out choices.hdf5");
+    for (name, parts) in [
+        ("commands", &["Verdict: ready", "Returns and lengths of episodes", "agent_2"][..]),
+        ("choices", &["chosen where available", "share of steps", "win rate"]),
+    ] {
+        program.done(&format!("inspect {name}.hdf5 --html {name}.html"));
+        let page = program.read_text(&format!("{name}.html"));
+        parts.iter().for_each(|part| assert!(page.contains(part), "no {part} in {name}.html"));
+        look(&browser, &program, &format!("{name}.html"));
+    }
+}

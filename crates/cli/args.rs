@@ -204,6 +204,9 @@ pub struct InspectArgs {
     /// The format of the dataset [default: told from its contents]
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub format: Option<Format>,
+    /// Write a page for a browser: how the dataset's values are spread, and what was repaired
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

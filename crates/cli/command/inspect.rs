@@ -1,10 +1,12 @@
 //! What is this? A dataset, a run, a checkpoint, a bundle or a policy.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use omiga_dataset::{Card, Format, Readiness};
 use omiga_format::onnx::Model;
 use omiga_format::{
@@ -33,10 +35,10 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
     let path = &args.path;
     if path.is_dir() && args.format.is_none() {
         if path.join(CONFIG_FILE).is_file() {
-            return run(path, args.json);
+            return without_page(args).and_then(|()| run(path, args.json));
         }
         if path.join(MANIFEST_FILE).is_file() {
-            return bundle(path, args.json);
+            return without_page(args).and_then(|()| bundle(path, args.json));
         }
         if Format::of(path).is_err() {
             bail!(
@@ -54,8 +56,8 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
     }
     match path.extension().and_then(|e| e.to_str()) {
         _ if magic == HDF5_MAGIC || args.format.is_some() => dataset(args),
-        Some("safetensors") => checkpoint(path, args.json),
-        Some("onnx") => policy(path, args.json),
+        Some("safetensors") => without_page(args).and_then(|()| checkpoint(path, args.json)),
+        Some("onnx") => without_page(args).and_then(|()| policy(path, args.json)),
         _ if Format::of(path).is_ok() => dataset(args),
         _ => {
             // Whether it can be read at all is said first.
@@ -69,9 +71,23 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
     }
 }
 
+/// There are pages of datasets alone.
+fn without_page(args: &InspectArgs) -> Result<()> {
+    ensure!(
+        args.html.is_none(),
+        "`{}` is no dataset, of which alone there are pages; leave --html out, or see omiga report --html",
+        args.path.display()
+    );
+    Ok(())
+}
+
 fn dataset(args: &InspectArgs) -> Result<Verdict> {
     let path = &args.path;
-    let card = Card::read(path, &read_as(args.format)).context("not usable")?;
+    let size = if args.html.is_some() { page::SAMPLE } else { 0 };
+    let (card, sample) = Card::read_with_sample(path, &read_as(args.format), size).context("not usable")?;
+    if let Some(html) = &args.html {
+        atomic::write(html, page::page(&card, &sample)?.as_bytes())?;
+    }
     let verdict = match card.verdict {
         Readiness::Ready => Verdict::Yes,
         Readiness::ReadyWithWarnings => Verdict::No,

@@ -74,7 +74,8 @@ fn draw(panel: &Histogram, area: &Area<'_>) -> Result<()> {
             line(&mut chart, name, COLOURS[(i - 1) % COLOURS.len()].stroke_width(2), steps)?;
         }
     }
-    legend(&mut chart, SeriesLabelPosition::UpperRight, LABELS)
+    // What is alone needs no name.
+    if panel.values.len() > 1 { legend(&mut chart, SeriesLabelPosition::UpperRight, LABELS) } else { Ok(()) }
 }
 
 /// The share of the values in each bin; those beyond the ends count in the outermost.

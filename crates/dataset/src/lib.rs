@@ -76,6 +76,7 @@ pub use error::{Error, Result};
 pub use header::{Header, StoredObs};
 pub use held_out::ActionSupport;
 pub use load::convert::{Converted, Target, convert};
+pub use load::sample::Sample;
 pub use metric_card::MetricCard;
 pub use options::{Actions, LoadOptions, Rewards, Storage, Timeouts};
 pub use reader::decisions::{LastState, TeamReward};

@@ -9,7 +9,7 @@ use std::process::Command;
 use hdf5_pure::FileBuilder;
 use omiga_dataset::{
     Card, Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Sampler, StepActions, StepRow, Storage, StoredObs,
-    Writer,
+    Target, Writer, convert,
 };
 use omiga_format::{ActionSpace, TaskSpec};
 
@@ -80,6 +80,12 @@ fn load(what: &str, path: &Path) -> u64 {
             assert_eq!(Card::read(path, &LoadOptions::default()).unwrap().rows, ROWS as u64);
             return peak_bytes();
         }
+        "hdf5" | "vlt" => {
+            let out = path.with_extension(format!("out.{what}"));
+            let done = convert(path, &LoadOptions::default(), Target::of(&out).unwrap(), &out).unwrap();
+            assert_eq!(done.transitions, ROWS - ROWS / 1000);
+            return peak_bytes();
+        }
         "disk" => Storage::Disk { folder: path.parent().unwrap().to_owned() },
         _ => Storage::Memory,
     };
@@ -119,6 +125,9 @@ fn memory_is_bounded() {
         check("disk", gzip, PROGRAM + ROWS as u64 * 9);
         check("card", gzip, PROGRAM + ROWS as u64 * 9);
     }
+    // A chunk of each column, once more packed; a vault's are of up to 4 MiB.
+    check("hdf5", true, PROGRAM + ROWS as u64 * 9 + (4 << 20));
+    check("vlt", true, PROGRAM + ROWS as u64 * 9 + (32 << 20));
     // A chunk of each column, twice.
     check("record", true, PROGRAM + (4 << 20));
     assert_eq!(Card::read(&path, &LoadOptions::default()).unwrap().rows, ROWS as u64);

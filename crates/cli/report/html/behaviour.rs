@@ -5,10 +5,10 @@ use omiga_dataset::{Dataset, HostBatch};
 use omiga_format::{ActionSpace, AgentSpec, Range};
 use omiga_runtime::Team;
 
-use super::Figures;
 use super::policies::Deployable;
 use crate::figure::{Histogram, histograms, unit_of};
 use crate::report::cell::Cell;
+use crate::web::Figures;
 
 /// Transitions looked at, spread over the whole file.
 const ROWS: usize = 2000;

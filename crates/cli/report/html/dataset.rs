@@ -3,9 +3,9 @@
 use anyhow::Result;
 use omiga_dataset::{Card, Dataset, LoadOptions, MetricCard};
 
-use super::Figures;
 use crate::figure::{Histogram, histograms};
 use crate::report::cell::{Algorithm, Cell, DATA_FILE};
+use crate::web::Figures;
 
 /// The dataset, if it lies where a plan puts it.
 ///

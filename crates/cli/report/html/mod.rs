@@ -1,25 +1,16 @@
 //! The page in one file, for a browser: what the page in Markdown has, and then what is in the datasets and bundles themselves.
 //!
-//! Every part is Markdown and figures; only [`markdown`] knows HTML.
+//! Every part is Markdown and figures; only [`web`] knows HTML.
 
 mod behaviour;
 mod dataset;
 mod gauges;
-mod markdown;
 mod policies;
-
-use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use super::cell::Cell;
-use crate::web;
-use markdown::Renderer;
-
-const STYLE: &str = include_str!("page.css");
-
-/// Figures by name, as SVG.
-pub type Figures = BTreeMap<String, String>;
+use crate::web::{self, Figures, Renderer, STYLE};
 
 /// The page of `text` and its figures, with a chapter a dataset behind it.
 ///

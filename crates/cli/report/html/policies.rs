@@ -5,11 +5,11 @@ use omiga_env::has_task;
 use omiga_format::{Bundle, MODEL_CARD_FILE};
 use omiga_runtime::{LoadOptions, Team};
 
-use super::Figures;
 use crate::command::native_times;
 use crate::evaluate::{Deployed, first_episode};
 use crate::figure::episode;
 use crate::report::cell::{Algorithm, BUNDLE_FOLDER, Cell};
+use crate::web::Figures;
 
 /// Steps that are timed.
 const STEPS: u32 = 2000;

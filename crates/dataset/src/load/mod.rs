@@ -2,6 +2,7 @@
 
 pub(crate) mod convert;
 mod pass;
+pub(crate) mod sample;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::store::obs::Obs;
 use crate::store::rows::Rows;
 use crate::{Error, Result};
 use pass::{Pass, same_values};
+use sample::{Sample, Taking};
 
 impl Dataset {
     /// Read a dataset of any [`Format`] into memory. What it holds is taken from its header, or detected if it has none.
@@ -113,6 +115,14 @@ impl Card {
     /// # Errors
     /// As [`Dataset::load`].
     pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
+        Ok(Self::read_with_sample(path, options, 0)?.0)
+    }
+
+    /// As [`Self::read`], with a sample of at most `size` transitions.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with_sample(path: &Path, options: &LoadOptions, size: usize) -> Result<(Self, Sample)> {
         let (format, recording) = open(path, options)?;
         let identity = Identity::of(path, recording.files());
         let mut reading = Reading::start(&*recording, format, options, None)?;
@@ -127,11 +137,17 @@ impl Card {
             rows.for_each(|row| row.chunks_exact(dim).for_each(&mut *see));
         };
         let mut sums = Sums::new(dim);
-        let found = pass.past(|row, block| each(row, block.obs, &mut |x| sums.see(x)))?;
+        let mut sample = Taking::new(steps, size);
+        let found = pass.past(|row, block| {
+            each(row, block.obs, &mut |x| sums.see(x));
+            sample.see(row, block);
+        })?;
         let mut squares = sums.squares();
         pass.obs_again(|row, values| each(row, values, &mut |x| squares.see(x)))?;
         let about = reading.understand(&scalars, &pass.check, found)?;
-        Ok(Self::of(&about, identity.sha256()?, &squares.fields()))
+        let card = Self::of(&about, identity.sha256()?, &squares.fields());
+        let has_alive = about.widths.alive > 0;
+        Ok((card, sample.finish(about.task, has_alive)))
     }
 }
 

@@ -1,4 +1,13 @@
 //! A web page in one file, which asks for nothing else: its own policy forbids it.
+//!
+//! Pages of text are Markdown and figures; only [`Renderer`] knows their HTML.
+
+mod markdown;
+
+pub use markdown::{Figures, Renderer};
+
+/// The style sheet of pages of text.
+pub const STYLE: &str = include_str!("page.css");
 
 /// A whole page: its title, its style sheet, and what is in it. `script`, if any, runs at the end.
 pub fn document(title: &str, style: &str, body: &str, script: Option<&str>) -> String {

@@ -1,9 +1,13 @@
 //! Markdown to HTML. Text of files stays text: HTML in it is shown, not obeyed.
 
+use std::collections::BTreeMap;
+
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
-use super::Figures;
-use crate::web::escaped;
+use super::escaped;
+
+/// Figures by name, as SVG.
+pub type Figures = BTreeMap<String, String>;
 
 /// Renders pages with these figures.
 pub struct Renderer {
