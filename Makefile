@@ -58,7 +58,7 @@ bench-runtime: setup ## Latency of a policy in each engine; BENCH="--steps 1000"
 bench-train: ## Training speed against PyTorch and JAX; DEVICE=cuda:0; BENCH="--task hopper-3x1 --rounds 1" for a short run
 	@scripts/bench_train.sh $(BENCH)
 
-bench-load: ## Loading a million transitions against h5py; BENCH="--layout gzip --rounds 1" for another file
+bench-load: ## Loading a million transitions against h5py and flashbax; BENCH="--layout gzip --rounds 1" for another file
 	@scripts/bench_load.sh $(BENCH)
 
 bench-env: ## Steps of the environments per second against gymnasium and jaxmarl; BENCH="--task hopper-3x1 --rounds 1", BENCH="battles --map 3m"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Seconds and peak memory of loading a million transitions, ours beside h5py with the official loader's copies; the
-# arguments go to benches/load/compare.py. The table is printed and written to target/bench/load.json;
-# without arguments, which is both layouts, also into docs/benchmarks.md. Needs about 2 GB
+# Seconds and peak memory of loading a million transitions, ours beside h5py with the official loader's copies, and of a vault
+# beside flashbax; the arguments go to benches/load/compare.py. The table is printed and written to target/bench/load.json;
+# without arguments, which is all of the page, also into docs/benchmarks.md. Needs about 2 GB
 # of disk and 4 GB of memory (theirs). OPPONENTS_VENV names a virtual environment with h5py and numpy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,8 +26,13 @@ if ! "$venv/bin/python" -c 'import h5py, numpy' 2>/dev/null; then
     fi
 fi
 
+name=bench-load
+source scripts/venv.sh
+environment target/flashbax-venv tests/interop/flashbax.txt
+
 cargo build --release --quiet -p omiga-dataset --example load
-"$venv/bin/python" benches/load/compare.py --load "$target/release/examples/load" "$@"
+"$venv/bin/python" benches/load/compare.py --load "$target/release/examples/load" \
+    --flashbax target/flashbax-venv/bin/python "$@"
 if (($# == 0)); then
     "$venv/bin/python" benches/report.py load
 fi

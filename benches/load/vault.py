@@ -24,7 +24,6 @@ from flashbax.vault import Vault
 AGENTS, OBS, ACTIONS, STATE, STEPS = 5, 18, 2, 30, 1000
 UID = "Good"
 BLOCK = 20  # episodes
-ROW = AGENTS * (OBS + ACTIONS) + STATE + 2  # f32 values of a step that are not repeated: observations, actions, state, reward, end
 
 
 def block(rng: np.random.Generator, episodes: int) -> dict:

@@ -15,6 +15,9 @@ use rand_chacha::ChaCha8Rng;
 #[expect(dead_code, reason = "a target's module, of which the bundle is needed here")]
 #[path = "../../crates/format/tests/regressions/bundle.rs"]
 mod bundle;
+#[expect(dead_code, reason = "a target's module, of which the inputs are needed here")]
+#[path = "../../crates/dataset/tests/regressions/formats.rs"]
+mod formats;
 #[expect(dead_code, reason = "a test's module, of which the models are needed here")]
 #[path = "../../crates/runtime/tests/support/mod.rs"]
 mod runtime;
@@ -38,6 +41,9 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     bundle::small().write(&folder.path().join("x")).unwrap();
     put("bundle", "small", &fs::read(folder.path().join("x").join(MANIFEST_FILE)).unwrap());
+    for (i, input) in formats::Copies::new().inputs().iter().enumerate() {
+        put("formats", &format!("{i:03}"), input);
+    }
     // What was found before, and files of other programs.
     for (target, kept) in [
         ("onnx", "runtime/tests/regressions/onnx"),

@@ -53,6 +53,14 @@ pub enum Error {
         /// Names of the formats.
         known: String,
     },
+    /// Something that is known and no dataset here.
+    #[error("`{path}`: {what}, which is not read as a dataset; write it in the layout that docs/data.md describes")]
+    NotRead {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A file where a format is a folder, or the other way round.
     #[error(
         "`{path}`: {found}, but a dataset of format `{format}` is {expected}; name that ({}), or leave `--format` out",

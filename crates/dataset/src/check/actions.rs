@@ -86,7 +86,8 @@ pub(crate) fn check_commands(place: Place, values: &mut [f32], width: usize, kin
             counts.at_bounds += u64::from(a.abs() >= 1.0);
             counts.low = counts.low.min(*a);
             counts.high = counts.high.max(*a);
-            counts.whole &= *a == a.trunc();
+            // Mostly the first one tells; without vector instructions for it `trunc` is a call.
+            counts.whole = counts.whole && *a == a.trunc();
             if !(-1.0..=1.0).contains(a) {
                 counts.outside += 1;
                 counts.far += u64::from(a.abs() > NEAR);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::decisions::Decisions;
 use super::hdf5::Source;
 use super::omiga_hdf5::OmigaHdf5;
-use super::{Recording, d3rlpy, d4rl, minari, omar_npy, pymarl, smac, torchrl, vault};
+use super::{Recording, d3rlpy, d4rl, minari, omar_npy, pymarl, rllib, smac, torchrl, vault};
 use crate::{Error, Result};
 
 /// Every format, in the order in which they are tried.
@@ -80,6 +80,13 @@ pub(crate) const FORMATS: &[Entry] = &[
         open: torchrl::open,
     },
     Entry {
+        name: "rllib-json",
+        about: "RLlib's JSON of batches: a folder of its files, or one",
+        place: Place::Either,
+        is: rllib::is,
+        open: rllib::open,
+    },
+    Entry {
         name: "smac-pickles",
         about: "OMIGA's and MADT's SMAC episodes, a pickle of torch.save each",
         place: Place::Either,
@@ -112,6 +119,19 @@ pub(crate) enum Place {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Format(&'static Entry);
+
+/// How something is told from others.
+type Is = fn(&Look) -> bool;
+
+/// What is known and not read.
+const NOT_READ: &[(Is, &str)] = &[
+    (|look| look.has_names(&["data", "meta"]) && look.path.join("meta/info.json").is_file(), "a LeRobot dataset"),
+    (|look| look.has_names(&["metadata.yaml"]), "a ROS 2 bag"),
+    (|look| look.head.starts_with(b"\x89MCAP0\r\n"), "an MCAP log"),
+    (|look| look.head.starts_with(b"SQLite format 3\0"), "an SQLite database"),
+    (|look| look.head.starts_with(b"PAR1"), "a Parquet table"),
+    (|look| look.head.starts_with(b"ARROW1"), "an Arrow table"),
+];
 
 /// First bytes of every HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
@@ -148,6 +168,9 @@ impl Format {
         // What this format's own reader says about it is the best that can be said.
         if look.head.starts_with(HDF5_MAGIC) || !look.is_folder && matches!(extension, Some("hdf5" | "h5")) {
             return Ok(Self(&FORMATS[0]));
+        }
+        if let Some((_, what)) = NOT_READ.iter().find(|(is, _)| is(&look)) {
+            return Err(Error::NotRead { path: path.to_owned(), what });
         }
         let found = match (look.is_folder, look.names.is_empty()) {
             (true, true) => "an empty folder".to_owned(),

@@ -31,6 +31,7 @@ pub(crate) mod minari;
 pub(crate) mod omar_npy;
 pub(crate) mod omiga_hdf5;
 pub(crate) mod pymarl;
+pub(crate) mod rllib;
 pub(crate) mod smac;
 pub(crate) mod torchrl;
 pub(crate) mod vault;

@@ -107,6 +107,16 @@ impl Element {
         }
     }
 
+    /// The values of elements that stand one behind the other, as many as `out` holds.
+    pub fn f32s(self, bytes: &[u8], out: &mut [f32]) {
+        if (self.kind, self.bytes, self.big) == (Kind::Float, 4, false) {
+            let (words, _) = bytes.as_chunks::<4>();
+            out.iter_mut().zip(words).for_each(|(to, from)| *to = f32::from_le_bytes(*from));
+            return;
+        }
+        out.iter_mut().zip(bytes.chunks_exact(self.bytes)).for_each(|(to, from)| *to = self.f64(from) as f32);
+    }
+
     /// One element's value, if it is an integer.
     pub fn i64(self, bytes: &[u8]) -> i64 {
         let whole = self.bits(bytes);

@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
+mod formats;
 mod hdf5;
 
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// More than all of these files together may take above the start.
 const MEMORY_LIMIT: u64 = 512 << 20;
@@ -40,6 +44,34 @@ fn kept_files_are_errors_or_data() {
         assert_eq!(PANICS.load(Ordering::Relaxed), 0, "the parser panicked; it was caught, but see the messages");
         if let (Some(start), Some(end)) = (start, peak_memory()) {
             assert!(end < start + MEMORY_LIMIT, "{} MiB", (end - start) >> 20);
+        }
+    }
+}
+
+/// Each file of each format: as it is, cut short, with bits turned, and empty.
+#[test]
+fn damaged_files_of_a_folder_take_no_memory() {
+    let copies = formats::Copies::new();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let start = peak_memory();
+    for input in copies.inputs() {
+        assert!(copies.check(&input), "file {} of dataset {}", input[1], input[0]);
+        for _ in 0..4 {
+            copies.check(&input[..rng.random_range(2..=input.len())]);
+            let mut turned = input.clone();
+            if turned.len() > 2 {
+                turned[rng.random_range(2..input.len())] ^= 1 << rng.random_range(0..8);
+            }
+            copies.check(&turned);
+        }
+        if let (Some(start), Some(end)) = (start, peak_memory()) {
+            assert!(
+                end < start + MEMORY_LIMIT,
+                "file {} of dataset {}: {} MiB",
+                input[1],
+                input[0],
+                (end - start) >> 20
+            );
         }
     }
 }

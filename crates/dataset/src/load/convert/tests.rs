@@ -83,6 +83,7 @@ fn formats_become_ours_and_a_vault() {
         "madt/5m_vs_6m/good",
         "minari/datasets/toy/team-mask-v0",
         "omar_npy/simple_tag/expert/seed_0_data",
+        "rllib_json/out",
         "torchrl/memmap",
         "vault/cont.vlt",
         "vault/uids.vlt/Good",

@@ -27,6 +27,7 @@ pub fn array(all: &All, format: &str, name: &str, shape: &[usize]) -> Option<Vec
         "d3rlpy" => d3rlpy(all, name),
         "d4rl" => d4rl(all, name),
         "minari" => minari(all, name),
+        "rllib-json" => rllib(all, name),
         "smac-pickles" => smac(all, name),
         "torchrl" => torchrl(all, name),
         "vault" => vault(all, name),
@@ -165,6 +166,21 @@ fn minari(all: &All, name: &str) -> Option<Vec<f64>> {
         }
         // Rewards are f64: returns are compared.
         _ => return None,
+    })
+}
+
+fn rllib(all: &All, name: &str) -> Option<Vec<f64>> {
+    let (rows, n) = (all.layout.rows, all.layout.n_agents);
+    let obs = |later: usize| {
+        All::part(&all.obs, all.obs.len() / rows, all.steps().map(|row| row + later), 0..all.obs.len() / rows)
+    };
+    Some(match name {
+        "observations" => obs(0),
+        "next_observations" => obs(1),
+        "actions" => all.steps().flat_map(|row| all.indices[row * n..][..n].iter().map(|v| *v as f64)).collect(),
+        "action_mask" => All::part(&all.mask, all.mask.len() / rows, all.steps(), 0..all.mask.len() / rows),
+        "rewards" => return None,
+        _ => panic!("{name}"),
     })
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::read::ZlibDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use serde::Deserialize;
+use zune_inflate::{DeflateDecoder, DeflateOptions};
 
 type Result<T, E = String> = std::result::Result<T, E>;
 
@@ -27,12 +28,19 @@ pub(crate) fn zstd(bytes: &[u8]) -> Result<impl Read> {
 pub(crate) fn unpack(codec: Option<Codec>, packed: Vec<u8>, size: usize) -> Result<Vec<u8>> {
     let out = match codec {
         None => packed,
-        Some(Codec::Gzip) => read(GzDecoder::new(&packed[..]), size)?,
-        Some(Codec::Zlib) => read(ZlibDecoder::new(&packed[..]), size)?,
+        Some(Codec::Gzip) => inflater(&packed, size).decode_gzip().map_err(|e| e.to_string())?,
+        Some(Codec::Zlib) => inflater(&packed, size).decode_zlib().map_err(|e| e.to_string())?,
         Some(Codec::Zstd) => read(zstd(&packed)?, size)?,
         Some(Codec::Blosc) => blosc(&packed, size)?,
     };
     if out.len() == size { Ok(out) } else { Err(format!("a chunk of {} bytes, expected {size}", out.len())) }
+}
+
+/// Inflates to `size` bytes, and refuses to go beyond.
+fn inflater(packed: &[u8], size: usize) -> DeflateDecoder<'_> {
+    // With room for what is copied ahead, so that the buffer need not grow at its end.
+    let options = DeflateOptions::default().set_limit(size).set_size_hint(size + 4096).set_confirm_checksum(true);
+    DeflateDecoder::new_with_options(packed, options)
 }
 
 /// At most one byte more than `size`: whatever is longer is wrong.

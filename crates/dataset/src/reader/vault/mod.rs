@@ -149,8 +149,9 @@ impl Vault {
         let n = self.layout.n_agents;
         // What is claimed must be possible before room is made for it.
         for (zarr, name) in [(&obs, "observations"), (&rewards, "rewards")] {
-            if !zarr.has_row(&database, valid - 1) {
-                return Err(wrong(format!("`{name}` ends before row {}; was it cut short?", valid - 1)));
+            let rows = zarr.rows(&database, valid);
+            if rows < valid {
+                return Err(wrong(format!("`{name}` has {rows} rows of {valid}; was it cut short?")));
             }
         }
         let read = |zarr: &Zarr, name: &str| -> Result<Vec<f64>> {
@@ -320,21 +321,17 @@ impl Steps for Columns<'_> {
         let wrong = |name: &'static str| move |what: String| layout.malformed(format!("`{name}`"), what);
         if !window.obs.is_empty() {
             let (own, dim) = (&layout.own_obs_dims, layout.obs_dim);
-            let out = &mut *window.obs;
-            let read = open.obs.each(n, |i, element, bytes| {
-                let behind = own.get(i / dim % layout.n_agents).is_some_and(|own| i % dim >= *own);
-                let x = element.f64(bytes) as f32;
-                out[i] = if behind && x == f32::NEG_INFINITY { 0.0 } else { x };
-            });
-            read.map_err(wrong("observations"))?;
+            open.obs.floats(window.obs).map_err(wrong("observations"))?;
+            // What is filled up with -inf is filled up with zeros.
+            for (vector, own) in window.obs.chunks_exact_mut(dim).zip(own.iter().cycle()) {
+                vector[*own..].iter_mut().filter(|x| **x == f32::NEG_INFINITY).for_each(|x| *x = 0.0);
+            }
         }
         if let Some(state) = open.state.as_mut().filter(|_| !window.state.is_empty()) {
-            let out = &mut *window.state;
-            state.each(n, |i, element, bytes| out[i] = element.f64(bytes) as f32).map_err(wrong("infos.state"))?;
+            state.floats(window.state).map_err(wrong("infos.state"))?;
         }
         if !window.actions.is_empty() {
-            let out = &mut *window.actions;
-            open.actions.each(n, |i, element, bytes| out[i] = element.f64(bytes) as f32).map_err(wrong("actions"))?;
+            open.actions.floats(window.actions).map_err(wrong("actions"))?;
         }
         if !window.indices.is_empty() {
             let out = &mut *window.indices;

@@ -75,10 +75,13 @@ impl Zarr {
         self.chunks[0]
     }
 
-    /// Is there a chunk with this row? One that is all zeros need not be, but the writer stores those, too.
-    pub fn has_row(&self, database: &Database, row: usize) -> bool {
-        let first = format!("{}/0.{}", self.key, row / self.window());
-        database.has(&self.inner.iter().fold(first, |name, _| name + ".0"))
+    /// Rows of the chunks that are there, of `wanted`. Those that are all zeros need not be, but the writer stores them, too.
+    pub fn rows(&self, database: &Database, wanted: usize) -> usize {
+        let has = |time: &usize| {
+            database.has(&self.inner.iter().fold(format!("{}/0.{time}", self.key), |name, _| name + ".0"))
+        };
+        let chunks = (0..wanted.div_ceil(self.window())).take_while(has).count();
+        wanted.min(chunks.saturating_mul(self.window()))
     }
 
     /// All elements of the first `rows` rows.
@@ -86,6 +89,19 @@ impl Zarr {
         let mut all = vec![0.0; rows * self.width()];
         Cursor::new(database, self, rows, 0).each(rows, |i, element, bytes| all[i] = element.f64(bytes))?;
         Ok(all)
+    }
+
+    /// The rows of chunk `time` as far as `rows` are data, where one chunk holds whole rows; `None` where rows are cut in width.
+    fn whole(&self, database: &Database, time: usize, rows: usize) -> Result<Option<(Range<usize>, Vec<u8>)>> {
+        if self.inner != self.chunks[1..] {
+            return Ok(None);
+        }
+        let name = self.inner.iter().fold(format!("{}/0.{time}", self.key), |name, _| name + ".0");
+        let Some(packed) = database.get(&name)? else { return Ok(None) };
+        let size = self.chunks.iter().product::<usize>() * self.element.bytes;
+        let bytes = unpack(self.codec, packed, size).map_err(|what| format!("`{name}`: {what}"))?;
+        let first = time * self.chunks[0];
+        Ok(Some((first..(first + self.chunks[0]).min(rows), bytes)))
     }
 
     /// The bytes of the rows `rows`, which lie in chunk `time`.
@@ -173,23 +189,42 @@ impl<'a> Cursor<'a> {
 
     /// Each element of the next `n` rows.
     pub fn each(&mut self, n: usize, mut see: impl FnMut(usize, Element, &[u8])) -> Result<()> {
+        self.pieces(n, |first, element, bytes| {
+            bytes.chunks_exact(element.bytes).enumerate().for_each(|(i, b)| see(first + i, element, b));
+        })
+    }
+
+    /// The next rows, as many as `out` holds, as floats.
+    pub fn floats(&mut self, out: &mut [f32]) -> Result<()> {
+        let n = out.len() / self.zarr.width();
+        self.pieces(n, |first, element, bytes| {
+            element.f32s(bytes, &mut out[first..first + bytes.len() / element.bytes])
+        })
+    }
+
+    /// The next `n` rows piece by piece: number of the first element, and the bytes.
+    fn pieces(&mut self, n: usize, mut see: impl FnMut(usize, Element, &[u8])) -> Result<()> {
         let (size, width) = (self.zarr.element.bytes, self.zarr.width());
         let mut done = 0;
         while done < n {
             if !self.held.contains(&self.next) {
                 let window = self.zarr.window();
                 let time = self.next / window;
-                self.held = self.next..((time + 1).saturating_mul(window)).min(self.rows);
                 self.bytes = Vec::new();
-                self.bytes = self.zarr.block(self.database, time, self.held.clone())?;
+                (self.held, self.bytes) = match self.zarr.whole(self.database, time, self.rows)? {
+                    Some(whole) => whole,
+                    None => {
+                        let rows = self.next..((time + 1).saturating_mul(window)).min(self.rows);
+                        (rows.clone(), self.zarr.block(self.database, time, rows)?)
+                    }
+                };
             }
             let now = (n - done).min(self.held.end - self.next);
             if now == 0 {
                 return Err("more rows than it has".into());
             }
             let start = (self.next - self.held.start) * width * size;
-            let bytes = &self.bytes[start..start + now * width * size];
-            bytes.chunks_exact(size).enumerate().for_each(|(i, b)| see(done * width + i, self.zarr.element, b));
+            see(done * width, self.zarr.element, &self.bytes[start..start + now * width * size]);
             self.next += now;
             done += now;
         }
