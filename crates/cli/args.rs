@@ -14,10 +14,12 @@ use crate::output::Level;
 use crate::values::{format, seeds};
 
 mod convert;
+mod inspect;
 mod report;
 mod select;
 
 pub use convert::ConvertArgs;
+pub use inspect::InspectArgs;
 pub use report::ReportArgs;
 pub use select::SelectArgs;
 
@@ -193,21 +195,6 @@ pub struct CollectArgs {
     #[arg(long)]
     pub force: bool,
     /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct InspectArgs {
-    /// A dataset (a file or folder), a run or a bundle (folders), a checkpoint (.safetensors) or a policy (.onnx)
-    pub path: PathBuf,
-    /// The format of the dataset [default: told from its contents]
-    #[arg(long, value_name = "FORMAT", value_parser = format())]
-    pub format: Option<Format>,
-    /// Write a page for a browser: how the dataset's values are spread, and what was repaired
-    #[arg(long, value_name = "FILE.html")]
-    pub html: Option<PathBuf>,
-    /// Print as JSON
     #[arg(long)]
     pub json: bool,
 }

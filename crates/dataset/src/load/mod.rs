@@ -1,4 +1,4 @@
-//! A path to a checked [`Dataset`], or to its [`Card`]: the one place that knows reader, checks and store.
+//! A path to a checked [`Dataset`], or to its [`Card`](crate::Card): the one place that knows reader, checks and store.
 
 pub(crate) mod convert;
 mod pass;
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use omiga_format::{ActionSpace, Metric, TaskSpec};
 
 use crate::about::{About, Facts, Origin, StateKind};
-use crate::card::Card;
 use crate::check::episodes::Episodes;
 use crate::check::ranges::Ranges;
 use crate::check::{Check, Found};
@@ -24,12 +23,10 @@ use crate::reader::format::Format;
 use crate::reader::window::Widths;
 use crate::reader::{ActionLayout, Layout, Recording, Scalars, State};
 use crate::repair::Repair;
-use crate::stats::Sums;
 use crate::store::obs::Obs;
 use crate::store::rows::Rows;
 use crate::{Error, Result};
 use pass::{Pass, same_values};
-use sample::{Sample, Taking};
 
 impl Dataset {
     /// Read a dataset of any [`Format`] into memory. What it holds is taken from its header, or detected if it has none.
@@ -106,48 +103,6 @@ impl Dataset {
     pub fn sha256_of(path: &Path, options: &LoadOptions) -> Result<String> {
         let (_, recording) = open(path, options)?;
         Ok(Identity::of(path, recording.files()).sha256()?.to_owned())
-    }
-}
-
-impl Card {
-    /// The card of a dataset. Its rows are gone through twice and not kept: how large it is does not matter.
-    ///
-    /// # Errors
-    /// As [`Dataset::load`].
-    pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
-        Ok(Self::read_with_sample(path, options, 0)?.0)
-    }
-
-    /// As [`Self::read`], with a sample of at most `size` transitions.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn read_with_sample(path: &Path, options: &LoadOptions, size: usize) -> Result<(Self, Sample)> {
-        let (format, recording) = open(path, options)?;
-        let identity = Identity::of(path, recording.files());
-        let mut reading = Reading::start(&*recording, format, options, None)?;
-        let scalars = reading.scalars()?;
-        let pass = reading.pass(&scalars.transitions, false)?;
-        let Layout { n_agents, obs_dim: dim, .. } = *reading.layout;
-        let (steps, width) = (&scalars.transitions, n_agents * dim);
-        let each = |first: usize, values: &[f32], see: &mut dyn FnMut(&[f32])| {
-            let from = steps.partition_point(|step| (*step as usize) < first);
-            let to = steps.partition_point(|step| (*step as usize) < first + values.len() / width);
-            let rows = steps[from..to].iter().map(|row| &values[(*row as usize - first) * width..][..width]);
-            rows.for_each(|row| row.chunks_exact(dim).for_each(&mut *see));
-        };
-        let mut sums = Sums::new(dim);
-        let mut sample = Taking::new(steps, size);
-        let found = pass.past(|row, block| {
-            each(row, block.obs, &mut |x| sums.see(x));
-            sample.see(row, block);
-        })?;
-        let mut squares = sums.squares();
-        pass.obs_again(|row, values| each(row, values, &mut |x| squares.see(x)))?;
-        let about = reading.understand(&scalars, &pass.check, found)?;
-        let card = Self::of(&about, identity.sha256()?, &squares.fields());
-        let has_alive = about.widths.alive > 0;
-        Ok((card, sample.finish(about.task, has_alive)))
     }
 }
 

@@ -1,9 +1,17 @@
-//! Some transitions of a dataset, for a look at how values are spread.
+//! The card of a dataset, and some of its transitions for a look at how values are spread.
 
 use std::ops::Range;
+use std::path::Path;
 
 use omiga_format::TaskSpec;
 
+use super::{Reading, open};
+use crate::Result;
+use crate::card::Card;
+use crate::identity::Identity;
+use crate::options::LoadOptions;
+use crate::reader::Layout;
+use crate::stats::Sums;
 use crate::store::columns::Block;
 
 /// Transitions evenly spread over a dataset, and the task that says what they are. All arrays are row-major.
@@ -26,6 +34,48 @@ pub struct Sample {
     pub action_mask: Vec<u8>,
     /// 1 for each agent alive [K, N]; empty if the dataset does not say.
     pub alive: Vec<u8>,
+}
+
+impl Card {
+    /// The card of a dataset. Its rows are gone through twice and not kept: how large it is does not matter.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
+        Ok(Self::read_with_sample(path, options, 0)?.0)
+    }
+
+    /// As [`Self::read`], with a sample of at most `size` transitions.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with_sample(path: &Path, options: &LoadOptions, size: usize) -> Result<(Self, Sample)> {
+        let (format, recording) = open(path, options)?;
+        let identity = Identity::of(path, recording.files());
+        let mut reading = Reading::start(&*recording, format, options, None)?;
+        let scalars = reading.scalars()?;
+        let pass = reading.pass(&scalars.transitions, false)?;
+        let Layout { n_agents, obs_dim: dim, .. } = *reading.layout;
+        let (steps, width) = (&scalars.transitions, n_agents * dim);
+        let each = |first: usize, values: &[f32], see: &mut dyn FnMut(&[f32])| {
+            let from = steps.partition_point(|step| (*step as usize) < first);
+            let to = steps.partition_point(|step| (*step as usize) < first + values.len() / width);
+            let rows = steps[from..to].iter().map(|row| &values[(*row as usize - first) * width..][..width]);
+            rows.for_each(|row| row.chunks_exact(dim).for_each(&mut *see));
+        };
+        let mut sums = Sums::new(dim);
+        let mut sample = Taking::new(steps, size);
+        let found = pass.past(|row, block| {
+            each(row, block.obs, &mut |x| sums.see(x));
+            sample.see(row, block);
+        })?;
+        let mut squares = sums.squares();
+        pass.obs_again(|row, values| each(row, values, &mut |x| squares.see(x)))?;
+        let about = reading.understand(&scalars, &pass.check, found)?;
+        let card = Self::of(&about, identity.sha256()?, &squares.fields());
+        let has_alive = about.widths.alive > 0;
+        Ok((card, sample.finish(about.task, has_alive)))
+    }
 }
 
 /// A sample that is being taken.

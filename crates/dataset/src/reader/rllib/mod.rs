@@ -1,7 +1,7 @@
 //! RLlib's JSON files (`ray.rllib.offline.JsonWriter`): a batch a line, with the steps of each policy's agents.
 //!
 //! An agent is a policy and an `agent_index`; agents that share a policy stand one behind the other in its batch. Rewards are
-//! the agents' own. The last state is the `new_obs` of the last step; without that column see [`LastState`]. An agent that has
+//! the agents' own. The last state is the `new_obs` of the last step; without that column see [`LastState`](super::decisions::LastState). An agent that has
 //! fewer steps than others is dead from its end on. Fragments of an episode may lie in several lines.
 
 mod batch;
@@ -14,14 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::by_episode::{ByEpisode, EpisodeFile, EpisodeRows, Episodes};
-use super::decisions::{Decisions, LastState};
+use super::decisions::Decisions;
 use super::format::Look;
 use super::layout::team_rewards;
 use super::natural::natural;
 use super::window::Widths;
 use super::{ActionLayout, End, Files, Layout, Names, Recording, Span};
 use crate::limits::MAX_AGENTS;
-use crate::repair::Repair;
 use crate::{Error, Result, positioned};
 use batch::{Batch, Id};
 use steps::{Agent, Shape, Steps, add, ids};
@@ -191,7 +190,7 @@ impl Rllib {
             let steps = episode.agents.values().map(|agent| agent.count).max().unwrap_or(0);
             has_alive |= episode.agents.values().any(|agent| agent.count < steps);
             let end = end(&episode.agents);
-            let repeats = own[0].has_next || end == End::Terminated || decisions.last_state == LastState::Repeat;
+            let repeats = own[0].has_next || decisions.last_state.repeats(end);
             dropped += u64::from(!repeats);
             let start = self.spans.last().map_or(0, |span| span.rows.end);
             let rows = start..start + steps + usize::from(repeats);
@@ -200,15 +199,13 @@ impl Rllib {
                 own.resize(steps, 0.0);
                 own
             };
-            self.rewards.extend(team_rewards(self.agents.iter().map(padded).collect(), decisions.team_reward));
+            let earned: Vec<_> = self.agents.iter().map(padded).collect();
+            self.rewards.extend(team_rewards(&earned, decisions.team_reward));
             self.rewards.resize(rows.end, 0.0);
             self.spans.push(Span { rows, end });
         }
         self.describe(&own, has_alive);
-        if dropped > 0 {
-            let what = "episodes without their last state, whose last step is left out";
-            self.layout.notes.push(Repair::plain(dropped, what));
-        }
+        self.layout.note_left_out(dropped);
         let rows = self.spans.last().map_or(0, |span| span.rows.end);
         self.layout.set_rows(rows)
     }
