@@ -16,7 +16,7 @@ pub struct ConvertArgs {
     /// The format of the dataset [default: told from its contents]
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub format: Option<Format>,
-    /// How it is read, e.g. data.time_limit=25; may be repeated. omiga train --print-config lists the settings
+    /// How it is read, e.g. data.time_limit=25; may be repeated; docs/settings.md lists them
     #[arg(long = "set", value_name = "data.KEY=VALUE")]
     pub set: Vec<String>,
     /// Replace the file if it exists; a vault's folder is never replaced

@@ -236,16 +236,6 @@ impl<'m> Lowering<'_, 'm> {
         self.push(Step::Layer(Layer { weights, x, bias, relu: false, out }), 2, out)
     }
 
-    fn less(&mut self, node: &Node<'m>) -> Result<Value> {
-        let Value::Zero = self.value(node, 1)? else {
-            return node.place.unsupported("input 1", "the mean of an observation times zeros", "another value");
-        };
-        match self.scalar(node, 0)? {
-            Some(bound) if bound < 0.0 => Ok(Value::Finite),
-            other => node.place.unsupported("bound", "negative", format!("{other:?}")),
-        }
-    }
-
     fn pack(&mut self, node: &Node<'m>) -> Result<usize> {
         let (i, tensor) = self.constant(node, 1)?;
         if let Some(at) = self.packed.get(&i) {

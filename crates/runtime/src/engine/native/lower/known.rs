@@ -32,6 +32,17 @@ impl<'m> Lowering<'_, 'm> {
         }
     }
 
+    /// Whether the observation was finite: it is.
+    pub(super) fn less(&mut self, node: &Node<'m>) -> Result<Value> {
+        let Value::Zero = self.value(node, 1)? else {
+            return node.place.unsupported("input 1", "the mean of an observation times zeros", "another value");
+        };
+        match self.scalar(node, 0)? {
+            Some(bound) if bound < 0.0 => Ok(Value::Finite),
+            other => node.place.unsupported("bound", "negative", format!("{other:?}")),
+        }
+    }
+
     /// An observation times zeros, which is zeros: no policy is run on an observation that is not finite.
     fn zeros(&mut self, width: usize) -> Result<Value> {
         // Nothing writes there.
