@@ -256,25 +256,6 @@ impl<'m> Lowering<'_, 'm> {
         Ok(self.weights.len() - 1)
     }
 
-    fn pad(&mut self, node: &Node<'m>) -> Result<Value> {
-        let x = self.batched(node, 0)?;
-        let pads = self.constant(node, 1)?.1;
-        if pads.dims != [4] {
-            return node.place.unsupported("shape of the pads", "[4]", format!("{:?}", pads.dims));
-        }
-        let pads = pads.to_i64(self.graph.policy)?;
-        let [0, 0, 0, zeros @ (0..)] = pads[..] else {
-            return node.place.unsupported("list of pads", "[0, 0, 0, n]", format!("{pads:?}"));
-        };
-        match self.scalar(node, 2)?.unwrap_or(0.0) {
-            0.0 => {}
-            other => return node.place.unsupported("padding", 0, other),
-        }
-        let len = x.len.saturating_add(usize::try_from(zeros).unwrap_or(usize::MAX));
-        let out = self.allocate(len)?;
-        self.push(Step::Pad { x, out }, 2, out)
-    }
-
     fn select(&mut self, node: &Node<'m>) -> Result<Value> {
         match node.inputs.first() {
             Some(Some(Source::Mask)) => {}

@@ -51,6 +51,26 @@ impl<'m> Lowering<'_, 'm> {
         Ok(Value::Row { span, rank: 2 })
     }
 
+    /// Zeros behind, as policies had them before.
+    pub(super) fn pad(&mut self, node: &Node<'m>) -> Result<Value> {
+        let x = self.batched(node, 0)?;
+        let pads = self.constant(node, 1)?.1;
+        if pads.dims != [4] {
+            return node.place.unsupported("shape of the pads", "[4]", format!("{:?}", pads.dims));
+        }
+        let pads = pads.to_i64(self.graph.policy)?;
+        let [0, 0, 0, zeros @ (0..)] = pads[..] else {
+            return node.place.unsupported("list of pads", "[0, 0, 0, n]", format!("{pads:?}"));
+        };
+        match self.scalar(node, 2)?.unwrap_or(0.0) {
+            0.0 => {}
+            other => return node.place.unsupported("padding", 0, other),
+        }
+        let len = x.len.saturating_add(usize::try_from(zeros).unwrap_or(usize::MAX));
+        let out = self.allocate(len)?;
+        self.push(Step::Pad { x, out }, 2, out)
+    }
+
     /// `x` in front of the bias, if that leaves room for it.
     fn place(&mut self, x: Span, width: usize, bias: &Tensor) -> Result<Option<Value>> {
         let bias = finite(self.graph.policy, bias)?;
