@@ -40,7 +40,7 @@ impl Card {
     /// The card of a dataset. Its rows are gone through twice and not kept: how large it is does not matter.
     ///
     /// # Errors
-    /// As [`Dataset::load`].
+    /// As [`Dataset::load`](crate::Dataset::load).
     pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
         Ok(Self::read_with_sample(path, options, 0)?.0)
     }
