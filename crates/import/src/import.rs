@@ -1,0 +1,123 @@
+//! Logs to a dataset.
+
+use std::path::{Path, PathBuf};
+
+use omiga_dataset::{Header, StoredObs, Writer};
+
+use crate::map::Map;
+use crate::plan::Plan;
+use crate::report::{Counts, Kind, Report};
+use crate::steps::{Episodes, Merger};
+use crate::table::{self, Clock, Names, Reading, Row, Rows, Table};
+use crate::{Error, Result};
+
+/// Write the steps of logs to a dataset at `out`, as `map` says. Each log begins another episode.
+///
+/// Memory does not grow with the logs, unless one is not in the order of time: then all its wanted cells are held and
+/// sorted.
+///
+/// # Errors
+/// [`Error`] names log, line and column of what cannot be read. Then there is no dataset.
+pub fn import(logs: &[PathBuf], map: &Map, out: &Path) -> Result<Report> {
+    match write(logs, map, out, Order::AsTheyCome) {
+        Err(Error::Disorder { .. }) => write(logs, map, out, Order::Sorted),
+        other => other,
+    }
+}
+
+/// In which order rows are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsTheyCome,
+    Sorted,
+}
+
+fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order) -> Result<Report> {
+    let (mut counts, mut writer) = (Counts::default(), None);
+    for log in logs {
+        counts.of_log(log);
+        let mut table = table::open(log, &map.table)?;
+        let plan = Plan::new(log, map, table.columns())?;
+        // All logs have the map's task.
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(create(out, &plan)?),
+        };
+        let reading = Reading { wanted: plan.wanted.clone(), clock: Clock::new(&map.time)?, episodes: Names::default() };
+        let mut sink = Sink { merger: Merger::default(), episodes: Episodes::new(log, &plan, writer), plan: &plan };
+        match order {
+            Order::AsTheyCome => stream(&mut *table, reading, &mut sink, &mut counts)?,
+            Order::Sorted => sort(&mut *table, reading, &mut sink, &mut counts)?,
+        }
+        sink.finish(&mut counts)?;
+    }
+    let report = counts.report();
+    let Some(writer) = writer.filter(|_| report.steps > 0) else {
+        let repaired = report.notes.iter().map(ToString::to_string).collect();
+        return Err(Error::NoEpisode { rows: report.rows, logs: logs.len(), repaired });
+    };
+    writer.finish()?;
+    Ok(report)
+}
+
+fn create(out: &Path, plan: &Plan) -> Result<Writer> {
+    let header = Header::new(plan.task.clone(), StoredObs::Raw);
+    Ok(match plan.state.len() {
+        0 => Writer::create(out, header, None)?,
+        width => Writer::create_with_team_state(out, header, width)?,
+    })
+}
+
+/// Where rows go.
+struct Sink<'a> {
+    merger: Merger,
+    episodes: Episodes<'a>,
+    plan: &'a Plan,
+}
+
+impl Sink<'_> {
+    fn take(&mut self, row: Row<'_>, counts: &mut Counts) -> Result<()> {
+        match self.merger.take(row, self.plan, counts) {
+            Some(moment) => self.episodes.take(moment, counts),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self, counts: &mut Counts) -> Result<()> {
+        if let Some(moment) = self.merger.finish() {
+            self.episodes.take(moment, counts)?;
+        }
+        self.episodes.finish(counts)
+    }
+}
+
+fn stream(table: &mut dyn Table, mut reading: Reading, sink: &mut Sink<'_>, counts: &mut Counts) -> Result<()> {
+    let mut rows = Rows::default();
+    loop {
+        table.read(&mut reading, &mut rows, counts)?;
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        (0..rows.len()).try_for_each(|i| sink.take(rows.row(i), counts))?;
+    }
+}
+
+/// Hold all rows, and take them episode after episode in the order of time; those of one time as they stand.
+fn sort(table: &mut dyn Table, mut reading: Reading, sink: &mut Sink<'_>, counts: &mut Counts) -> Result<()> {
+    let (mut all, mut rows) = (Rows { width: reading.wanted.cells.len(), ..Rows::default() }, Rows::default());
+    loop {
+        table.read(&mut reading, &mut rows, counts)?;
+        if rows.len() == 0 {
+            break;
+        }
+        all.append(&rows);
+    }
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    let key = |i: &usize| (all.episodes[*i], all.stamps.get(*i).copied());
+    let first_behind = order.windows(2).find(|pair| key(&pair[1]) < key(&pair[0])).map(|pair| pair[1]);
+    if let Some(row) = first_behind {
+        counts.add(Kind::Sorted, all.places[row], || "earlier than the row before".to_owned());
+        order.sort_by_key(key);
+    }
+    order.into_iter().try_for_each(|i| sink.take(all.row(i), counts))
+}

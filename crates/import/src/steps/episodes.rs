@@ -1,0 +1,194 @@
+//! Moments to episodes: where each begins, what is missing, how it ends.
+
+use std::path::Path;
+
+use omiga_dataset::{Ending, Writer};
+
+use super::grid::Grid;
+use super::record::Recorder;
+use super::{Moment, Whole};
+use crate::map::{Null, Sampling};
+use crate::plan::{Plan, Term};
+use crate::report::{Counts, Kind};
+use crate::{Error, Result};
+
+/// Takes the moments of a log, one after the other.
+pub(crate) struct Episodes<'a> {
+    path: &'a Path,
+    plan: &'a Plan,
+    recorder: Recorder<'a>,
+    grid: Option<Grid>,
+    /// Numbers of the episodes that were seen.
+    seen: Vec<bool>,
+    /// The episode that is open; `None` before the first moment.
+    episode: Option<u32>,
+    /// Its last moment's time.
+    last: Option<i64>,
+    /// It ended by a flag: the next moment is another's.
+    ended: bool,
+    /// Last values of each slot in it; NaN before the first.
+    held: Vec<f64>,
+}
+
+impl<'a> Episodes<'a> {
+    pub fn new(path: &'a Path, plan: &'a Plan, writer: &'a mut Writer) -> Self {
+        Self {
+            path,
+            plan,
+            recorder: Recorder::new(path, plan, writer),
+            grid: (plan.sampling != Sampling::Rows).then(|| Grid::new(plan.period_ns, plan.slots.len())),
+            seen: Vec::new(),
+            episode: None,
+            last: None,
+            ended: false,
+            held: vec![f64::NAN; plan.slots.len()],
+        }
+    }
+
+    /// Take the next moment.
+    ///
+    /// # Errors
+    /// [`Error::Disorder`] for one that is earlier than the last.
+    pub fn take(&mut self, moment: Moment, counts: &mut Counts) -> Result<()> {
+        self.begin_where_due(&moment, counts)?;
+        self.check_period(&moment, counts);
+        self.last = moment.stamp;
+        let stamp = moment.stamp;
+        let Some(whole) = self.fill(moment, counts) else { return Ok(()) };
+        let is = |terms: &[Term]| terms.iter().any(|term| term.value(&whole.values, (false, false)) != 0.0);
+        let ending = match (is(&self.plan.terminated), is(&self.plan.truncated)) {
+            (true, _) => Some(Ending::Terminated),
+            (false, true) => Some(Ending::Truncated),
+            (false, false) => None,
+        };
+        match (&mut self.grid, stamp) {
+            (Some(grid), Some(stamp)) => {
+                let recorder = &mut self.recorder;
+                grid.take(stamp, &whole, self.plan, &mut |step| recorder.take(step, counts))?;
+            }
+            _ => self.recorder.take(whole, counts)?,
+        }
+        match ending {
+            None => Ok(()),
+            Some(ending) => self.end(ending, counts),
+        }
+    }
+
+    /// The log ends.
+    pub fn finish(mut self, counts: &mut Counts) -> Result<()> {
+        self.cut(counts)
+    }
+
+    /// Begin another episode, if this moment is not of the open one.
+    fn begin_where_due(&mut self, moment: &Moment, counts: &mut Counts) -> Result<()> {
+        let number = moment.episode as usize;
+        let is_another = self.episode != Some(moment.episode);
+        if is_another {
+            self.seen.resize(self.seen.len().max(number + 1), false);
+            if std::mem::replace(&mut self.seen[number], true) {
+                return Err(self.disorder(moment));
+            }
+        }
+        let mut is_cut = is_another || self.ended;
+        if let (false, Some(last), Some(now)) = (is_another, self.last, moment.stamp) {
+            if now < last {
+                return Err(self.disorder(moment));
+            }
+            let passed = now.saturating_sub(last);
+            if self.plan.gap_ns.is_some_and(|gap| passed > gap) {
+                // After an episode's end there may be any time.
+                if !self.ended {
+                    counts.add(Kind::Gap, moment.place, || format!("{:.3} s", passed as f64 / 1e9));
+                }
+                is_cut = true;
+            }
+        }
+        let filled: Vec<_> = self.filled(&moment.values);
+        is_cut |= self.plan.reset.iter().any(|term| term.value(&filled, (false, false)) != 0.0);
+        if is_cut {
+            self.cut(counts)?;
+            self.episode = Some(moment.episode);
+            (self.last, self.ended) = (None, false);
+            self.held.fill(f64::NAN);
+        }
+        Ok(())
+    }
+
+    /// Values with what stands for missing ones: flags have such.
+    fn filled(&self, values: &[f64]) -> Vec<f64> {
+        let filled = values.iter().zip(&self.plan.slots);
+        filled.map(|(value, slot)| if value.is_nan() { slot.filling().unwrap_or(0.0) } else { *value }).collect()
+    }
+
+    fn disorder(&self, moment: &Moment) -> Error {
+        Error::Disorder { path: self.path.to_owned(), place: moment.place }
+    }
+
+    /// Where rows are steps, they should be a period apart.
+    fn check_period(&self, moment: &Moment, counts: &mut Counts) {
+        let period = self.plan.period_ns;
+        if period == 0 || self.grid.is_some() {
+            return;
+        }
+        if let (Some(last), Some(now)) = (self.last, moment.stamp)
+            && (now - last).abs_diff(period) > period as u64 / 10
+        {
+            counts.add(Kind::Irregular, moment.place, || format!("{:.6} s after the last", (now - last) as f64 / 1e9));
+        }
+    }
+
+    /// Fill what is missing. `None` for a moment that is dropped.
+    fn fill(&mut self, moment: Moment, counts: &mut Counts) -> Option<Whole> {
+        let Moment { place, mut values, .. } = moment;
+        let slots = &self.plan.slots;
+        let mut commands = slots.iter().zip(&values).filter(|(slot, _)| slot.command).peekable();
+        let commanded = commands.peek().is_none() || commands.any(|(_, value)| !value.is_nan());
+        let (mut held, mut early) = (0, None);
+        for ((slot, value), last) in slots.iter().zip(&mut values).zip(&mut self.held) {
+            if !value.is_nan() {
+                *last = *value;
+                continue;
+            }
+            let silent = slot.command && !commanded;
+            match slot.null {
+                Null::Drop if !silent => {
+                    counts.add(Kind::Missing, place, || slot.name.clone());
+                    return None;
+                }
+                Null::Value(filling) if !silent => {
+                    if slot.reduce != crate::plan::Reduce::Any {
+                        counts.add(Kind::Filled, place, || slot.name.clone());
+                    }
+                    *value = filling;
+                }
+                _ if last.is_nan() => early = early.or(Some(slot)),
+                _ => {
+                    *value = *last;
+                    match silent {
+                        true => held += 1,
+                        false => counts.add(Kind::Held, place, || slot.name.clone()),
+                    }
+                }
+            }
+        }
+        if let Some(slot) = early {
+            counts.add(Kind::Early, place, || slot.name.clone());
+            return None;
+        }
+        Some(Whole { place, values, commanded, held })
+    }
+
+    /// End the open episode, if there is one, where nothing says how it ended.
+    fn cut(&mut self, counts: &mut Counts) -> Result<()> {
+        if self.ended || self.episode.is_none() { Ok(()) } else { self.end(Ending::Truncated, counts) }
+    }
+
+    fn end(&mut self, ending: Ending, counts: &mut Counts) -> Result<()> {
+        self.ended = true;
+        if let Some(grid) = &mut self.grid {
+            let recorder = &mut self.recorder;
+            grid.finish(self.plan, &mut |step| recorder.take(step, counts))?;
+        }
+        self.recorder.end(ending, counts)
+    }
+}

@@ -1,0 +1,199 @@
+//! Steps to rows of a dataset.
+
+use std::path::Path;
+
+use omiga_dataset::{Ending, LastRow, StepActions, StepRow, Writer};
+use omiga_format::Range;
+
+use super::Whole;
+use crate::map::{LastRow as LastRowIs, Outside, RewardRow, Team};
+use crate::plan::{AgentPlan, Plan, RewardPlan};
+use crate::report::{Counts, Kind};
+use crate::{Error, Place, Result};
+
+/// Commands may be outside of their range by this share of half of it: rounding. As the writer's.
+const BOUND_TOLERANCE: f64 = 1e-5;
+
+/// Writes steps; the newest waits for what came of it.
+pub struct Recorder<'a> {
+    path: &'a Path,
+    plan: &'a Plan,
+    writer: &'a mut Writer,
+    ranges: Vec<Vec<Range>>,
+    newest: Option<Step>,
+    /// Steps of the open episode.
+    steps: u64,
+}
+
+/// A step in the task's numbers.
+struct Step {
+    place: Place,
+    obs: Vec<f32>,
+    state: Option<Vec<f32>>,
+    actions: Commands,
+    reward: f32,
+    commanded: bool,
+    held: u64,
+}
+
+/// What a team commands.
+enum Commands {
+    Physical(Vec<f32>),
+    Indices(Vec<u32>),
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(path: &'a Path, plan: &'a Plan, writer: &'a mut Writer) -> Self {
+        let ranges = plan.task.agents.iter().map(|agent| agent.action.ranges()).collect();
+        Self { path, plan, writer, ranges, newest: None, steps: 0 }
+    }
+
+    /// Take the next step; the one before it is written.
+    pub fn take(&mut self, moment: Whole, counts: &mut Counts) -> Result<()> {
+        let step = self.step(moment, counts)?;
+        if let Some(before) = self.newest.take() {
+            let reward = if self.row() == RewardRow::Next { step.reward } else { before.reward };
+            self.write(&before, reward, counts)?;
+        }
+        self.newest = Some(step);
+        Ok(())
+    }
+
+    /// The episode ends: the newest is its last step, or the state that was reached.
+    pub fn end(&mut self, ending: Ending, counts: &mut Counts) -> Result<()> {
+        let Some(last) = self.newest.take() else { return Ok(()) };
+        let is_step = last.commanded
+            && self.row() == RewardRow::Same
+            && match self.plan.last_row {
+                LastRowIs::Auto => ending == Ending::Terminated,
+                LastRowIs::Step => true,
+                LastRowIs::State => false,
+            };
+        if is_step {
+            self.write(&last, last.reward, counts)?;
+        } else if last.commanded && self.plan.last_row != LastRowIs::State {
+            counts.add(Kind::LastCommand, last.place, String::new);
+        }
+        if self.steps == 0 {
+            counts.add(Kind::NoStep, last.place, String::new);
+            return Ok(());
+        }
+        let row = LastRow { obs: &last.obs, state: last.state.as_deref(), action_mask: None, alive: None };
+        self.writer.end_episode(row, ending)?;
+        counts.episodes += 1;
+        self.steps = 0;
+        Ok(())
+    }
+
+    fn row(&self) -> RewardRow {
+        self.plan.reward.as_ref().map_or(RewardRow::Same, |reward| reward.row)
+    }
+
+    fn write(&mut self, step: &Step, reward: f32, counts: &mut Counts) -> Result<()> {
+        if step.held > 0 {
+            counts.add_many(Kind::Held, step.held, step.place, || "commands".to_owned());
+        }
+        let actions = match &step.actions {
+            Commands::Physical(values) => StepActions::Physical(values),
+            Commands::Indices(values) => StepActions::Discrete(values),
+        };
+        let (obs, state) = (step.obs.as_slice(), step.state.as_deref());
+        self.writer.push_step(StepRow { obs, state, actions, reward, action_mask: None, alive: None })?;
+        self.steps += 1;
+        counts.steps += 1;
+        Ok(())
+    }
+
+    fn step(&self, moment: Whole, counts: &mut Counts) -> Result<Step> {
+        let Whole { place, values, commanded, held } = moment;
+        let is = |terms: &[crate::plan::Term]| terms.iter().any(|term| term.value(&values, (false, false)) != 0.0);
+        let ends = (is(&self.plan.terminated), is(&self.plan.truncated));
+        let (width, agents) = (self.plan.task.obs_dim(), &self.plan.agents);
+        let mut obs = vec![0.0; agents.len() * width];
+        for (number, agent) in agents.iter().enumerate() {
+            for (field, term) in agent.obs.iter().enumerate() {
+                let what = || self.name("obs", number, |spec| spec.obs.get(field).map(|field| field.name.clone()));
+                obs[number * width + field] = self.finite(term.value(&values, ends), place, what)?;
+            }
+        }
+        let state = self.plan.state.iter().map(|term| self.finite(term.value(&values, ends), place, || "state".into()));
+        let state = if self.plan.state.is_empty() { None } else { Some(state.collect::<Result<_>>()?) };
+        let mut commands = Vec::new();
+        for (number, agent) in agents.iter().enumerate() {
+            self.commands(number, agent, &values, ends, place, &mut commands, counts)?;
+        }
+        let actions = match self.plan.task.is_discrete() {
+            true => Commands::Indices(commands.iter().map(|choice| *choice as u32).collect()),
+            false => Commands::Physical(commands),
+        };
+        let reward = self.plan.reward.as_ref().map_or(0.0, |reward| team_reward(reward, &values, ends));
+        let reward = self.finite(reward, place, || "reward".to_owned())?;
+        Ok(Step { place, obs, state, actions, reward, commanded, held })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step's, and nothing else is")]
+    fn commands(
+        &self,
+        number: usize,
+        agent: &AgentPlan,
+        values: &[f64],
+        ends: (bool, bool),
+        place: Place,
+        commands: &mut Vec<f32>,
+        counts: &mut Counts,
+    ) -> Result<()> {
+        for (i, (term, outside)) in agent.actions.iter().zip(&agent.outside).enumerate() {
+            let name = || {
+                self.name("action", number, |spec| match &spec.action {
+                    omiga_format::ActionSpace::Continuous(fields) => fields.get(i).map(|field| field.name.clone()),
+                    omiga_format::ActionSpace::Discrete(_) => None,
+                })
+            };
+            let mut value = term.value(values, ends);
+            if let Some(range) = self.ranges[number].get(i) {
+                let (low, high) = (f64::from(range.low), f64::from(range.high));
+                let slack = BOUND_TOLERANCE * 0.5 * (high - low);
+                if !(low - slack..=high + slack).contains(&value) && value.is_finite() {
+                    if *outside == Outside::Refuse {
+                        let expected = format!(
+                            "within its range [{}, {}]; correct the range, or say `outside = \"clamp\"`",
+                            range.low, range.high
+                        );
+                        return Err(self.value(place, name(), value, expected));
+                    }
+                    counts.add(Kind::Clamped, place, || format!("{} is {value}", name()));
+                }
+                value = value.clamp(low, high);
+            }
+            commands.push(self.finite(value, place, name)?);
+        }
+        Ok(())
+    }
+
+    fn name(&self, kind: &str, agent: usize, field: impl Fn(&omiga_format::AgentSpec) -> Option<String>) -> String {
+        let spec = &self.plan.task.agents[agent];
+        let field = field(spec).map_or_else(String::new, |field| format!(" `{field}`"));
+        format!("{kind}{field} of {}", spec.name)
+    }
+
+    fn finite(&self, value: f64, place: Place, what: impl Fn() -> String) -> Result<f32> {
+        let small = value as f32;
+        if small.is_finite() {
+            return Ok(small);
+        }
+        Err(self.value(place, what(), value, "a number that f32 can hold; does its formula divide by 0?".to_owned()))
+    }
+
+    fn value(&self, place: Place, what: String, found: f64, expected: String) -> Error {
+        Error::Value { path: self.path.to_owned(), place, what, found, expected }
+    }
+}
+
+/// The team's reward: of each agent, or one.
+fn team_reward(reward: &RewardPlan, values: &[f64], ends: (bool, bool)) -> f64 {
+    let sum: f64 = reward.terms.iter().map(|term| term.value(values, ends)).sum();
+    match reward.team {
+        Team::Mean => sum / reward.terms.len() as f64,
+        Team::Sum => sum,
+    }
+}

@@ -1,0 +1,124 @@
+//! Texts to numbers.
+
+use crate::map::TableText;
+
+/// What numbers look like.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    decimal: u8,
+    thousands: Option<u8>,
+    null: Vec<String>,
+    /// Reused for texts with other than a decimal point.
+    plain: String,
+}
+
+impl Numbers {
+    pub fn new(text: &TableText) -> Self {
+        let (decimal, thousands) = (text.decimal as u8, text.thousands.map(|c| c as u8));
+        Self { decimal, thousands, null: text.null.clone(), plain: String::new() }
+    }
+
+    /// Is there no value?
+    pub fn is_null(&self, text: &str) -> bool {
+        text.is_empty() || self.null.iter().any(|null| null == text)
+    }
+
+    /// The number in a trimmed text: NaN for none, `None` if it is something else.
+    pub fn parse(&mut self, text: &str) -> Option<f64> {
+        if self.decimal == b'.' && self.thousands.is_none() {
+            // Most cells of most tables. `parse` takes `nan` and `inf`, which tables hold too.
+            if let Ok(value) = text.parse() {
+                return Some(value);
+            }
+        } else if self.rewrite(text) {
+            if let Ok(value) = self.plain.parse() {
+                return Some(value);
+            }
+        }
+        match text {
+            _ if self.is_null(text) => Some(f64::NAN),
+            "True" | "true" | "TRUE" => Some(1.0),
+            "False" | "false" | "FALSE" => Some(0.0),
+            _ => None,
+        }
+    }
+
+    /// Put a point where the decimal sign is. Is it a number then? A point where commas are decimal is none.
+    fn rewrite(&mut self, text: &str) -> bool {
+        self.plain.clear();
+        for byte in text.bytes() {
+            match byte {
+                b if b == self.decimal => self.plain.push('.'),
+                b if Some(b) == self.thousands => {}
+                b'.' => return false,
+                b => self.plain.push(char::from(b)),
+            }
+        }
+        text.is_ascii()
+    }
+
+    /// An element of a list in a cell: `[1.0, 2.0]`, or as numpy prints it. NaN beyond its end, `None` if it is no list.
+    pub fn element(&mut self, text: &str, element: usize) -> Option<f64> {
+        if self.is_null(text) {
+            return Some(f64::NAN);
+        }
+        let inside = text.strip_prefix(['[', '('])?.strip_suffix([']', ')'])?;
+        let mut elements = inside.split([',', ' ', ';', '\n']).filter(|text| !text.is_empty());
+        elements.nth(element).map_or(Some(f64::NAN), |text| self.parse(text))
+    }
+
+    /// Which of the choices a text is. They are compared as texts, then as numbers: 2 and 2.0 are one.
+    pub fn choice(&mut self, text: &str, choices: &[String]) -> Option<f64> {
+        if self.is_null(text) {
+            return Some(f64::NAN);
+        }
+        let found = choices.iter().position(|choice| choice == text).or_else(|| {
+            let value = self.parse(text)?;
+            choices.iter().position(|choice| choice.parse() == Ok(value))
+        });
+        found.map(|index| index as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(decimal: char, thousands: Option<char>, text: &str, expected: Option<f64>) {
+        let mut numbers = Numbers::new(&TableText { decimal, thousands, ..TableText::default() });
+        let found = numbers.parse(text);
+        assert_eq!(found.map(f64::to_bits), expected.map(f64::to_bits), "{text}: {found:?}");
+    }
+
+    #[test]
+    fn texts_are_numbers_or_not() {
+        check('.', None, "-0.0", Some(-0.0));
+        check('.', None, "1e-3", Some(1e-3));
+        check('.', None, "", Some(f64::NAN));
+        check('.', None, "NA", Some(f64::NAN));
+        check('.', None, "True", Some(1.0));
+        check('.', None, "1,5", None);
+        check('.', None, "0x10", None);
+        check('.', None, "1\u{0}", None);
+        check(',', None, "1,5", Some(1.5));
+        check(',', None, "-0,000000", Some(-0.0));
+        check(',', None, "1.5", None);
+        check(',', Some('.'), "1.234,5", Some(1234.5));
+        check(',', None, "", Some(f64::NAN));
+        check('.', Some(','), "1,234.5", Some(1234.5));
+        check('.', None, "inf", Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn lists_and_choices_are_found() {
+        let mut numbers = Numbers::new(&TableText::default());
+        let (list, choices) = ("[1.5, -2,3]", ["off".to_owned(), "2".to_owned()]);
+        assert_eq!(numbers.element(list, 1), Some(-2.0));
+        assert!(numbers.element(list, 3).is_some_and(f64::is_nan));
+        assert_eq!(numbers.element("[1. 2.5]", 1), Some(2.5));
+        assert_eq!(numbers.element("1.5", 0), None);
+        assert_eq!(numbers.choice("2.0", &choices), Some(1.0));
+        assert_eq!(numbers.choice("off", &choices), Some(0.0));
+        assert_eq!(numbers.choice("on", &choices), None);
+    }
+}

@@ -1,0 +1,327 @@
+//! Tables as text.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use omiga_format::atomic;
+
+use super::cell::Numbers;
+use super::{CHUNK_ROWS, How, NO_AGENT, Reading, Rows, Table};
+use crate::map::TableText;
+use crate::report::{Counts, Kind};
+use crate::{Error, Place, Result};
+
+/// Bytes that are read at once.
+const BUFFER_BYTES: usize = 256 << 10;
+/// A longer row is none: somebody forgot a quote.
+const MAX_ROW_BYTES: usize = 16 << 20;
+/// Signs that separate cells, where the map does not say which.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// A table of lines.
+pub(super) struct Csv {
+    path: PathBuf,
+    columns: Vec<String>,
+    records: Records,
+    numbers: Numbers,
+    /// The cells of the row that was read last, as `columns` says.
+    row: Record,
+}
+
+impl Csv {
+    /// Open it and read its header.
+    pub fn open(path: &Path, text: &TableText) -> Result<Self> {
+        let delimiter = match text.delimiter {
+            Some(delimiter) => delimiter as u8,
+            None => Self::delimiter(path, text)?,
+        };
+        let mut records = Records::open(path, delimiter, text)?;
+        let mut row = Record::default();
+        if !records.next(&mut row)? {
+            return Err(Error::malformed(path, "it is empty, expected a header with the columns' names"));
+        }
+        let name = |i| row.text(i).map(|name| name.trim().to_owned());
+        let columns: Option<Vec<_>> = (0..row.len()).map(name).collect();
+        let columns = columns.ok_or_else(|| records.not_text(row.line))?;
+        if let Some(twice) = twice(&columns) {
+            return Err(Error::malformed(path, format!("two columns are named `{twice}`; rename one")));
+        }
+        Ok(Self { path: path.to_owned(), columns, records, numbers: Numbers::new(text), row })
+    }
+
+    /// The sign that cuts the header into most cells.
+    fn delimiter(path: &Path, text: &TableText) -> Result<u8> {
+        let (mut most, mut row) = ((0, b','), Record::default());
+        for delimiter in DELIMITERS.into_iter().filter(|d| *d != text.quote as u8) {
+            if Records::open(path, delimiter, text)?.next(&mut row)? && row.len() > most.0 {
+                most = (row.len(), delimiter);
+            }
+        }
+        Ok(most.1)
+    }
+
+    /// The next row that has as many cells as the header. Is there one?
+    fn next_whole(&mut self, counts: &mut Counts) -> Result<bool> {
+        while self.records.next(&mut self.row)? {
+            counts.rows += 1;
+            let (found, expected) = (self.row.len(), self.columns.len());
+            if found == expected {
+                return Ok(true);
+            }
+            let place = Place::Line(self.row.line);
+            counts.add(Kind::OtherCells, place, || format!("{found} cells, expected {expected}"));
+        }
+        Ok(false)
+    }
+
+    /// A cell's text without spaces around it.
+    fn cell(&self, column: usize) -> Result<&str> {
+        match self.row.text(column) {
+            Some(text) => Ok(text.trim()),
+            None => Err(self.records.not_text(self.row.line)),
+        }
+    }
+
+    fn wrong(&self, column: usize, expected: impl Into<String>) -> Error {
+        Error::Cell {
+            path: self.path.clone(),
+            place: Place::Line(self.row.line),
+            column: self.columns[column].clone(),
+            found: String::from_utf8_lossy(self.row.cell(column)).into_owned(),
+            expected: expected.into(),
+        }
+    }
+
+    /// Take the row that was read, unless its episode, time or agent is missing.
+    fn take(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()> {
+        let place = Place::Line(self.row.line);
+        let (mut episode, mut stamp, mut agent) = (0, None, None);
+        if let Some(column) = reading.wanted.episode {
+            let text = self.cell(column)?;
+            if self.numbers.is_null(text) {
+                counts.add(Kind::NoEpisode, place, String::new);
+                return Ok(());
+            }
+            episode = reading.episodes.number(text);
+        }
+        if let Some(column) = reading.wanted.time {
+            let text = self.cell(column)?;
+            if self.numbers.is_null(text) {
+                counts.add(Kind::NoTime, place, String::new);
+                return Ok(());
+            }
+            stamp = Some(reading.clock.text(text).map_err(|expected| self.wrong(column, expected))?);
+        }
+        if let Some(column) = reading.wanted.agent {
+            let text = self.cell(column)?;
+            let number = reading.wanted.agents.iter().position(|name| name == text);
+            agent = Some(number.map_or(NO_AGENT, |number| number as u32));
+            if number.is_none() {
+                counts.add(Kind::UnknownAgent, place, || text.to_owned());
+                return Ok(());
+            }
+        }
+        for cell in &reading.wanted.cells {
+            let value = self.value(cell.column, &cell.how)?;
+            rows.cells.push(value);
+        }
+        rows.episodes.push(episode);
+        rows.stamps.extend(stamp);
+        rows.agents.extend(agent);
+        rows.places.push(place);
+        Ok(())
+    }
+
+    fn value(&mut self, column: usize, how: &How) -> Result<f64> {
+        let Some(text) = self.row.text(column).map(str::trim) else {
+            return Err(self.records.not_text(self.row.line));
+        };
+        let value = match how {
+            How::Number => self.numbers.parse(text),
+            How::Element(element) => self.numbers.element(text, *element),
+            How::OneOf(_) if self.numbers.is_null(text) => Some(f64::NAN),
+            How::OneOf(texts) => Some(f64::from(u8::from(texts.iter().any(|one| one == text)))),
+            How::Choice(choices) => self.numbers.choice(text, choices),
+        };
+        value.ok_or_else(|| self.wrong(column, expected(how, text)))
+    }
+}
+
+/// What a cell should have been.
+fn expected(how: &How, found: &str) -> String {
+    let comma = found.contains(',') && found.bytes().all(|b| b.is_ascii_digit() || b"+-.,eE".contains(&b));
+    match how {
+        How::Element(_) => "a list as [1.0, 2.0]".to_owned(),
+        How::Choice(choices) => format!("one of {choices:?}"),
+        _ if comma => "a number; are commas decimal? say `table.decimal = \",\"`".to_owned(),
+        _ => "a number; if it means that there is none, add it to `table.null`".to_owned(),
+    }
+}
+
+/// The first name that is there twice. Empty ones may be: pandas leaves its index without a name.
+fn twice(names: &[String]) -> Option<&String> {
+    let mut sorted: Vec<_> = names.iter().filter(|name| !name.is_empty()).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
+
+impl Table for Csv {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn read(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()> {
+        rows.clear();
+        rows.width = reading.wanted.cells.len();
+        while rows.len() < CHUNK_ROWS && self.next_whole(counts)? {
+            self.take(reading, rows, counts)?;
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, rows: usize) -> Result<Vec<Vec<Option<String>>>> {
+        let mut sample = Vec::new();
+        while sample.len() < rows && self.next_whole(&mut Counts::default())? {
+            let text = |column| {
+                let text = self.cell(column)?;
+                Ok((!self.numbers.is_null(text)).then(|| text.to_owned()))
+            };
+            sample.push((0..self.columns.len()).map(text).collect::<Result<_>>()?);
+        }
+        Ok(sample)
+    }
+}
+
+/// A row's bytes and where its cells end in them.
+#[derive(Default)]
+struct Record {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    len: usize,
+    line: u64,
+}
+
+impl Record {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn cell(&self, i: usize) -> &[u8] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.bytes[start..self.ends[i]]
+    }
+
+    fn text(&self, i: usize) -> Option<&str> {
+        std::str::from_utf8(self.cell(i)).ok()
+    }
+}
+
+/// A file as rows, with a buffer.
+struct Records {
+    path: PathBuf,
+    file: File,
+    reader: Reader,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were not taken yet.
+    start: usize,
+    end: usize,
+    /// Lines that the reader did not see: before the header, empty ones.
+    lines: u64,
+}
+
+impl Records {
+    fn open(path: &Path, delimiter: u8, text: &TableText) -> Result<Self> {
+        let reader = ReaderBuilder::new().delimiter(delimiter).quote(text.quote as u8).build();
+        let (file, buffer) = (atomic::open(path)?, vec![0; BUFFER_BYTES]);
+        let mut records = Self { path: path.to_owned(), file, reader, buffer, start: 0, end: 0, lines: 0 };
+        records.fill()?;
+        if matches!(records.rest(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            return Err(Error::malformed(path, "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8"));
+        }
+        if records.rest().starts_with("\u{feff}".as_bytes()) {
+            records.start = "\u{feff}".len();
+        }
+        for _ in 0..text.skip {
+            records.skip_line()?;
+        }
+        Ok(records)
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Read more where everything was taken. Is there something?
+    fn fill(&mut self) -> Result<bool> {
+        if self.start == self.end {
+            let refused = atomic::io("cannot read", &self.path);
+            (self.start, self.end) = (0, self.file.read(&mut self.buffer).map_err(refused)?);
+        }
+        Ok(self.start < self.end)
+    }
+
+    fn skip_line(&mut self) -> Result<()> {
+        while self.fill()? {
+            if let Some(length) = self.rest().iter().position(|b| *b == b'\n') {
+                self.start += length + 1;
+                self.lines += 1;
+                return Ok(());
+            }
+            self.start = self.end;
+        }
+        Ok(())
+    }
+
+    /// Skip the ends of lines before a row, so that its line is known.
+    fn skip_ends(&mut self) -> Result<()> {
+        while self.fill()? && matches!(self.buffer[self.start], b'\r' | b'\n') {
+            self.lines += u64::from(self.buffer[self.start] == b'\n');
+            self.start += 1;
+        }
+        Ok(())
+    }
+
+    /// The next row. Is there one?
+    fn next(&mut self, record: &mut Record) -> Result<bool> {
+        self.skip_ends()?;
+        record.line = self.reader.line() + self.lines;
+        let (mut bytes, mut ends) = (0, 0);
+        loop {
+            self.fill()?;
+            let input = &self.buffer[self.start..self.end];
+            let (result, read, written, cells) =
+                self.reader.read_record(input, &mut record.bytes[bytes..], &mut record.ends[ends..]);
+            self.start += read;
+            bytes += written;
+            ends += cells;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => grow(&mut record.bytes, 4096),
+                ReadRecordResult::OutputEndsFull => grow(&mut record.ends, 64),
+                ReadRecordResult::Record => break,
+                ReadRecordResult::End => return Ok(false),
+            }
+            if bytes.max(ends) > MAX_ROW_BYTES {
+                let reason = format!(
+                    "the row of line {} is longer than {} MiB; is a quote missing, or is it no table?",
+                    record.line,
+                    MAX_ROW_BYTES >> 20
+                );
+                return Err(Error::malformed(&self.path, reason));
+            }
+        }
+        record.len = ends;
+        Ok(true)
+    }
+
+    fn not_text(&self, line: u64) -> Error {
+        let reason = format!("line {line} is no UTF-8 text; convert it, perhaps: iconv -f WINDOWS-1252 -t UTF-8");
+        Error::malformed(&self.path, reason)
+    }
+}
+
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>, least: usize) {
+    buffer.resize((2 * buffer.len()).max(least), T::default());
+}

@@ -1,0 +1,176 @@
+//! Tables: a file to rows of numbers, in chunks, whatever its format.
+
+mod cell;
+mod csv;
+mod parquet;
+mod stamp;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+
+use omiga_format::atomic;
+
+use crate::map::TableText;
+use crate::report::Counts;
+use crate::{Place, Result};
+pub(crate) use stamp::Clock;
+
+/// Rows that are read at once.
+const CHUNK_ROWS: usize = 4096;
+/// An agent that the map does not name.
+pub(crate) const NO_AGENT: u32 = u32::MAX;
+
+/// How a cell becomes a number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum How {
+    /// It is one; true is 1.
+    Number,
+    /// It is an element of the list in it.
+    Element(usize),
+    /// 1 if it is one of these texts, else 0.
+    OneOf(Vec<String>),
+    /// Which of these texts or numbers it is.
+    Choice(Vec<String>),
+}
+
+/// A cell of each row that is wanted as a number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cell {
+    /// Which column.
+    pub column: usize,
+    pub how: How,
+}
+
+/// What is wanted of each row; columns by their place in the table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    pub cells: Vec<Cell>,
+    pub episode: Option<usize>,
+    pub time: Option<usize>,
+    pub agent: Option<usize>,
+    /// Names in the column of agents.
+    pub agents: Vec<String>,
+}
+
+/// Rows of a table as numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// Cells of a row.
+    pub width: usize,
+    /// [rows * width]; NaN where there is no value.
+    pub cells: Vec<f64>,
+    /// Which episode, from 0 as they come; 0 if there is no such column.
+    pub episodes: Vec<u32>,
+    /// Nanoseconds since 1970, or since whenever the log counts from; empty without a column of times.
+    pub stamps: Vec<i64>,
+    /// Which agent; empty without such a column.
+    pub agents: Vec<u32>,
+    /// Lines or rows of the file.
+    pub places: Vec<Place>,
+}
+
+impl Rows {
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub fn clear(&mut self) {
+        self.cells.clear();
+        self.episodes.clear();
+        self.stamps.clear();
+        self.agents.clear();
+        self.places.clear();
+    }
+
+    pub fn append(&mut self, more: &Self) {
+        self.cells.extend_from_slice(&more.cells);
+        self.episodes.extend_from_slice(&more.episodes);
+        self.stamps.extend_from_slice(&more.stamps);
+        self.agents.extend_from_slice(&more.agents);
+        self.places.extend_from_slice(&more.places);
+    }
+
+    pub fn row(&self, i: usize) -> Row<'_> {
+        Row {
+            cells: &self.cells[i * self.width..][..self.width],
+            episode: self.episodes[i],
+            stamp: self.stamps.get(i).copied(),
+            agent: self.agents.get(i).copied(),
+            place: self.places[i],
+        }
+    }
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub cells: &'a [f64],
+    pub episode: u32,
+    pub stamp: Option<i64>,
+    pub agent: Option<u32>,
+    pub place: Place,
+}
+
+/// A file that was opened.
+pub(crate) trait Table {
+    /// Names of its columns.
+    fn columns(&self) -> &[String];
+
+    /// The next rows, up to [`CHUNK_ROWS`]; none at the end.
+    fn read(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()>;
+
+    /// The first rows as text; `None` where there is no value.
+    fn sample(&mut self, rows: usize) -> Result<Vec<Vec<Option<String>>>>;
+}
+
+/// What is wanted, and what was seen of it so far.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub wanted: Wanted,
+    pub clock: Clock,
+    pub episodes: Names,
+}
+
+/// Numbers for texts, in the order in which they come.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    numbers: HashMap<Box<str>, u32>,
+    last: Option<(Box<str>, u32)>,
+}
+
+impl Names {
+    pub fn number(&mut self, name: &str) -> u32 {
+        match &self.last {
+            Some((last, number)) if &**last == name => *number,
+            _ => {
+                let next = self.numbers.len() as u32;
+                let number = match self.numbers.get(name) {
+                    Some(number) => *number,
+                    None => *self.numbers.entry(name.into()).or_insert(next),
+                };
+                self.last = Some((name.into(), number));
+                number
+            }
+        }
+    }
+}
+
+/// Open a log: Parquet by its first bytes, else text.
+pub(crate) fn open(path: &Path, text: &TableText) -> Result<Box<dyn Table>> {
+    let mut start = Vec::new();
+    let mut file = atomic::open(path)?;
+    let refused = atomic::io("cannot read", path);
+    file.by_ref().take(4).read_to_end(&mut start).map_err(refused)?;
+    Ok(match start.as_slice() {
+        b"PAR1" => Box::new(parquet::Parquet::open(path)?),
+        _ => Box::new(csv::Csv::open(path, text)?),
+    })
+}
+
+/// The nearest of some names, if it is near.
+pub(crate) fn nearest(name: &str, known: &[String]) -> Option<String> {
+    let lower = name.to_lowercase();
+    let similar = |other: &&String| (1000.0 * strsim::jaro_winkler(&lower, &other.to_lowercase())) as u32;
+    known.iter().max_by_key(similar).filter(|other| similar(other) > 800).cloned()
+}

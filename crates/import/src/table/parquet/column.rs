@@ -1,0 +1,319 @@
+//! A column of a row group: what its bytes mean, and some of its rows at a time.
+
+use ::parquet::basic::{LogicalType, TimeUnit, Type as Physical};
+use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use ::parquet::data_type::{ByteArray, DataType};
+use ::parquet::errors::ParquetError;
+use ::parquet::schema::types::ColumnDescriptor;
+use half::f16;
+use jiff::Timestamp;
+
+use crate::table::Clock;
+
+const NS_PER_DAY: i64 = 86_400_000_000_000;
+
+/// What a column's values are.
+#[derive(Clone, Debug, PartialEq)]
+enum Meaning {
+    /// A number, or no value at all.
+    Number,
+    Bool,
+    Unsigned,
+    Half,
+    /// Divided by this power of ten.
+    Decimal(i32),
+    /// Of so many nanoseconds; in UTC, or on a clock on the wall.
+    Time {
+        unit_ns: i64,
+        utc: bool,
+    },
+    Text,
+    /// Of no kind that is read here.
+    Other,
+}
+
+/// A column of the schema.
+#[derive(Clone, Debug)]
+pub struct Leaf {
+    meaning: Meaning,
+    /// What it is, for messages.
+    pub what: String,
+    max_def: i16,
+    max_rep: i16,
+}
+
+impl Leaf {
+    pub fn new(column: &ColumnDescriptor) -> Self {
+        let (logical, physical) = (column.logical_type_ref(), column.physical_type());
+        let meaning = match (logical, physical) {
+            _ if column.max_rep_level() > 1 => Meaning::Other,
+            (Some(LogicalType::Timestamp(time)), Physical::INT64) => {
+                let unit_ns = match time.unit {
+                    TimeUnit::MILLIS => 1_000_000,
+                    TimeUnit::MICROS => 1000,
+                    TimeUnit::NANOS => 1,
+                };
+                Meaning::Time { unit_ns, utc: time.is_adjusted_to_u_t_c }
+            }
+            (Some(LogicalType::Date), Physical::INT32) => Meaning::Time { unit_ns: NS_PER_DAY, utc: false },
+            (_, Physical::INT96) => Meaning::Time { unit_ns: 1, utc: false },
+            (Some(LogicalType::Decimal(decimal)), _) if (0..=38).contains(&decimal.scale) => {
+                Meaning::Decimal(decimal.scale)
+            }
+            (Some(LogicalType::Integer(integer)), _) if !integer.is_signed => Meaning::Unsigned,
+            (Some(LogicalType::Float16), Physical::FIXED_LEN_BYTE_ARRAY) if column.type_length() == 2 => Meaning::Half,
+            (None | Some(LogicalType::String | LogicalType::Enum | LogicalType::Json), Physical::BYTE_ARRAY) => {
+                Meaning::Text
+            }
+            (None | Some(LogicalType::Integer(_) | LogicalType::Unknown | LogicalType::Time(_)), physical) => {
+                match physical {
+                    Physical::BOOLEAN => Meaning::Bool,
+                    Physical::INT32 | Physical::INT64 | Physical::FLOAT | Physical::DOUBLE => Meaning::Number,
+                    _ => Meaning::Other,
+                }
+            }
+            _ => Meaning::Other,
+        };
+        let logical = logical.map_or_else(String::new, |logical| format!(" ({logical:?})"));
+        let depth = if column.max_rep_level() > 1 { "lists of lists of " } else { "" };
+        let what = format!("{depth}{physical}{logical}");
+        Self { meaning, what, max_def: column.max_def_level(), max_rep: column.max_rep_level() }
+    }
+
+    /// Is it of a kind that is read here?
+    pub fn is_read(&self) -> bool {
+        self.meaning != Meaning::Other
+    }
+}
+
+/// Values of some rows, those that are there.
+#[derive(Debug)]
+pub enum Values {
+    Floats(Vec<f64>),
+    Integers(Vec<i64>),
+    Texts(Vec<ByteArray>),
+}
+
+/// Rows of a column, some at a time.
+pub struct Column {
+    leaf: Leaf,
+    reader: ColumnReader,
+    values: Values,
+    /// For each element the value's number, or `NULL`.
+    elements: Vec<u32>,
+    /// For each row its first element, and the end; empty where each row is one.
+    starts: Vec<u32>,
+    definitions: Vec<i16>,
+    repetitions: Vec<i16>,
+}
+
+const NULL: u32 = u32::MAX;
+
+impl Column {
+    /// `None` for a column of a kind that is not read here.
+    pub fn new(leaf: Leaf, reader: ColumnReader) -> Option<Self> {
+        let (elements, starts) = (Vec::new(), Vec::new());
+        let (definitions, repetitions) = (Vec::new(), Vec::new());
+        let values = Values::Integers(Vec::new());
+        leaf.is_read().then_some(Self { leaf, reader, values, elements, starts, definitions, repetitions })
+    }
+
+    /// Read up to so many rows; how many there were.
+    pub fn read(&mut self, rows: usize) -> Result<usize, ParquetError> {
+        use ColumnReader as R;
+        let levels = (&mut self.definitions, &mut self.repetitions);
+        let meaning = &self.leaf.meaning;
+        let (count, values) = match &mut self.reader {
+            R::BoolColumnReader(reader) => integers(reader, rows, levels, |v| i64::from(*v))?,
+            R::Int32ColumnReader(reader) => match meaning {
+                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(i128::from(*v), *scale))?,
+                Meaning::Unsigned => integers(reader, rows, levels, |v| i64::from(*v as u32))?,
+                _ => integers(reader, rows, levels, |v| i64::from(*v))?,
+            },
+            R::Int64ColumnReader(reader) => match meaning {
+                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(i128::from(*v), *scale))?,
+                Meaning::Unsigned => floats(reader, rows, levels, |v| *v as u64 as f64)?,
+                _ => integers(reader, rows, levels, |v| *v)?,
+            },
+            R::Int96ColumnReader(reader) => integers(reader, rows, levels, |v| v.to_nanos())?,
+            R::FloatColumnReader(reader) => floats(reader, rows, levels, |v| f64::from(*v))?,
+            R::DoubleColumnReader(reader) => floats(reader, rows, levels, |v| *v)?,
+            R::ByteArrayColumnReader(reader) => match meaning {
+                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(signed(v.data()), *scale))?,
+                _ => {
+                    let (count, values) = typed(reader, rows, levels)?;
+                    (count, Values::Texts(values))
+                }
+            },
+            R::FixedLenByteArrayColumnReader(reader) => match meaning {
+                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(signed(v.data()), *scale))?,
+                _ => floats(reader, rows, levels, |v| match v.data() {
+                    [a, b] => f16::from_le_bytes([*a, *b]).to_f64(),
+                    _ => f64::NAN,
+                })?,
+            },
+        };
+        self.values = values;
+        self.index(count);
+        Ok(count)
+    }
+
+    /// Which element of which row is which value.
+    fn index(&mut self, rows: usize) {
+        self.elements.clear();
+        self.starts.clear();
+        let (mut next, full) = (0, self.leaf.max_def);
+        if full == 0 {
+            self.elements.extend(0..rows as u32);
+            return;
+        }
+        for (i, level) in self.definitions.iter().enumerate() {
+            if self.leaf.max_rep > 0 && self.repetitions.get(i) == Some(&0) {
+                self.starts.push(self.elements.len() as u32);
+            }
+            self.elements.push(if *level == full { next } else { NULL });
+            next += u32::from(*level == full);
+        }
+        if self.leaf.max_rep > 0 {
+            self.starts.push(self.elements.len() as u32);
+        }
+    }
+
+    /// The number of the value in a row that is no list.
+    fn value(&self, row: usize) -> Option<usize> {
+        self.elements.get(row).filter(|value| **value != NULL).map(|value| *value as usize)
+    }
+
+    /// The number in a row: NaN for none, `None` if it is something else.
+    pub fn number(&self, row: usize) -> Option<f64> {
+        if self.leaf.max_rep > 0 {
+            return None;
+        }
+        match self.value(row) {
+            None => Some(f64::NAN),
+            Some(value) => self.number_of(value),
+        }
+    }
+
+    fn number_of(&self, value: usize) -> Option<f64> {
+        match &self.values {
+            Values::Floats(values) => values.get(value).copied(),
+            Values::Integers(values) => values.get(value).map(|v| *v as f64),
+            Values::Texts(_) => None,
+        }
+    }
+
+    /// An element of the list in a row: NaN beyond its end, `None` if it is no list of numbers.
+    pub fn element(&self, row: usize, element: usize) -> Option<f64> {
+        let (start, end) = (*self.starts.get(row)? as usize, *self.starts.get(row + 1)? as usize);
+        match self.elements[start..end].get(element).filter(|value| **value != NULL) {
+            None => Some(f64::NAN),
+            Some(value) => self.number_of(*value as usize),
+        }
+    }
+
+    /// 1 if a row has one of the texts, else 0; NaN without a value.
+    pub fn is_any(&self, row: usize, texts: &[String]) -> Option<f64> {
+        Some(self.text(row).map_or(f64::NAN, |text| f64::from(u8::from(texts.contains(&text)))))
+    }
+
+    /// Which of the choices a row has: as texts, else as numbers.
+    pub fn choice(&self, row: usize, choices: &[String]) -> Option<f64> {
+        let Some(text) = self.text(row) else { return Some(f64::NAN) };
+        let found = choices.iter().position(|choice| *choice == text).or_else(|| {
+            let value = self.number(row)?;
+            choices.iter().position(|choice| choice.parse() == Ok(value))
+        });
+        found.map(|index| index as f64)
+    }
+
+    /// A row's value as text; `None` without one.
+    pub fn text(&self, row: usize) -> Option<String> {
+        if self.leaf.max_rep > 0 {
+            let (start, end) = (*self.starts.get(row)? as usize, *self.starts.get(row + 1)? as usize);
+            let number = |value: &u32| self.number_of(*value as usize).unwrap_or(f64::NAN).to_string();
+            let numbers: Vec<_> = self.elements[start..end].iter().map(number).collect();
+            return Some(format!("[{}]", numbers.join(", ")));
+        }
+        let value = self.value(row)?;
+        match (&self.values, &self.leaf.meaning) {
+            (Values::Integers(values), Meaning::Bool) => values.get(value).map(|v| (*v != 0).to_string()),
+            (Values::Integers(values), Meaning::Time { unit_ns, .. }) => {
+                let ns = i128::from(*values.get(value)?) * i128::from(*unit_ns);
+                Timestamp::from_nanosecond(ns).ok().map(|stamp| stamp.to_string())
+            }
+            (Values::Integers(values), _) => values.get(value).map(i64::to_string),
+            (Values::Floats(values), _) => values.get(value).filter(|v| !v.is_nan()).map(f64::to_string),
+            (Values::Texts(values), _) => {
+                let text = String::from_utf8_lossy(values.get(value)?.data()).into_owned();
+                (!text.is_empty()).then_some(text)
+            }
+        }
+    }
+
+    /// The time in a row, in nanoseconds; `None` without one.
+    pub fn stamp(&self, row: usize, clock: &mut Clock) -> Option<Result<i64, String>> {
+        let value = self.value(row)?;
+        Some(match (&self.values, &self.leaf.meaning) {
+            (Values::Integers(values), Meaning::Time { unit_ns, utc }) => {
+                match values.get(value)?.checked_mul(*unit_ns) {
+                    None => Err("a time within 292 years of 1970".to_owned()),
+                    Some(ns) if *utc => Ok(ns),
+                    Some(ns) => clock.wall(ns),
+                }
+            }
+            (Values::Texts(_), _) => clock.text(self.text(row)?.trim()),
+            _ => {
+                let number = self.number_of(value)?;
+                if number.is_nan() {
+                    return None;
+                }
+                clock.number(number)
+            }
+        })
+    }
+}
+
+type Levels<'a> = (&'a mut Vec<i16>, &'a mut Vec<i16>);
+
+fn typed<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    (definitions, repetitions): Levels<'_>,
+) -> Result<(usize, Vec<T::T>), ParquetError> {
+    definitions.clear();
+    repetitions.clear();
+    let mut values = Vec::new();
+    let (count, _, _) = reader.read_records(rows, Some(definitions), Some(repetitions), &mut values)?;
+    Ok((count, values))
+}
+
+fn floats<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    levels: Levels<'_>,
+    number: impl Fn(&T::T) -> f64,
+) -> Result<(usize, Values), ParquetError> {
+    let (count, values) = typed(reader, rows, levels)?;
+    Ok((count, Values::Floats(values.iter().map(number).collect())))
+}
+
+fn integers<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    levels: Levels<'_>,
+    number: impl Fn(&T::T) -> i64,
+) -> Result<(usize, Values), ParquetError> {
+    let (count, values) = typed(reader, rows, levels)?;
+    Ok((count, Values::Integers(values.iter().map(number).collect())))
+}
+
+/// An integer of up to 16 bytes, the first being the highest.
+fn signed(bytes: &[u8]) -> i128 {
+    let sign = bytes.first().is_some_and(|byte| *byte > 127);
+    bytes.iter().take(16).fold(if sign { -1 } else { 0 }, |sum, byte| sum << 8 | i128::from(*byte))
+}
+
+fn decimal(digits: i128, scale: i32) -> f64 {
+    digits as f64 / 10f64.powi(scale)
+}

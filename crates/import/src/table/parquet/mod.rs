@@ -1,0 +1,256 @@
+//! Tables as Parquet.
+
+mod column;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use omiga_format::atomic;
+
+use super::{CHUNK_ROWS, Cell, How, NO_AGENT, Reading, Rows, Table, Wanted};
+use crate::report::{Counts, Kind};
+use crate::{Error, Place, Result};
+use column::{Column, Leaf};
+
+/// A description of more columns is no log.
+const MAX_COLUMNS: usize = 65_536;
+/// Nor is one of more bytes: what the parser makes of it is many times as large.
+const MAX_FOOTER_BYTES: u64 = 64 << 20;
+
+/// A table of row groups.
+pub(super) struct Parquet {
+    path: PathBuf,
+    reader: SerializedFileReader<File>,
+    columns: Vec<String>,
+    leaves: Vec<Leaf>,
+    /// The next row group.
+    group: usize,
+    /// Columns of the row group that is being read; empty before it, and after its last row.
+    open: Vec<Option<Column>>,
+    /// Rows before.
+    rows: u64,
+}
+
+impl Parquet {
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut file = atomic::open(path)?;
+        check_footer(path, &mut file)?;
+        let reader = SerializedFileReader::new(file).map_err(|e| damaged(path, &e))?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        if schema.num_columns() > MAX_COLUMNS {
+            let reason = format!("it has {} columns, expected at most {MAX_COLUMNS}", schema.num_columns());
+            return Err(Error::malformed(path, reason));
+        }
+        let mut alone = vec![0; schema.root_schema().get_fields().len()];
+        (0..schema.num_columns()).for_each(|i| alone[schema.get_column_root_idx(i)] += 1);
+        let name = |i| match alone[schema.get_column_root_idx(i)] {
+            1 => schema.get_column_root(i).name().to_owned(),
+            _ => schema.column(i).path().string(),
+        };
+        let columns = (0..schema.num_columns()).map(name).collect();
+        let leaves = schema.columns().iter().map(|column| Leaf::new(column)).collect();
+        Ok(Self { path: path.to_owned(), reader, columns, leaves, group: 0, open: Vec::new(), rows: 0 })
+    }
+
+    /// Read rows of some columns. How many there were: none at the end.
+    fn advance(&mut self, used: &[usize]) -> Result<usize> {
+        loop {
+            if self.open.is_empty() {
+                if self.group == self.reader.num_row_groups() {
+                    return Ok(0);
+                }
+                self.open_group(used)?;
+            }
+            let mut counts = Vec::with_capacity(used.len());
+            for leaf in used {
+                let Some(column) = &mut self.open[*leaf] else { continue };
+                counts.push(column.read(CHUNK_ROWS).map_err(|e| damaged(&self.path, &e))?);
+            }
+            let count = counts.first().copied().unwrap_or(0);
+            if counts.iter().any(|other| *other != count) {
+                return Err(Error::malformed(&self.path, "its columns have other numbers of rows; is it damaged?"));
+            }
+            if count > 0 {
+                return Ok(count);
+            }
+            self.open.clear();
+        }
+    }
+
+    fn open_group(&mut self, used: &[usize]) -> Result<()> {
+        let group = self.reader.get_row_group(self.group).map_err(|e| damaged(&self.path, &e))?;
+        self.open.resize_with(self.leaves.len(), || None);
+        for leaf in used {
+            let reader = group.get_column_reader(*leaf).map_err(|e| damaged(&self.path, &e))?;
+            let column = Column::new(self.leaves[*leaf].clone(), reader).ok_or_else(|| {
+                let what = &self.leaves[*leaf].what;
+                Error::malformed(&self.path, format!("column `{}` holds {what}, which is not read", self.columns[*leaf]))
+            })?;
+            self.open[*leaf] = Some(column);
+        }
+        self.group += 1;
+        Ok(())
+    }
+
+    fn column(&self, leaf: usize) -> Result<&Column> {
+        let missing = || Error::malformed(&self.path, format!("column `{}` was not read", self.columns[leaf]));
+        self.open.get(leaf).and_then(Option::as_ref).ok_or_else(missing)
+    }
+
+    fn wrong(&self, leaf: usize, row: usize, expected: impl Into<String>) -> Error {
+        let found = self.open[leaf].as_ref().and_then(|column| column.text(row));
+        Error::Cell {
+            path: self.path.clone(),
+            place: self.place(row),
+            column: self.columns[leaf].clone(),
+            found: found.unwrap_or_else(|| "null".to_owned()),
+            expected: expected.into(),
+        }
+    }
+
+    fn place(&self, row: usize) -> Place {
+        Place::Row(self.rows + row as u64 + 1)
+    }
+
+    /// Numbers of a cell of all rows that are kept, into their places.
+    fn scatter(&self, at: usize, cell: &Cell, kept: &[usize], rows: &mut Rows) -> Result<()> {
+        let (column, width) = (self.column(cell.column)?, rows.width);
+        for (to, row) in kept.iter().enumerate() {
+            let value = match &cell.how {
+                How::Number => column.number(*row),
+                How::Element(element) => column.element(*row, *element),
+                How::OneOf(texts) => column.is_any(*row, texts),
+                How::Choice(choices) => column.choice(*row, choices),
+            };
+            let expected = || match &cell.how {
+                How::Element(_) => "a list of numbers".to_owned(),
+                How::Choice(choices) => format!("one of {choices:?}"),
+                _ => "a number".to_owned(),
+            };
+            rows.cells[to * width + at] = value.ok_or_else(|| self.wrong(cell.column, *row, expected()))?;
+        }
+        Ok(())
+    }
+
+    /// Episode, time and agent of a row. `None` if one is missing, which is counted.
+    fn keys(&self, row: usize, reading: &mut Reading, counts: &mut Counts) -> Result<Option<Keys>> {
+        let (mut keys, place) = (Keys::default(), self.place(row));
+        if let Some(leaf) = reading.wanted.episode {
+            let Some(text) = self.column(leaf)?.text(row) else {
+                counts.add(Kind::NoEpisode, place, String::new);
+                return Ok(None);
+            };
+            keys.episode = reading.episodes.number(&text);
+        }
+        if let Some(leaf) = reading.wanted.time {
+            match self.column(leaf)?.stamp(row, &mut reading.clock) {
+                None => {
+                    counts.add(Kind::NoTime, place, String::new);
+                    return Ok(None);
+                }
+                Some(stamp) => keys.stamp = Some(stamp.map_err(|expected| self.wrong(leaf, row, expected))?),
+            }
+        }
+        if let Some(leaf) = reading.wanted.agent {
+            let text = self.column(leaf)?.text(row).unwrap_or_default();
+            let Some(number) = reading.wanted.agents.iter().position(|name| *name == text) else {
+                counts.add(Kind::UnknownAgent, place, || text);
+                return Ok(None);
+            };
+            keys.agent = Some(u32::try_from(number).unwrap_or(NO_AGENT));
+        }
+        Ok(Some(keys))
+    }
+}
+
+/// Which row it is.
+#[derive(Default)]
+struct Keys {
+    episode: u32,
+    stamp: Option<i64>,
+    agent: Option<u32>,
+}
+
+impl Table for Parquet {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn read(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()> {
+        rows.clear();
+        rows.width = reading.wanted.cells.len();
+        let Wanted { cells, episode, time, agent, .. } = &reading.wanted;
+        let keys = [*episode, *time, *agent].into_iter().flatten();
+        let mut used: Vec<_> = cells.iter().map(|cell| cell.column).chain(keys).collect();
+        used.sort_unstable();
+        used.dedup();
+        while rows.len() == 0 {
+            let count = self.advance(&used)?;
+            if count == 0 {
+                return Ok(());
+            }
+            counts.rows += count as u64;
+            let mut kept = Vec::with_capacity(count);
+            for row in 0..count {
+                let Some(keys) = self.keys(row, reading, counts)? else { continue };
+                rows.episodes.push(keys.episode);
+                rows.stamps.extend(keys.stamp);
+                rows.agents.extend(keys.agent);
+                rows.places.push(self.place(row));
+                kept.push(row);
+            }
+            rows.cells.resize(kept.len() * rows.width, f64::NAN);
+            for (at, cell) in reading.wanted.cells.iter().enumerate() {
+                self.scatter(at, cell, &kept, rows)?;
+            }
+            self.rows += count as u64;
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, rows: usize) -> Result<Vec<Vec<Option<String>>>> {
+        let used: Vec<_> = (0..self.leaves.len()).filter(|leaf| self.leaves[*leaf].is_read()).collect();
+        let mut sample = Vec::new();
+        while sample.len() < rows {
+            let count = self.advance(&used)?;
+            if count == 0 {
+                break;
+            }
+            for row in 0..count.min(rows - sample.len()) {
+                let text = |column: &Option<Column>| column.as_ref().and_then(|column| column.text(row));
+                sample.push(self.open.iter().map(text).collect());
+            }
+        }
+        Ok(sample)
+    }
+}
+
+/// The file's description of itself is as long as its end says, and not longer than it may be.
+fn check_footer(path: &Path, file: &mut File) -> Result<()> {
+    let mut end = [0; 8];
+    let refused = atomic::io("cannot read", path);
+    let all = file.seek(SeekFrom::End(0)).map_err(refused)?;
+    let cut_short = || Error::malformed(path, "it does not end as Parquet does; was it cut short?");
+    if all < 12 {
+        return Err(cut_short());
+    }
+    let refused = atomic::io("cannot read", path);
+    file.seek(SeekFrom::End(-8)).and_then(|_| file.read_exact(&mut end)).map_err(refused)?;
+    let (length, magic) = end.split_at(4);
+    if magic != b"PAR1" {
+        return Err(cut_short());
+    }
+    let length = length.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    if length > MAX_FOOTER_BYTES.min(all) {
+        let reason = format!("it claims {length} bytes of description, expected at most {}", MAX_FOOTER_BYTES.min(all));
+        return Err(Error::malformed(path, reason));
+    }
+    Ok(())
+}
+
+fn damaged(path: &Path, error: &ParquetError) -> Error {
+    Error::malformed(path, format!("cannot read it as Parquet ({error}); is it truncated or damaged?"))
+}
