@@ -4,7 +4,7 @@ use crate::map::TableText;
 
 /// What numbers look like.
 #[derive(Clone, Debug)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     decimal: u8,
     thousands: Option<u8>,
     null: Vec<String>,

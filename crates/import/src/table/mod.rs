@@ -14,6 +14,7 @@ use omiga_format::atomic;
 use crate::map::TableText;
 use crate::report::Counts;
 use crate::{Place, Result};
+pub(crate) use cell::Numbers;
 pub(crate) use stamp::Clock;
 
 /// Rows that are read at once.

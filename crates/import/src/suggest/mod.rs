@@ -1,0 +1,197 @@
+//! A first map, from the columns of a log: what is what is guessed from names, and said where it is.
+
+mod looks;
+mod roles;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::map::TableText;
+use crate::{Result, table};
+use looks::{Looks, has_decimal_commas, has_zone, looks};
+use roles::{Role, Roles};
+
+/// Rows that are looked at.
+const ROWS: usize = 10_000;
+
+/// The text of a first map for a log. What it guesses is said beside it; ranges of commands are what was seen, and have
+/// to be replaced by what the actuators can do.
+///
+/// # Errors
+/// [`crate::Error`] if the log cannot be read.
+pub fn suggest(log: &Path) -> Result<String> {
+    let mut text = TableText::default();
+    let mut table = table::open(log, &text)?;
+    let names = table.columns().to_vec();
+    let rows = table.sample(ROWS)?;
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column)?.as_deref());
+    let commas = (0..names.len()).any(|column| has_decimal_commas(cells(column)));
+    if commas {
+        text.decimal = ',';
+    }
+    let looks: Vec<Looks> = (0..names.len()).map(|column| looks(cells(column), &text)).collect();
+    let roles = Roles::guess(&names, &looks);
+    let mut page = Page { text: String::new(), names: &names, looks: &looks, roles: &roles };
+    page.head(log, commas, rows.len());
+    page.time(|column| cells(column).next().is_some_and(has_zone));
+    page.episode();
+    page.fields(rows.len());
+    page.reward();
+    page.rest();
+    Ok(page.text)
+}
+
+/// The map as it is written.
+struct Page<'a> {
+    text: String,
+    names: &'a [String],
+    looks: &'a [Looks],
+    roles: &'a Roles,
+}
+
+impl Page<'_> {
+    /// A line; writing to a text cannot fail.
+    fn line(&mut self, line: impl std::fmt::Display) {
+        drop(writeln!(self.text, "{line}"));
+    }
+
+    fn quoted(&self, column: usize) -> String {
+        quoted(&self.names[column])
+    }
+
+    fn head(&mut self, log: &Path, commas: bool, rows: usize) {
+        let log = log.file_name().unwrap_or_default().to_string_lossy();
+        let name = plain(&log.split('.').next().unwrap_or_default().to_lowercase());
+        self.line(format_args!("# Guessed from the first {rows} rows: read it through, correct it, then"));
+        self.line("# omiga import LOG --map THIS --out data.hdf5");
+        self.line("");
+        self.line("[task]");
+        self.line(format_args!("name = {}", quoted(if name.is_empty() { "task" } else { &name })));
+        if let Some(agents) = &self.roles.agents {
+            let agents: Vec<_> = agents.iter().map(|agent| quoted(agent)).collect();
+            self.line(format_args!("agents = [{}]", agents.join(", ")));
+        }
+        self.period();
+        if commas {
+            self.line("");
+            self.line("[table]");
+            self.line("decimal = \",\"");
+        }
+        if let Some(column) = self.roles.agent {
+            self.line("");
+            self.line("# One row for each agent and time.");
+            self.line("[agent]");
+            self.line(format_args!("column = {}", self.quoted(column)));
+        }
+    }
+
+    /// What is between the times of rows.
+    fn period(&mut self) {
+        let Some(Looks::Times(_, times)) = self.roles.time.map(|column| &self.looks[column]) else { return };
+        let mut steps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0).collect();
+        steps.sort_unstable();
+        let Some(median) = steps.get(steps.len() / 2).copied() else { return };
+        let near = steps.iter().filter(|step| (**step - median).abs() <= median / 10).count();
+        let period = span(median);
+        match 10 * near >= 9 * steps.len() {
+            true => self.line(format_args!("period = \"{period}\" # most rows are so far apart")),
+            false => self.line(format_args!(
+                "# period = \"{period}\" # rows are {} to {} apart: for steps of one length say this, and time.sample = \"hold\"",
+                span(steps[0]),
+                span(steps[steps.len() - 1])
+            )),
+        }
+    }
+
+    fn time(&mut self, zoned: impl Fn(usize) -> bool) {
+        let Some(column) = self.roles.time else { return };
+        self.line("");
+        self.line("[time]");
+        self.line(format_args!("column = {}", self.quoted(column)));
+        if let Looks::Times(Some(format), _) = &self.looks[column] {
+            self.line(format_args!("format = {} # day or month first?", quoted(format)));
+        }
+        if matches!(self.looks[column], Looks::Numbers(..)) {
+            self.line("unit = \"s\" # or \"ms\", \"us\", \"ns\", \"min\", \"h\", \"d\"");
+        } else if !zoned(column) {
+            self.line("# zone = \"Europe/Berlin\" # of the logger's clock");
+        }
+    }
+
+    fn episode(&mut self) {
+        let ends = [("column", Role::Episode), ("terminated", Role::Terminated), ("truncated", Role::Truncated)];
+        self.line("");
+        self.line("[episode]");
+        for (key, role) in ends {
+            if let Some(column) = self.roles.first(role) {
+                self.line(format_args!("{key} = {}", self.quoted(column)));
+            }
+        }
+        if self.roles.first(Role::Terminated).is_none() {
+            self.line("# terminated = { column = \"event\", is = \"trip\" } # without it nothing ever ends by itself");
+        }
+    }
+
+    fn fields(&mut self, rows: usize) {
+        for (heading, role) in [("obs", Role::Obs), ("action", Role::Action)] {
+            for field in self.roles.fields(role, self.names, self.looks) {
+                self.line("");
+                self.line(format_args!("[[{heading}]]"));
+                self.line(format_args!("name = {}", quoted(&field.name)));
+                self.line(format_args!("column = {}", quoted(&field.column)));
+                self.line("unit = \"\"");
+                let [low, high] = field.range;
+                if role == Role::Action {
+                    self.line(format_args!(
+                        "range = [{low}, {high}] # seen in {rows} rows: write the actuator's limits"
+                    ));
+                } else if low < high {
+                    self.line(format_args!("# range = [{low}, {high}] # seen in {rows} rows"));
+                }
+            }
+        }
+        if self.roles.guessed_action {
+            self.line("# No name says that it is a command: is it this column?");
+        }
+    }
+
+    fn reward(&mut self) {
+        self.line("");
+        match self.roles.first(Role::Reward) {
+            Some(column) => {
+                self.line("[reward]");
+                self.line(format_args!("column = {}", self.quoted(column)));
+            }
+            None => {
+                self.line("# [reward] # what is good; without it only `bc` can learn");
+                self.line("# value = \"-abs(speed - target) - 5 * terminated\"");
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        let rest: Vec<_> = self.roles.unused().map(|column| self.quoted(column)).collect();
+        if !rest.is_empty() {
+            self.line("");
+            self.line(format_args!("# Not used: {}", rest.join(", ")));
+        }
+    }
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A name as agents and tasks have it.
+fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
+    text.chars().map(plain).collect::<String>().trim_matches('.').to_owned()
+}
+
+/// A time in the largest unit in which it is whole.
+fn span(ns: i64) -> String {
+    let units = [("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000)];
+    let unit = units.into_iter().find(|(_, unit)| ns % unit == 0).unwrap_or(("ns", 1));
+    format!("{} {}", ns / unit.1, unit.0)
+}

@@ -1,0 +1,61 @@
+//! What every test of an import does.
+
+use std::path::{Path, PathBuf};
+
+use omiga_dataset::{Dataset, HostBatch, LoadOptions};
+use omiga_import::{Map, Report, Result};
+
+/// An imported log's steps.
+#[derive(Debug)]
+pub struct Imported {
+    pub report: Report,
+    /// [steps, N, O].
+    pub obs: Vec<f32>,
+    /// [steps, N, A], in [-1, 1].
+    pub actions: Vec<f32>,
+    pub rewards: Vec<f32>,
+    /// [steps, S].
+    pub state: Vec<f32>,
+    /// Steps of each episode; did it terminate?
+    pub ends: Vec<(usize, bool)>,
+    /// Observations of each episode's last state.
+    pub last: Vec<Vec<f32>>,
+    pub dataset: Dataset,
+}
+
+/// A file of `data/logs`.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/logs").join(name)
+}
+
+/// `data/logs/expected.json`.
+pub fn expected() -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(data("expected.json")).unwrap()).unwrap()
+}
+
+/// Import a log with a map as text.
+pub fn import(log: &Path, map: &str) -> Result<Imported> {
+    let folder = tempfile::tempdir().unwrap();
+    let (map_file, out) = (folder.path().join("map.toml"), folder.path().join("out.hdf5"));
+    std::fs::write(&map_file, map).unwrap();
+    let report = omiga_import::import(&[log.to_owned()], &Map::read(&map_file)?, &out)?;
+    let dataset = Dataset::load(&out, &LoadOptions::default()).unwrap();
+    let mut batch = HostBatch::new(&dataset, 1);
+    let (mut obs, mut actions, mut rewards, mut state) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut ends, mut last, mut length) = (Vec::new(), Vec::new(), 0);
+    for i in 0..dataset.len() {
+        batch.set(0, &dataset, i).unwrap();
+        obs.extend_from_slice(&batch.obs);
+        actions.extend_from_slice(&batch.actions);
+        rewards.push(batch.rewards[0]);
+        state.extend_from_slice(&batch.state);
+        length += 1;
+        // Behind the last step of an episode is the row of its last state.
+        if i + 1 == dataset.len() || dataset.row_of(i + 1) > dataset.row_of(i) + 1 {
+            ends.push((length, batch.bootstrap[0] == 0.0));
+            last.push(batch.next_obs.clone());
+            length = 0;
+        }
+    }
+    Ok(Imported { report, obs, actions, rewards, state, ends, last, dataset })
+}
