@@ -17,6 +17,7 @@ mod docs;
 mod engine;
 mod evaluation;
 mod hostile;
+mod import;
 mod manners;
 mod novelty;
 #[cfg(feature = "onnxruntime")]

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::program::root;
 
 const MAX_LINES: usize = 450;
-const LIBRARIES: [&str; 7] = ["format", "dataset", "env", "train", "export", "runtime", "capi"];
+const LIBRARIES: [&str; 8] = ["format", "dataset", "import", "env", "train", "export", "runtime", "capi"];
 
 /// Every file of the repository that git does not ignore; without git every one outside what is built and fetched.
 fn files() -> Vec<PathBuf> {
@@ -134,7 +134,8 @@ fn crates_know_only_what_they_may() {
     let manifest = |name: &str| fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
     for (name, forbidden) in [
         ("format", &["omiga-"][..]),
-        ("dataset", &["omiga-env", "omiga-train", "omiga-export", "omiga-runtime"]),
+        ("dataset", &["omiga-import", "omiga-env", "omiga-train", "omiga-export", "omiga-runtime"]),
+        ("import", &["omiga-env", "omiga-train", "omiga-export", "omiga-runtime"]),
         ("env", &["omiga-dataset", "omiga-train", "omiga-export", "omiga-runtime"]),
         ("train", &["omiga-env", "omiga-export", "omiga-runtime"]),
         ("export", &["omiga-dataset", "omiga-env", "omiga-train"]),

@@ -14,11 +14,13 @@ use crate::output::Level;
 use crate::values::{format, seeds};
 
 mod convert;
+mod import;
 mod inspect;
 mod report;
 mod select;
 
 pub use convert::ConvertArgs;
+pub use import::ImportArgs;
 pub use inspect::InspectArgs;
 pub use report::ReportArgs;
 pub use select::SelectArgs;
@@ -68,6 +70,11 @@ pub enum Command {
                       Exit codes: 0 written, 1 stopped by Ctrl-C and nothing written, 2 could not do it"
     )]
     Collect(CollectArgs),
+    /// Write a dataset of logs: CSV or Parquet, and a map that says what the columns mean
+    #[command(after_help = "Example: omiga import log.csv --map map.toml --out data.hdf5\n\
+                            First:   omiga import log.csv --suggest > map.toml\n\
+                            Exit codes: 0 written, 2 could not do it")]
+    Import(ImportArgs),
     /// Describe a dataset, a run, a checkpoint, a bundle or an .onnx file
     #[command(after_help = "Example: omiga inspect spread.hdf5\n\
                             Exit codes: 0 described, a dataset is ready; 1 a dataset is ready with warnings; 2 not usable")]

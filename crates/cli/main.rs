@@ -56,6 +56,7 @@ fn main() -> ExitCode {
     output::set_level(args.verbosity.level());
     let result = match &args.command {
         Command::Collect(args) => command::collect(args),
+        Command::Import(args) => command::import(args),
         Command::Inspect(args) => command::inspect(args),
         Command::Convert(args) => command::convert(args),
         Command::Run(args) => command::run(args),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use omiga_import::Map;
 use omiga_train::config::Config;
 
 use crate::program::root;
@@ -24,9 +25,11 @@ fn every_code_block_names_a_language_that_is_checked() {
 }
 
 #[test]
-fn settings_are_settings() {
+fn settings_are_settings_and_maps_are_maps() {
     for block in blocks(root(), "toml") {
-        if let Err(error) = Config::from_parts(&[(&block.place, &block.text)], &[]) {
+        if block.text.contains("[[obs]]") {
+            Map::parse(&block.place, &block.text).unwrap();
+        } else if let Err(error) = Config::from_parts(&[(&block.place, &block.text)], &[]) {
             panic!("{error}");
         }
     }

@@ -37,10 +37,10 @@ pub enum Error {
     #[error(transparent)]
     Dataset(#[from] omiga_dataset::Error),
     /// The map is no TOML, has a key that there is not, or lacks one.
-    #[error("map `{path}`: {reason}")]
+    #[error("map `{name}`: {reason}")]
     Toml {
         /// The map.
-        path: PathBuf,
+        name: String,
         /// What the parser says, with line and allowed keys.
         reason: String,
     },
@@ -107,7 +107,10 @@ pub enum Error {
         reason: String,
     },
     /// Nothing to learn from.
-    #[error("no episode with a step in {rows} rows of {logs} logs{}; check `[episode]` and `[time]` of the map", because(repaired))]
+    #[error(
+        "no episode with a step in {rows} rows of {logs} logs{}; check `[episode]` and `[time]` of the map",
+        because(repaired)
+    )]
     NoEpisode {
         /// Rows read.
         rows: u64,

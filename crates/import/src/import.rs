@@ -43,7 +43,8 @@ fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order) -> Result<Report
             Some(writer) => writer,
             None => writer.insert(create(out, &plan)?),
         };
-        let reading = Reading { wanted: plan.wanted.clone(), clock: Clock::new(&map.time)?, episodes: Names::default() };
+        let reading =
+            Reading { wanted: plan.wanted.clone(), clock: Clock::new(&map.time)?, episodes: Names::default() };
         let mut sink = Sink { merger: Merger::default(), episodes: Episodes::new(log, &plan, writer), plan: &plan };
         match order {
             Order::AsTheyCome => stream(&mut *table, reading, &mut sink, &mut counts)?,

@@ -67,7 +67,9 @@ impl Kind {
     /// What it is, and what to do about it.
     fn text(self) -> (&'static str, &'static str) {
         match self {
-            Self::OtherCells => ("rows with another number of cells than the header, dropped", "was the logger killed?"),
+            Self::OtherCells => {
+                ("rows with another number of cells than the header, dropped", "was the logger killed?")
+            }
             Self::NoEpisode => ("rows without an episode, dropped", ""),
             Self::NoTime => ("rows without a time, dropped", ""),
             Self::UnknownAgent => ("rows of agents that the map does not name, dropped", ""),
@@ -75,9 +77,10 @@ impl Kind {
             Self::Sorted => ("logs not in the order of time, sorted", ""),
             Self::Twice => ("values given twice for one moment, the later taken", "does the time have enough digits?"),
             Self::Gap => ("gaps, episodes cut there", ""),
-            Self::Irregular => {
-                ("rows more than a tenth of the period early or late", "say `time.sample = \"hold\"` for a fixed period")
-            }
+            Self::Irregular => (
+                "rows more than a tenth of the period early or late",
+                "say `time.sample = \"hold\"` for a fixed period",
+            ),
             Self::Missing => ("moments with a missing value, dropped", ""),
             Self::Held => ("missing values, the last one held", ""),
             Self::Filled => ("missing values, filled in", ""),

@@ -36,7 +36,8 @@ const LONG: &str = r#"
     column = "setpoint"
     range = [-1, 1]
 "#;
-const TASK: &str = "task.name = \"pumps\"\ntask.agents = [\"pump_1\", \"pump_2\", \"valve\"]\nepisode.last_row = \"step\"\n";
+const TASK: &str =
+    "task.name = \"pumps\"\ntask.agents = [\"pump_1\", \"pump_2\", \"valve\"]\nepisode.last_row = \"step\"\n";
 
 /// The step whose sensor value is missing in the long tables: the second episode's fourth, of the last agent.
 const HOLE: usize = (12 + 3) * 6 + 4;
@@ -73,9 +74,7 @@ fn check_ends(name: &str, found: &Imported) {
 
 #[test]
 fn the_wide_form() {
-    let map = |head: &str, reward: &str| {
-        format!("{head}\n[reward]\ncolumn = \"{reward}\"\n{WIDE}")
-    };
+    let map = |head: &str, reward: &str| format!("{head}\n[reward]\ncolumn = \"{reward}\"\n{WIDE}");
     let ends = "episode.column = \"run\"\nepisode.terminated = \"terminated\"\nepisode.truncated = \"truncated\"";
     let found = check("wide.csv", &map(ends, "reward"), false, true);
     check_ends("wide.csv", &found);
@@ -149,7 +148,8 @@ fn rows_in_another_order() {
         let found = import(&log, &map).unwrap();
         let sorted = |found: &Imported| {
             // Episodes are numbered as they come.
-            let mut steps: Vec<_> = found.obs.chunks(6).zip(&found.rewards).map(|(o, r)| format!("{o:?} {r}")).collect();
+            let mut steps: Vec<_> =
+                found.obs.chunks(6).zip(&found.rewards).map(|(o, r)| format!("{o:?} {r}")).collect();
             steps.sort();
             steps
         };

@@ -209,10 +209,22 @@ impl Map {
     /// # Errors
     /// [`Error::Toml`] names the line and what is allowed there; [`omiga_format::Error`] if it cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let wrong = |reason: String| Error::Toml { path: path.to_owned(), reason };
         let bytes = atomic::read(path, MAX_BYTES)?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong("expected UTF-8 text".to_owned()))?;
-        let map: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().to_owned()))?;
+        let name = path.display().to_string();
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&name, &text),
+            Err(_) => Err(Error::Toml { name, reason: "expected UTF-8 text".to_owned() }),
+        }
+    }
+
+    /// A map in a text, which messages call `name`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(name: &str, text: &str) -> Result<Self> {
+        let wrong =
+            |e: toml::de::Error| Error::Toml { name: name.to_owned(), reason: e.to_string().trim_end().to_owned() };
+        let map: Self = toml::from_str(text).map_err(wrong)?;
         map.validate()?;
         Ok(map)
     }

@@ -210,7 +210,8 @@ fn space(actions: &[&Action]) -> Result<ActionSpace> {
             return Err(Error::entry(entry(), "an agent with `choices` has this one command alone"));
         }
         let missing = || {
-            let reason = "`range` is missing: the actuator's limits, as [0.0, 600.0]; or `choices` of a discrete action";
+            let reason =
+                "`range` is missing: the actuator's limits, as [0.0, 600.0]; or `choices` of a discrete action";
             Error::entry(entry(), reason)
         };
         let [low, high] = action.range.ok_or_else(missing)?;

@@ -13,6 +13,8 @@ use roles::{Role, Roles};
 
 /// Rows that are looked at.
 const ROWS: usize = 10_000;
+/// Texts of a column that are shown.
+const FEW: usize = 6;
 
 /// The text of a first map for a log. What it guesses is said beside it; ranges of commands are what was seen, and have
 /// to be replaced by what the actuators can do.
@@ -31,7 +33,11 @@ pub fn suggest(log: &Path) -> Result<String> {
     }
     let looks: Vec<Looks> = (0..names.len()).map(|column| looks(cells(column), &text)).collect();
     let roles = Roles::guess(&names, &looks);
-    let mut page = Page { text: String::new(), names: &names, looks: &looks, roles: &roles };
+    let times = roles.time.map_or_else(Vec::new, |column| match &looks[column] {
+        Looks::Times(_, times) => times.clone(),
+        _ => cells(column).filter_map(|cell| Some((cell.parse::<f64>().ok()? * 1e9).round() as i64)).collect(),
+    });
+    let mut page = Page { text: String::new(), names: &names, looks: &looks, roles: &roles, times: &times };
     page.head(log, commas, rows.len());
     page.time(|column| cells(column).next().is_some_and(has_zone));
     page.episode();
@@ -47,12 +53,14 @@ struct Page<'a> {
     names: &'a [String],
     looks: &'a [Looks],
     roles: &'a Roles,
+    /// Of the rows, in nanoseconds.
+    times: &'a [i64],
 }
 
 impl Page<'_> {
     /// A line; writing to a text cannot fail.
     fn line(&mut self, line: impl std::fmt::Display) {
-        drop(writeln!(self.text, "{line}"));
+        let _ = writeln!(self.text, "{line}");
     }
 
     fn quoted(&self, column: usize) -> String {
@@ -87,8 +95,8 @@ impl Page<'_> {
 
     /// What is between the times of rows.
     fn period(&mut self) {
-        let Some(Looks::Times(_, times)) = self.roles.time.map(|column| &self.looks[column]) else { return };
-        let mut steps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0).collect();
+        let steps = self.times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+        let mut steps: Vec<i64> = steps.filter(|step| *step > 0).collect();
         steps.sort_unstable();
         let Some(median) = steps.get(steps.len() / 2).copied() else { return };
         let near = steps.iter().filter(|step| (**step - median).abs() <= median / 10).count();
@@ -170,7 +178,11 @@ impl Page<'_> {
     }
 
     fn rest(&mut self) {
-        let rest: Vec<_> = self.roles.unused().map(|column| self.quoted(column)).collect();
+        let rest = self.roles.unused().map(|column| match &self.looks[column] {
+            Looks::Texts(texts) if texts.len() <= FEW => format!("{} ({})", self.quoted(column), texts.join(", ")),
+            _ => self.quoted(column),
+        });
+        let rest: Vec<_> = rest.collect();
         if !rest.is_empty() {
             self.line("");
             self.line(format_args!("# Not used: {}", rest.join(", ")));
@@ -191,7 +203,8 @@ fn plain(text: &str) -> String {
 
 /// A time in the largest unit in which it is whole.
 fn span(ns: i64) -> String {
-    let units = [("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000)];
+    let units =
+        [("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000)];
     let unit = units.into_iter().find(|(_, unit)| ns % unit == 0).unwrap_or(("ns", 1));
     format!("{} {}", ns / unit.1, unit.0)
 }

@@ -19,7 +19,10 @@ pub enum Role {
 /// Names of a role, in small letters.
 const NAMES: [(Role, &[&str]); 6] = [
     (Role::Time, &["time", "timestamp", "t", "datetime", "date", "stamp", "ts", "zeit", "zeitstempel", "time_s"]),
-    (Role::Episode, &["episode", "episode_id", "episode_index", "run", "run_id", "trial", "batch", "trajectory", "lap"]),
+    (
+        Role::Episode,
+        &["episode", "episode_id", "episode_index", "run", "run_id", "trial", "batch", "trajectory", "lap"],
+    ),
     (Role::Agent, &["agent", "agent_id", "unit", "robot", "drive", "machine", "device", "node"]),
     (Role::Terminated, &["terminated", "terminal", "terminals", "done", "failed", "trip", "tripped"]),
     (Role::Truncated, &["truncated", "truncations", "timeout", "timeouts", "time_out"]),
@@ -27,8 +30,22 @@ const NAMES: [(Role, &[&str]); 6] = [
 ];
 /// Parts of the names of commands.
 const COMMANDS: [&str; 16] = [
-    "action", "actions", "act", "setpoint", "command", "cmd", "control", "ctrl", "torque", "throttle", "steering", "u",
-    "output", "stellwert", "sollwert", "setpt",
+    "action",
+    "actions",
+    "act",
+    "setpoint",
+    "command",
+    "cmd",
+    "control",
+    "ctrl",
+    "torque",
+    "throttle",
+    "steering",
+    "u",
+    "output",
+    "stellwert",
+    "sollwert",
+    "setpt",
 ];
 /// Signs between agent and signal in a name.
 const SEPARATORS: [char; 3] = ['.', '/', ':'];

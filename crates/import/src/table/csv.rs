@@ -155,6 +155,7 @@ fn expected(how: &How, found: &str) -> String {
     match how {
         How::Element(_) => "a list as [1.0, 2.0]".to_owned(),
         How::Choice(choices) => format!("one of {choices:?}"),
+        _ if found.contains('\n') => "a number; is a quote missing?".to_owned(),
         _ if comma => "a number; are commas decimal? say `table.decimal = \",\"`".to_owned(),
         _ => "a number; if it means that there is none, add it to `table.null`".to_owned(),
     }

@@ -1,5 +1,7 @@
 //! What every test of an import does.
 
+#![allow(dead_code, reason = "no test needs all of it")]
+
 use std::path::{Path, PathBuf};
 
 use omiga_dataset::{Dataset, HostBatch, LoadOptions};
@@ -13,6 +15,8 @@ pub struct Imported {
     pub obs: Vec<f32>,
     /// [steps, N, A], in [-1, 1].
     pub actions: Vec<f32>,
+    /// Discrete actions [steps, N].
+    pub choices: Vec<u32>,
     pub rewards: Vec<f32>,
     /// [steps, S].
     pub state: Vec<f32>,
@@ -42,11 +46,12 @@ pub fn import(log: &Path, map: &str) -> Result<Imported> {
     let dataset = Dataset::load(&out, &LoadOptions::default()).unwrap();
     let mut batch = HostBatch::new(&dataset, 1);
     let (mut obs, mut actions, mut rewards, mut state) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut ends, mut last, mut length) = (Vec::new(), Vec::new(), 0);
+    let (mut ends, mut last, mut length, mut choices) = (Vec::new(), Vec::new(), 0, Vec::new());
     for i in 0..dataset.len() {
         batch.set(0, &dataset, i).unwrap();
         obs.extend_from_slice(&batch.obs);
         actions.extend_from_slice(&batch.actions);
+        choices.extend_from_slice(&batch.action_indices);
         rewards.push(batch.rewards[0]);
         state.extend_from_slice(&batch.state);
         length += 1;
@@ -57,5 +62,5 @@ pub fn import(log: &Path, map: &str) -> Result<Imported> {
             length = 0;
         }
     }
-    Ok(Imported { report, obs, actions, rewards, state, ends, last, dataset })
+    Ok(Imported { report, obs, actions, choices, rewards, state, ends, last, dataset })
 }

@@ -87,7 +87,10 @@ impl Parquet {
             let reader = group.get_column_reader(*leaf).map_err(|e| damaged(&self.path, &e))?;
             let column = Column::new(self.leaves[*leaf].clone(), reader).ok_or_else(|| {
                 let what = &self.leaves[*leaf].what;
-                Error::malformed(&self.path, format!("column `{}` holds {what}, which is not read", self.columns[*leaf]))
+                Error::malformed(
+                    &self.path,
+                    format!("column `{}` holds {what}, which is not read", self.columns[*leaf]),
+                )
             })?;
             self.open[*leaf] = Some(column);
         }

@@ -1,0 +1,42 @@
+//! Logs as tables to a dataset.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use omiga_import::{Map, Report};
+
+use crate::Verdict;
+use crate::args::ImportArgs;
+use crate::output::{next, quoted, say, say_json};
+
+/// `omiga import`.
+pub fn import(args: &ImportArgs) -> Result<Verdict> {
+    if args.suggest {
+        let log = args.logs.first().context("expected a log")?;
+        say(omiga_import::suggest(log)?.trim_end())?;
+        return Ok(Verdict::Yes);
+    }
+    let (map, out) = args.map.as_deref().zip(args.out.as_deref()).context("expected --map and --out")?;
+    ensure!(
+        args.force || !out.is_file(),
+        "`{}` exists already; choose another --out, or replace it with --force",
+        out.display()
+    );
+    let report = omiga_import::import(&args.logs, &Map::read(map)?, out)?;
+    if args.json {
+        say_json(&report)?;
+        return Ok(Verdict::Yes);
+    }
+    show(&report, out)?;
+    Ok(Verdict::Yes)
+}
+
+fn show(report: &Report, out: &Path) -> Result<()> {
+    let Report { rows, episodes, steps, notes } = report;
+    say(format!("{}: {episodes} episodes, {steps} steps of {rows} rows", out.display()))?;
+    for found in notes {
+        say(format!("  {found}"))?;
+    }
+    next(format!("omiga inspect {}", quoted(out)));
+    Ok(())
+}

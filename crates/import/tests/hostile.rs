@@ -1,0 +1,205 @@
+//! Damaged and hostile logs and maps: an error that says what is wrong, never a panic, and no memory for what is only
+//! claimed.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "whatever fails here fails the test")]
+
+mod log;
+
+use std::fs;
+use std::path::Path;
+
+use log::{data, import};
+use omiga_import::Map;
+use proptest::prelude::*;
+
+const MAP: &str = r#"
+    task.name = "tank"
+    [[obs]]
+    name = "x"
+    column = "x"
+    [[action]]
+    name = "u"
+    column = "u"
+    range = [0, 10]
+"#;
+const LONG: &str = r#"
+    task.name = "pumps"
+    task.agents = ["pump_1", "pump_2", "valve"]
+    agent.column = "agent"
+    time.column = "time"
+    episode.column = "episode"
+    episode.terminated = "done"
+    [[obs]]
+    name = "pressure"
+    column = "pressure_bar"
+    [[obs]]
+    name = "flow"
+    column = "flow_m3h"
+    [[action]]
+    name = "setpoint"
+    column = "setpoint"
+    range = [-1, 1]
+    [reward]
+    column = "reward"
+"#;
+
+/// A log of these bytes is refused, for this reason.
+fn check(bytes: impl AsRef<[u8]>, map: &str, reason: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    fs::write(&log, bytes).unwrap();
+    let error = import(&log, map).unwrap_err().to_string();
+    assert!(error.contains(reason), "no `{reason}` in: {error}");
+    assert!(error.len() < 1000, "{} bytes of message", error.len());
+}
+
+#[test]
+fn a_damaged_text_is_named_with_its_line() {
+    check("", MAP, "it is empty, expected a header");
+    check("x,u\n", MAP, "no episode with a step in 0 rows of 1 logs");
+    check("x,u\n1,2\n", MAP, "1 episodes without a step, dropped (first: ");
+    check("x,u\n1,2\n\u{0}\u{0}\u{0},3\n", MAP, "line 3, column `x`: found `\\0\\0\\0`, expected a number");
+    check(
+        "x,u\n1,\"2\n3,4\n5,6\n",
+        MAP,
+        "line 2, column `u`: found `2\\n3,4\\n5,6\\n`, expected a number; is a quote missing?",
+    );
+    check(b"x,u\n1,2\n\xff,4\n", MAP, "line 3 is no UTF-8 text; convert it, perhaps: iconv -f WINDOWS-1252");
+    check(b"\xff\xfex\0,\0u\0\n\0", MAP, "it is UTF-16; convert it: iconv");
+    check("x,x,u\n1,1,2\n", MAP, "two columns are named `x`");
+    check(
+        "x;u\n1,5;2\n",
+        MAP,
+        "line 2, column `x`: found `1,5`, expected a number; are commas decimal? say `table.decimal = \",\"`",
+    );
+    check("x,v\n1,2\n", MAP, "there is no column `u`, which action `u` of the map names; it has `x`, `v`");
+    check(
+        format!("x,u\n1,\"{}", "9".repeat(17 << 20)),
+        MAP,
+        "the row of line 2 is longer than 16 MiB; is a quote missing",
+    );
+    check(format!("x,u\n1,{}\n2,2\n", "9".repeat(100_000)), MAP, "expected a number");
+    let wide: String = (0..100_000).map(|i| format!("c{i},")).collect();
+    check(format!("{wide}\n1\n"), MAP, "and 99981 more");
+}
+
+/// What a killed logger leaves behind: the rows before it are used, and the rest is told.
+#[test]
+fn a_log_that_was_cut_short_is_used_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    for (end, first) in [("7", "1 cells, expected 2"), ("7,8,9\n", "3 cells, expected 2"), ("\0\0\0\0", "1 cells")] {
+        fs::write(&log, format!("x,u\n1,2\n3,4\n5,6\n{end}")).unwrap();
+        let found = import(&log, MAP).unwrap();
+        assert_eq!(found.report.steps, 2);
+        let note = found.report.notes.iter().find(|note| note.what.contains("another number of cells")).unwrap();
+        assert!(note.count == 1 && note.first.ends_with(&format!("line 5: {first}")) || first == "1 cells", "{note}");
+    }
+}
+
+#[test]
+fn a_wrong_map_is_named() {
+    let wrong = |from: &str, to: &str, reason: &str| {
+        assert!(LONG.contains(from), "{from}");
+        let error = Map::parse("map.toml", &LONG.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(reason), "no `{reason}` in: {error}");
+    };
+    wrong("column = \"flow_m3h\"", "colum = \"x\"", "unknown field `colum`, expected one of `name`, `column`, `value`");
+    wrong("agent.column", "agents.column", "unknown field `agents`, expected one of `task`, `table`, `time`");
+    wrong("range = [-1, 1]", "range = [-1]", "invalid length 1");
+    wrong("range = [-1, 1]", "null = \"keep\"", "expected \"hold\", \"drop\" or a number");
+    wrong("time.column = \"time\"", "time.sample = \"hold\"", "time.sample: needs `time.column`");
+    wrong("time.column = \"time\"", "time.column = \"time\"\ntime.sample = \"hold\"", "needs `task.period`");
+    wrong("task.name = \"pumps\"", "task.name = \"pumps\"\ntable.decimal = \"·\"", "expected an ASCII character");
+    wrong(
+        "task.name = \"pumps\"",
+        "task.name = \"pumps\"\ntable.delimiter = \".\"",
+        "decimal point means something else",
+    );
+    let unfit = |from: &str, to: &str, reason: &str| {
+        check(fs::read(data("long.csv")).unwrap(), &LONG.replace(from, to), reason)
+    };
+    unfit("column = \"flow_m3h\"", "value = \"1 +\"", "obs `flow`: ");
+    unfit(
+        "column = \"flow_m3h\"",
+        "value = \"flow_m3\"",
+        "there is no column `flow_m3`, which obs `flow` of the map names; is it `flow_m3h`?",
+    );
+    unfit("column = \"flow_m3h\"", "column = \"time\"\nvalue = 3", "expected `column` or `value`, one of them");
+    unfit("column = \"flow_m3h\"", "column = \"flow_m3h\"\nagents = [\"pump_3\"]", "there is no agent `pump_3`");
+    unfit(
+        "column = \"flow_m3h\"",
+        "column = \"flow_m3h\"\nelement = [1]",
+        "`element` has 1 numbers, expected one for each of 3 agents",
+    );
+    unfit("column = \"flow_m3h\"", "column = \"agent\"", "line 2, column `agent`: found `pump_1`, expected a number");
+    unfit(
+        "column = \"flow_m3h\"",
+        "value = \"1 / (reward - reward)\"",
+        "obs `flow` of pump_1 is inf, expected a number that f32 can hold",
+    );
+    unfit("range = [-1, 1]", "", "`range` is missing");
+    unfit("range = [-1, 1]", "range = [1, -1]", "expected finite with low < high");
+    unfit("\"valve\"]", "\"a valve\"]", "the name of agent");
+    unfit(
+        "time.column = \"time\"",
+        "time.column = \"time\"\ntime.zone = \"Mars/Olympus\"",
+        "expected a zone as `Europe/Berlin`",
+    );
+    unfit(
+        "time.column = \"time\"",
+        "time.column = \"time\"\ntime.format = \"%d.%m.%Y\"",
+        "column `time`: found `2025-03-30 00:59:58.259+00:00`, expected a time as `%d.%m.%Y`",
+    );
+}
+
+#[test]
+fn a_parquet_that_claims_much_is_refused() {
+    check("PAR1", MAP, "it does not end as Parquet does; was it cut short?");
+    check("PAR1xxxxPAR1xxxx", MAP, "it does not end as Parquet does");
+    check(
+        "PAR1xxxx\u{7f}\u{7f}\u{7f}\u{7f}PAR1",
+        MAP,
+        "it claims 2139062143 bytes of description, expected at most 16",
+    );
+    let whole = fs::read(data("long.parquet")).unwrap();
+    for length in (8..whole.len()).step_by(97) {
+        check(&whole[..length], LONG, "it does not end as Parquet does");
+    }
+}
+
+/// Import flipped bytes of a file: whatever comes of it, it comes.
+fn flipped(name: &str, map: &str, flips: &[(usize, u8)]) {
+    let mut bytes = fs::read(data(name)).unwrap();
+    for (at, with) in flips {
+        let at = at % bytes.len();
+        bytes[at] ^= with;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (log, map_file) = (folder.path().join(name), folder.path().join("map.toml"));
+    fs::write(&log, bytes).unwrap();
+    fs::write(&map_file, map).unwrap();
+    drop(omiga_import::import(
+        &[log.clone()],
+        &Map::read(&map_file).unwrap(),
+        Path::new(&folder.path().join("out.hdf5")),
+    ));
+    drop(omiga_import::suggest(&log));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_flipped_bits_are_harmless(flips in prop::collection::vec((any::<usize>(), 1_u8..), 1..4), which in 0_usize..4) {
+        flipped(["long.parquet", "indexed.parquet", "long.csv", "long.parquet"][which], LONG, &flips);
+    }
+
+    /// Those of the description, which is at a Parquet's end.
+    #[test]
+    fn flipped_bits_of_a_description_are_harmless(flips in prop::collection::vec((0_usize..3000, 1_u8..), 1..3)) {
+        let length = fs::metadata(data("long.parquet")).unwrap().len() as usize;
+        let at_end: Vec<_> = flips.iter().map(|(at, with)| (length - 1 - at, *with)).collect();
+        flipped("long.parquet", LONG, &at_end);
+    }
+}

@@ -1,0 +1,77 @@
+//! Logs with a map, through the real program.
+
+use std::fs;
+
+use crate::program::{Program, SMALL, root};
+
+/// A program in whose folder the example's log and map lie.
+fn with_example() -> Program {
+    let program = Program::new();
+    for name in ["log.csv", "map.toml"] {
+        program.write(name, &fs::read(root().join("examples/custom_dataset").join(name)).unwrap());
+    }
+    program
+}
+
+/// A log and a map to a bundle in two commands; the numbers are those of the log.
+#[test]
+fn the_example_becomes_policies() {
+    let program = with_example();
+    let report = program.done("import log.csv --map map.toml --out belt.hdf5 --json").json();
+    let lines = program.read_text("log.csv").lines().count() - 1;
+    assert_eq!(report["rows"], lines);
+    assert_eq!((&report["episodes"], &report["notes"]), (&12.into(), &serde_json::json!([])));
+    // Each episode's last moment is no step; there are two lines a moment.
+    assert_eq!(report["steps"], lines / 2 - 12);
+    let card = program.done("inspect belt.hdf5 --json").json();
+    assert_eq!((&card["terminations"], &card["verdict"]), (&2.into(), &"ready".into()));
+    let plan = fs::read_to_string(root().join("examples/plans/train.toml")).unwrap();
+    program.write("train.toml", plan.replace("\"onnxruntime\"", "\"native\"").as_bytes());
+    program.done(
+        "run train.toml --set data.file=belt.hdf5 --set train.algorithms=bc --set settings.run.steps=20 --set out=out \
+         --set settings.network.hidden=16",
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_remedy() {
+    let program = with_example();
+    let map = program.read_text("map.toml");
+    let change = |from: &str, to: &str, why: &str| {
+        assert!(map.contains(from));
+        program.write("wrong.toml", map.replace(from, to).as_bytes());
+        program.refused("import log.csv --map wrong.toml --out x.hdf5", why);
+        assert!(!program.path("x.hdf5").exists());
+    };
+    change(
+        "\"tension\"\nunit",
+        "\"tensoin\"\nunit",
+        "there is no column `tensoin`, which obs `tension` of the map names; is it `tension`?",
+    );
+    change("truncated =", "truncatd =", "expected one of `column`, `reset`, `terminated`, `truncated`, `last_row`");
+    change(
+        "[0.0, 600.0]",
+        "[0.0, 300.0]",
+        "line 2: action `torque` of head is 343.7, expected within its range [0, 300]",
+    );
+    change("-abs(speed", "-speed^2 - abs(speed", "there is no `^`; write pow(x, 2)");
+    change("\"200 ms\"", "\"200\"", "expected a time as \"200 ms\"");
+    change("range = [0.0, 600.0]\n", "", "`range` is missing: the actuator's limits");
+    program.write("log.csv", program.read_text("log.csv").replace("0.9232", "broken").as_bytes());
+    program.refused(
+        "import log.csv --map map.toml --out x.hdf5",
+        "`log.csv`: line 5, column `speed`: found `broken`, expected a number",
+    );
+    program.refused("import none.csv --map map.toml --out x.hdf5", "none.csv");
+}
+
+/// The first map is one, and says what it guessed.
+#[test]
+fn a_first_map_is_suggested() {
+    let program = with_example();
+    let map = program.done("import log.csv --suggest").stdout;
+    program.write("first.toml", map.as_bytes());
+    program.done("import log.csv --map first.toml --out belt.hdf5");
+    program.done("inspect belt.hdf5").shows("2 agents");
+    program.done(&format!("train --data belt.hdf5 --out run --algo bc --steps 5 {SMALL}"));
+}
