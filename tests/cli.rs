@@ -9,6 +9,7 @@ use crate::program::{Program, Run, SMALL, root};
 
 pub const COMMANDS: [&str; 14] = [
     "collect",
+    "import",
     "inspect",
     "convert",
     "run",

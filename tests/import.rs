@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use omiga_dataset::{Dataset, HostBatch, LoadOptions};
+
 use crate::program::{Program, SMALL, root};
 
 /// A program in whose folder the example's log and map lie.
@@ -74,4 +76,29 @@ fn a_first_map_is_suggested() {
     program.done("import log.csv --map first.toml --out belt.hdf5");
     program.done("inspect belt.hdf5").shows("2 agents");
     program.done(&format!("train --data belt.hdf5 --out run --algo bc --steps 5 {SMALL}"));
+}
+
+/// A feeder's logs as a table with its map become the steps of the same recording.
+#[test]
+fn a_table_of_recorded_episodes_is_the_recording() {
+    let program = Program::new();
+    for out in ["data.hdf5", "log.csv"] {
+        program.done(&format!("collect --task grid-33bus --quality hunting --episodes 3 --seed 3 --out {out}"));
+    }
+    let map = program.read_text("log.toml");
+    assert!(map.contains("period = \"180 s\"") && map.contains("column = \"*.command.q\""), "{map}");
+    program.done("import log.csv --map log.toml --out copy.hdf5").shows("3 episodes");
+    let load = |name: &str| Dataset::load(&program.path(name), &LoadOptions::default()).unwrap();
+    let (recorded, copy) = (load("data.hdf5"), load("copy.hdf5"));
+    assert_eq!((recorded.task(), recorded.len(), recorded.episodes()), (copy.task(), copy.len(), copy.episodes()));
+    let (mut a, mut b) = (HostBatch::new(&recorded, 1), HostBatch::new(&copy, 1));
+    for step in 0..recorded.len() {
+        a.set(0, &recorded, step).unwrap();
+        b.set(0, &copy, step).unwrap();
+        // A log does not say that all inverters are there.
+        a.alive.clear();
+        a.next_alive.clear();
+        assert_eq!(a, b, "step {step}");
+    }
+    program.refused("collect --task smax-3m --episodes 1 --out battle.csv", "has choices with masks");
 }

@@ -195,7 +195,7 @@ pub struct CollectArgs {
     /// Threads that play [default: one a core]; no number depends on it
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// The file to write
+    /// The file to write; with the ending .csv a table, and its map for `omiga import` beside it
     #[arg(long, value_name = "FILE.hdf5")]
     pub out: PathBuf,
     /// Replace that file if it exists

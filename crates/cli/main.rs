@@ -21,6 +21,7 @@ mod select;
 mod settings;
 mod signer;
 mod stop;
+mod table;
 mod training;
 mod values;
 mod web;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, Scope};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use omiga_dataset::{Card, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
 use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, behaviour_policy, episode_seed, make_env, rollout};
 
@@ -15,6 +15,7 @@ use crate::cores;
 use crate::output::{detail, next, note, quoted, say, say_json};
 use crate::progress::Progress;
 use crate::stop;
+use crate::table::{TableRow, TableWriter, map_of};
 
 /// Episodes that a thread plays ahead of their turn: enough that their lengths even out, few enough to hold.
 const AHEAD: usize = 4;
@@ -45,30 +46,50 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
     let players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
     let env = &players[0].env;
     // Before anything is played: whatever is wrong with the place is said at once.
-    let mut writer = writer(&args.out, &**env)?;
+    let mut recording = recording(&args.out, &**env)?;
     detail(format!("playing {} episodes on {threads} threads", args.episodes));
-    let Recorded { episodes: done, diverged } = record_all(&mut writer, players, args, stop)?;
+    let Recorded { episodes: done, diverged } = record_all(&mut recording, players, args, stop)?;
     if done < args.episodes {
         note(format!("stopped after {done} of {} episodes: `{}` is not written", args.episodes, args.out.display()));
         return Ok(false);
     }
-    writer.finish()?;
+    match recording {
+        Recording::Dataset(writer) => writer.finish()?,
+        Recording::Table(writer) => writer.finish()?,
+    }
     if diverged > 0 {
         note(format!("{diverged} of {done} episodes diverged: each ends with a termination there"));
     }
     Ok(true)
 }
 
-/// An empty recording of an environment.
-fn writer(path: &Path, env: &dyn MultiAgentEnv) -> Result<Writer> {
+/// Where episodes are recorded.
+enum Recording {
+    Dataset(Writer),
+    /// A CSV with its map.
+    Table(TableWriter),
+}
+
+/// An empty recording of an environment: a table if its name ends so, else a dataset.
+fn recording(path: &Path, env: &dyn MultiAgentEnv) -> Result<Recording> {
+    if is_table(path) {
+        return Ok(Recording::Table(TableWriter::create(path, env.task(), env.state_len())?));
+    }
     let header = Header::new(env.task().clone(), StoredObs::Raw).with_metrics(env.metrics());
-    Ok(match env.state_dim() {
+    Ok(Recording::Dataset(match env.state_dim() {
         Some(width) if env.state_rows() == 1 => Writer::create_with_team_state(path, header, width)?,
         width => Writer::create(path, header, width)?,
-    })
+    }))
+}
+
+fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
 }
 
 fn show(args: &CollectArgs) -> Result<()> {
+    if is_table(&args.out) {
+        return show_table(args);
+    }
     let card = Card::read(&args.out, &LoadOptions::default())
         .context("cannot read back what was written; is the disk sound?")?;
     if args.json {
@@ -88,6 +109,18 @@ fn show(args: &CollectArgs) -> Result<()> {
         metrics.collect::<String>(),
     ))?;
     next(training_on(&args.out));
+    Ok(())
+}
+
+fn show_table(args: &CollectArgs) -> Result<()> {
+    let (table, map) = (&args.out, map_of(&args.out));
+    if args.json {
+        return say_json(&serde_json::json!({ "table": table, "map": map, "episodes": args.episodes }));
+    }
+    let (shown, episodes, quality) = (table.display(), args.episodes, args.quality);
+    say(format!("{shown}: {episodes} episodes of {quality} {}; {}: what its columns mean", args.task, map.display()))?;
+    let dataset = table.with_extension("hdf5");
+    next(format!("omiga import {} --map {} --out {}", quoted(table), quoted(&map), quoted(&dataset)));
     Ok(())
 }
 
@@ -162,7 +195,12 @@ impl Player {
 }
 
 /// Play and record all episodes in their order, whoever plays them, until `stop`; how many there were.
-fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, stop: &AtomicBool) -> Result<Recorded> {
+fn record_all(
+    recording: &mut Recording,
+    players: Vec<Player>,
+    args: &CollectArgs,
+    stop: &AtomicBool,
+) -> Result<Recorded> {
     let progress = Progress::of_episodes(args.episodes.into(), "");
     let (n, mut recorded) = (players.len(), Recorded::default());
     thread::scope(|scope| {
@@ -179,7 +217,10 @@ fn record_all(writer: &mut Writer, players: Vec<Player>, args: &CollectArgs, sto
             }
             let played = played.recv().context("a thread that plays ended too early; this is a fault of omiga")?;
             let Episode { steps, diverged, metrics } = played?;
-            steps.iter().try_for_each(|step| write(writer, step, &metrics))?;
+            steps.iter().try_for_each(|step| match recording {
+                Recording::Dataset(writer) => write(writer, step, &metrics),
+                Recording::Table(table) => write_to_table(table, step),
+            })?;
             recorded.episodes += 1;
             recorded.diverged += u32::from(diverged);
             progress.advance();
@@ -211,6 +252,17 @@ fn write(writer: &mut Writer, step: &Step, metrics: &[f32]) -> Result<()> {
     };
     let ending = if after.terminated { Ending::Terminated } else { Ending::Truncated };
     Ok(writer.end_judged_episode(row, ending, metrics)?)
+}
+
+/// A step to a line of a table, and the last state of an episode to another.
+fn write_to_table(table: &mut TableWriter, step: &Step) -> Result<()> {
+    let Step { before, actions, reward, last } = step;
+    let JointAction::Continuous(commands) = actions else { bail!("choices are not written to a table") };
+    let done = Some((commands.as_slice(), *reward as f32));
+    table.push(&TableRow { obs: &before.obs, state: &before.state, done, terminated: false, truncated: false })?;
+    let Some(after) = last else { return Ok(()) };
+    let Timestep { obs, state, terminated, truncated, .. } = after;
+    table.push(&TableRow { obs, state, done: None, terminated: *terminated, truncated: *truncated })
 }
 
 fn present<T>(column: &[T]) -> Option<&[T]> {

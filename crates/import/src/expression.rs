@@ -41,7 +41,7 @@ impl MakeOperators<f64> for Operators {
         all.retain(|operator| !left_out.contains(&operator.repr()));
         let binary = |repr, prio, apply| Operator::make_bin(repr, BinOp { apply, prio, is_commutative: false });
         all.extend([
-            binary("pow", 4, |a, b| f64::powf(a, b)),
+            binary("pow", 4, f64::powf),
             binary("<", -1, |a, b| f64::from(u8::from(a < b))),
             binary("<=", -1, |a, b| f64::from(u8::from(a <= b))),
             binary(">", -1, |a, b| f64::from(u8::from(a > b))),
@@ -58,7 +58,8 @@ impl MakeOperators<f64> for Operators {
 /// A formula, ready to be computed for every row.
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
-    compiled: FlatEx<f64, Operators, Number>,
+    /// Some kilobytes, as it keeps small formulas in place.
+    compiled: Box<FlatEx<f64, Operators, Number>>,
 }
 
 impl Expression {
@@ -75,7 +76,7 @@ impl Expression {
             let reason = e.to_string();
             format!("{reason}; a name with other characters than letters, digits and `_` stands in braces: {{a.b}}")
         })?;
-        Ok(Self { compiled })
+        Ok(Self { compiled: Box::new(compiled) })
     }
 
     /// Its names, in the order in which [`Self::eval`] takes their values.

@@ -78,7 +78,7 @@ fn a_damaged_text_is_named_with_its_line() {
         MAP,
         "the row of line 2 is longer than 16 MiB; is a quote missing",
     );
-    check(format!("x,u\n1,{}\n2,2\n", "9".repeat(100_000)), MAP, "expected a number");
+    check(format!("x,u\n1,{}\n2,2\n", "9".repeat(100_000)), MAP, "1 infinite values, taken as missing");
     let wide: String = (0..100_000).map(|i| format!("c{i},")).collect();
     check(format!("{wide}\n1\n"), MAP, "and 99981 more");
 }
@@ -140,7 +140,7 @@ fn a_wrong_map_is_named() {
     );
     unfit("range = [-1, 1]", "", "`range` is missing");
     unfit("range = [-1, 1]", "range = [1, -1]", "expected finite with low < high");
-    unfit("\"valve\"]", "\"a valve\"]", "the name of agent");
+    unfit("\"valve\"]", "\"a valve\"]", "name of agent `a valve`");
     unfit(
         "time.column = \"time\"",
         "time.column = \"time\"\ntime.zone = \"Mars/Olympus\"",

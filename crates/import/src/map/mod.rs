@@ -41,6 +41,10 @@ pub(crate) struct Task {
     pub name: String,
     /// The policy's, and the steps' where the log is sampled.
     pub period: Option<Period>,
+    /// Beyond which an observation is too old to act on.
+    pub max_obs_age: Option<Period>,
+    /// Steps after which the clock ends an episode.
+    pub episode_limit: Option<u32>,
     /// One agent where the log is of one.
     #[serde(default = "one_agent")]
     pub agents: Vec<String>,

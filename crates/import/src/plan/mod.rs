@@ -116,8 +116,8 @@ impl Plan {
         let task = TaskSpec {
             name: map.task.name.clone(),
             period_ns: period.map(|ns| ns as u64),
-            max_obs_age_ns: None,
-            episode_limit: None,
+            max_obs_age_ns: map.task.max_obs_age.map(|age| age.0 as u64),
+            episode_limit: map.task.episode_limit,
             agents: specs,
         };
         task.validate()?;

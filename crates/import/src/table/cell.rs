@@ -30,10 +30,10 @@ impl Numbers {
             if let Ok(value) = text.parse() {
                 return Some(value);
             }
-        } else if self.rewrite(text) {
-            if let Ok(value) = self.plain.parse() {
-                return Some(value);
-            }
+        } else if self.rewrite(text)
+            && let Ok(value) = self.plain.parse()
+        {
+            return Some(value);
         }
         match text {
             _ if self.is_null(text) => Some(f64::NAN),
