@@ -65,21 +65,21 @@ pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
 
 /// Where episodes are recorded.
 enum Recording {
-    Dataset(Writer),
+    Dataset(Box<Writer>),
     /// A CSV with its map.
-    Table(TableWriter),
+    Table(Box<TableWriter>),
 }
 
 /// An empty recording of an environment: a table if its name ends so, else a dataset.
 fn recording(path: &Path, env: &dyn MultiAgentEnv) -> Result<Recording> {
     if is_table(path) {
-        return Ok(Recording::Table(TableWriter::create(path, env.task(), env.state_len())?));
+        return Ok(Recording::Table(Box::new(TableWriter::create(path, env.task(), env.state_len())?)));
     }
     let header = Header::new(env.task().clone(), StoredObs::Raw).with_metrics(env.metrics());
-    Ok(Recording::Dataset(match env.state_dim() {
+    Ok(Recording::Dataset(Box::new(match env.state_dim() {
         Some(width) if env.state_rows() == 1 => Writer::create_with_team_state(path, header, width)?,
         width => Writer::create(path, header, width)?,
-    }))
+    })))
 }
 
 fn is_table(path: &Path) -> bool {

@@ -145,7 +145,7 @@ fn episodes_begin_where_the_map_says() {
     let reset = "episode.column = \"run\"\nepisode.reset = \"new\"";
     assert_eq!(with(log, &format!("{reset}\n{MAP}")).unwrap().ends, [(2, false), (2, false), (2, false)]);
     let formula = "episode.terminated = { value = \"x == 2 || x > 5\" }";
-    assert_eq!(with(log, &format!("{formula}\n{MAP}")).unwrap().ends, [(2, true), (4, true), (1, false)]);
+    assert_eq!(with(log, &format!("{formula}\n{MAP}")).unwrap().ends, [(2, true), (4, true), (1, true)]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn commands_outside_of_their_range_are_refused_or_clamped() {
 fn choices_are_texts_or_numbers() {
     let log = "x,u\n1,off\n2,high\n3,low\n4,\n";
     let map = MAP
-        .replace("range = [0, 10]", "choices = [\"off\", \"low\", \"high\"]")
+        .replace("range = [0, 16]", "choices = [\"off\", \"low\", \"high\"]")
         .replace("[reward]\n    column = \"r\"", "");
     let found = with(log, &map).unwrap();
     assert_eq!((found.dataset.is_discrete(), found.choices), (true, vec![0, 2, 1]));

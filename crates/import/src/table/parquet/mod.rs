@@ -4,9 +4,11 @@ mod column;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use omiga_format::atomic;
 
@@ -38,7 +40,9 @@ impl Parquet {
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = atomic::open(path)?;
         check_footer(path, &mut file)?;
-        let reader = SerializedFileReader::new(file).map_err(|e| damaged(path, &e))?;
+        let bytes = file.metadata().map_err(atomic::io("cannot read", path))?.len();
+        let reader = guarded(path, || SerializedFileReader::new(file))?;
+        check_chunks(path, reader.metadata(), bytes)?;
         let schema = reader.metadata().file_metadata().schema_descr();
         if schema.num_columns() > MAX_COLUMNS {
             let reason = format!("it has {} columns, expected at most {MAX_COLUMNS}", schema.num_columns());
@@ -67,7 +71,7 @@ impl Parquet {
             let mut counts = Vec::with_capacity(used.len());
             for leaf in used {
                 let Some(column) = &mut self.open[*leaf] else { continue };
-                counts.push(column.read(CHUNK_ROWS).map_err(|e| damaged(&self.path, &e))?);
+                counts.push(guarded(&self.path, || column.read(CHUNK_ROWS))?);
             }
             let count = counts.first().copied().unwrap_or(0);
             if counts.iter().any(|other| *other != count) {
@@ -81,10 +85,10 @@ impl Parquet {
     }
 
     fn open_group(&mut self, used: &[usize]) -> Result<()> {
-        let group = self.reader.get_row_group(self.group).map_err(|e| damaged(&self.path, &e))?;
+        let group = guarded(&self.path, || self.reader.get_row_group(self.group))?;
         self.open.resize_with(self.leaves.len(), || None);
         for leaf in used {
-            let reader = group.get_column_reader(*leaf).map_err(|e| damaged(&self.path, &e))?;
+            let reader = guarded(&self.path, || group.get_column_reader(*leaf))?;
             let column = Column::new(self.leaves[*leaf].clone(), reader).ok_or_else(|| {
                 let what = &self.leaves[*leaf].what;
                 Error::malformed(
@@ -254,6 +258,29 @@ fn check_footer(path: &Path, file: &mut File) -> Result<()> {
     Ok(())
 }
 
-fn damaged(path: &Path, error: &ParquetError) -> Error {
-    Error::malformed(path, format!("cannot read it as Parquet ({error}); is it truncated or damaged?"))
+/// Every column of every row group lies in the file: the parser takes that for granted.
+fn check_chunks(path: &Path, description: &ParquetMetaData, bytes: u64) -> Result<()> {
+    for (number, group) in description.row_groups().iter().enumerate() {
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
+            if end.and_then(|(start, length)| start.checked_add(length)).is_none_or(|end| end > bytes) {
+                let (name, group) = (column.column_path().string(), number + 1);
+                let reason = format!("column `{name}` of row group {group} is not inside of the file; is it damaged?");
+                return Err(Error::malformed(path, reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Call the parser, which may panic on damaged input.
+fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T> {
+    let damaged = |reason: String| {
+        Error::malformed(path, format!("cannot read it as Parquet ({reason}); is it truncated or damaged?"))
+    };
+    match panic::catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|e| damaged(e.to_string())),
+        Err(_) => Err(damaged("the parser gave up".to_owned())),
+    }
 }
