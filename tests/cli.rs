@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::program::{Program, Run, SMALL, root};
 
-pub const COMMANDS: [&str; 14] = [
+pub const COMMANDS: [&str; 15] = [
     "collect",
     "import",
     "inspect",
