@@ -183,7 +183,7 @@ pub struct CollectArgs {
     #[arg(long)]
     pub task: String,
     /// The behaviour policy: random, medium-replay, medium, medium-expert, expert; on a feeder also no-control, constant-pf, volt-var-a,
-    /// volt-var-b, volt-var-steep, volt-var-full, hunting
+    /// volt-var-b, volt-var-steep, volt-var-full, hunting; in battles also planner
     #[arg(long, default_value = "medium-replay")]
     pub quality: Quality,
     /// Number of episodes

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use omiga_env::{Quality, behaviour_policy, evaluate, make_env};
+use omiga_env::{Practice, Quality, behaviour_policy, evaluate, make_env};
 
 /// Mean and standard deviation of the returns of `Quality::ALL`, as documented there.
 fn check(task: &str, documented: [(f64, f64); 5]) {
@@ -34,9 +34,15 @@ fn discrete_qualities_earn_what_is_documented() {
 fn battles_are_won_as_often_as_documented() {
     for (task, quality, episodes, documented) in [
         ("smax-3m", Quality::Random, 200, 0.0),
-        ("smax-3m", Quality::Medium, 200, 0.506),
-        ("smax-3m", Quality::Expert, 20, 1.0),
-        ("smax-5m_vs_6m", Quality::Expert, 5, 0.965),
+        ("smax-3m", Quality::MediumReplay, 200, 0.331),
+        ("smax-3m", Quality::Medium, 200, 0.53),
+        ("smax-3m", Quality::Expert, 200, 0.85),
+        ("smax-2s3z", Quality::Medium, 100, 0.487),
+        ("smax-2s3z", Quality::Expert, 100, 1.0),
+        ("smax-5m_vs_6m", Quality::Expert, 400, 0.081),
+        ("smax-3s5z_vs_3s6z", Quality::Expert, 100, 0.796),
+        ("smax-6h_vs_8z", Quality::Expert, 100, 0.999),
+        ("smax-5m_vs_6m", Quality::Practice(Practice::Planner), 5, 0.965),
     ] {
         let mut env = make_env(task).unwrap();
         let mut policy = behaviour_policy(env.task(), quality).unwrap();

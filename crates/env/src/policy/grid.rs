@@ -10,6 +10,8 @@ use super::uniform::EDGE;
 use crate::grid::{self, Feeder, PowerFlow, StateView, VoltVar};
 use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
 
+/// What feeders have no policy for.
+const NOT_OURS: Quality = Quality::Practice(Practice::Planner);
 /// Power factor of `constant-pf`, absorbing.
 const POWER_FACTOR: f64 = 0.95;
 /// Steps of 3 minutes after which an operator changes one inverter, on average: four hours.
@@ -63,9 +65,9 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Of a quality, if the task is a feeder's; `random` has none.
+    /// Of a quality, if the task is a feeder's; `random` and what battles have alone have none.
     pub fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
-        let named = grid::parse(&task.name).filter(|_| quality != Quality::Random)?;
+        let named = grid::parse(&task.name).filter(|_| !matches!(quality, Quality::Random | NOT_OURS))?;
         let feeder = grid::feeder(&named).ok()?;
         let inverters = feeder.inverters().len();
         if (task.n_agents(), task.action_dim(), task.is_discrete()) != (inverters, 1, false) {
@@ -104,7 +106,9 @@ impl Operator {
             Quality::Expert | Quality::Practice(Practice::FullDroop) => self.all(full, Pace::Settled),
             Quality::MediumExpert if self.rng.random() => self.all(full, Pace::Settled),
             Quality::MediumExpert => self.all(category_b, Pace::Settled),
-            Quality::Practice(Practice::NoControl) | Quality::Random => self.all(Order::Fixed(0.0), Pace::Settled),
+            Quality::Practice(Practice::NoControl) | Quality::Random | NOT_OURS => {
+                self.all(Order::Fixed(0.0), Pace::Settled)
+            }
             Quality::Practice(Practice::ConstantPf) => self.all(Order::PowerFactor(POWER_FACTOR), Pace::Settled),
             Quality::Practice(Practice::CategoryA) => self.all(Order::Curve(VoltVar::CATEGORY_A), Pace::Settled),
             Quality::Practice(Practice::Steepest) => self.all(Order::Curve(VoltVar::STEEPEST), Pace::Settled),

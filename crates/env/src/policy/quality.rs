@@ -36,13 +36,12 @@ use crate::Error;
 /// The last two columns are the mean and standard deviation of the team's return over 1000 episodes,
 /// `evaluate(env, policy, 1000, 0)`.
 ///
-/// In battles (`smax-...`) a planner or a script that sees the whole state commands the team, and each agent takes a uniform
-/// permitted action instead with probability `e`:
+/// In battles (`smax-...`) each agent takes a uniform permitted action with probability `e`, otherwise what it was drilled to do by its
+/// own observation, on five maps (docs/smax.md), or on the others what a planner or a script says that sees the whole state:
 ///
-/// - `expert`: the best of about 3000 / N random plans of the N units of both sides, each tried in up to 16 rollouts of 16 steps;
-///   `e` is 0.
-/// - `medium`: the best of 20 plans in 4 rollouts of 12 steps; `e` is chosen for the map, from 0.02 to 0.3, such that about half of
-///   the battles are won.
+/// - `expert`: the drilled units; or the best of about 3000 / N random plans of the N units of both sides, each tried in up to 16
+///   rollouts of 16 steps, which is [`Practice::Planner`] on every map. `e` is 0.
+/// - `medium`: the drilled units, with an `e` from 0.02 to 0.33; or the best of 20 plans in 4 rollouts of 12 steps, with 0.02 or 0.1.
 /// - `medium-replay`: half of the episodes as `medium`, half as one of five scripts (focus fire, nearest, together, kiting,
 ///   holding), with an `e` between 0 and twice that of `medium`, drawn per agent and episode.
 /// - `medium-expert`: half of the episodes as `medium`, half as `expert`.
@@ -62,7 +61,7 @@ pub enum Quality {
     Practice(Practice),
 }
 
-/// A way to run all inverters of a feeder, without any noise.
+/// A way to act that one family of tasks has, by name: to run all inverters of a feeder, without any noise, or to command an army.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Practice {
     /// No reactive power: `no-control`.
@@ -80,11 +79,13 @@ pub enum Practice {
     /// The curve of category B or the steepest one, followed with one step of delay: it hunts, and its logs show cycles of
     /// voltages and, with the steepest, a feeder that collapses: `hunting`.
     Hunting,
+    /// In battles the best of many plans, tried in the world itself from the whole state: `planner`.
+    Planner,
 }
 
 impl Practice {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoControl,
         Self::ConstantPf,
         Self::CategoryA,
@@ -92,6 +93,7 @@ impl Practice {
         Self::Steepest,
         Self::FullDroop,
         Self::Hunting,
+        Self::Planner,
     ];
 
     /// Its name, e.g. `volt-var-b`.
@@ -104,6 +106,7 @@ impl Practice {
             Self::Steepest => "volt-var-steep",
             Self::FullDroop => "volt-var-full",
             Self::Hunting => "hunting",
+            Self::Planner => "planner",
         }
     }
 }
@@ -153,7 +156,7 @@ mod tests {
         }
         let message = "no quality `Expert`, expected one of [\"random\", \"medium-replay\", \"medium\", \
                        \"medium-expert\", \"expert\", \"no-control\", \"constant-pf\", \"volt-var-a\", \"volt-var-b\", \
-                       \"volt-var-steep\", \"volt-var-full\", \"hunting\"]";
+                       \"volt-var-steep\", \"volt-var-full\", \"hunting\", \"planner\"]";
         assert_eq!("Expert".parse::<Quality>().unwrap_err().to_string(), message);
     }
 }

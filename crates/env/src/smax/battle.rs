@@ -73,6 +73,12 @@ impl Smax {
         &self.world
     }
 
+    /// Who takes part.
+    #[cfg(test)]
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     fn report(&self, outcome: Outcome, out: &mut Timestep) {
         out.begin_with_team_state(&self.task, self.roster.state_dim());
         for (ally, row) in out.obs.chunks_exact_mut(self.roster.obs_dim()).enumerate() {

@@ -21,6 +21,7 @@ pub use battle::Smax;
 pub(crate) use enemy::towards;
 pub(crate) use maps::{Map, NAMES};
 pub(crate) use roster::{MAX_UNITS, Roster};
+pub(crate) use units::{FACTS, Facts};
 pub(crate) use world::{SIZE, World};
 
 /// Time between two actions: half a second.

@@ -1,17 +1,23 @@
-//! Behaviour in battles: scripted tactics, and a planner that tries plans out in the world. Both see the whole state.
+//! Behaviour in battles: units that were drilled and act by what they see, and, from the whole state, scripted tactics and a
+//! planner that tries plans out in the world.
 
+mod drill;
+mod drilled;
 mod planner;
 mod script;
+mod sight;
 
 use omiga_format::TaskSpec;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Quality, uniform};
+use super::{Practice, Quality, uniform};
 use crate::smax::{Map, Roster, World};
 use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
+use drill::Weights;
 use planner::{Effort, Planner};
 use script::{Script, Tactic};
+use sight::Sight;
 
 /// Plans of an expert's decision, shared by the units of both sides: 272 on `smax-5m_vs_6m`.
 const EXPERT_PLANS: usize = 3000;
@@ -19,12 +25,14 @@ const MEDIUM: Effort = Effort { horizon: 12, samples: 4, plans: 20 };
 /// Tactics of the scripted half of `medium-replay`.
 const SCRIPTED: [Tactic; 5] = [Tactic::Focus, Tactic::Closest, Tactic::Together, Tactic::Kite, Tactic::Hold];
 
-/// Noise with which `medium` wins about half of the battles, a third on `smax-5m_vs_6m`; on maps that are not named it was not tuned.
+/// Noise of `medium`: such that it wins about half of the battles, or half as many as without; on maps that are not named it was
+/// not tuned.
 fn medium_noise(task: &str) -> f64 {
     match task {
         "smax-3m" => 0.15,
-        "smax-2s3z" => 0.25,
-        "smax-5m_vs_6m" | "smax-10m_vs_11m" | "smax-3s5z_vs_3s6z" => 0.02,
+        "smax-2s3z" => 0.33,
+        "smax-5m_vs_6m" | "smax-10m_vs_11m" => 0.02,
+        "smax-3s5z_vs_3s6z" => 0.08,
         "smax-6h_vs_8z" => 0.3,
         _ => 0.1,
     }
@@ -34,6 +42,7 @@ fn medium_noise(task: &str) -> f64 {
 #[derive(Clone, Copy, Debug)]
 enum Mind {
     Scripted(Tactic),
+    Drilled(&'static Weights),
     Medium,
     Expert,
 }
@@ -50,6 +59,8 @@ pub(super) struct Commander {
     rng: ChaCha8Rng,
     mind: Mind,
     script: Script,
+    sight: Sight,
+    scores: Vec<f32>,
     medium: Planner,
     expert: Planner,
     /// Of each agent, the probability of a uniform action.
@@ -57,13 +68,14 @@ pub(super) struct Commander {
 }
 
 impl Commander {
-    /// `None` if the task is not one of ours, or the quality is a practice of another.
+    /// `None` if the task is not one of ours, or the quality is a practice of others.
     pub(super) fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
         let map = Map::find(&task.name)?;
         let roster = map.roster();
         let sizes = (roster.allies, roster.obs_dim(), roster.actions(0));
         let fits = (task.n_agents(), task.obs_dim(), task.action_dim()) == sizes;
-        if !fits || matches!(quality, Quality::Practice(_)) {
+        let is_ours = !matches!(quality, Quality::Practice(practice) if practice != Practice::Planner);
+        if !fits || !is_ours {
             return None;
         }
         let expert = Effort { horizon: 16, samples: 16, plans: EXPERT_PLANS / roster.len() };
@@ -75,6 +87,8 @@ impl Commander {
             rng: ChaCha8Rng::seed_from_u64(0),
             mind: Mind::Expert,
             script: Script::default(),
+            sight: Sight::default(),
+            scores: Vec::new(),
             medium: Planner::new(MEDIUM),
             expert: Planner::new(expert),
             noise: vec![0.0; roster.allies],
@@ -84,9 +98,15 @@ impl Commander {
         Some(commander)
     }
 
-    fn command(&mut self, actions: &mut [u32]) {
+    fn command(&mut self, t: &Timestep, actions: &mut [u32]) {
         let (world, roster) = (&self.world, &self.roster);
         match self.mind {
+            Mind::Drilled(weights) => {
+                for (ally, action) in actions.iter_mut().enumerate() {
+                    self.sight.look(roster, ally, t.agent_obs(ally));
+                    *action = weights.best(&self.sight, t.agent_mask(ally), &mut self.scores);
+                }
+            }
             Mind::Scripted(tactic) => self.script.command(tactic, world, roster, actions),
             Mind::Medium => self.medium.act(world, roster, &mut self.rng, actions),
             Mind::Expert => self.expert.act(world, roster, &mut self.rng, actions),
@@ -97,20 +117,25 @@ impl Commander {
 impl TeamPolicy for Commander {
     fn reset(&mut self, seed: u64) {
         self.rng = ChaCha8Rng::seed_from_u64(seed);
-        let (rng, medium) = (&mut self.rng, medium_noise(self.map.task));
-        self.noise.fill(0.0);
-        self.mind = match self.quality {
-            Quality::Expert | Quality::Practice(_) => Mind::Expert,
-            Quality::Medium => Mind::Medium,
-            Quality::MediumExpert => [Mind::Medium, Mind::Expert][usize::from(rng.random::<bool>())],
-            Quality::MediumReplay if rng.random() => Mind::Medium,
-            Quality::MediumReplay | Quality::Random => Mind::Scripted(SCRIPTED[rng.random_range(0..SCRIPTED.len())]),
+        let (rng, medium_noise) = (&mut self.rng, medium_noise(self.map.task));
+        let (medium, expert) = match drilled::weights(self.map.task) {
+            Some(weights) => (Mind::Drilled(weights), Mind::Drilled(weights)),
+            None => (Mind::Medium, Mind::Expert),
         };
-        match (self.quality, self.mind) {
-            (Quality::Random, _) => self.noise.fill(1.0),
-            (Quality::MediumReplay, _) => self.noise.fill_with(|| 2.0 * medium * rng.random::<f64>()),
-            (_, Mind::Medium) => self.noise.fill(medium),
-            _ => {}
+        let scripted = |rng: &mut ChaCha8Rng| Mind::Scripted(SCRIPTED[rng.random_range(0..SCRIPTED.len())]);
+        let noise;
+        (self.mind, noise) = match self.quality {
+            Quality::Expert => (expert, 0.0),
+            Quality::Practice(_) => (Mind::Expert, 0.0),
+            Quality::Medium => (medium, medium_noise),
+            Quality::MediumExpert => [(medium, medium_noise), (expert, 0.0)][usize::from(rng.random::<bool>())],
+            Quality::MediumReplay if rng.random() => (medium, medium_noise),
+            Quality::MediumReplay => (scripted(rng), medium_noise),
+            Quality::Random => (scripted(rng), 1.0),
+        };
+        match self.quality {
+            Quality::MediumReplay => self.noise.fill_with(|| 2.0 * noise * rng.random::<f64>()),
+            _ => self.noise.fill(noise),
         }
         (self.roster, self.world) = (self.map.roster(), World::new());
         self.medium.reset();
@@ -120,16 +145,18 @@ impl TeamPolicy for Commander {
     fn act(&mut self, t: &Timestep, actions: &mut JointAction) -> Result<()> {
         actions.check_shape(&self.task)?;
         let JointAction::Discrete(choices) = actions else { return Ok(()) };
-        let mask = choices.len() * self.task.action_dim();
-        for (buffer, expected, found) in
-            [("state", self.roster.state_dim(), t.state.len()), ("action_mask", mask, t.action_mask.len())]
-        {
+        let (obs, mask) = (choices.len() * self.task.obs_dim(), choices.len() * self.task.action_dim());
+        for (buffer, expected, found) in [
+            ("state", self.roster.state_dim(), t.state.len()),
+            ("action_mask", mask, t.action_mask.len()),
+            ("obs", obs, t.obs.len()),
+        ] {
             if expected != found {
                 return Err(Error::Buffer { task: self.task.name.clone(), buffer, expected, found });
             }
         }
         self.world.read_state(&mut self.roster, &t.state);
-        self.command(choices);
+        self.command(t, choices);
         for (ally, choice) in choices.iter_mut().enumerate() {
             let mask = t.agent_mask(ally);
             let permitted = usize::try_from(*choice).is_ok_and(|c| mask.get(c).is_some_and(|may| *may == 1));
