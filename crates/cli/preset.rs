@@ -40,7 +40,7 @@ pub fn amounts(task: &str) -> Amounts {
     match task {
         "spread" | "spread-discrete" => Amounts { quality, episodes: 2000, played: 1000 },
         // Half a day each.
-        _ if task.starts_with("grid-") => Amounts { quality, episodes: 1000, played: 200 },
+        _ if task.starts_with("grid-") => Amounts { quality, episodes: 2000, played: 200 },
         _ if is_battle(task) => Amounts { quality, episodes: 2000, played: 1000 },
         _ => Amounts { quality, episodes: 200, played: 100 },
     }

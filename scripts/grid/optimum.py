@@ -101,9 +101,9 @@ def read(path: Path, every: int, buses: int, plants: int) -> tuple[np.ndarray, n
     """Loads [bus, time] and sun [plant, time] from the recorded states."""
     with h5py.File(path) as file:
         state = np.asarray(file["s"], dtype=float)
-    # The last row of an episode is what followed its last step; all agents' states are the same.
+    # The last row of an episode is what followed its last step.
     rows = np.arange(len(state)) % (EPISODE + 1)
-    state = state[rows < EPISODE, 0][::every]
+    state = state[rows < EPISODE][::every]
     fed = buses - 1
     if state.shape[1] != 2 * fed + plants:
         raise SystemExit(f"optimum: {path} is not of this feeder")

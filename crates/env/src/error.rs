@@ -42,7 +42,7 @@ pub enum Error {
         reason: String,
     },
     /// The table of a feeder that is none.
-    #[error("feeder `{file}`, line {line}: {reason}")]
+    #[error("feeder `{file}`{place}: {reason}", place = Place(*line))]
     Feeder {
         /// Its file, or whatever was given as its name.
         file: String,
@@ -52,7 +52,7 @@ pub enum Error {
         reason: String,
     },
     /// Profiles that are none of the feeder.
-    #[error("profiles `{path}`, line {line}: {reason}")]
+    #[error("profiles `{path}`{place}: {reason}", place = Place(*line))]
     Profiles {
         /// Their file.
         path: std::path::PathBuf,
@@ -217,6 +217,18 @@ pub enum Error {
     /// The observer of a rollout could not do its work, e.g. record a step.
     #[error("observer: {0}")]
     Observer(#[source] BoxedError),
+}
+
+/// A line of a file, from 1; 0 is the whole, of which nothing is said.
+struct Place(usize);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            line => write!(f, ", line {line}"),
+        }
+    }
 }
 
 impl Error {

@@ -46,8 +46,8 @@ fn the_state_is_loads_and_sun_of_now() {
     let mut t = Timestep::for_env(&env);
     env.reset(5, &mut t);
     env.step(&JointAction::Continuous(vec![0.3; 6]), &mut t).unwrap();
-    let state = t.agent_state(4).to_vec();
-    assert_eq!(state, t.agent_state(0));
+    let state = t.state.clone();
+    assert_eq!((state.len(), env.state_rows(), env.state_len()), (70, 1, 70), "one of the whole team");
     let loads = &state[..32];
     assert!(loads.iter().all(|load| *load > 0.0) && loads.iter().sum::<f32>() < 4.0);
     let ratio = |bus: usize| env.feeder().load_q_mvar()[bus] / env.feeder().load_p_mw()[bus];
@@ -55,8 +55,8 @@ fn the_state_is_loads_and_sun_of_now() {
     let mut ramped = grid(GridOptions { ramp: Some(0.1), ..GridOptions::default() });
     ramped.reset(5, &mut t);
     ramped.step(&JointAction::Continuous(vec![0.3; 6]), &mut t).unwrap();
-    assert_eq!(t.agent_state(0)[..70], state);
-    assert!((0..6).all(|i| t.agent_state(0)[70 + i] == ramped.q_mvar()[i] as f32));
+    assert_eq!(t.state[..70], state);
+    assert!((0..6).all(|i| t.state[70 + i] == ramped.q_mvar()[i] as f32));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_feeder_that_cannot_be_played_is_refused() {
         let text = format!("voltage_kv = 1\nfrom,to,r_ohm,x_ohm,p_mw,q_mvar,s_mva\n{rows}");
         let feeder = Feeder::parse("f.csv", &text).unwrap();
         let made = Grid::new("f", feeder.clone(), Profiles::synthetic(&feeder), GridOptions::default());
-        assert_eq!(made.err().unwrap().to_string(), format!("feeder `f`, line 0: {message}"));
+        assert_eq!(made.err().unwrap().to_string(), format!("feeder `f`: {message}"));
     };
     check("a,b,0.1,0.1,0.1,0,", "no bus has an inverter; give one a rating in the column `s_mva`");
     check("a,b,1,1,10,0,1", "it cannot carry its own loads; are they in MW and the lines in ohm?");

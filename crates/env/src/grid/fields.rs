@@ -107,7 +107,7 @@ pub(super) fn write_obs(
     }
 }
 
-/// The state, which is the same for all agents: active and reactive load of every bus but the source in MW and Mvar, the plants' power
+/// The state of the whole team: active and reactive load of every bus but the source in MW and Mvar, the plants' power
 /// in MW, all of now; and with a ramp the inverters' last reactive power in Mvar. With what is done that decides the step.
 ///
 /// The last voltages are left out: they say nothing more, and where commands change slowly a learned value would read
@@ -117,17 +117,14 @@ pub(super) fn state_dim(feeder: &Feeder, options: &GridOptions) -> usize {
     2 * (feeder.n_buses() - 1) + inverters + if options.ramp.is_some() { inverters } else { 0 }
 }
 
-/// `[N, S]`, as wide as [`state_dim`] says.
+/// `[S]`, as wide as [`state_dim`] says.
 pub(super) fn write_state(moment: &Moment<'_>, out: &mut [f32]) {
-    let width = out.len() / moment.q.len().max(1);
-    for row in out.chunks_exact_mut(width.max(1)) {
-        let loads = moment.load.into_iter().flat_map(|load| load.iter().skip(1).copied());
-        let values = loads.chain(moment.p.iter().chain(moment.q).copied());
-        row.iter_mut().zip(values).for_each(|(out, value)| *out = value as f32);
-    }
+    let loads = moment.load.into_iter().flat_map(|load| load.iter().skip(1).copied());
+    let values = loads.chain(moment.p.iter().chain(moment.q).copied());
+    out.iter_mut().zip(values).for_each(|(out, value)| *out = value as f32);
 }
 
-/// An agent's state read back: what a scripted policy plays a power flow with.
+/// The state read back: what a scripted policy plays a power flow with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StateView<'a> {
     /// Active and reactive load of every bus but the source.

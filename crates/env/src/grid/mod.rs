@@ -41,7 +41,7 @@ pub struct Named {
     pub recorded: Option<Days>,
 }
 
-/// `grid-33bus` or `grid-custom`, then, each if wanted and in this order: `-wide`, `-clock`, a reward (`-l1`, `-l2`, `-bowl`), `-ramp`,
+/// `grid-33bus` or `grid-custom`, then, each if wanted and in this order: `-wide`, `-clock`, a reward (`-margin`, `-l1`, `-l2`, `-bowl`), `-ramp`,
 /// `-recorded` or `-unseen`; `None` if no task is called so.
 pub fn parse(name: &str) -> Option<Named> {
     let (custom, mut rest) = match (name.strip_prefix("grid-33bus"), name.strip_prefix(CUSTOM)) {
@@ -80,6 +80,7 @@ mod tests {
             GridOptions { wide: true, clock: true, reward: GridReward::L2, ramp: Some(0.1), ..Default::default() };
         let all = Named { custom: true, options, recorded: Some(Days::Unseen) };
         assert_eq!(parse("grid-custom-wide-clock-l2-ramp-unseen"), Some(all));
+        assert_eq!(parse("grid-33bus-margin-unseen").unwrap().options.reward, GridReward::LossAndMargin);
         assert_eq!(parse("grid-33bus-recorded").unwrap().recorded, Some(Days::Seen));
         for wrong in [
             "grid",

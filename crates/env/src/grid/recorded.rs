@@ -185,24 +185,27 @@ mod tests {
     }
 
     fn check(text: &str, message: &str) {
-        assert_eq!(parse(text).unwrap_err().to_string(), format!("profiles `p.csv`, line {message}"));
+        assert_eq!(parse(text).unwrap_err().to_string(), format!("profiles `p.csv`{message}"));
     }
 
     #[test]
     fn what_are_no_profiles_is_named_by_its_line() {
-        check("", "0: expected `minutes = 0.1..1440`, found ``");
-        check("minutes = 0", "1: expected `minutes = 0.1..1440`, found `minutes = 0`");
-        check("minutes = 15\np.b,p.d", "2: `p.d` is neither p.BUS, q.BUS nor pv.BUS of the feeder");
-        check("minutes = 15\np.b,pv.c", "2: `pv.c` is neither p.BUS, q.BUS nor pv.BUS of the feeder");
-        check("minutes = 15\np.b,p.b", "2: column `p.b` is there twice");
-        check("minutes = 15\np.b,pv.b", "2: expected a column `p.c`, found none");
-        check("minutes = 15\np.b,p.c", "2: expected a column `pv.b`, found none");
+        check("", ": expected `minutes = 0.1..1440`, found ``");
+        check("minutes = 0", ", line 1: expected `minutes = 0.1..1440`, found `minutes = 0`");
+        check("minutes = 15\np.b,p.d", ", line 2: `p.d` is neither p.BUS, q.BUS nor pv.BUS of the feeder");
+        check("minutes = 15\np.b,pv.c", ", line 2: `pv.c` is neither p.BUS, q.BUS nor pv.BUS of the feeder");
+        check("minutes = 15\np.b,p.b", ", line 2: column `p.b` is there twice");
+        check("minutes = 15\np.b,pv.b", ", line 2: expected a column `p.c`, found none");
+        check("minutes = 15\np.b,p.c", ", line 2: expected a column `pv.b`, found none");
         let head = "minutes = 15\np.b,p.c,pv.b\n";
-        check(&format!("{head}1,2"), "3: expected a finite number for each column, found ``");
-        check(&format!("{head}1,nan,2"), "3: expected a finite number for each column, found `nan`");
-        check(&format!("{head}1,1,1,1"), "3: expected 3 values, found more");
-        check(&format!("{head}1,1,-1"), "3: expected plants to give 0 or more, found -1");
-        check(&format!("{head}1,1,1"), "3: expected at least 4 weeks, of which one is kept for judging, found 0");
+        check(&format!("{head}1,2"), ", line 3: expected a finite number for each column, found ``");
+        check(&format!("{head}1,nan,2"), ", line 3: expected a finite number for each column, found `nan`");
+        check(&format!("{head}1,1,1,1"), ", line 3: expected 3 values, found more");
+        check(&format!("{head}1,1,-1"), ", line 3: expected plants to give 0 or more, found -1");
+        check(
+            &format!("{head}1,1,1"),
+            ", line 3: expected at least 4 weeks, of which one is kept for judging, found 0",
+        );
     }
 
     #[test]

@@ -183,38 +183,44 @@ mod tests {
         } else {
             format!("{HEAD}{rows}")
         };
-        assert_eq!(parse("f.csv", &text).unwrap_err().to_string(), format!("feeder `f.csv`, line {message}"));
+        assert_eq!(parse("f.csv", &text).unwrap_err().to_string(), format!("feeder `f.csv`{message}"));
     }
 
     #[test]
     fn what_is_no_feeder_is_named_by_its_line() {
-        check("", "0: it is empty, expected `voltage_kv = ...`");
-        check("voltage = 3", "1: expected `voltage_kv = ...`, found `voltage = 3`");
-        check("voltage_kv = 0\n", "1: expected `voltage_kv` above 0, found 0");
-        check("voltage_kv = 1\n", "1: expected the names of the columns, found the end");
-        check("voltage_kv = 1\nfrom,to,r_ohm,x_ohm,p_mw", "2: expected a column `q_mvar`, found none");
+        check("", ": it is empty, expected `voltage_kv = ...`");
+        check("voltage = 3", ", line 1: expected `voltage_kv = ...`, found `voltage = 3`");
+        check("voltage_kv = 0\n", ", line 1: expected `voltage_kv` above 0, found 0");
+        check("voltage_kv = 1\n", ", line 1: expected the names of the columns, found the end");
+        check("voltage_kv = 1\nfrom,to,r_ohm,x_ohm,p_mw", ", line 2: expected a column `q_mvar`, found none");
         let known =
             "expected [\"from\", \"to\", \"r_ohm\", \"x_ohm\", \"p_mw\", \"q_mvar\"] and perhaps [\"s_mva\", \"zone\"]";
-        check("voltage_kv = 1\nfrom,to,r,x_ohm,p_mw,q_mvar", &format!("2: unknown column `r`, {known}"));
-        check("voltage_kv = 1\nfrom,to,to,r_ohm", "2: column `to` is there twice");
-        check("voltage_kv = 1\nfrom,to,r_ohm,x_ohm,p_mw,q_mvar", "2: expected 1 to 99999 lines of a feeder, found 0");
-        check("a,b,1,1,1", "4: expected 6 values, found 5");
-        check("a,b,1,1,1,x", "4: expected a finite number as `q_mvar`, found `x`");
-        check("a,b,1,1,inf,0", "4: expected a finite number as `p_mw`, found `inf`");
-        check("a,b,-1,1,1,0", "4: expected `r_ohm` of 0 or more, found -1");
-        check("a,a,1,1,1,0", "4: expected two buses, found `a` and `a`");
+        check("voltage_kv = 1\nfrom,to,r,x_ohm,p_mw,q_mvar", &format!(", line 2: unknown column `r`, {known}"));
+        check("voltage_kv = 1\nfrom,to,to,r_ohm", ", line 2: column `to` is there twice");
+        check(
+            "voltage_kv = 1\nfrom,to,r_ohm,x_ohm,p_mw,q_mvar",
+            ", line 2: expected 1 to 99999 lines of a feeder, found 0",
+        );
+        check("a,b,1,1,1", ", line 4: expected 6 values, found 5");
+        check("a,b,1,1,1,x", ", line 4: expected a finite number as `q_mvar`, found `x`");
+        check("a,b,1,1,inf,0", ", line 4: expected a finite number as `p_mw`, found `inf`");
+        check("a,b,-1,1,1,0", ", line 4: expected `r_ohm` of 0 or more, found -1");
+        check("a,a,1,1,1,0", ", line 4: expected two buses, found `a` and `a`");
         check(
             "a,b,1,1,1,0\nb,c,1,1,1,0\na,c,1,1,1,0",
-            "6: bus `c` is fed by line 5 of the file already; a radial feeder has no loops, leave out open lines",
+            ", line 6: bus `c` is fed by line 5 of the file already; a radial feeder has no loops, leave out open lines",
         );
-        check("a,b,1,1,1,0\nb,a,1,1,1,0", "4: every bus is fed by another, expected one source that nothing feeds");
+        check(
+            "a,b,1,1,1,0\nb,a,1,1,1,0",
+            ", line 4: every bus is fed by another, expected one source that nothing feeds",
+        );
         check(
             "a,b,1,1,1,0\nc,d,1,1,1,0",
-            "5: bus `d` is not connected to the source `a`; are `from` and `to` exchanged?",
+            ", line 5: bus `d` is not connected to the source `a`; are `from` and `to` exchanged?",
         );
         check(
             "voltage_kv = 1\nfrom,to,r_ohm,x_ohm,p_mw,q_mvar,s_mva\na,b,1,1,1,0,0",
-            "3: expected `s_mva` above 0 or empty, found 0",
+            ", line 3: expected `s_mva` above 0 or empty, found 0",
         );
     }
 

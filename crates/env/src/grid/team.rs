@@ -55,7 +55,8 @@ impl Default for GridOptions {
 ///
 /// # Shapes
 /// N agents, one an inverter, in the order of their buses; O = 4: v, p, q, q_limit; 2 more with the clock, 3 for each neighbour. A =
-/// 1. The state has S = 2 (n - 1) + N numbers, 70 for the 33 buses: loads and sun of now; with a ramp N more, the last q.
+/// 1. One state of the whole team has S = 2 (n - 1) + N numbers, 70 for the 33 buses: loads and sun of now; with a ramp N more, the
+/// last q.
 ///
 /// # Units
 /// Observations: voltage in p.u., shown within 0.5 to 1.5; powers as shares of the rating S. State: MW and Mvar.
@@ -212,6 +213,10 @@ impl MultiAgentEnv for Grid {
         Some(fields::state_dim(&self.feeder, &self.options))
     }
 
+    fn state_rows(&self) -> usize {
+        1
+    }
+
     fn reset(&mut self, seed: u64, out: &mut Timestep) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         self.profiles.draw(&mut rng, self.options.episode_steps, &mut self.course);
@@ -221,7 +226,7 @@ impl MultiAgentEnv for Grid {
         if self.solve().is_none() {
             self.v.fill(SOURCE_PU);
         }
-        out.begin(&self.task, self.state_dim());
+        out.begin_with_team_state(&self.task, fields::state_dim(&self.feeder, &self.options));
         self.observe(out);
     }
 
@@ -238,7 +243,7 @@ impl MultiAgentEnv for Grid {
             None => self.ledger.add_collapse(self.v.len()),
         }
         self.steps += 1;
-        out.begin(&self.task, self.state_dim());
+        out.begin_with_team_state(&self.task, fields::state_dim(&self.feeder, &self.options));
         self.observe(out);
         out.team_reward = loss_mw.map_or(COLLAPSE, |loss_mw| self.options.reward.of(loss_mw, &self.v, &self.q));
         out.rewards.fill(out.team_reward as f32);

@@ -18,9 +18,8 @@ const POWER_FACTOR: f64 = 0.95;
 const CHANGE_STEPS: f64 = 80.0;
 /// How much of its last value a dither keeps from step to step: it forgets within a quarter of an hour.
 const DITHER_KEEP: f64 = 0.8;
-/// Largest shift of the reference of a day's curves in p.u., and of one curve beside that.
-const SHIFT_PU: f64 = 0.02;
-const OWN_SHIFT_PU: f64 = 0.01;
+/// Largest shift of a curve's reference in p.u.: each inverter's own, so that some feed in while others draw.
+const SHIFT_PU: f64 = 0.03;
 /// Rounds in which curves settle, and the change (as a share of the rating) at which they have.
 const ROUNDS: u32 = 300;
 const SETTLED: f64 = 1e-5;
@@ -57,8 +56,6 @@ pub struct Operator {
     /// Deviation of the dither on commands, and its present values.
     dither: f64,
     dithers: Vec<f64>,
-    /// Reference of the day's curves, less 1 p.u.
-    shift: f64,
     /// Reactive power as shares of the ratings; what the last step ended with.
     shares: Vec<f64>,
     net: [Vec<f64>; 2],
@@ -84,7 +81,6 @@ impl Operator {
             pace: Pace::Settled,
             dither: 0.0,
             dithers: vec![0.0; inverters],
-            shift: 0.0,
             shares: vec![0.0; inverters],
             net: [zeros.clone(), zeros],
         })
@@ -117,7 +113,6 @@ impl Operator {
                 self.all(Order::Curve(curve), Pace::Filtered(1.0));
             }
             Quality::MediumReplay => {
-                self.shift = self.rng.random_range(-SHIFT_PU..SHIFT_PU);
                 for i in 0..self.orders.len() {
                     self.orders[i] = self.draw();
                 }
@@ -134,7 +129,7 @@ impl Operator {
 
     /// An order as some operator gives it.
     fn draw(&mut self) -> Order {
-        let shift = self.shift + self.rng.random_range(-OWN_SHIFT_PU..OWN_SHIFT_PU);
+        let shift = self.rng.random_range(-SHIFT_PU..SHIFT_PU);
         match self.rng.random_range(0..10) {
             0 => Order::Curve(VoltVar::CATEGORY_A.shifted(shift)),
             1..=3 => Order::Curve(VoltVar::CATEGORY_B.shifted(shift)),
@@ -216,8 +211,8 @@ impl TeamPolicy for Operator {
         if t.obs.len() != n * width {
             return Err(wrong("obs", n * width, t.obs.len()));
         }
-        let Some(view) = StateView::new(&self.feeder, t.agent_state(0)) else {
-            return Err(wrong("state", StateView::width(&self.feeder), t.agent_state(0).len()));
+        let Some(view) = StateView::new(&self.feeder, &t.state) else {
+            return Err(wrong("state", StateView::width(&self.feeder), t.state.len()));
         };
         self.change();
         // v, p, q, q_limit are an observation's first numbers.

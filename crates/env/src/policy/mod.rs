@@ -48,9 +48,19 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
     if let Some(snapshots) = snapshots::Snapshots::new(task, quality) {
         return Ok(Box::new(snapshots));
     }
-    let has_one = |name: &&str| !mujoco::NAMES.contains(name) || snapshots::are_there(name);
-    let expected = task_names().iter().copied().filter(has_one).collect();
-    Err(Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected })
+    Err(Error::NoBehaviour { task: task.name.clone(), quality: quality.name(), expected: tasks_with(quality) })
+}
+
+/// The tasks that have a behaviour policy of this quality.
+fn tasks_with(quality: Quality) -> Vec<&'static str> {
+    match quality {
+        Quality::Practice(Practice::Planner) => crate::smax::NAMES.to_vec(),
+        Quality::Practice(_) => crate::grid::NAMES.to_vec(),
+        _ => {
+            let has_one = |name: &&str| !mujoco::NAMES.contains(name) || snapshots::are_there(name);
+            task_names().iter().copied().filter(has_one).collect()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +78,15 @@ mod tests {
                        \"ant-4x2\", \"grid-33bus\", \"grid-33bus-wide\", \"smax-3m\"";
         let error = behaviour_policy(&task, Quality::Medium).err().unwrap().to_string();
         assert!(error.starts_with(message) && error.ends_with("\"smax-2c_vs_64zg\"]; use `random`"), "{error}");
+        let message = "task `hopper-3x1` has no behaviour policy of quality `hunting`, expected one of \
+                       [\"grid-33bus\", \"grid-33bus-wide\"]; use `random`";
+        let robot = TaskSpec::anonymous("hopper-3x1", 3, 14, ActionSpace::unit_box(1));
+        for practice in Practice::ALL.into_iter().filter(|practice| *practice != Practice::Planner) {
+            let error = behaviour_policy(&robot, Quality::Practice(practice)).err().unwrap().to_string();
+            assert_eq!(error, message.replace("hunting", practice.name()));
+        }
+        let error = behaviour_policy(&robot, Quality::Practice(Practice::Planner)).err().unwrap().to_string();
+        assert!(error.contains("quality `planner`, expected one of [\"smax-3m\", "), "{error}");
         let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&impostor, Quality::Medium).is_err());
     }
