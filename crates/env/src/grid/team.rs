@@ -54,8 +54,8 @@ impl Default for GridOptions {
 /// a power flow has no solution, with a reward of -200: voltages have collapsed.
 ///
 /// # Shapes
-/// N agents, one an inverter, in the order of their buses; O = 4: v, p, q, q_limit; 2 more with the clock, 3 for each neighbour. A =
-/// 1. One state of the whole team has S = 2 (n - 1) + N numbers, 70 for the 33 buses: loads and sun of now; with a ramp N more, the
+/// N agents, one an inverter, in the order of their buses; O = 4: v, p, q, q_limit; 2 more with the clock, 3 for each neighbour; A is
+/// one. One state of the whole team has S = 2 (n - 1) + N numbers, 70 for the 33 buses: loads and sun of now; with a ramp N more, the
 /// last q.
 ///
 /// # Units
