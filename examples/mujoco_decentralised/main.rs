@@ -75,7 +75,8 @@ fn run(folder: &Path, fast: bool, cut: Option<u32>, seed: u64) -> Result<()> {
     println!("agent        sees   p50 us   p99 us   max us  missed  policy  held  safe  none  late  skipped");
     for ((agent, times), stats) in task.agents.iter().zip(&episode.agents).zip(stats) {
         let [p50, p99, max] = times.quantiles_us([0.5, 0.99, 1.0]);
-        let acted = stats.native_ticks + stats.intermediate_ticks - stats.held - stats.safe - stats.none;
+        let ticks = stats.native_ticks + stats.asked_again + stats.intermediate_ticks;
+        let acted = ticks - stats.held - stats.safe - stats.none;
         println!(
             "{:12} {:4} {p50:8.1} {p99:8.1} {max:8.1} {:7} {acted:7} {:5} {:5} {:5} {:5} {:8}",
             agent.name,
