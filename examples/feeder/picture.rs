@@ -114,7 +114,9 @@ fn chart<'a, 'b>(
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(TRANSPARENT).bold_line_style(BLACK.mix(0.1)).axis_style(BLACK.mix(0.5)).label_style(FONT);
     mesh.x_label_formatter(&|minute| format!("{minute:.0}"));
-    let number = |y: &f64| digits.map_or_else(String::new, |digits| format!("{y:.digits$}"));
+    // Sums of steps miss 0 by a rounding, which would be -0.0.
+    let near = |y: f64| if y.abs() < 1e-9 { 0.0 } else { y };
+    let number = |y: &f64| digits.map_or_else(String::new, |digits| format!("{:.digits$}", near(*y)));
     mesh.y_label_formatter(&number);
     mesh.draw().map_err(refused)?;
     Ok(chart)
