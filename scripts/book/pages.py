@@ -52,6 +52,7 @@ def lay(folder: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(LINK.sub(lambda match: rewrite(page, match), (ROOT / page).read_text()))
     for picture in pictures:
+        (folder / picture).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / picture, folder / picture)
     summary = (ROOT / "docs/SUMMARY.md").read_text()
     summary = LINK.sub(lambda m: f"[{m[2]}]({place(Path(os.path.normpath(Path('docs') / m[3])))})", summary)
