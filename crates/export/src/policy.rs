@@ -130,12 +130,7 @@ fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, width: usize, rest: 
     place.iter_mut().step_by(width + 1).take(width).for_each(|x| *x = 1.0);
     let place = graph.constant(Tensor::f32(&format!("{name}.place"), &[rest.len(), width], &place));
     let rest = graph.constant(Tensor::f32(&format!("{name}.rest"), &[rest.len()], rest));
-    graph.node_with(Op::Gemm, name, &[x, &place, &rest], vec![Attribute::int("transB", 1)])
-}
-
-/// Mean of each row of `x` [batch, `width`], a product with 1 / width as well: [batch, 1].
-fn mean(graph: &mut GraphBuilder, name: &str, x: &Value, shares: &Value) -> Value {
-    graph.node_with(Op::Gemm, name, &[x, shares], vec![Attribute::int("transB", 1)])
+    product(graph, name, &[x, &place, &rest])
 }
 
 /// `(x - mean(x)) / max(std(x), MIN_STD)` in f32.
@@ -143,25 +138,31 @@ fn mean(graph: &mut GraphBuilder, name: &str, x: &Value, shares: &Value) -> Valu
 /// The mean is taken off twice: the f32 mean of a vector far from zero is off by a rounding of the mean's size, which
 /// divided by a small standard deviation would be visible; the mean of the difference is that rounding.
 fn standardise(graph: &mut GraphBuilder, x: &Value, width: usize) -> Value {
+    // A mean is a product, too.
     let shares = graph.row("shares", &vec![1.0 / width as f32; width]);
-    let middle = mean(graph, "mean", x, &shares);
-    let near = graph.node(Op::Sub, "near", &[x, &middle]);
-    let rest = mean(graph, "rest", &near, &shares);
+    let mean = product(graph, "mean", &[x, &shares]);
+    let near = graph.node(Op::Sub, "near", &[x, &mean]);
+    let rest = product(graph, "rest", &[&near, &shares]);
     let centred = graph.node(Op::Sub, "centred", &[&near, &rest]);
     let squared = graph.node(Op::Mul, "squared", &[&centred, &centred]);
-    let variance = mean(graph, "variance", &squared, &shares);
+    let variance = product(graph, "variance", &[&squared, &shares]);
     let root = graph.node(Op::Sqrt, "root", &[&variance]);
     let least = graph.scalar("min_std", MIN_STD);
     let std = graph.node(Op::Max, "std", &[&root, &least]);
     graph.node(Op::Div, "standardised", &[&centred, &std])
 }
 
-/// `x w^T + b`.
+/// `x w^T + b` of x, w [out, in] and, if there is one, b [out].
+fn product(graph: &mut GraphBuilder, name: &str, factors: &[&Value]) -> Value {
+    graph.node_with(Op::Gemm, name, factors, vec![Attribute::int("transB", 1)])
+}
+
+/// A layer.
 fn linear(graph: &mut GraphBuilder, name: &str, x: &Value, layer: &Layer) -> Value {
     let dims = [layer.outputs(), layer.inputs()];
     let weight = graph.constant(Tensor::f32(&format!("{name}.weight"), &dims, layer.weight()));
     let bias = graph.constant(Tensor::f32(&format!("{name}.bias"), &[layer.outputs()], layer.bias()));
-    graph.node_with(Op::Gemm, name, &[x, &weight, &bias], vec![Attribute::int("transB", 1)])
+    product(graph, name, &[x, &weight, &bias])
 }
 
 /// `mu` between the limits of a Gaussian's mean.
@@ -173,7 +174,7 @@ fn clamp(graph: &mut GraphBuilder, mu: &Value) -> Value {
 /// `obs` [batch, O] times zeros: zeros [batch, `width`], and NaN in all of a row that is not finite.
 fn zero_if_finite(graph: &mut GraphBuilder, (obs, obs_dim): (&Value, usize), width: usize) -> Value {
     let zeros = graph.constant(Tensor::f32("zeros", &[width, obs_dim], &vec![0.0; width * obs_dim]));
-    graph.node_with(Op::Gemm, "zero_if_finite", &[obs, &zeros], vec![Attribute::int("transB", 1)])
+    product(graph, "zero_if_finite", &[obs, &zeros])
 }
 
 /// `tanh(mu)` stretched to the physical ranges, and never outside them by a rounding.

@@ -155,10 +155,7 @@ impl<'m> Lowering<'_, 'm> {
                 let high = self.scalar(node, 2)?.unwrap_or(f32::INFINITY);
                 self.unary(node, Unary::Clip { low, high })
             }
-            Op::Gemm => match self.known_product(node)? {
-                Some(value) => Ok(value),
-                None => self.layer(node),
-            },
+            Op::Gemm => self.product(node),
             Op::Less => self.less(node),
             Op::Pad => self.pad(node),
             Op::ReduceMean => {
@@ -217,9 +214,33 @@ impl<'m> Lowering<'_, 'm> {
         Some(Value::Row { span, rank })
     }
 
-    fn layer(&mut self, node: &Node<'m>) -> Result<Value> {
+    fn product(&mut self, node: &Node<'m>) -> Result<Value> {
         let x = self.batched(node, 0)?;
-        let weights = self.pack(node)?;
+        let (i, tensor) = self.constant(node, 1)?;
+        if let Some(packed) = self.packed.get(&i) {
+            return self.layer(node, x, *packed);
+        }
+        let shape = tensor.shape(self.graph.policy)?;
+        let [outputs @ (1..), inputs @ (1..)] = shape[..] else {
+            return node.place.unsupported("shape of the weights", "[out, in]", format!("{shape:?}"));
+        };
+        let weights = finite(self.graph.policy, tensor)?;
+        if let Some(known) = self.known_product(node, x, [outputs, inputs], &weights)? {
+            return Ok(known);
+        }
+        let packed = Weights::pack(self.simd, outputs, inputs, &weights, self.half);
+        let packed = packed.map_err(|index| Error::NotHalf {
+            policy: self.graph.policy.to_owned(),
+            tensor: tensor.name.clone(),
+            index,
+        })?;
+        self.weights.push(self.pool.share(packed));
+        self.packed.insert(i, self.weights.len() - 1);
+        self.layer(node, x, self.weights.len() - 1)
+    }
+
+    /// A product with the weights that are packed there.
+    fn layer(&mut self, node: &Node<'m>, x: Span, weights: usize) -> Result<Value> {
         let Weights { inputs, outputs, .. } = *self.weights[weights];
         if x.len != inputs {
             return node.place.unsupported("width of the input", inputs, x.len);
@@ -234,26 +255,6 @@ impl<'m> Lowering<'_, 'm> {
         self.work(self.weights[weights].work())?;
         let out = self.allocate(outputs)?;
         self.push(Step::Layer(Layer { weights, x, bias, relu: false, out }), 2, out)
-    }
-
-    fn pack(&mut self, node: &Node<'m>) -> Result<usize> {
-        let (i, tensor) = self.constant(node, 1)?;
-        if let Some(at) = self.packed.get(&i) {
-            return Ok(*at);
-        }
-        let shape = tensor.shape(self.graph.policy)?;
-        let [outputs @ (1..), inputs @ (1..)] = shape[..] else {
-            return node.place.unsupported("shape of the weights", "[out, in]", format!("{shape:?}"));
-        };
-        let weights = Weights::pack(self.simd, outputs, inputs, &finite(self.graph.policy, tensor)?, self.half);
-        let weights = weights.map_err(|index| Error::NotHalf {
-            policy: self.graph.policy.to_owned(),
-            tensor: tensor.name.clone(),
-            index,
-        })?;
-        self.weights.push(self.pool.share(weights));
-        self.packed.insert(i, self.weights.len() - 1);
-        Ok(self.weights.len() - 1)
     }
 
     fn select(&mut self, node: &Node<'m>) -> Result<Value> {

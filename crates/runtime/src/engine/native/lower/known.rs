@@ -9,13 +9,14 @@ use super::{Lowering, Value, finite};
 use crate::Result;
 
 impl<'m> Lowering<'_, 'm> {
-    /// What a product is, if not just one.
-    pub(super) fn known_product(&mut self, node: &Node<'m>) -> Result<Option<Value>> {
-        let Some(Some(Source::Constant(i))) = node.inputs.get(1) else { return Ok(None) };
-        let tensor = &self.graph.constants[*i];
-        let [outputs @ (1..), inputs @ (1..)] = tensor.shape(self.graph.policy)?[..] else { return Ok(None) };
-        let weights = finite(self.graph.policy, tensor)?;
-        let x = self.batched(node, 0)?;
+    /// What the product of `x` by `weights` [outputs, inputs] is, if not just one.
+    pub(super) fn known_product(
+        &mut self,
+        node: &Node<'m>,
+        x: Span,
+        [outputs, inputs]: [usize; 2],
+        weights: &[f32],
+    ) -> Result<Option<Value>> {
         if x.len != inputs {
             return Ok(None);
         }
@@ -27,7 +28,7 @@ impl<'m> Lowering<'_, 'm> {
         match bias {
             None if x == self.obs && weights.iter().all(|w| *w == 0.0) => self.zeros(outputs).map(Some),
             None if outputs == 1 && weights.iter().all(|w| *w == 1.0 / inputs as f32) => self.mean(x).map(Some),
-            Some(bias) if is_place(&weights, inputs) => self.place(x, outputs, bias),
+            Some(bias) if is_place(weights, inputs) => self.place(x, outputs, bias),
             _ => Ok(None),
         }
     }
