@@ -61,9 +61,20 @@ fn a_refused_run_leaves_nothing_behind() {
 #[test]
 fn what_is_missing_is_named() {
     let program = Program::with_bundle("spread", "bc");
+    for folder in ["robot/data", "robot/meta"] {
+        std::fs::create_dir_all(program.path(folder)).unwrap();
+    }
+    for (name, content) in
+        [("log.parquet", &b"PAR1...."[..]), ("log.mcap", b"\x89MCAP0\r\n"), ("robot/meta/info.json", b"{}")]
+    {
+        std::fs::write(program.path(name), content).unwrap();
+    }
     check(
         &program,
         &[
+            ("inspect log.parquet", "`log.parquet`: a Parquet table, which `omiga import` makes a dataset of"),
+            ("inspect log.mcap", "`log.mcap`: an MCAP log, which is not read as a dataset"),
+            ("inspect robot", "`robot`: a LeRobot dataset, which is not read as a dataset"),
             ("inspect nowhere", "cannot read `nowhere`"),
             ("inspect .", "`.` holds no `bundle.json` and no `config.toml`"),
             ("inspect run/metrics.jsonl", "expected a dataset (.hdf5 and others), a run or a bundle (folders)"),

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use omiga_dataset::{Card, Format, Readiness};
+use omiga_dataset::{Card, Error, Format, Readiness};
 use omiga_format::onnx::Model;
 use omiga_format::{
     Bundle, Checkpoint, CheckpointMeta, DatasetRef, Identity, MANIFEST_FILE, Manifest, Measured, PolicyContract, Shown,
@@ -40,14 +40,13 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
         if path.join(MANIFEST_FILE).is_file() {
             return without_page(args).and_then(|()| bundle(path, args.json));
         }
-        if Format::of(path).is_err() {
-            bail!(
+        return known_dataset(args, || {
+            format!(
                 "`{}` holds no `{MANIFEST_FILE}` and no `{CONFIG_FILE}`, and is no dataset known here; name the folder of a \
                  bundle, of a run or of a dataset (--format says which)",
                 path.display()
-            );
-        }
-        return dataset(args);
+            )
+        });
     }
     let mut magic = Vec::new();
     if path.is_file() {
@@ -58,16 +57,23 @@ pub fn inspect(args: &InspectArgs) -> Result<Verdict> {
         _ if magic == HDF5_MAGIC || args.format.is_some() => dataset(args),
         Some("safetensors") => without_page(args).and_then(|()| checkpoint(path, args.json)),
         Some("onnx") => without_page(args).and_then(|()| policy(path, args.json)),
-        _ if Format::of(path).is_ok() => dataset(args),
-        _ => {
-            // Whether it can be read at all is said first.
-            drop(atomic::open(path)?);
-            bail!(
+        _ => known_dataset(args, || {
+            format!(
                 "`{}` is none of the files known here; expected a dataset (.hdf5 and others), a run or a bundle (folders), a \
                  checkpoint (.safetensors) or a policy (.onnx); name one of these",
                 path.display()
             )
-        }
+        }),
+    }
+}
+
+/// A dataset, told from what lies there. What is said of something unknown is up to the caller; whatever else is wrong, as
+/// that it cannot be read or is of a kind that is known and not read, is said as it is.
+fn known_dataset(args: &InspectArgs, unknown: impl FnOnce() -> String) -> Result<Verdict> {
+    match Format::of(&args.path) {
+        Ok(_) => dataset(args),
+        Err(Error::UnknownFormat { .. }) => bail!(unknown()),
+        Err(error) => Err(error.into()),
     }
 }
 
