@@ -1,9 +1,10 @@
 //! How values are spread: panels beside each other, in each a stepped line for whoever the values are of.
 
 use anyhow::Result;
+use omiga_format::{ActionSpace, AgentSpec};
 use plotters::prelude::*;
 
-use super::{Area, COLOURS, FONT, legend, line, mesh, refused, span, svg};
+use super::{Area, COLOURS, FONT, legend, line, mesh, refused, span, svg, unit_of};
 
 /// Pixels of a panel.
 const PANEL: (u32, u32) = (300, 220);
@@ -24,6 +25,28 @@ pub struct Histogram {
     pub range: Option<(f64, f64)>,
     /// By name, the data first.
     pub values: Vec<(String, Vec<f64>)>,
+}
+
+impl Histogram {
+    /// Values of a dataset alone.
+    pub fn of_data(title: impl Into<String>, unit: &str, range: Option<(f64, f64)>, values: Vec<f64>) -> Self {
+        let unit = unit_of(unit).unwrap_or_default().to_owned();
+        Self { title: title.into(), unit, range, values: vec![("dataset".to_owned(), values)] }
+    }
+
+    /// A panel a command of an agent, or one of its choices; the dataset's values are still to come.
+    pub fn of_actions(agent: &AgentSpec) -> Vec<Self> {
+        let panel = |title, unit: &str, low, high| Self::of_data(title, unit, Some((low, high)), Vec::new());
+        match &agent.action {
+            ActionSpace::Continuous(fields) => fields
+                .iter()
+                .map(|f| panel(format!("{}: {}", agent.name, f.name), &f.unit, f.range.low.into(), f.range.high.into()))
+                .collect(),
+            ActionSpace::Discrete(names) => {
+                vec![panel(agent.name.clone(), "index of the choice", -0.5, names.len() as f64 - 0.5)]
+            }
+        }
+    }
 }
 
 /// A panel each, of shares of the values.

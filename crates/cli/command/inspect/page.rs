@@ -4,7 +4,7 @@ use anyhow::Result;
 use omiga_dataset::{Card, FieldCard, Readiness, Repair, Sample, StateKind};
 use omiga_format::ActionSpace;
 
-use crate::figure::{Histogram, histograms, unit_of};
+use crate::figure::{Histogram, histograms};
 use crate::web::{self, Figures, Renderer, STYLE};
 
 /// Transitions that histograms are of.
@@ -80,7 +80,7 @@ fn facts(card: &Card) -> String {
 /// Returns and lengths.
 fn episodes(card: &Card, figures: &mut Figures) -> Result<String> {
     let (returns, lengths) = (card.returns, card.lengths);
-    let panel = |title: &str, unit: &str, values: Vec<f64>| panel(title, unit, None, values);
+    let panel = |title: &str, unit: &str, values: Vec<f64>| Histogram::of_data(title, unit, None, values);
     let results = &card.episode_results;
     let panels = [
         panel("Returns", "sum of rewards", results.iter().map(|(found, _)| *found).collect()),
@@ -104,33 +104,19 @@ fn episodes(card: &Card, figures: &mut Figures) -> Result<String> {
 
 /// A panel an agent and command, or an agent.
 fn actions(sample: &Sample, figures: &mut Figures) -> Result<String> {
-    let mut panels = Vec::new();
-    let ranges: Vec<_> = sample.task.agents.iter().flat_map(|agent| agent.action.ranges()).collect();
-    let mut names = Vec::new();
-    for agent in &sample.task.agents {
-        match &agent.action {
-            ActionSpace::Continuous(fields) => {
-                names.extend(
-                    fields.iter().map(|field| (format!("{}: {}", agent.name, field.name), field.unit.as_str())),
-                );
-            }
-            ActionSpace::Discrete(_) => names.push((agent.name.clone(), "index of the choice")),
-        }
-    }
-    let total = names.len();
-    for (i, (title, unit)) in names.into_iter().take(PANELS).enumerate() {
-        let (range, values) = match ranges.get(i) {
+    let agents = &sample.task.agents;
+    let mut panels: Vec<_> = agents.iter().flat_map(Histogram::of_actions).collect();
+    let ranges: Vec<_> = agents.iter().flat_map(|agent| agent.action.ranges()).collect();
+    let total = panels.len();
+    panels.truncate(PANELS);
+    for (i, panel) in panels.iter_mut().enumerate() {
+        panel.values[0].1 = match ranges.get(i) {
             Some(range) => {
                 let commands = sample.actions.iter().skip(i).step_by(total);
-                let ends = (f64::from(range.low), f64::from(range.high));
-                (ends, commands.map(|action| f64::from(range.physical(*action))).collect())
+                commands.map(|action| f64::from(range.physical(*action))).collect()
             }
-            None => {
-                let chosen = sample.action_indices.iter().skip(i).step_by(total);
-                ((-0.5, sample.task.action_dim() as f64 - 0.5), chosen.map(|index| f64::from(*index)).collect())
-            }
+            None => sample.action_indices.iter().skip(i).step_by(total).map(|index| f64::from(*index)).collect(),
         };
-        panels.push(panel(&title, unit_of(unit).unwrap_or_default(), Some(range), values));
     }
     figures.insert("actions".into(), histograms(&panels)?);
     Ok(format!(
@@ -192,7 +178,7 @@ fn fields(card: &Card, sample: &Sample, figures: &mut Figures) -> Result<String>
     for (i, field) in card.fields.iter().take(PANELS).enumerate() {
         let vectors = sample.obs.chunks_exact(dim).enumerate().filter(|(agent, _)| i < own[agent % n]);
         let values = vectors.map(|(_, obs)| f64::from(obs[i])).collect();
-        panels.push(panel(&field.name, unit_of(&field.unit).unwrap_or_default(), None, values));
+        panels.push(Histogram::of_data(&field.name, &field.unit, None, values));
     }
     figures.insert("fields".into(), histograms(&panels)?);
     Ok(format!(
@@ -202,10 +188,6 @@ fn fields(card: &Card, sample: &Sample, figures: &mut Figures) -> Result<String>
         sample.size,
         first_of(panels.len(), card.fields.len()),
     ))
-}
-
-fn panel(title: &str, unit: &str, range: Option<(f64, f64)>, values: Vec<f64>) -> Histogram {
-    Histogram { title: title.into(), unit: unit.into(), range, values: vec![("dataset".into(), values)] }
 }
 
 /// What is said where not all are shown.

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use omiga_dataset::{Dataset, HostBatch};
-use omiga_format::{ActionSpace, AgentSpec, Range};
+use omiga_format::Range;
 use omiga_runtime::Team;
 
 use super::policies::Deployable;
-use crate::figure::{Histogram, histograms, unit_of};
+use crate::figure::{Histogram, histograms};
 use crate::report::cell::Cell;
 use crate::web::Figures;
 
@@ -32,7 +32,7 @@ pub fn actions(cell: &Cell, data: &Dataset, policies: &mut [Deployable], figures
 fn panels(data: &Dataset, rows: &[usize]) -> Result<Vec<Histogram>> {
     let mut batch = HostBatch::new(data, 1);
     let agents = &data.task().agents;
-    let mut panels: Vec<Histogram> = agents.iter().flat_map(of_agent).collect();
+    let mut panels: Vec<Histogram> = agents.iter().flat_map(Histogram::of_actions).collect();
     let ranges: Vec<Range> = agents.iter().flat_map(|agent| agent.action.ranges()).collect();
     for row in rows {
         batch.set(0, data, *row)?;
@@ -42,25 +42,6 @@ fn panels(data: &Dataset, rows: &[usize]) -> Result<Vec<Histogram>> {
         panels.iter_mut().zip(commands.chain(choices)).for_each(|(panel, value)| panel.values[0].1.push(value));
     }
     Ok(panels)
-}
-
-/// Empty ones.
-fn of_agent(agent: &AgentSpec) -> Vec<Histogram> {
-    let panel = |title: String, unit: &str, range| Histogram {
-        title,
-        unit: unit_of(unit).unwrap_or_default().to_owned(),
-        range: Some(range),
-        values: vec![("dataset".to_owned(), Vec::new())],
-    };
-    match &agent.action {
-        ActionSpace::Continuous(fields) => fields
-            .iter()
-            .map(|f| panel(format!("{}: {}", agent.name, f.name), &f.unit, (f.range.low.into(), f.range.high.into())))
-            .collect(),
-        ActionSpace::Discrete(names) => {
-            vec![panel(agent.name.clone(), "index of the choice", (-0.5, names.len() as f64 - 0.5))]
-        }
-    }
 }
 
 /// What a team does, panel by panel.
