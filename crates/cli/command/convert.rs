@@ -51,8 +51,8 @@ pub fn convert(args: &ConvertArgs) -> Result<Verdict> {
     }
     let Report { out: name, from, to, episodes, transitions, notes } = report;
     say(format!("{name}: {episodes} episodes, {transitions} transitions, {from} to {to}"))?;
-    for Repair { what, count, advice } in notes {
-        say(format!("{count:>10}  {what}{}{advice}", if advice.is_empty() { "" } else { "; " }))?;
+    for repair in notes {
+        say(format!("{:>10}  {repair}", repair.count))?;
     }
     next(training_on(out));
     Ok(Verdict::Yes)

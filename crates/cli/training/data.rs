@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use omiga_dataset::{Dataset, Repair, Storage};
+use omiga_dataset::{Dataset, Storage};
 use omiga_train::Prepared;
 use omiga_train::config::Config;
 
@@ -86,8 +86,8 @@ impl SharedData {
 
     fn load(&self) -> Result<Loaded> {
         let dataset = self.read()?;
-        for Repair { what, count, advice } in dataset.repaired() {
-            note(format!("data: {count} {what}{}{advice}", if advice.is_empty() { "" } else { "; " }));
+        for repair in dataset.repaired() {
+            note(format!("data: {} {repair}", repair.count));
         }
         let outline = Dataset::outline(&self.path, &self.config.data.load_options())?;
         let task = task_played(&self.config, &dataset, outline.declared_task())?;

@@ -252,8 +252,8 @@ impl Card {
             [] => writeln!(f, "  repaired     nothing")?,
             _ => writeln!(f, "  repaired")?,
         }
-        for Repair { what, count, advice } in &self.repaired {
-            writeln!(f, "    {count:>10}  {what}{}{advice}", if advice.is_empty() { "" } else { "; " })?;
+        for repair in &self.repaired {
+            writeln!(f, "    {:>10}  {repair}", repair.count)?;
         }
         match self.repaired.iter().filter(|r| r.is_warning()).count() {
             0 => write!(f, "  verdict      ready"),

@@ -1,5 +1,7 @@
 //! What a person should be told about a recording.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Something that was not as it should be, or that a file does not say, and what was made of it.
@@ -28,5 +30,13 @@ impl Repair {
     /// Should something be done?
     pub fn is_warning(&self) -> bool {
         !self.advice.is_empty()
+    }
+}
+
+impl fmt::Display for Repair {
+    /// What, and what to do about it; how often is up to the caller.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if self.is_warning() { write!(f, "; {}", self.advice) } else { Ok(()) }
     }
 }
