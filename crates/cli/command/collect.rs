@@ -31,11 +31,7 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
 
 /// Play the episodes and write them. Was it done? Not if it was stopped: then nothing is written.
 pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
-    ensure!(
-        args.force || !args.out.is_file(),
-        "`{}` exists already; choose another --out, or replace it with --force",
-        args.out.display()
-    );
+    may_write(&args.out, args.force)?;
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
     ensure!(
         folder.is_none_or(Path::is_dir),
@@ -121,6 +117,16 @@ fn show_table(args: &CollectArgs) -> Result<()> {
     say(format!("{shown}: {episodes} episodes of {quality} {}; {}: what its columns mean", args.task, map.display()))?;
     let dataset = table.with_extension("hdf5");
     next(format!("omiga import {} --map {} --out {}", quoted(table), quoted(&map), quoted(&dataset)));
+    Ok(())
+}
+
+/// A file is only replaced where that was asked for.
+pub fn may_write(out: &Path, force: bool) -> Result<()> {
+    ensure!(
+        force || !out.is_file(),
+        "`{}` exists already; choose another --out, or replace it with --force",
+        out.display()
+    );
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! A dataset to one of another format.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use omiga_dataset::{Format, Repair, Target};
 use serde::Serialize;
 
-use super::collect::training_on;
+use super::collect::{may_write, training_on};
 use crate::Verdict;
 use crate::args::ConvertArgs;
 use crate::output::{next, say, say_json};
@@ -30,11 +30,7 @@ pub fn convert(args: &ConvertArgs) -> Result<Verdict> {
             out.display()
         )
     })?;
-    ensure!(
-        args.force || !out.is_file(),
-        "`{}` exists already; choose another --out, or replace it with --force",
-        out.display()
-    );
+    may_write(out, args.force)?;
     let options = read_with(args.format, &args.set)?;
     let done = omiga_dataset::convert(path, &options, to, out)?;
     let report = Report {

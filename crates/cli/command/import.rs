@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use omiga_import::{Map, Report};
 
+use super::collect::may_write;
 use crate::Verdict;
 use crate::args::ImportArgs;
 use crate::output::{next, quoted, say, say_json};
@@ -17,11 +18,7 @@ pub fn import(args: &ImportArgs) -> Result<Verdict> {
         return Ok(Verdict::Yes);
     }
     let (map, out) = args.map.as_deref().zip(args.out.as_deref()).context("expected --map and --out")?;
-    ensure!(
-        args.force || !out.is_file(),
-        "`{}` exists already; choose another --out, or replace it with --force",
-        out.display()
-    );
+    may_write(out, args.force)?;
     let report = omiga_import::import(&args.logs, &Map::read(map)?, out)?;
     if args.json {
         say_json(&report)?;
