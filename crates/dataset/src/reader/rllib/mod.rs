@@ -8,7 +8,7 @@ mod batch;
 mod steps;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::by_episode::{ByEpisode, EpisodeFile, EpisodeRows, Episodes};
 use super::decisions::Decisions;
 use super::format::Look;
 use super::layout::team_rewards;
-use super::natural::natural;
+use super::natural::{names_in, natural};
 use super::window::Widths;
 use super::{ActionLayout, End, Files, Layout, Names, Recording, Span};
 use crate::limits::MAX_AGENTS;
@@ -69,30 +69,24 @@ pub(crate) fn is(look: &Look) -> bool {
     if !look.is_folder {
         return starts(&look.head);
     }
-    let first = json_names(&look.names).first().and_then(|name| File::open(look.path.join(name)).ok());
+    let names = look.names.iter().filter(|name| is_json(name));
+    let first = names.min_by_key(|name| natural(name)).and_then(|name| File::open(look.path.join(name)).ok());
     let mut head = [0; 64];
     first.is_some_and(|file| positioned::read(&file, &mut head, 0).is_ok_and(|n| starts(&head[..n])))
 }
 
-fn json_names(names: &[String]) -> Vec<String> {
-    let mut names: Vec<_> = names.iter().filter(|name| name.ends_with(".json")).cloned().collect();
-    names.sort_by_cached_key(|name| natural(name));
-    names
+fn is_json(name: &str) -> bool {
+    name.ends_with(".json")
 }
 
 /// Read all lines once: what agents there are, how long episodes are, and what was earned.
 pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recording>> {
-    let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-    let mut names = Vec::new();
+    let (mut names, mut paths) = (Vec::new(), vec![path.to_owned()]);
     if path.is_dir() {
-        let all = fs::read_dir(path).and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-                .collect::<std::io::Result<Vec<_>>>()
-        });
-        names = json_names(&all.map_err(io)?).into_iter().map(PathBuf::from).collect();
+        let found = names_in(path, |entry| is_json(&entry.file_name().to_string_lossy()))?;
+        names = found.into_iter().map(PathBuf::from).collect();
+        paths = names.iter().map(|name| path.join(name)).collect();
     }
-    let paths = if path.is_dir() { names.iter().map(|name| path.join(name)).collect() } else { vec![path.to_owned()] };
     let files = paths.iter().map(|path| Ok(Arc::new(omiga_format::atomic::open(path)?))).collect::<Result<Vec<_>>>()?;
     let layout = Layout::new(path, NAMES);
     let (agents, episodes, spans, rewards) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -168,9 +162,7 @@ impl Rllib {
 
     /// Agents, sizes, spans and rewards.
     fn understand(&mut self, found: &[Open], decisions: &Decisions) -> Result<()> {
-        let path = self.layout.path.clone();
-        let wrong =
-            |reason: &str| Error::Malformed { path: path.clone(), part: "its batches".into(), reason: reason.into() };
+        let wrong = |reason: &str| self.layout.malformed("its batches", reason);
         let first = found.first().ok_or_else(|| wrong("no step in it"))?;
         self.agents = first.agents.keys().cloned().collect();
         self.agents.sort_by_cached_key(|(policy, index)| (natural(policy), *index));

@@ -8,14 +8,13 @@ mod container;
 mod pickle;
 mod value;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::by_episode::{ByEpisode, EpisodeFile, EpisodeRows, Episodes};
 use super::decisions::Decisions;
 use super::format::Look;
 use super::layout::team_rewards;
-use super::natural::natural;
+use super::natural::names_in;
 use super::window::Widths;
 use super::{ActionLayout, End, Files, Layout, Names, Recording, Span, State};
 use crate::repair::Repair;
@@ -102,16 +101,7 @@ fn names(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(Vec::new());
     }
-    let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if entry.path().is_file() {
-            names.push(entry.file_name());
-        }
-    }
-    names.sort_by_cached_key(|name| natural(&name.to_string_lossy()));
-    Ok(names.into_iter().map(PathBuf::from).collect())
+    Ok(names_in(path, |entry| entry.path().is_file())?.into_iter().map(PathBuf::from).collect())
 }
 
 /// What is known of an episode without its rows.

@@ -8,7 +8,6 @@ mod codec;
 mod ocdbt;
 mod zarr;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -17,7 +16,7 @@ use super::decisions::Decisions;
 use super::flat::{Flat, Last, NextStates, Run, StepFile, Steps, rows};
 use super::format::Look;
 use super::layout::team_rewards;
-use super::natural::natural;
+use super::natural::names_in;
 use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
 use crate::repair::Repair;
@@ -115,16 +114,7 @@ fn uids(path: &Path) -> Result<Vec<PathBuf>> {
     if is_uid(path) {
         return Ok(vec![PathBuf::new()]);
     }
-    let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if is_uid(&entry.path()) {
-            names.push(PathBuf::from(entry.file_name()));
-        }
-    }
-    names.sort_by_cached_key(|name| natural(&name.to_string_lossy()));
-    Ok(names)
+    Ok(names_in(path, |entry| is_uid(&entry.path()))?.into_iter().map(PathBuf::from).collect())
 }
 
 impl Vault {
