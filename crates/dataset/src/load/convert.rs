@@ -86,7 +86,7 @@ pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path) -> Re
         n => recording.metrics(scalars.episodes.list.len(), n)?,
     };
     let pass = reading.pass(&scalars.transitions, false)?;
-    let found = pass.past(|_, _| {})?;
+    let found = pass.past(|_, _| Ok(()))?;
     let mut about = reading.understand(&scalars, &pass.check, found)?;
     let header = Header::new(about.task.clone(), about.stored_obs);
     let header = if judged.is_some() { header.with_metrics(&metrics) } else { header };
@@ -101,7 +101,7 @@ pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path) -> Re
         has_alive: about.widths.alive > 0,
         at: 0,
     };
-    pass.each(|row, block| written.rows(row, block))?;
+    pass.past(|row, block| written.rows(row, block))?;
     written.sink.finish()?;
     let transitions = episodes.iter().map(|episode| episode.rows.len() - 1).sum();
     Ok(Converted { from, to, episodes: episodes.len(), transitions, notes })

@@ -80,17 +80,9 @@ impl Pass<'_> {
         Ok((scratch, self.check.together(found)?))
     }
 
-    /// Keep nothing; `done` gets the rows in order and may fail.
-    pub fn each(&self, done: impl FnMut(usize, &Block) -> Result<()>) -> Result<()> {
-        self.part(0..self.rows(), None, done).map(drop)
-    }
-
     /// Keep nothing; `see` gets the rows in order: the first row, and what it and the following hold.
-    pub fn past(&self, mut see: impl FnMut(usize, &Block)) -> Result<Found> {
-        self.part(0..self.rows(), None, |row, block| {
-            see(row, block);
-            Ok(())
-        })
+    pub fn past(&self, see: impl FnMut(usize, &Block) -> Result<()>) -> Result<Found> {
+        self.part(0..self.rows(), None, see)
     }
 
     /// The observations again, in order.

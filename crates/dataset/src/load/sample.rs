@@ -68,6 +68,7 @@ impl Card {
         let found = pass.past(|row, block| {
             each(row, block.obs, &mut |x| sums.see(x));
             sample.see(row, block);
+            Ok(())
         })?;
         let mut squares = sums.squares();
         pass.obs_again(|row, values| each(row, values, &mut |x| squares.see(x)))?;
