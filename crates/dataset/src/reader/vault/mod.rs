@@ -5,8 +5,8 @@
 //! see [`LastState`](super::decisions::LastState). An agent whose terminal comes before the others' is dead from then on.
 
 mod codec;
-mod ocdbt;
-mod zarr;
+pub(crate) mod ocdbt;
+pub(crate) mod zarr;
 
 use std::path::{Path, PathBuf};
 
@@ -21,11 +21,16 @@ use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
 use crate::repair::Repair;
 use crate::{Error, Result};
-use ocdbt::Database;
+use ocdbt::{Database, MANIFEST_FILE};
 use zarr::{Cursor, Zarr};
 
 const NAMES: Names =
     Names { obs: "observations", state: "infos.state", actions: "actions", rewards: "rewards", mask: "infos.legals" };
+
+/// What flashbax says about a vault.
+pub(crate) const METADATA_FILE: &str = "metadata.json";
+/// The array that says how many rows are data.
+pub(crate) const INDEX: &str = "vault_index";
 
 /// A vault, of one uid or of several.
 struct Vault {
@@ -56,7 +61,7 @@ pub(crate) fn is(look: &Look) -> bool {
 }
 
 fn is_uid(folder: &Path) -> bool {
-    folder.join("manifest.ocdbt").is_file() && folder.join("metadata.json").is_file()
+    folder.join(MANIFEST_FILE).is_file() && folder.join(METADATA_FILE).is_file()
 }
 
 /// Open every uid, and look at its flags and rewards.
@@ -72,7 +77,9 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
         vault.add(folder, decisions)?;
     }
     if vault.uids.is_empty() {
-        return Err(vault.layout.malformed("the vault", "no `manifest.ocdbt` in it; is it a folder `<name>.vlt`?"));
+        return Err(vault
+            .layout
+            .malformed("the vault", format!("no `{MANIFEST_FILE}` in it; is it a folder `<name>.vlt`?")));
     }
     vault.layout.has_alive = vault.alive.contains(&0);
     if vault.uids.len() > 1 {
@@ -104,8 +111,8 @@ fn version(folder: &Path) -> Result<(), String> {
     struct Metadata {
         version: f64,
     }
-    let text = omiga_format::atomic::read(&folder.join("metadata.json"), 16 << 20).map_err(|e| e.to_string())?;
-    let found: Metadata = serde_json::from_slice(&text).map_err(|e| format!("`metadata.json`: {e}"))?;
+    let text = omiga_format::atomic::read(&folder.join(METADATA_FILE), 16 << 20).map_err(|e| e.to_string())?;
+    let found: Metadata = serde_json::from_slice(&text).map_err(|e| format!("`{METADATA_FILE}`: {e}"))?;
     if found.version.trunc() == 1.0 { Ok(()) } else { Err(format!("version {}, expected 1", found.version)) }
 }
 
@@ -123,13 +130,13 @@ impl Vault {
         let wrong = |reason: String| Error::Malformed { path: path.clone(), part: "the vault".into(), reason };
         version(&path).map_err(wrong)?;
         let database = Database::open(&path).map_err(wrong)?;
-        let valid = zarr::number(&database, "vault_index").map_err(wrong)?;
-        let valid = valid.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| wrong("no `vault_index`".into()))?;
+        let valid = zarr::number(&database, INDEX).map_err(wrong)?;
+        let valid = valid.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| wrong(format!("no `{INDEX}`")))?;
         if valid == 0 {
             return Err(wrong("nothing was ever written to it".into()));
         }
         let leaf = |name: &str| -> Result<Option<Zarr>> {
-            Zarr::open(&database, &format!("{name}.")).map_err(|what| wrong(format!("`{name}`: {what}")))
+            Zarr::open(&database, name).map_err(|what| wrong(format!("`{name}`: {what}")))
         };
         let need = |name: &str| -> Result<Zarr> { leaf(name)?.ok_or_else(|| wrong(format!("no `{name}` in it"))) };
         let (obs, actions, rewards) = (need("observations")?, need("actions")?, need("rewards")?);
@@ -230,8 +237,7 @@ impl Vault {
         let (layout, Some(uid)) = (&self.layout, self.uids.last()) else { return Ok(None) };
         let mut row = vec![0.0; layout.n_agents * layout.obs_dim];
         let mut cursor = Cursor::new(&uid.database, &uid.obs, uid.steps.len(), 0);
-        let read = cursor.each(1, |i, element, bytes| row[i] = element.f64(bytes) as f32);
-        read.map_err(|what| layout.malformed("`observations`", what))?;
+        cursor.floats(&mut row).map_err(|what| layout.malformed("`observations`", what))?;
         let width = |own: &[f32]| own.iter().rposition(|x| *x != f32::NEG_INFINITY).map_or(0, |last| last + 1);
         let own: Vec<_> = row.chunks_exact(layout.obs_dim).map(width).collect();
         if !layout.own_obs_dims.is_empty() && layout.own_obs_dims != own {
@@ -248,7 +254,7 @@ impl StepFile for Vault {
 
     fn files(&self) -> Files {
         let names = self.uids.iter().flat_map(|uid| {
-            let others = std::iter::once(PathBuf::from("metadata.json")).chain(values(&uid.database));
+            let others = std::iter::once(PathBuf::from(METADATA_FILE)).chain(values(&uid.database));
             uid.database.files.iter().cloned().chain(others).map(move |name| uid.folder.join(name))
         });
         let mut names: Vec<_> = names.collect();

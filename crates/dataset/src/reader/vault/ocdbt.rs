@@ -11,9 +11,11 @@ use omiga_format::crc32c::Crc32c;
 
 use super::codec;
 
+/// The file of the manifest.
+pub(crate) const MANIFEST_FILE: &str = "manifest.ocdbt";
 /// Magic numbers of the manifest and of a node of keys.
-const MANIFEST: u32 = 0x0cdb_3a2a;
-const NODE: u32 = 0x0cdb_20de;
+pub(crate) const MANIFEST: u32 = 0x0cdb_3a2a;
+pub(crate) const NODE: u32 = 0x0cdb_20de;
 /// Largest node or manifest, unpacked. The writer's own limit is 8 MiB.
 const MAX_NODE: usize = 64 << 20;
 /// Nodes from the root down.
@@ -50,7 +52,7 @@ impl Database {
     /// The newest version of the database in `folder`.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut database = Self { folder: folder.to_owned(), entries: BTreeMap::new(), files: Vec::new() };
-        let name = "manifest.ocdbt";
+        let name = MANIFEST_FILE;
         let bytes = omiga_format::atomic::read(&folder.join(name), MAX_NODE as u64).map_err(|e| e.to_string())?;
         database.files.push(name.into());
         let body = unpacked(&bytes, MANIFEST).map_err(|what| format!("`{name}`: {what}"))?;

@@ -41,7 +41,8 @@ pub(crate) struct Zarr {
 impl Zarr {
     /// The array of a leaf; `None` if there is none.
     pub fn open(database: &Database, leaf: &str) -> Result<Option<Self>> {
-        let Some(bytes) = database.get(&format!("{leaf}/.zarray"))? else { return Ok(None) };
+        let key = key(leaf);
+        let Some(bytes) = database.get(&about_key(&key))? else { return Ok(None) };
         let about: About = serde_json::from_slice(&bytes).map_err(|e| format!("`.zarray`: {e}"))?;
         let element = Element::parse(&about.dtype).ok_or_else(|| format!("elements of `{}`", about.dtype))?;
         let rank = about.shape.len();
@@ -62,7 +63,7 @@ impl Zarr {
             return Err(format!("chunks of {chunks:?}, expected at most 64 MiB each"));
         }
         let codec = about.compressor;
-        Ok(Some(Self { key: leaf.to_owned(), inner, chunks, element, codec }))
+        Ok(Some(Self { key, inner, chunks, element, codec }))
     }
 
     /// Elements of a row.
@@ -77,11 +78,14 @@ impl Zarr {
 
     /// Rows of the chunks that are there, of `wanted`. Those that are all zeros need not be, but the writer stores them, too.
     pub fn rows(&self, database: &Database, wanted: usize) -> usize {
-        let has = |time: &usize| {
-            database.has(&self.inner.iter().fold(format!("{}/0.{time}", self.key), |name, _| name + ".0"))
-        };
+        let has = |time: &usize| database.has(&self.first_chunk(*time));
         let chunks = (0..wanted.div_ceil(self.window())).take_while(has).count();
         wanted.min(chunks.saturating_mul(self.window()))
+    }
+
+    /// Key of the chunk at `time` that begins with the first element of a row.
+    fn first_chunk(&self, time: usize) -> String {
+        chunk_key(&self.key, time, &vec![0; self.inner.len()])
     }
 
     /// All elements of the first `rows` rows.
@@ -96,7 +100,7 @@ impl Zarr {
         if self.inner != self.chunks[1..] {
             return Ok(None);
         }
-        let name = self.inner.iter().fold(format!("{}/0.{time}", self.key), |name, _| name + ".0");
+        let name = self.first_chunk(time);
         let Some(packed) = database.get(&name)? else { return Ok(None) };
         let size = self.chunks.iter().product::<usize>() * self.element.bytes;
         let bytes = unpack(self.codec, packed, size).map_err(|what| format!("`{name}`: {what}"))?;
@@ -118,7 +122,7 @@ impl Zarr {
                 *place = rest % count;
                 rest /= count;
             }
-            let name = place.iter().fold(format!("{}/0.{time}", self.key), |name, p| format!("{name}.{p}"));
+            let name = chunk_key(&self.key, time, &place);
             let Some(packed) = database.get(&name)? else { continue };
             let bytes =
                 unpack(self.codec, packed, self.chunks[0] * chunk_row).map_err(|what| format!("`{name}`: {what}"))?;
@@ -158,9 +162,24 @@ impl Zarr {
     }
 }
 
+/// Key of the array of a leaf.
+pub(crate) fn key(leaf: &str) -> String {
+    format!("{leaf}.")
+}
+
+/// Key of what says how an array is cut.
+pub(crate) fn about_key(array: &str) -> String {
+    format!("{array}/.zarray")
+}
+
+/// Key of an array's chunk by its number along the time, and those along the other axes.
+pub(crate) fn chunk_key(array: &str, time: usize, place: &[usize]) -> String {
+    place.iter().fold(format!("{array}/0.{time}"), |key, place| format!("{key}.{place}"))
+}
+
 /// The only number of an array of one.
 pub(crate) fn number(database: &Database, key: &str) -> Result<Option<i64>> {
-    let Some(bytes) = database.get(&format!("{key}/.zarray"))? else { return Ok(None) };
+    let Some(bytes) = database.get(&about_key(key))? else { return Ok(None) };
     let about: About = serde_json::from_slice(&bytes).map_err(|e| format!("`{key}`: {e}"))?;
     let element = Element::parse(&about.dtype).filter(|element| !element.is_float()).ok_or("no whole number")?;
     // Zeros need not be written.

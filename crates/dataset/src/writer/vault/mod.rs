@@ -13,6 +13,8 @@ use omiga_format::atomic::{self, Pending};
 use serde_json::{Map, Value, json};
 
 use super::{Ending, LastRow, StepActions, StepRow};
+use crate::reader::vault::ocdbt::MANIFEST_FILE;
+use crate::reader::vault::{INDEX, METADATA_FILE};
 use crate::{Error, Header, Result};
 use ocdbt::{Entry, Tree, Values};
 use zarr::{Array, Element};
@@ -40,7 +42,6 @@ pub(crate) struct VaultWriter {
     alive: Vec<u8>,
     steps: usize,
     n: usize,
-    choices: usize,
 }
 
 impl VaultWriter {
@@ -60,7 +61,6 @@ impl VaultWriter {
         let values = Values::new(Pending::create(&folder.join(ocdbt::VALUES))?);
         let task = &header.task;
         let (n, dim, choices) = (task.n_agents(), header.stored_obs_dim(), task.action_dim());
-        let array = |name: &str, element, inner: &[usize]| Array::new(name, element, inner);
         let own = match task.obs_dims().iter().all(|width| *width == task.obs_dim()) {
             true => Vec::new(),
             false => task.obs_dims(),
@@ -69,21 +69,20 @@ impl VaultWriter {
             values,
             rows: 0,
             own,
-            obs: array("observations", Element::F32, &[n, dim]),
+            obs: Array::new("observations", Element::F32, &[n, dim]),
             actions: match task.is_discrete() {
-                true => array("actions", Element::I32, &[n]),
-                false => array("actions", Element::F32, &[n, choices]),
+                true => Array::new("actions", Element::I32, &[n]),
+                false => Array::new("actions", Element::F32, &[n, choices]),
             },
-            rewards: array("rewards", Element::F32, &[n]),
-            terminals: array("terminals", Element::Bool, &[n]),
-            truncations: array("truncations", Element::Bool, &[n]),
-            state: state.map(|width| array("infos.state", Element::F32, &[width])),
-            legals: has_mask.then(|| array("infos.legals", Element::Bool, &[n, choices])),
+            rewards: Array::new("rewards", Element::F32, &[n]),
+            terminals: Array::new("terminals", Element::Bool, &[n]),
+            truncations: Array::new("truncations", Element::Bool, &[n]),
+            state: state.map(|width| Array::new("infos.state", Element::F32, &[width])),
+            legals: has_mask.then(|| Array::new("infos.legals", Element::Bool, &[n, choices])),
             alive: Vec::new(),
             steps: 0,
             folder,
             n,
-            choices,
         })
     }
 
@@ -105,9 +104,8 @@ impl VaultWriter {
         if let (Some(array), Some(state)) = (&mut self.state, row.state) {
             array.push(values, state.iter().map(|x| x.to_le_bytes()))?;
         }
-        if let Some(array) = &mut self.legals {
-            let all = vec![1; self.n * self.choices];
-            array.push(values, row.action_mask.unwrap_or(&all).iter().map(|x| [*x]))?;
+        if let (Some(array), Some(mask)) = (&mut self.legals, row.action_mask) {
+            array.push(values, mask.iter().map(|x| [*x]))?;
         }
         self.alive.extend_from_slice(row.alive.unwrap_or(&[]));
         self.steps += 1;
@@ -145,14 +143,14 @@ impl VaultWriter {
             array.finish(&mut values, &mut tree)?;
         }
         // How many rows are data.
-        let index = Array::index();
-        tree.insert(index.0, values.append(&index.1)?);
-        tree.insert("vault_index/0".into(), Entry::Inline((rows as u32).to_le_bytes().to_vec()));
+        let (key, about) = Array::index();
+        tree.insert(key, Entry::Stored(values.append(&about)?));
+        tree.insert(format!("{INDEX}/0"), Entry::Inline((rows as u32).to_le_bytes().to_vec()));
         let metadata = json!({"version": VERSION, "structure_shape": shapes, "structure_dtype": types});
         let (manifest, pending) = tree.finish(values)?;
         pending.commit()?;
-        atomic::write(&folder.join("metadata.json"), metadata.to_string().as_bytes())?;
-        Ok(atomic::write(&folder.join("manifest.ocdbt"), &manifest)?)
+        atomic::write(&folder.join(METADATA_FILE), metadata.to_string().as_bytes())?;
+        Ok(atomic::write(&folder.join(MANIFEST_FILE), &manifest)?)
     }
 }
 

@@ -7,14 +7,12 @@ use std::io;
 use omiga_format::atomic::{self, Pending};
 use omiga_format::crc32c::Crc32c;
 
+use crate::reader::vault::ocdbt::{MANIFEST, NODE};
 use crate::{Error, Result, positioned};
 
 /// The file of values. Whoever goes on writing gives files names by chance.
 pub(crate) const VALUES: &str = "d/00000000000000000000000000000000";
 
-/// Magic numbers of the manifest and of a node of keys.
-const MANIFEST: u32 = 0x0cdb_3a2a;
-const NODE: u32 = 0x0cdb_20de;
 /// What whoever goes on writing keeps to: the largest value among the keys, the largest node, and of how many versions the
 /// manifest has one node (as a power of two). These are the defaults of the library.
 const INLINE_BYTES: u64 = 100;
@@ -27,10 +25,17 @@ pub(crate) struct Values {
     end: u64,
 }
 
+/// Some bytes of the file.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece {
+    offset: u64,
+    length: u64,
+}
+
 /// Where a value is.
 pub(crate) enum Entry {
     Inline(Vec<u8>),
-    Stored { offset: u64, length: u64 },
+    Stored(Piece),
 }
 
 /// Keys in order.
@@ -43,11 +48,11 @@ impl Values {
     }
 
     /// Write a value at the end.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<Entry> {
+    pub fn append(&mut self, bytes: &[u8]) -> Result<Piece> {
         positioned::write_all(self.pending.file(), bytes, self.end).map_err(|e| self.refused(e))?;
-        let (offset, length) = (self.end, bytes.len() as u64);
-        self.end += length;
-        Ok(Entry::Stored { offset, length })
+        let piece = Piece { offset: self.end, length: bytes.len() as u64 };
+        self.end += piece.length;
+        Ok(piece)
     }
 
     /// What the system said.
@@ -71,7 +76,7 @@ impl Tree {
         if node.len() > NODE_BYTES {
             return Err(values.refused(io::Error::other("too many chunks for one vault; convert parts of the data")));
         }
-        let Entry::Stored { offset, length } = values.append(&node)? else { return Ok((Vec::new(), values.pending)) };
+        let Piece { offset, length } = values.append(&node)?;
         let mut body = identity(&node).to_vec();
         // A single manifest.
         number(&mut body, 0);
@@ -107,13 +112,11 @@ impl Tree {
         keys.iter().zip(&prefixes).for_each(|(key, n)| number(&mut body, (key.len() - n) as u64));
         keys.iter().zip(&prefixes).for_each(|(key, n)| body.extend_from_slice(&key[*n..]));
         let entries = || self.0.values();
-        let stored = || {
-            entries().filter_map(|entry| if let Entry::Stored { offset, .. } = entry { Some(*offset) } else { None })
-        };
+        let stored = || entries().filter_map(|entry| if let Entry::Stored(piece) = entry { Some(piece) } else { None });
         entries().for_each(|entry| number(&mut body, entry.length()));
-        entries().for_each(|entry| number(&mut body, u64::from(matches!(entry, Entry::Stored { .. }))));
+        entries().for_each(|entry| number(&mut body, u64::from(matches!(entry, Entry::Stored(_)))));
         stored().for_each(|_| number(&mut body, 0));
-        stored().for_each(|offset| number(&mut body, offset));
+        stored().for_each(|piece| number(&mut body, piece.offset));
         for entry in entries() {
             if let Entry::Inline(bytes) = entry {
                 body.extend_from_slice(bytes);
@@ -127,7 +130,7 @@ impl Entry {
     fn length(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
-            Self::Stored { length, .. } => *length,
+            Self::Stored(piece) => piece.length,
         }
     }
 }

@@ -6,8 +6,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
-use super::ocdbt::{Entry, Tree, Values};
+use super::ocdbt::{Entry, Piece, Tree, Values};
 use crate::Result;
+use crate::reader::vault::INDEX;
+use crate::reader::vault::zarr::{about_key, chunk_key, key};
 
 /// Elements of a chunk, as flashbax asks for.
 const CHUNK_ELEMENTS: usize = 1 << 20;
@@ -34,7 +36,7 @@ pub(crate) struct Array {
     /// Of the chunk at hand.
     rows: usize,
     rest: Vec<u8>,
-    chunks: Vec<Entry>,
+    chunks: Vec<Piece>,
 }
 
 impl Element {
@@ -73,7 +75,7 @@ impl Array {
 
     /// Key and `.zarray` of the array that says how many rows are data.
     pub fn index() -> (String, Vec<u8>) {
-        ("vault_index/.zarray".into(), zarray(&[1], &[1], Element::I32, Value::Null))
+        (about_key(INDEX), zarray(&[1], &[1], Element::I32, Value::Null))
     }
 
     /// Take a row's elements.
@@ -101,9 +103,12 @@ impl Array {
         let sizes = |first: [u64; 2]| first.into_iter().chain(self.inner.iter().map(|d| *d as u64)).collect::<Vec<_>>();
         let packed = json!({"id": "gzip", "level": GZIP_LEVEL});
         let about = zarray(&sizes([1, MOST_STEPS]), &sizes([1, self.chunk_rows as u64]), self.element, packed);
-        tree.insert(format!("{}./.zarray", self.name), values.append(&about)?);
-        for (i, chunk) in self.chunks.into_iter().enumerate() {
-            tree.insert(format!("{}./0.{i}{}", self.name, ".0".repeat(self.inner.len())), chunk);
+        let key = key(&self.name);
+        tree.insert(about_key(&key), Entry::Stored(values.append(&about)?));
+        // A chunk has whole rows.
+        let first = vec![0; self.inner.len()];
+        for (time, chunk) in self.chunks.into_iter().enumerate() {
+            tree.insert(chunk_key(&key, time, &first), Entry::Stored(chunk));
         }
         Ok(())
     }
