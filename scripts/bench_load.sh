@@ -6,15 +6,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly target=${CARGO_TARGET_DIR:-target}
+readonly name=bench-load target=${CARGO_TARGET_DIR:-target}
 venv=${OPPONENTS_VENV:-target/opponents-venv}
 
 fail() {
-    echo "bench-load: $*" >&2
+    echo "$name: $*" >&2
     exit 2
 }
 
-command -v python3 >/dev/null || fail "python3 is missing; install Python 3.11 or later"
+source scripts/venv.sh
 if ! "$venv/bin/python" -c 'import h5py, numpy' 2>/dev/null; then
     [[ -z ${OPPONENTS_VENV:-} ]] || fail "$venv has no h5py and numpy; unset OPPONENTS_VENV"
     # Of all that bench-train needs only this.
@@ -26,8 +26,6 @@ if ! "$venv/bin/python" -c 'import h5py, numpy' 2>/dev/null; then
     fi
 fi
 
-name=bench-load
-source scripts/venv.sh
 environment target/flashbax-venv tests/interop/flashbax.txt
 
 cargo build --release --quiet -p omiga-dataset --example load
