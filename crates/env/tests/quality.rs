@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use omiga_env::{Practice, Quality, behaviour_policy, evaluate, make_env};
+use omiga_env::{Quality, behaviour_policy, evaluate, make_env};
 
 /// Mean and standard deviation of the returns of `Quality::ALL`, as documented there.
 fn check(task: &str, documented: [(f64, f64); 5]) {
@@ -42,7 +42,7 @@ fn battles_are_won_as_often_as_documented() {
         ("smax-5m_vs_6m", Quality::Expert, 400, 0.081),
         ("smax-3s5z_vs_3s6z", Quality::Expert, 100, 0.796),
         ("smax-6h_vs_8z", Quality::Expert, 100, 0.999),
-        ("smax-5m_vs_6m", Quality::Practice(Practice::Planner), 5, 0.965),
+        ("smax-5m_vs_6m", Quality::Planner, 5, 0.965),
     ] {
         let mut env = make_env(task).unwrap();
         let mut policy = behaviour_policy(env.task(), quality).unwrap();

@@ -10,8 +10,6 @@ use super::uniform::EDGE;
 use crate::grid::{self, Feeder, PowerFlow, StateView, VoltVar};
 use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
 
-/// What feeders have no policy for.
-const NOT_OURS: Quality = Quality::Practice(Practice::Planner);
 /// Power factor of `constant-pf`, absorbing.
 const POWER_FACTOR: f64 = 0.95;
 /// Steps of 3 minutes after which an operator changes one inverter, on average: four hours.
@@ -62,9 +60,9 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Of a quality, if the task is a feeder's; `random` and what battles have alone have none.
+    /// Of a quality, if the task is a feeder's; `random` and `planner` have none.
     pub fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
-        let named = grid::parse(&task.name).filter(|_| !matches!(quality, Quality::Random | NOT_OURS))?;
+        let named = grid::parse(&task.name).filter(|_| !matches!(quality, Quality::Random | Quality::Planner))?;
         let feeder = grid::feeder(&named).ok()?;
         let inverters = feeder.inverters().len();
         if (task.n_agents(), task.action_dim(), task.is_discrete()) != (inverters, 1, false) {
@@ -102,7 +100,7 @@ impl Operator {
             Quality::Expert | Quality::Practice(Practice::FullDroop) => self.all(full, Pace::Settled),
             Quality::MediumExpert if self.rng.random() => self.all(full, Pace::Settled),
             Quality::MediumExpert => self.all(category_b, Pace::Settled),
-            Quality::Practice(Practice::NoControl) | Quality::Random | NOT_OURS => {
+            Quality::Practice(Practice::NoControl) | Quality::Random | Quality::Planner => {
                 self.all(Order::Fixed(0.0), Pace::Settled)
             }
             Quality::Practice(Practice::ConstantPf) => self.all(Order::PowerFactor(POWER_FACTOR), Pace::Settled),

@@ -54,7 +54,7 @@ pub fn behaviour_policy(task: &TaskSpec, quality: Quality) -> Result<Box<dyn Tea
 /// The tasks that have a behaviour policy of this quality.
 fn tasks_with(quality: Quality) -> Vec<&'static str> {
     match quality {
-        Quality::Practice(Practice::Planner) => crate::smax::NAMES.to_vec(),
+        Quality::Planner => crate::smax::NAMES.to_vec(),
         Quality::Practice(_) => crate::grid::NAMES.to_vec(),
         _ => {
             let has_one = |name: &&str| !mujoco::NAMES.contains(name) || snapshots::are_there(name);
@@ -81,11 +81,11 @@ mod tests {
         let message = "task `hopper-3x1` has no behaviour policy of quality `hunting`, expected one of \
                        [\"grid-33bus\", \"grid-33bus-wide\"]; use `random`";
         let robot = TaskSpec::anonymous("hopper-3x1", 3, 14, ActionSpace::unit_box(1));
-        for practice in Practice::ALL.into_iter().filter(|practice| *practice != Practice::Planner) {
+        for practice in Practice::ALL {
             let error = behaviour_policy(&robot, Quality::Practice(practice)).err().unwrap().to_string();
             assert_eq!(error, message.replace("hunting", practice.name()));
         }
-        let error = behaviour_policy(&robot, Quality::Practice(Practice::Planner)).err().unwrap().to_string();
+        let error = behaviour_policy(&robot, Quality::Planner).err().unwrap().to_string();
         assert!(error.contains("quality `planner`, expected one of [\"smax-3m\", "), "{error}");
         let impostor = TaskSpec::anonymous("spread", 2, 3, ActionSpace::unit_box(1));
         assert!(behaviour_policy(&impostor, Quality::Medium).is_err());

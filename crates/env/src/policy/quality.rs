@@ -40,7 +40,7 @@ use crate::Error;
 /// own observation, on five maps (docs/smax.md), or on the others what a planner or a script says that sees the whole state:
 ///
 /// - `expert`: the drilled units; or the best of about 3000 / N random plans of the N units of both sides, each tried in up to 16
-///   rollouts of 16 steps, which is [`Practice::Planner`] on every map. `e` is 0.
+///   rollouts of 16 steps, which is [`Quality::Planner`] on every map. `e` is 0.
 /// - `medium`: the drilled units, with an `e` from 0.02 to 0.33; or the best of 20 plans in 4 rollouts of 12 steps, with 0.02 or 0.1.
 /// - `medium-replay`: half of the episodes as `medium`, half as one of five scripts (focus fire, nearest, together, kiting,
 ///   holding), with an `e` between 0 and twice that of `medium`, drawn per agent and episode.
@@ -59,9 +59,11 @@ pub enum Quality {
     Expert,
     /// What is done on feeders today, by name.
     Practice(Practice),
+    /// In battles the best of many plans, tried in the world itself from the whole state: `planner`.
+    Planner,
 }
 
-/// A way to act that one family of tasks has, by name: to run all inverters of a feeder, without any noise, or to command an army.
+/// A way to run all inverters of a feeder, without any noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Practice {
     /// No reactive power: `no-control`.
@@ -79,13 +81,11 @@ pub enum Practice {
     /// The curve of category B or the steepest one, followed with one step of delay: it hunts, and its logs show cycles of
     /// voltages and, with the steepest, a feeder that collapses: `hunting`.
     Hunting,
-    /// In battles the best of many plans, tried in the world itself from the whole state: `planner`.
-    Planner,
 }
 
 impl Practice {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::NoControl,
         Self::ConstantPf,
         Self::CategoryA,
@@ -93,7 +93,6 @@ impl Practice {
         Self::Steepest,
         Self::FullDroop,
         Self::Hunting,
-        Self::Planner,
     ];
 
     /// Its name, e.g. `volt-var-b`.
@@ -106,7 +105,6 @@ impl Practice {
             Self::Steepest => "volt-var-steep",
             Self::FullDroop => "volt-var-full",
             Self::Hunting => "hunting",
-            Self::Planner => "planner",
         }
     }
 }
@@ -114,6 +112,11 @@ impl Practice {
 impl Quality {
     /// Those that may be there for any task, from worst to best.
     pub const ALL: [Self; 5] = [Self::Random, Self::MediumReplay, Self::Medium, Self::MediumExpert, Self::Expert];
+
+    /// Those that may be there for any task, then those of feeders and battles alone.
+    fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Practice::ALL.map(Self::Practice)).chain([Self::Planner])
+    }
 
     /// Its name, e.g. `medium-replay`.
     pub const fn name(self) -> &'static str {
@@ -124,6 +127,7 @@ impl Quality {
             Self::MediumExpert => "medium-expert",
             Self::Expert => "expert",
             Self::Practice(practice) => practice.name(),
+            Self::Planner => "planner",
         }
     }
 }
@@ -138,10 +142,10 @@ impl FromStr for Quality {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let mut all = Self::ALL.into_iter().chain(Practice::ALL.map(Self::Practice));
-        let expected = all.clone().map(Self::name);
-        all.find(|q| q.name() == name)
-            .ok_or_else(|| Error::UnknownQuality { expected: expected.collect(), found: name.to_owned() })
+        let expected = || Self::every().map(Self::name).collect();
+        Self::every()
+            .find(|q| q.name() == name)
+            .ok_or_else(|| Error::UnknownQuality { expected: expected(), found: name.to_owned() })
     }
 }
 
@@ -151,7 +155,7 @@ mod tests {
 
     #[test]
     fn names_round_trip_and_are_listed() {
-        for quality in Quality::ALL.into_iter().chain(Practice::ALL.map(Quality::Practice)) {
+        for quality in Quality::every() {
             assert_eq!(quality.to_string().parse::<Quality>().unwrap(), quality);
         }
         let message = "no quality `Expert`, expected one of [\"random\", \"medium-replay\", \"medium\", \

@@ -94,7 +94,7 @@ impl Snapshots {
             None => (0..task.n_agents() * task.action_dim()).collect(),
         };
         let (steps, split, share): (Vec<u32>, usize, f64) = match quality {
-            Quality::Random | Quality::Practice(_) => return None,
+            Quality::Random | Quality::Practice(_) | Quality::Planner => return None,
             Quality::Medium => (choice.medium.to_vec(), choice.medium.len(), 0.0),
             Quality::Expert => (choice.expert.to_vec(), choice.expert.len(), 0.0),
             Quality::MediumReplay => (choice.replay.to_vec(), choice.replay.len(), 0.0),

@@ -53,7 +53,7 @@ impl Follower {
         let rng = ChaCha8Rng::seed_from_u64(0);
         let mut follower = Self { task: task.clone(), quality, rng, plan: Plan::LeastTotal, noise: [0.0; N] };
         follower.reset(0);
-        let scripted = !matches!(quality, Quality::Practice(_));
+        let scripted = !matches!(quality, Quality::Practice(_) | Quality::Planner);
         (named && sized && scripted).then_some(follower)
     }
 
@@ -91,7 +91,7 @@ impl TeamPolicy for Follower {
                 (plan, std::array::from_fn(|_| rng.random_range(REPLAY_NOISE)))
             }
             Quality::MediumExpert => [medium, expert][usize::from(rng.random::<bool>())],
-            Quality::Expert | Quality::Practice(_) => expert,
+            Quality::Expert | Quality::Practice(_) | Quality::Planner => expert,
         };
     }
 

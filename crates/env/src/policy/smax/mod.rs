@@ -11,7 +11,7 @@ use omiga_format::TaskSpec;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Practice, Quality, uniform};
+use super::{Quality, uniform};
 use crate::smax::{Map, Roster, World};
 use crate::{Error, JointAction, Result, TeamPolicy, Timestep};
 use drill::Weights;
@@ -68,14 +68,13 @@ pub(super) struct Commander {
 }
 
 impl Commander {
-    /// `None` if the task is not one of ours, or the quality is a practice of others.
+    /// `None` if the task is not one of ours, or the quality is a practice of feeders.
     pub(super) fn new(task: &TaskSpec, quality: Quality) -> Option<Self> {
         let map = Map::find(&task.name)?;
         let roster = map.roster();
         let sizes = (roster.allies, roster.obs_dim(), roster.actions(0));
         let fits = (task.n_agents(), task.obs_dim(), task.action_dim()) == sizes;
-        let is_ours = !matches!(quality, Quality::Practice(practice) if practice != Practice::Planner);
-        if !fits || !is_ours {
+        if !fits || matches!(quality, Quality::Practice(_)) {
             return None;
         }
         let expert = Effort { horizon: 16, samples: 16, plans: EXPERT_PLANS / roster.len() };
@@ -126,7 +125,7 @@ impl TeamPolicy for Commander {
         let noise;
         (self.mind, noise) = match self.quality {
             Quality::Expert => (expert, 0.0),
-            Quality::Practice(_) => (Mind::Expert, 0.0),
+            Quality::Planner | Quality::Practice(_) => (Mind::Expert, 0.0),
             Quality::Medium => (medium, medium_noise),
             Quality::MediumExpert => [(medium, medium_noise), (expert, 0.0)][usize::from(rng.random::<bool>())],
             Quality::MediumReplay if rng.random() => (medium, medium_noise),
