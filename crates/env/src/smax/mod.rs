@@ -20,6 +20,7 @@ mod world;
 pub use battle::Smax;
 pub(crate) use enemy::towards;
 pub(crate) use maps::{Map, NAMES};
+pub(crate) use observe::{OF_OTHER, OF_SELF};
 pub(crate) use roster::{MAX_UNITS, Roster};
 pub(crate) use units::{FACTS, Facts};
 pub(crate) use world::{SIZE, World};

@@ -6,9 +6,9 @@ use super::world::{SIZE, World, direction};
 use super::{FIRST_ATTACK, MOVES, STOP};
 
 /// Numbers about another unit before its kind.
-const OF_OTHER: usize = 7;
+pub const OF_OTHER: usize = 7;
 /// Numbers about the observer itself before its kind, and about each unit in the state.
-const OF_SELF: usize = 4;
+pub const OF_SELF: usize = 4;
 
 impl Roster {
     /// Width of an observation.

@@ -1,11 +1,6 @@
 //! What a unit sees, read back from its observation: all that a policy which learns from the data has, too.
 
-use crate::smax::{FACTS, FIRST_ATTACK, Facts, Roster, SIZE};
-
-/// Numbers about another unit before its kind, see `smax/observe.rs`.
-const OF_OTHER: usize = 7;
-/// Numbers about the observer itself before its kind.
-const OF_SELF: usize = 4;
+use crate::smax::{FACTS, Facts, OF_OTHER, OF_SELF, Roster, SIZE};
 
 /// Another unit in sight.
 #[derive(Clone, Copy, Debug)]
@@ -84,15 +79,14 @@ impl Sight {
 
 fn see(roster: &Roster, unit: usize, row: &[f32], sight: f32) -> Seen {
     let facts = facts(&row[OF_OTHER..]);
-    let action = (row[5] * (roster.actions(unit) - 1) as f32).round() as usize;
-    let target = action.checked_sub(FIRST_ATTACK).map(|k| roster.target(unit, k));
+    let action = (row[5] * (roster.actions(unit) - 1) as f32).round() as u8;
     let is_ally = roster.is_ally(unit);
     Seen {
         index: if is_ally { unit } else { unit - roster.allies },
         x: row[1] * sight,
         y: row[2] * sight,
         health: row[0],
-        aim: target.map(|target| if is_ally { target - roster.allies } else { target }),
+        aim: roster.aim(unit, action).map(|target| if is_ally { target - roster.allies } else { target }),
         reload: row[6] * facts.cooldown,
         facts,
     }
@@ -135,10 +129,8 @@ mod tests {
                             );
                             assert!(near(other.hit_points(), world.health[unit]));
                             assert_eq!(other.facts.name, roster.kind[unit].facts().name);
-                            let action = usize::from(world.action[unit]);
-                            let target = action.checked_sub(FIRST_ATTACK).map(|k| roster.target(unit, k));
                             let aim = other.aim.map(|aim| if first == 0 { aim + roster.allies } else { aim });
-                            assert_eq!(aim, target, "{name} unit {unit}");
+                            assert_eq!(aim, roster.aim(unit, world.action[unit]), "{name} unit {unit}");
                             (seen, aiming) = (seen + 1, aiming + usize::from(aim.is_some()));
                         }
                     }
