@@ -23,7 +23,7 @@ pub(crate) use maps::{Map, NAMES};
 pub(crate) use observe::{OF_OTHER, OF_SELF};
 pub(crate) use roster::{MAX_UNITS, Roster};
 pub(crate) use units::{FACTS, Facts};
-pub(crate) use world::{SIZE, World};
+pub(crate) use world::{DT, SIZE, STEP, World};
 
 /// Time between two actions: half a second.
 const PERIOD_NS: u64 = 500_000_000;

@@ -9,7 +9,9 @@ pub const SIZE: f32 = 32.0;
 /// World steps in a step of the environment.
 pub const WORLD_STEPS: usize = 8;
 /// Seconds of a world step.
-const DT: f32 = 1.0 / 16.0;
+pub const DT: f32 = 1.0 / 16.0;
+/// Seconds of a step.
+pub const STEP: f32 = WORLD_STEPS as f32 * DT;
 /// Added to distances before they divide.
 const EPSILON: f32 = 1e-6;
 /// A step that begins with this many before it is the last.

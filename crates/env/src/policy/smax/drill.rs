@@ -1,13 +1,9 @@
 //! What a unit does by what it sees: every permitted action has a score, a weighted sum of a few features.
 
+use super::script::is_off_walls;
 use super::sight::{Seen, Sight};
-use crate::smax::{DIRECTIONS, FIRST_ATTACK, MOVES, SIZE, STOP};
+use crate::smax::{DIRECTIONS, DT, FIRST_ATTACK, MOVES, SIZE, STEP, STOP};
 
-/// How far a move keeps from walls, which kill.
-const OFF_WALLS: f32 = 1.0;
-/// Seconds of a step.
-const STEP: f32 = 0.5;
-const WORLD_STEP: f32 = 1.0 / 16.0;
 /// A weapon that needs this long is not fired within the step, one that needs less than the other at its beginning.
 const BUSY: f32 = 0.49;
 const AT_ONCE: f32 = 0.01;
@@ -53,8 +49,7 @@ impl Weights {
     fn of_move(&self, now: &Situation<'_>, direction: usize) -> f32 {
         let step = now.sight.facts.velocity * STEP;
         let to = DIRECTIONS[direction].map(|d| d * step);
-        let inside = |place: f32| (OFF_WALLS..SIZE - OFF_WALLS).contains(&place);
-        if !inside(now.sight.x + to[0]) || !inside(now.sight.y + to[1]) {
+        if !is_off_walls([now.sight.x + to[0], now.sight.y + to[1]]) {
             return f32::NEG_INFINITY;
         }
         if now.sight.enemies.is_empty() {
@@ -199,8 +194,8 @@ fn will_shoot(enemy: &Seen, ally: usize) -> bool {
 
 /// How far a unit on its way through the step is when this enemy shoots.
 fn when_it_shoots(enemy: &Seen, to: [f32; 2]) -> [f32; 2] {
-    let world_steps = ((enemy.reload - AT_ONCE) / WORLD_STEP).ceil();
-    to.map(|d| d * world_steps * WORLD_STEP / STEP)
+    let world_steps = ((enemy.reload - AT_ONCE) / DT).ceil();
+    to.map(|d| d * world_steps * DT / STEP)
 }
 
 /// Infinite without one.

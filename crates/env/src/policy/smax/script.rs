@@ -1,11 +1,9 @@
 //! Scripted tactics of a team, from the whole state.
 
-use crate::smax::{DIRECTIONS, FIRST_ATTACK, MOVES, Roster, SIZE, STOP, World, towards};
+use crate::smax::{DIRECTIONS, FIRST_ATTACK, MOVES, Roster, SIZE, STEP, STOP, World, towards};
 
-/// How far a unit keeps from walls, which kill, when it retreats.
+/// How far a unit that may choose its move keeps from walls, which kill.
 const OFF_WALLS: f32 = 1.0;
-/// Seconds of a step.
-const STEP: f32 = 0.5;
 /// A weapon that is ready after so many seconds of a step is worth standing still for.
 const PATIENCE: f32 = 0.25;
 
@@ -144,7 +142,7 @@ impl Script {
         let safety = |action: usize| {
             let step = roster.velocity[ally] * STEP;
             let [x, y] = [world.x[ally] + DIRECTIONS[action][0] * step, world.y[ally] + DIRECTIONS[action][1] * step];
-            if ![x, y].iter().all(|x| (OFF_WALLS..SIZE - OFF_WALLS).contains(x)) {
+            if !is_off_walls([x, y]) {
                 return f32::INFINITY;
             }
             let square = |enemy: &usize| (world.x[*enemy] - x).powi(2) + (world.y[*enemy] - y).powi(2);
@@ -153,6 +151,11 @@ impl Script {
         let best = least((0..MOVES).map(safety))?;
         (safety(best) < 0.0).then_some(best as u32)
     }
+}
+
+/// Is a place on the map far enough from its walls to go there?
+pub fn is_off_walls(place: [f32; 2]) -> bool {
+    place.iter().all(|x| (OFF_WALLS..SIZE - OFF_WALLS).contains(x))
 }
 
 /// The first of the least.
