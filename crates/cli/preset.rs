@@ -12,7 +12,9 @@ pub fn of_task(task: &str) -> Option<&'static str> {
         // All others are robots.
         _ if has_task(task) => Some(match task.contains("-local") {
             true => include_str!("preset/mujoco-local.toml"),
-            false if task.starts_with("halfcheetah-") => include_str!("preset/halfcheetah.toml"),
+            false if task.starts_with("halfcheetah-") => {
+                concat!(include_str!("preset/mujoco.toml"), include_str!("preset/halfcheetah.toml"))
+            }
             false => include_str!("preset/mujoco.toml"),
         }),
         _ => None,
