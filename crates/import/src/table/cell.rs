@@ -67,17 +67,22 @@ impl Numbers {
         elements.nth(element).map_or(Some(f64::NAN), |text| self.parse(text))
     }
 
-    /// Which of the choices a text is. They are compared as texts, then as numbers: 2 and 2.0 are one.
+    /// Which of the choices a text is.
     pub fn choice(&mut self, text: &str, choices: &[String]) -> Option<f64> {
         if self.is_null(text) {
             return Some(f64::NAN);
         }
-        let found = choices.iter().position(|choice| choice == text).or_else(|| {
-            let value = self.parse(text)?;
-            choices.iter().position(|choice| choice.parse() == Ok(value))
-        });
-        found.map(|index| index as f64)
+        chosen(text, choices, || self.parse(text))
     }
+}
+
+/// Which of the choices it is: they are compared as texts, then as numbers, as 2 and 2.0 are one.
+pub(super) fn chosen(text: &str, choices: &[String], number: impl FnOnce() -> Option<f64>) -> Option<f64> {
+    let found = choices.iter().position(|choice| choice == text).or_else(|| {
+        let value = number()?;
+        choices.iter().position(|choice| choice.parse() == Ok(value))
+    });
+    found.map(|index| index as f64)
 }
 
 #[cfg(test)]

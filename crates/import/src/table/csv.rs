@@ -8,7 +8,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use omiga_format::atomic;
 
 use super::cell::Numbers;
-use super::{CHUNK_ROWS, How, NO_AGENT, Reading, Rows, Table};
+use super::{CHUNK_ROWS, How, Keys, Reading, Rows, Table};
 use crate::map::TableText;
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
@@ -42,7 +42,7 @@ impl Csv {
         if !records.next(&mut row)? {
             return Err(Error::malformed(path, "it is empty, expected a header with the columns' names"));
         }
-        let name = |i| row.text(i).map(|name| name.trim().to_owned());
+        let name = |i| row.text(i).map(str::to_owned);
         let columns: Option<Vec<_>> = (0..row.len()).map(name).collect();
         let columns = columns.ok_or_else(|| records.not_text(row.line))?;
         if let Some(twice) = twice(&columns) {
@@ -70,72 +70,72 @@ impl Csv {
             if found == expected {
                 return Ok(true);
             }
-            let place = Place::Line(self.row.line);
-            counts.add(Kind::OtherCells, place, || format!("{found} cells, expected {expected}"));
+            counts.add(Kind::OtherCells, self.place(), || format!("{found} cells, expected {expected}"));
         }
         Ok(false)
     }
 
-    /// A cell's text without spaces around it.
+    fn place(&self) -> Place {
+        Place::Line(self.row.line)
+    }
+
     fn cell(&self, column: usize) -> Result<&str> {
-        match self.row.text(column) {
-            Some(text) => Ok(text.trim()),
-            None => Err(self.records.not_text(self.row.line)),
-        }
+        self.row.text(column).ok_or_else(|| self.records.not_text(self.row.line))
     }
 
     fn wrong(&self, column: usize, expected: impl Into<String>) -> Error {
         Error::Cell {
             path: self.path.clone(),
-            place: Place::Line(self.row.line),
+            place: self.place(),
             column: self.columns[column].clone(),
             found: String::from_utf8_lossy(self.row.cell(column)).into_owned(),
             expected: expected.into(),
         }
     }
 
-    /// Take the row that was read, unless its episode, time or agent is missing.
-    fn take(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()> {
-        let place = Place::Line(self.row.line);
-        let (mut episode, mut stamp, mut agent) = (0, None, None);
+    /// Episode, time and agent of the row that was read. `None` if one is missing, which is counted.
+    fn keys(&self, reading: &mut Reading, counts: &mut Counts) -> Result<Option<Keys>> {
+        let (mut keys, place) = (Keys::default(), self.place());
         if let Some(column) = reading.wanted.episode {
             let text = self.cell(column)?;
             if self.numbers.is_null(text) {
                 counts.add(Kind::NoEpisode, place, String::new);
-                return Ok(());
+                return Ok(None);
             }
-            episode = reading.episodes.number(text);
+            keys.episode = reading.episodes.number(text);
         }
         if let Some(column) = reading.wanted.time {
             let text = self.cell(column)?;
             if self.numbers.is_null(text) {
                 counts.add(Kind::NoTime, place, String::new);
-                return Ok(());
+                return Ok(None);
             }
-            stamp = Some(reading.clock.text(text).map_err(|expected| self.wrong(column, expected))?);
+            keys.stamp = Some(reading.clock.text(text).map_err(|expected| self.wrong(column, expected))?);
         }
         if let Some(column) = reading.wanted.agent {
             let text = self.cell(column)?;
-            let number = reading.wanted.agents.iter().position(|name| name == text);
-            agent = Some(number.map_or(NO_AGENT, |number| number as u32));
-            if number.is_none() {
+            keys.agent = reading.wanted.agent_number(text);
+            if keys.agent.is_none() {
                 counts.add(Kind::UnknownAgent, place, || text.to_owned());
-                return Ok(());
+                return Ok(None);
             }
         }
+        Ok(Some(keys))
+    }
+
+    /// Take the row that was read, unless a key of it is missing.
+    fn take(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()> {
+        let Some(keys) = self.keys(reading, counts)? else { return Ok(()) };
         for cell in &reading.wanted.cells {
             let value = self.value(cell.column, &cell.how)?;
             rows.cells.push(value);
         }
-        rows.episodes.push(episode);
-        rows.stamps.extend(stamp);
-        rows.agents.extend(agent);
-        rows.places.push(place);
+        rows.push(keys, self.place());
         Ok(())
     }
 
     fn value(&mut self, column: usize, how: &How) -> Result<f64> {
-        let Some(text) = self.row.text(column).map(str::trim) else {
+        let Some(text) = self.row.text(column) else {
             return Err(self.records.not_text(self.row.line));
         };
         let value = match how {
@@ -214,8 +214,9 @@ impl Record {
         &self.bytes[start..self.ends[i]]
     }
 
+    /// A cell's text without spaces around it; `None` if it is no UTF-8.
     fn text(&self, i: usize) -> Option<&str> {
-        std::str::from_utf8(self.cell(i)).ok()
+        std::str::from_utf8(self.cell(i)).ok().map(str::trim)
     }
 }
 

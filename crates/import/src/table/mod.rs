@@ -19,8 +19,6 @@ pub(crate) use stamp::Clock;
 
 /// Rows that are read at once.
 const CHUNK_ROWS: usize = 4096;
-/// An agent that the map does not name.
-pub(crate) const NO_AGENT: u32 = u32::MAX;
 
 /// How a cell becomes a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +52,21 @@ pub(crate) struct Wanted {
     pub agents: Vec<String>,
 }
 
+impl Wanted {
+    /// The number of an agent; `None` if the map does not name it.
+    pub fn agent_number(&self, name: &str) -> Option<u32> {
+        self.agents.iter().position(|agent| agent == name).map(|number| number as u32)
+    }
+}
+
+/// Whose and when a row is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Keys {
+    pub episode: u32,
+    pub stamp: Option<i64>,
+    pub agent: Option<u32>,
+}
+
 /// Rows of a table as numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
@@ -82,6 +95,14 @@ impl Rows {
         self.stamps.clear();
         self.agents.clear();
         self.places.clear();
+    }
+
+    /// Add a row, beside its cells.
+    pub fn push(&mut self, keys: Keys, place: Place) {
+        self.episodes.push(keys.episode);
+        self.stamps.extend(keys.stamp);
+        self.agents.extend(keys.agent);
+        self.places.push(place);
     }
 
     pub fn append(&mut self, more: &Self) {

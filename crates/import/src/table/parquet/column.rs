@@ -9,6 +9,7 @@ use half::f16;
 use jiff::Timestamp;
 
 use crate::table::Clock;
+use crate::table::cell::chosen;
 
 const NS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -203,10 +204,15 @@ impl Column {
         }
     }
 
+    /// The elements of the list in a row; `None` if it is no list.
+    fn list(&self, row: usize) -> Option<&[u32]> {
+        let (start, end) = (*self.starts.get(row)? as usize, *self.starts.get(row + 1)? as usize);
+        Some(&self.elements[start..end])
+    }
+
     /// An element of the list in a row: NaN beyond its end, `None` if it is no list of numbers.
     pub fn element(&self, row: usize, element: usize) -> Option<f64> {
-        let (start, end) = (*self.starts.get(row)? as usize, *self.starts.get(row + 1)? as usize);
-        match self.elements[start..end].get(element).filter(|value| **value != NULL) {
+        match self.list(row)?.get(element).filter(|value| **value != NULL) {
             None => Some(f64::NAN),
             Some(value) => self.number_of(*value as usize),
         }
@@ -217,22 +223,17 @@ impl Column {
         Some(self.text(row).map_or(f64::NAN, |text| f64::from(u8::from(texts.contains(&text)))))
     }
 
-    /// Which of the choices a row has: as texts, else as numbers.
+    /// Which of the choices a row has.
     pub fn choice(&self, row: usize, choices: &[String]) -> Option<f64> {
         let Some(text) = self.text(row) else { return Some(f64::NAN) };
-        let found = choices.iter().position(|choice| *choice == text).or_else(|| {
-            let value = self.number(row)?;
-            choices.iter().position(|choice| choice.parse() == Ok(value))
-        });
-        found.map(|index| index as f64)
+        chosen(&text, choices, || self.number(row))
     }
 
     /// A row's value as text; `None` without one.
     pub fn text(&self, row: usize) -> Option<String> {
         if self.leaf.max_rep > 0 {
-            let (start, end) = (*self.starts.get(row)? as usize, *self.starts.get(row + 1)? as usize);
             let number = |value: &u32| self.number_of(*value as usize).unwrap_or(f64::NAN).to_string();
-            let numbers: Vec<_> = self.elements[start..end].iter().map(number).collect();
+            let numbers: Vec<_> = self.list(row)?.iter().map(number).collect();
             return Some(format!("[{}]", numbers.join(", ")));
         }
         let value = self.value(row)?;

@@ -12,7 +12,7 @@ use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use omiga_format::atomic;
 
-use super::{CHUNK_ROWS, Cell, How, NO_AGENT, Reading, Rows, Table, Wanted};
+use super::{CHUNK_ROWS, Cell, How, Keys, Reading, Rows, Table, Wanted};
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
 use column::{Column, Leaf};
@@ -163,22 +163,14 @@ impl Parquet {
         }
         if let Some(leaf) = reading.wanted.agent {
             let text = self.column(leaf)?.text(row).unwrap_or_default();
-            let Some(number) = reading.wanted.agents.iter().position(|name| *name == text) else {
+            keys.agent = reading.wanted.agent_number(&text);
+            if keys.agent.is_none() {
                 counts.add(Kind::UnknownAgent, place, || text);
                 return Ok(None);
-            };
-            keys.agent = Some(u32::try_from(number).unwrap_or(NO_AGENT));
+            }
         }
         Ok(Some(keys))
     }
-}
-
-/// Which row it is.
-#[derive(Default)]
-struct Keys {
-    episode: u32,
-    stamp: Option<i64>,
-    agent: Option<u32>,
 }
 
 impl Table for Parquet {
@@ -203,10 +195,7 @@ impl Table for Parquet {
             let mut kept = Vec::with_capacity(count);
             for row in 0..count {
                 let Some(keys) = self.keys(row, reading, counts)? else { continue };
-                rows.episodes.push(keys.episode);
-                rows.stamps.extend(keys.stamp);
-                rows.agents.extend(keys.agent);
-                rows.places.push(self.place(row));
+                rows.push(keys, self.place(row));
                 kept.push(row);
             }
             rows.cells.resize(kept.len() * rows.width, f64::NAN);
