@@ -79,36 +79,31 @@ impl<'a> Binder<'a> {
     pub fn terms(&mut self, entry: &str, source: &Source, window: Window) -> Result<Vec<Term>> {
         let names = match (&source.column, &source.value) {
             (Some(column), _) => vec![column.clone()],
-            (None, Some(Formula::Text(text))) => {
-                Expression::parse(text).map_err(|reason| Error::entry(entry, reason))?.names().to_vec()
-            }
+            (None, Some(Formula::Text(text))) => parsed(entry, text)?.names().to_vec(),
             _ => Vec::new(),
         };
-        if names.iter().any(|name| self.is_of_each_agent(name)) || source.element.is_some() {
-            let agents = 0..self.map.task.agents.len();
-            return agents.map(|agent| self.term(entry, source, Some(agent), window, false)).collect();
-        }
-        Ok(vec![self.term(entry, source, None, window, false)?])
+        let agents = self.agents(&names, source.element.is_some());
+        agents.into_iter().map(|agent| self.term(entry, source, agent, window, false)).collect()
     }
 
     /// Something that is or is not so.
     pub fn flag(&mut self, entry: &str, flag: &Flag) -> Result<Vec<Term>> {
         let manner = Manner { null: Null::Value(0.0), reduce: Reduce::Any, window: Window::After, command: false };
-        let (name, how) = match flag {
-            Flag::Column(column) => (column, How::Number),
-            Flag::Is(flag) => (&flag.column, How::OneOf(flag.is.list())),
+        let (name, texts) = match flag {
+            Flag::Column(column) => (column, None),
+            Flag::Is(flag) => (&flag.column, Some(flag.is.list())),
             Flag::Formula(flag) => {
-                let names = Expression::parse(&flag.value).map_err(|reason| Error::entry(entry, reason))?;
-                let each = names.names().iter().any(|name| self.is_of_each_agent(name));
-                let agents = self.agents(each);
+                let agents = self.agents(parsed(entry, &flag.value)?.names(), false);
                 return agents.into_iter().map(|agent| self.formula(entry, &flag.value, agent, manner)).collect();
             }
         };
-        let agents = self.agents(self.is_of_each_agent(name));
+        let agents = self.agents(std::slice::from_ref(name), false);
         let term = |agent: Option<usize>| {
-            let found = self.find(entry, name, agent)?;
-            let how = if how == How::Number { found.how.clone() } else { how.clone() };
-            Ok(Term::Slot(self.slot(Found { how, ..found }, manner)))
+            let mut found = self.find(entry, name, agent)?;
+            if let Some(texts) = &texts {
+                found.how = How::OneOf(texts.clone());
+            }
+            Ok(Term::Slot(self.slot(found, manner)))
         };
         agents.into_iter().map(term).collect()
     }
@@ -128,13 +123,17 @@ impl<'a> Binder<'a> {
         Ok((wanted, self.slots))
     }
 
-    /// Everybody, or the team as one.
-    fn agents(&self, each: bool) -> Vec<Option<usize>> {
-        if each { (0..self.map.task.agents.len()).map(Some).collect() } else { vec![None] }
+    /// Everybody, if one of the names says so or `each`; else the team as one.
+    fn agents(&self, names: &[String], each: bool) -> Vec<Option<usize>> {
+        if each || names.iter().any(|name| self.is_of_each_agent(name)) {
+            (0..self.map.task.agents.len()).map(Some).collect()
+        } else {
+            vec![None]
+        }
     }
 
     fn formula(&mut self, entry: &str, text: &str, agent: Option<usize>, manner: Manner) -> Result<Term> {
-        let expression = Expression::parse(text).map_err(|reason| Error::entry(entry, reason))?;
+        let expression = parsed(entry, text)?;
         let mut inputs = Vec::new();
         for name in expression.names() {
             inputs.push(match (self.find(entry, name, agent), name.as_str()) {
@@ -222,4 +221,8 @@ impl<'a> Binder<'a> {
             self.slots.len() - 1
         })
     }
+}
+
+fn parsed(entry: &str, text: &str) -> Result<Expression> {
+    Expression::parse(text).map_err(|reason| Error::entry(entry, reason))
 }

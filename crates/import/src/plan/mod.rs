@@ -29,8 +29,7 @@ pub(crate) struct Plan {
     pub truncated: Vec<Term>,
     pub last_row: LastRow,
     pub sampling: Sampling,
-    /// 0 without one.
-    pub period_ns: i64,
+    pub period_ns: Option<i64>,
     pub gap_ns: Option<i64>,
 }
 
@@ -155,23 +154,42 @@ impl Plan {
             truncated,
             last_row: ends.last_row,
             sampling: map.time.sample,
-            period_ns: period.unwrap_or(0),
+            period_ns: period,
             gap_ns,
         })
     }
+
+    /// How a moment of these values ends its episode: did it terminate, was it truncated?
+    pub fn ends(&self, slots: &[f64]) -> (bool, bool) {
+        (holds(&self.terminated, slots), holds(&self.truncated, slots))
+    }
+
+    /// Is a moment the first of an episode? Values that are missing in it are no flags.
+    pub fn resets(&self, slots: &[f64]) -> bool {
+        if self.reset.is_empty() {
+            return false;
+        }
+        let flags: Vec<_> = slots.iter().map(|value| if value.is_nan() { 0.0 } else { *value }).collect();
+        holds(&self.reset, &flags)
+    }
+}
+
+/// Is one of these flags set?
+fn holds(flags: &[Term], slots: &[f64]) -> bool {
+    flags.iter().any(|term| term.value(slots, (false, false)) != 0.0)
 }
 
 /// What an agent observes and commands.
 fn agent(binder: &mut Binder<'_>, map: &Map, number: usize, name: &str) -> Result<(AgentSpec, AgentPlan)> {
     let has = |agents: &Option<Vec<String>>| agents.as_ref().is_none_or(|agents| agents.iter().any(|a| a == name));
-    let all = |entry: String, agents: &Option<Vec<String>>| match agents.iter().flatten().find(|a| !map.has(a)) {
+    let all = |entry: &str, agents: &Option<Vec<String>>| match agents.iter().flatten().find(|a| !map.has(a)) {
         Some(unknown) => Err(Error::entry(entry, format!("there is no agent `{unknown}` in `task.agents`"))),
         None => Ok(()),
     };
     let (mut obs, mut obs_terms) = (Vec::new(), Vec::new());
     for field in &map.obs {
         let entry = format!("obs `{}`", field.name);
-        all(entry.clone(), &field.agents)?;
+        all(&entry, &field.agents)?;
         if has(&field.agents) {
             obs_terms.push(binder.term(&entry, &field.source(), Some(number), Window::Before, false)?);
             obs.push(obs_field(field));
@@ -180,7 +198,7 @@ fn agent(binder: &mut Binder<'_>, map: &Map, number: usize, name: &str) -> Resul
     let (mut actions, mut action_terms, mut outside) = (Vec::new(), Vec::new(), Vec::new());
     for action in &map.action {
         let entry = format!("action `{}`", action.name);
-        all(entry.clone(), &action.agents)?;
+        all(&entry, &action.agents)?;
         if has(&action.agents) {
             action_terms.push(match &action.choices {
                 Some(choices) => binder.choice(&entry, &action.source(), number, choices)?,
@@ -234,16 +252,6 @@ impl Term {
                 };
                 expression.eval(&inputs.iter().map(input).collect::<Vec<_>>())
             }
-        }
-    }
-}
-
-impl Slot {
-    /// A missing value, where the slot has one of its own for it.
-    pub fn filling(&self) -> Option<f64> {
-        match self.null {
-            Null::Value(value) => Some(value),
-            Null::Hold | Null::Drop => None,
         }
     }
 }

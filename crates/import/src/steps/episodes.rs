@@ -8,7 +8,7 @@ use super::grid::Grid;
 use super::record::Recorder;
 use super::{Moment, Whole};
 use crate::map::{Null, Sampling};
-use crate::plan::{Plan, Term};
+use crate::plan::{Plan, Reduce};
 use crate::report::{Counts, Kind};
 use crate::{Error, Result};
 
@@ -32,11 +32,12 @@ pub(crate) struct Episodes<'a> {
 
 impl<'a> Episodes<'a> {
     pub fn new(path: &'a Path, plan: &'a Plan, writer: &'a mut Writer) -> Self {
+        let period = plan.period_ns.filter(|_| plan.sampling != Sampling::Rows);
         Self {
             path,
             plan,
             recorder: Recorder::new(path, plan, writer),
-            grid: (plan.sampling != Sampling::Rows).then(|| Grid::new(plan.period_ns, plan.slots.len())),
+            grid: period.map(|period| Grid::new(period, plan.slots.len())),
             seen: Vec::new(),
             episode: None,
             last: None,
@@ -55,8 +56,7 @@ impl<'a> Episodes<'a> {
         self.last = moment.stamp;
         let stamp = moment.stamp;
         let Some(whole) = self.fill(moment, counts) else { return Ok(()) };
-        let is = |terms: &[Term]| terms.iter().any(|term| term.value(&whole.values, (false, false)) != 0.0);
-        let ending = match (is(&self.plan.terminated), is(&self.plan.truncated)) {
+        let ending = match self.plan.ends(&whole.values) {
             (true, _) => Some(Ending::Terminated),
             (false, true) => Some(Ending::Truncated),
             (false, false) => None,
@@ -64,7 +64,7 @@ impl<'a> Episodes<'a> {
         match (&mut self.grid, stamp) {
             (Some(grid), Some(stamp)) => {
                 let recorder = &mut self.recorder;
-                grid.take(stamp, &whole, self.plan, &mut |step| recorder.take(step, counts))?;
+                grid.take(stamp, whole, self.plan, &mut |step| recorder.take(step, counts))?;
             }
             _ => self.recorder.take(whole, counts)?,
         }
@@ -103,9 +103,7 @@ impl<'a> Episodes<'a> {
                 is_cut = true;
             }
         }
-        let filled: Vec<_> = self.filled(&moment.values);
-        is_cut |= self.plan.reset.iter().any(|term| term.value(&filled, (false, false)) != 0.0);
-        if is_cut {
+        if is_cut || self.plan.resets(&moment.values) {
             self.cut(counts)?;
             self.episode = Some(moment.episode);
             (self.last, self.ended) = (None, false);
@@ -114,22 +112,13 @@ impl<'a> Episodes<'a> {
         Ok(())
     }
 
-    /// Values with what stands for missing ones: flags have such.
-    fn filled(&self, values: &[f64]) -> Vec<f64> {
-        let filled = values.iter().zip(&self.plan.slots);
-        filled.map(|(value, slot)| if value.is_nan() { slot.filling().unwrap_or(0.0) } else { *value }).collect()
-    }
-
     fn disorder(&self, moment: &Moment) -> Error {
         Error::Disorder { path: self.path.to_owned(), place: moment.place }
     }
 
     /// Where rows are steps, they should be a period apart.
     fn check_period(&self, moment: &Moment, counts: &mut Counts) {
-        let period = self.plan.period_ns;
-        if period == 0 || self.grid.is_some() {
-            return;
-        }
+        let (None, Some(period)) = (&self.grid, self.plan.period_ns) else { return };
         if let (Some(last), Some(now)) = (self.last, moment.stamp)
             && (now - last).abs_diff(period) > period as u64 / 10
         {
@@ -156,7 +145,7 @@ impl<'a> Episodes<'a> {
                     return None;
                 }
                 Null::Value(filling) if !silent => {
-                    if slot.reduce != crate::plan::Reduce::Any {
+                    if slot.reduce != Reduce::Any {
                         counts.add(Kind::Filled, place, || slot.name.clone());
                     }
                     *value = filling;

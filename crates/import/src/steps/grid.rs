@@ -64,7 +64,7 @@ impl Grid {
     }
 
     /// Take a moment; steps that are known now are handed on.
-    pub fn take(&mut self, stamp: i64, moment: &Whole, plan: &Plan, hand_on: Next<'_>) -> Result<()> {
+    pub fn take(&mut self, stamp: i64, moment: Whole, plan: &Plan, hand_on: Next<'_>) -> Result<()> {
         let mut next = *self.next.get_or_insert(stamp);
         if stamp.saturating_sub(next) / self.period > MAX_PERIODS {
             let reason = format!(
@@ -83,7 +83,7 @@ impl Grid {
             let after = if stamp == next { &mut self.after_next } else { &mut self.after };
             after[i].add(*value);
         }
-        self.last = Some(moment.clone());
+        self.last = Some(moment);
         Ok(())
     }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use omiga_dataset::{Ending, LastRow, StepActions, StepRow, Writer};
-use omiga_format::Range;
+use omiga_format::{ActionSpace, Range};
 
 use super::Whole;
 use crate::map::{LastRow as LastRowIs, Outside, RewardRow, Team};
-use crate::plan::{AgentPlan, Plan, RewardPlan};
+use crate::plan::{Plan, RewardPlan};
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
 
@@ -19,7 +19,6 @@ pub struct Recorder<'a> {
     path: &'a Path,
     plan: &'a Plan,
     writer: &'a mut Writer,
-    ranges: Vec<Vec<Range>>,
     newest: Option<Step>,
     /// Steps of the open episode.
     steps: u64,
@@ -44,8 +43,7 @@ enum Commands {
 
 impl<'a> Recorder<'a> {
     pub fn new(path: &'a Path, plan: &'a Plan, writer: &'a mut Writer) -> Self {
-        let ranges = plan.task.agents.iter().map(|agent| agent.action.ranges()).collect();
-        Self { path, plan, writer, ranges, newest: None, steps: 0 }
+        Self { path, plan, writer, newest: None, steps: 0 }
     }
 
     /// Take the next step; the one before it is written.
@@ -106,74 +104,71 @@ impl<'a> Recorder<'a> {
 
     fn step(&self, moment: Whole, counts: &mut Counts) -> Result<Step> {
         let Whole { place, values, commanded, held } = moment;
-        let is = |terms: &[crate::plan::Term]| terms.iter().any(|term| term.value(&values, (false, false)) != 0.0);
-        let ends = (is(&self.plan.terminated), is(&self.plan.truncated));
-        let (width, agents) = (self.plan.task.obs_dim(), &self.plan.agents);
-        let mut obs = vec![0.0; agents.len() * width];
-        for (number, agent) in agents.iter().enumerate() {
-            for (field, term) in agent.obs.iter().enumerate() {
-                let what = || self.name("obs", number, |spec| spec.obs.get(field).map(|field| field.name.clone()));
-                obs[number * width + field] = self.finite(term.value(&values, ends), place, what)?;
+        let (Plan { task, agents, .. }, ends) = (self.plan, self.plan.ends(&values));
+        let mut obs = vec![0.0; task.n_agents() * task.obs_dim()];
+        for ((agent, spec), row) in agents.iter().zip(&task.agents).zip(obs.chunks_exact_mut(task.obs_dim())) {
+            for ((term, field), value) in agent.obs.iter().zip(&spec.obs).zip(row) {
+                let what = || format!("obs `{}` of {}", field.name, spec.name);
+                *value = self.finite(term.value(&values, ends), place, what)?;
             }
         }
         let state = self.plan.state.iter().map(|term| self.finite(term.value(&values, ends), place, || "state".into()));
         let state = if self.plan.state.is_empty() { None } else { Some(state.collect::<Result<_>>()?) };
-        let mut commands = Vec::new();
-        for (number, agent) in agents.iter().enumerate() {
-            self.commands(number, agent, &values, ends, place, &mut commands, counts)?;
-        }
-        let actions = match self.plan.task.is_discrete() {
-            true => Commands::Indices(commands.iter().map(|choice| *choice as u32).collect()),
-            false => Commands::Physical(commands),
-        };
+        let actions = self.commands(&values, ends, place, counts)?;
         let reward = self.plan.reward.as_ref().map_or(0.0, |reward| team_reward(reward, &values, ends));
         let reward = self.finite(reward, place, || "reward".to_owned())?;
         Ok(Step { place, obs, state, actions, reward, commanded, held })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step's, and nothing else is")]
-    fn commands(
-        &self,
-        number: usize,
-        agent: &AgentPlan,
-        values: &[f64],
-        ends: (bool, bool),
-        place: Place,
-        commands: &mut Vec<f32>,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        for (i, (term, outside)) in agent.actions.iter().zip(&agent.outside).enumerate() {
-            let name = || {
-                self.name("action", number, |spec| match &spec.action {
-                    omiga_format::ActionSpace::Continuous(fields) => fields.get(i).map(|field| field.name.clone()),
-                    omiga_format::ActionSpace::Discrete(_) => None,
-                })
+    /// What a moment commands, within the ranges.
+    fn commands(&self, values: &[f64], ends: (bool, bool), place: Place, counts: &mut Counts) -> Result<Commands> {
+        let mut commands = Vec::new();
+        for (agent, spec) in self.plan.agents.iter().zip(&self.plan.task.agents) {
+            let fields = match &spec.action {
+                ActionSpace::Continuous(fields) => fields.as_slice(),
+                ActionSpace::Discrete(_) => &[],
             };
-            let mut value = term.value(values, ends);
-            if let Some(range) = self.ranges[number].get(i) {
-                let (low, high) = (f64::from(range.low), f64::from(range.high));
-                let slack = BOUND_TOLERANCE * 0.5 * (high - low);
-                if !(low - slack..=high + slack).contains(&value) && value.is_finite() {
-                    if *outside == Outside::Refuse {
-                        let expected = format!(
-                            "within its range [{}, {}]; correct the range, or say `outside = \"clamp\"`",
-                            range.low, range.high
-                        );
-                        return Err(self.value(place, name(), value, expected));
-                    }
-                    counts.add(Kind::Clamped, place, || format!("{} is {value}", name()));
+            for (i, (term, outside)) in agent.actions.iter().zip(&agent.outside).enumerate() {
+                let (mut value, field) = (term.value(values, ends), fields.get(i));
+                let what = || match field {
+                    Some(field) => format!("action `{}` of {}", field.name, spec.name),
+                    None => format!("action of {}", spec.name),
+                };
+                if let Some(field) = field {
+                    value = self.within(field.range, *outside, value, place, what, counts)?;
                 }
-                value = value.clamp(low, high);
+                commands.push(self.finite(value, place, what)?);
             }
-            commands.push(self.finite(value, place, name)?);
         }
-        Ok(())
+        Ok(match self.plan.task.is_discrete() {
+            true => Commands::Indices(commands.iter().map(|choice| *choice as u32).collect()),
+            false => Commands::Physical(commands),
+        })
     }
 
-    fn name(&self, kind: &str, agent: usize, field: impl Fn(&omiga_format::AgentSpec) -> Option<String>) -> String {
-        let spec = &self.plan.task.agents[agent];
-        let field = field(spec).map_or_else(String::new, |field| format!(" `{field}`"));
-        format!("{kind}{field} of {}", spec.name)
+    /// A command in its range; the nearest one if it is outside of it and may be.
+    fn within(
+        &self,
+        range: Range,
+        outside: Outside,
+        value: f64,
+        place: Place,
+        what: impl Fn() -> String,
+        counts: &mut Counts,
+    ) -> Result<f64> {
+        let (low, high) = (f64::from(range.low), f64::from(range.high));
+        let slack = BOUND_TOLERANCE * 0.5 * (high - low);
+        if !(low - slack..=high + slack).contains(&value) && value.is_finite() {
+            if outside == Outside::Refuse {
+                let expected = format!(
+                    "within its range [{}, {}]; correct the range, or say `outside = \"clamp\"`",
+                    range.low, range.high
+                );
+                return Err(self.value(place, what(), value, expected));
+            }
+            counts.add(Kind::Clamped, place, || format!("{} is {value}", what()));
+        }
+        Ok(value.clamp(low, high))
     }
 
     fn finite(&self, value: f64, place: Place, what: impl Fn() -> String) -> Result<f32> {
