@@ -14,7 +14,7 @@ pub use values::{Flag, Formula, Gap, LastRow, Null, Outside, Period, RewardRow, 
 /// Larger ones are no maps.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// What the columns of a log mean; one TOML file, described in `docs/data.md`.
+/// What the columns of a log mean; one TOML file, described in `docs/tables.md`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Map {
@@ -112,8 +112,7 @@ pub(crate) struct EpisodeEnds {
 }
 
 /// Where values come from: a column or a formula, and what is done where they are missing.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub column: Option<String>,
     pub value: Option<Formula>,
