@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::ParquetMetaData;
+use ::parquet::file::metadata::{FooterTail, ParquetMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use omiga_format::atomic;
 
@@ -235,11 +235,8 @@ fn check_footer(path: &Path, file: &mut File) -> Result<()> {
     }
     let refused = atomic::io("cannot read", path);
     file.seek(SeekFrom::End(-8)).and_then(|_| file.read_exact(&mut end)).map_err(refused)?;
-    let (length, magic) = end.split_at(4);
-    if magic != b"PAR1" {
-        return Err(cut_short());
-    }
-    let length = length.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let tail = FooterTail::try_new(&end).ok().filter(|tail| !tail.is_encrypted_footer());
+    let length = tail.ok_or_else(cut_short)?.metadata_length() as u64;
     if length > MAX_FOOTER_BYTES.min(all) {
         let reason = format!("it claims {length} bytes of description, expected at most {}", MAX_FOOTER_BYTES.min(all));
         return Err(Error::malformed(path, reason));
