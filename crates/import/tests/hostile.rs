@@ -6,9 +6,8 @@
 mod log;
 
 use std::fs;
-use std::path::Path;
 
-use log::{data, import};
+use log::{data, import_bytes};
 use omiga_import::Map;
 use proptest::prelude::*;
 
@@ -45,10 +44,7 @@ const LONG: &str = r#"
 
 /// A log of these bytes is refused, for this reason.
 fn check(bytes: impl AsRef<[u8]>, map: &str, reason: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("log.csv");
-    fs::write(&log, bytes).unwrap();
-    let error = import(&log, map).unwrap_err().to_string();
+    let error = import_bytes(bytes, map).unwrap_err().to_string();
     assert!(error.contains(reason), "no `{reason}` in: {error}");
     assert!(error.len() < 1000, "{} bytes of message", error.len());
 }
@@ -86,11 +82,8 @@ fn a_damaged_text_is_named_with_its_line() {
 /// What a killed logger leaves behind: the rows before it are used, and the rest is told.
 #[test]
 fn a_log_that_was_cut_short_is_used_as_far_as_it_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("log.csv");
     for (end, first) in [("7", "1 cells, expected 2"), ("7,8,9\n", "3 cells, expected 2"), ("\0\0\0\0", "1 cells")] {
-        fs::write(&log, format!("x,u\n1,2\n3,4\n5,6\n{end}")).unwrap();
-        let found = import(&log, MAP).unwrap();
+        let found = import_bytes(format!("x,u\n1,2\n3,4\n5,6\n{end}"), MAP).unwrap();
         assert_eq!(found.report.steps, 2);
         let note = found.report.notes.iter().find(|note| note.what.contains("another number of cells")).unwrap();
         assert!(note.count == 1 && note.first.ends_with(&format!("line 5: {first}")) || first == "1 cells", "{note}");
@@ -176,14 +169,10 @@ fn flipped(name: &str, map: &str, flips: &[(usize, u8)]) {
         bytes[at] ^= with;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (log, map_file) = (folder.path().join(name), folder.path().join("map.toml"));
+    let log = folder.path().join(name);
     fs::write(&log, bytes).unwrap();
-    fs::write(&map_file, map).unwrap();
-    drop(omiga_import::import(
-        std::slice::from_ref(&log),
-        &Map::read(&map_file).unwrap(),
-        Path::new(&folder.path().join("out.hdf5")),
-    ));
+    let map = Map::parse("map.toml", map).unwrap();
+    drop(omiga_import::import(std::slice::from_ref(&log), &map, &folder.path().join("out.hdf5")));
     drop(omiga_import::suggest(&log));
 }
 

@@ -4,8 +4,7 @@
 
 mod log;
 
-use log::{Imported, import};
-use omiga_import::Result;
+use log::{Imported, import_bytes};
 
 /// A log of one agent: time, a signal, a command, and whatever a test adds.
 const MAP: &str = r#"
@@ -22,16 +21,9 @@ const MAP: &str = r#"
     column = "r"
 "#;
 
-fn with(csv: &str, map: &str) -> Result<Imported> {
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("log.csv");
-    std::fs::write(&log, csv).unwrap();
-    import(&log, map)
-}
-
 /// Observations, commands (in their units) and rewards of a log with an addition to the map.
 fn check(csv: &str, more: &str, obs: &[f32], commands: &[f32], rewards: &[f32]) -> Imported {
-    let found = with(csv, &format!("{more}\n{MAP}")).unwrap();
+    let found = import_bytes(csv, &format!("{more}\n{MAP}")).unwrap();
     let physical: Vec<f32> = found.actions.iter().map(|a| 8.0 * (a + 1.0)).collect();
     assert_eq!(
         (found.obs.as_slice(), physical.as_slice(), found.rewards.as_slice()),
@@ -62,7 +54,7 @@ fn values_are_held_or_averaged_over_a_period() {
     let found = check(UNEQUAL, &mean, &[1.0, 4.0, 7.0, 9.0], &[2.0, 7.0, 8.0, 10.0], &[2.0, 7.0, 8.0, 10.0]);
     assert_eq!(found.ends, [(4, false)]);
     let sum = MAP.replace("column = \"r\"", "column = \"r\"\nsample = \"sum\"");
-    let found = with(UNEQUAL, &format!("{hold}\n{sum}")).unwrap();
+    let found = import_bytes(UNEQUAL, &format!("{hold}\n{sum}")).unwrap();
     assert_eq!(found.rewards, [6.0, 7.0, 8.0, 10.0]);
 }
 
@@ -87,7 +79,8 @@ fn a_pause_is_an_end() {
     let found = check(UNEQUAL, &format!("{all}task.period = \"100 ms\"\ntime.gap = \"off\""), &half, &half, &half);
     assert_eq!(found.ends.len(), 1);
     let wild = UNEQUAL.replace("2.5,8", "2.5e9,8");
-    let error = with(&wild, &format!("{all}task.period = \"1 ms\"\ntime.gap = \"off\"\ntime.sample = \"hold\"\n{MAP}"));
+    let error =
+        import_bytes(&wild, &format!("{all}task.period = \"1 ms\"\ntime.gap = \"off\"\ntime.sample = \"hold\"\n{MAP}"));
     assert!(error.unwrap_err().to_string().contains("more than 1000000 periods without a row before line 6"));
 }
 
@@ -97,8 +90,9 @@ fn missing_values_are_held_filled_or_dropped() {
     let found = check(log, "", &[2.0, 2.0, 2.0, 5.0], &[2.0, 3.0, 4.0, 5.0], &[2.0, 3.0, 4.0, 5.0]);
     has(&found, 1, &["before every column had a value", "line 2"]);
     has(&found, 2, &["the last one held", "line 4: `x`"]);
-    let null =
-        |text: &str| with(log, &MAP.replace("column = \"x\"", &format!("column = \"x\"\nnull = {text}"))).unwrap();
+    let null = |text: &str| {
+        import_bytes(log, &MAP.replace("column = \"x\"", &format!("column = \"x\"\nnull = {text}"))).unwrap()
+    };
     assert_eq!(null("\"drop\"").obs, [2.0, 5.0]);
     has(&null("\"drop\""), 3, &["moments with a missing value, dropped", "line 2: `x`"]);
     assert_eq!(null("-1").obs, [-1.0, 2.0, -1.0, -1.0, 5.0]);
@@ -112,7 +106,7 @@ fn the_last_row_is_a_step_or_a_state() {
     let log = "t,x,u,r,end\n0,1,1,1,\n1,2,2,2,trip\n2,3,3,3,\n3,4,4,4,\n4,5,,,\n";
     let map = |last: &str| {
         let ends = "episode.terminated = { column = \"end\", is = [\"trip\", \"stop\"] }";
-        with(log, &format!("{ends}\n{}", MAP.replace("\"step\"", &format!("\"{last}\"")))).unwrap()
+        import_bytes(log, &format!("{ends}\n{}", MAP.replace("\"step\"", &format!("\"{last}\"")))).unwrap()
     };
     // The trip was a step; the last row has no command, so it is a state.
     let auto = map("auto");
@@ -122,11 +116,11 @@ fn the_last_row_is_a_step_or_a_state() {
     let state = map("state");
     assert_eq!((state.obs.as_slice(), state.ends.as_slice()), (&[1.0, 3.0, 4.0][..], &[(1, true), (2, false)][..]));
     // With a command, and nothing behind it: left out, and said.
-    let found = with(&log.replace("4,5,,,", "4,5,5,5,"), &MAP.replace("\"step\"", "\"auto\"")).unwrap();
+    let found = import_bytes(log.replace("4,5,,,", "4,5,5,5,"), &MAP.replace("\"step\"", "\"auto\"")).unwrap();
     has(&found, 1, &["last commands left out", "line 6"]);
     // The reward of the row that a command led to.
     let next = format!("{}\nrow = \"next\"", MAP.replace("null = 0", ""));
-    let found = with("t,x,u,r\n0,1,1,1\n1,2,2,2\n2,3,3,3\n", &next).unwrap();
+    let found = import_bytes("t,x,u,r\n0,1,1,1\n1,2,2,2\n2,3,3,3\n", &next).unwrap();
     assert_eq!((found.rewards.as_slice(), found.ends.as_slice()), (&[2.0, 3.0][..], &[(2, false)][..]));
 }
 
@@ -143,9 +137,9 @@ fn episodes_begin_where_the_map_says() {
     assert_eq!(found.ends, [(2, false), (4, false)]);
     has(&found, 1, &["rows without an episode", "line 8"]);
     let reset = "episode.column = \"run\"\nepisode.reset = \"new\"";
-    assert_eq!(with(log, &format!("{reset}\n{MAP}")).unwrap().ends, [(2, false), (2, false), (2, false)]);
+    assert_eq!(import_bytes(log, &format!("{reset}\n{MAP}")).unwrap().ends, [(2, false), (2, false), (2, false)]);
     let formula = "episode.terminated = { value = \"x == 2 || x > 5\" }";
-    assert_eq!(with(log, &format!("{formula}\n{MAP}")).unwrap().ends, [(2, true), (4, true), (1, true)]);
+    assert_eq!(import_bytes(log, &format!("{formula}\n{MAP}")).unwrap().ends, [(2, true), (4, true), (1, true)]);
 }
 
 #[test]
@@ -161,9 +155,9 @@ fn signals_come_at_rates_of_their_own() {
 fn commands_outside_of_their_range_are_refused_or_clamped() {
     let log = "t,x,u,r\n0,1,1,1\n1,2,12,2\n2,3,-1,3\n3,3,10.00004,3\n";
     let map = MAP.replace("[0, 16]", "[0, 10]");
-    let error = with(log, &map).unwrap_err().to_string();
+    let error = import_bytes(log, &map).unwrap_err().to_string();
     assert!(error.contains("line 3: action `u` of agent is 12, expected within its range [0, 10]"), "{error}");
-    let clamped = with(log, &map.replace("range = [0, 10]", "range = [0, 10]\noutside = \"clamp\"")).unwrap();
+    let clamped = import_bytes(log, &map.replace("range = [0, 10]", "range = [0, 10]\noutside = \"clamp\"")).unwrap();
     assert_eq!(clamped.actions, [-0.8, 1.0, -1.0, 1.0]);
     has(&clamped, 2, &["clamped", "line 3: action `u` of agent is 12"]);
 }
@@ -174,13 +168,13 @@ fn choices_are_texts_or_numbers() {
     let map = MAP
         .replace("range = [0, 16]", "choices = [\"off\", \"low\", \"high\"]")
         .replace("[reward]\n    column = \"r\"", "");
-    let found = with(log, &map).unwrap();
+    let found = import_bytes(log, &map).unwrap();
     assert_eq!((found.dataset.is_discrete(), found.choices), (true, vec![0, 2, 1]));
-    let error = with(&log.replace("low", "medium"), &map).unwrap_err().to_string();
+    let error = import_bytes(log.replace("low", "medium"), &map).unwrap_err().to_string();
     assert!(
         error.contains("line 4, column `u`: found `medium`, expected one of [\"off\", \"low\", \"high\"]"),
         "{error}"
     );
     let numbers = map.replace("\"off\", \"low\", \"high\"", "\"0\", \"1\", \"2\"");
-    assert_eq!(with("x,u\n1,0\n2,2.0\n3,1\n4,\n", &numbers).unwrap().choices, [0, 2, 1]);
+    assert_eq!(import_bytes("x,u\n1,0\n2,2.0\n3,1\n4,\n", &numbers).unwrap().choices, [0, 2, 1]);
 }

@@ -37,6 +37,14 @@ pub fn expected() -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(data("expected.json")).unwrap()).unwrap()
 }
 
+/// Import a log of these bytes.
+pub fn import_bytes(log: impl AsRef<[u8]>, map: &str) -> Result<Imported> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    std::fs::write(&path, log).unwrap();
+    import(&path, map)
+}
+
 /// Import a log with a map as text.
 pub fn import(log: &Path, map: &str) -> Result<Imported> {
     let folder = tempfile::tempdir().unwrap();
