@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use omiga_format::atomic::{self, Pending};
-use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
+use omiga_format::{AgentSpec, TaskSpec};
 
 /// A table that grows row after row, in the wide form. It is there once it is whole.
 pub struct TableWriter {
@@ -50,7 +50,7 @@ impl TableWriter {
         let mut names = vec!["episode".to_owned(), "time_s".to_owned()];
         for agent in &table.task.agents {
             names.extend(agent.obs.iter().map(|field| obs_column(&agent.name, &field.name)));
-            names.extend(commands(agent).map(|field| command_column(&agent.name, &field.name)));
+            names.extend(agent.action.fields().iter().map(|field| command_column(&agent.name, &field.name)));
         }
         names.extend((0..state).map(|k| format!("state.{k}")));
         names.extend(["reward", "terminated", "truncated"].map(str::to_owned));
@@ -147,21 +147,13 @@ fn entries(map: &mut String, agent: &AgentSpec, columns: &str, only: Option<&str
             writeln!(map, "range = [{:?}, {:?}]", range.low, range.high)?;
         }
     }
-    for field in commands(agent) {
+    for field in agent.action.fields() {
         let (name, unit) = (text(&field.name), text(&field.unit));
         let column = text(&command_column(columns, &field.name));
         write!(map, "\n[[action]]\nname = {name}\ncolumn = {column}\nunit = {unit}\n{only}")?;
         writeln!(map, "range = [{:?}, {:?}]", field.range.low, field.range.high)?;
     }
     Ok(())
-}
-
-fn commands(agent: &AgentSpec) -> impl Iterator<Item = &omiga_format::ActionField> {
-    let fields = match &agent.action {
-        ActionSpace::Continuous(fields) => fields.as_slice(),
-        ActionSpace::Discrete(_) => &[],
-    };
-    fields.iter()
 }
 
 fn obs_column(agent: &str, field: &str) -> String {

@@ -99,7 +99,8 @@ impl ActionSpace {
         self.fields().iter().map(|f| f.range).collect()
     }
 
-    fn fields(&self) -> &[ActionField] {
+    /// The fields of each command; empty if discrete.
+    pub fn fields(&self) -> &[ActionField] {
         match self {
             Self::Continuous(fields) => fields,
             Self::Discrete(_) => &[],

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use omiga_dataset::{Ending, LastRow, StepActions, StepRow, Writer};
-use omiga_format::{ActionSpace, Range};
+use omiga_format::Range;
 
 use super::Whole;
 use crate::map::{LastRow as LastRowIs, Outside, RewardRow, Team};
@@ -124,12 +124,8 @@ impl<'a> Recorder<'a> {
     fn commands(&self, values: &[f64], ends: (bool, bool), place: Place, counts: &mut Counts) -> Result<Commands> {
         let mut commands = Vec::new();
         for (agent, spec) in self.plan.agents.iter().zip(&self.plan.task.agents) {
-            let fields = match &spec.action {
-                ActionSpace::Continuous(fields) => fields.as_slice(),
-                ActionSpace::Discrete(_) => &[],
-            };
             for (i, (term, outside)) in agent.actions.iter().zip(&agent.outside).enumerate() {
-                let (mut value, field) = (term.value(values, ends), fields.get(i));
+                let (mut value, field) = (term.value(values, ends), spec.action.fields().get(i));
                 let what = || match field {
                     Some(field) => format!("action `{}` of {}", field.name, spec.name),
                     None => format!("action of {}", spec.name),
