@@ -147,6 +147,25 @@ fn a_wrong_map_is_named() {
 }
 
 #[test]
+fn columns_of_a_parquet_are_what_a_map_needs() {
+    let lists = fs::read(data("lists.parquet")).unwrap();
+    let map = MAP.replace("\"x\"", "\"power\"").replace("\"u\"", "\"power\"").replace("[0, 10]", "[-1e6, 1e6]");
+    import_bytes(&lists, &map).unwrap();
+    let timed = format!("time.column = \"observation\"\n{map}");
+    check(&lists, &timed, "column `observation`: found `[");
+    check(&lists, &timed, "expected one time, not a list");
+    // One column renamed to another.
+    let [from, to] = [b"pump_2.pressure_bar", b"pump_1.pressure_bar"];
+    let mut twice = fs::read(data("async.parquet")).unwrap();
+    for at in 0..twice.len() - from.len() {
+        if twice[at..].starts_with(from) {
+            twice[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    check(&twice, MAP, "two columns are named `pump_1.pressure_bar`; rename one");
+}
+
+#[test]
 fn a_parquet_that_claims_much_is_refused() {
     check("PAR1", MAP, "it does not end as Parquet does; was it cut short?");
     check("PAR1xxxxPAR1xxxx", MAP, "it does not end as Parquet does");

@@ -160,6 +160,10 @@ fn commands_outside_of_their_range_are_refused_or_clamped() {
     let clamped = import_bytes(log, &map.replace("range = [0, 10]", "range = [0, 10]\noutside = \"clamp\"")).unwrap();
     assert_eq!(clamped.actions, [-0.8, 1.0, -1.0, 1.0]);
     has(&clamped, 2, &["clamped", "line 3: action `u` of agent is 12"]);
+    // What is no number is near to no bound.
+    let quotient = map.replace("column = \"u\"", "value = \"x / u\"\noutside = \"clamp\"");
+    let error = import_bytes("t,x,u,r\n0,1,1,1\n1,2,0,2\n2,3,1,3\n", &quotient).unwrap_err().to_string();
+    assert!(error.contains("line 3: action `u` of agent is inf, expected a number that f32 can hold"), "{error}");
 }
 
 #[test]
@@ -175,6 +179,17 @@ fn choices_are_texts_or_numbers() {
         error.contains("line 4, column `u`: found `medium`, expected one of [\"off\", \"low\", \"high\"]"),
         "{error}"
     );
+    for (key, said) in [
+        ("value", "value = \"x\""),
+        ("element", "element = [1]"),
+        ("sample", "sample = \"mean\""),
+        ("range", "range = [0, 2]"),
+        ("outside", "outside = \"clamp\""),
+    ] {
+        let error = import_bytes(log, &map.replace("choices = ", &format!("{said}\nchoices = "))).unwrap_err();
+        let expected = format!("action `u`: `choices` are read from a `column` as they stand; remove `{key}`");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
     let numbers = map.replace("\"off\", \"low\", \"high\"", "\"0\", \"1\", \"2\"");
     assert_eq!(import_bytes("x,u\n1,0\n2,2.0\n3,1\n4,\n", &numbers).unwrap().choices, [0, 2, 1]);
 }

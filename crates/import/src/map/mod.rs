@@ -163,6 +163,20 @@ pub(crate) struct Action {
     pub agents: Option<Vec<String>>,
 }
 
+impl Action {
+    /// A key that says nothing of `choices`, if there is one.
+    pub fn useless_for_choices(&self) -> Option<&'static str> {
+        let keys = [
+            ("value", self.value.is_some()),
+            ("element", self.element.is_some()),
+            ("sample", self.sample.is_some()),
+            ("range", self.range.is_some()),
+            ("outside", self.outside != Outside::default()),
+        ];
+        keys.into_iter().find(|(_, is_there)| *is_there).map(|(key, _)| key)
+    }
+}
+
 /// `[[state]]`: of the whole team; with `*` or in the long form, of each agent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

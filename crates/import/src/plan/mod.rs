@@ -201,7 +201,13 @@ fn agent(binder: &mut Binder<'_>, map: &Map, number: usize, name: &str) -> Resul
         all(&entry, &action.agents)?;
         if has(&action.agents) {
             action_terms.push(match &action.choices {
-                Some(choices) => binder.choice(&entry, &action.source(), number, choices)?,
+                Some(choices) => {
+                    if let Some(key) = action.useless_for_choices() {
+                        let reason = format!("`choices` are read from a `column` as they stand; remove `{key}`");
+                        return Err(Error::entry(&entry, reason));
+                    }
+                    binder.choice(&entry, &action.source(), number, choices)?
+                }
                 None => binder.term(&entry, &action.source(), Some(number), Window::After, true)?,
             });
             actions.push(action);

@@ -120,9 +120,10 @@ impl<'a> Episodes<'a> {
     fn check_period(&self, moment: &Moment, counts: &mut Counts) {
         let (None, Some(period)) = (&self.grid, self.plan.period_ns) else { return };
         if let (Some(last), Some(now)) = (self.last, moment.stamp)
-            && (now - last).abs_diff(period) > period as u64 / 10
+            && let pause = now.saturating_sub(last)
+            && pause.abs_diff(period) > period as u64 / 10
         {
-            counts.add(Kind::Irregular, moment.place, || format!("{:.6} s after the last", (now - last) as f64 / 1e9));
+            counts.add(Kind::Irregular, moment.place, || format!("{:.6} s after the last", pause as f64 / 1e9));
         }
     }
 

@@ -75,7 +75,7 @@ impl Grid {
         }
         while next < stamp {
             self.step(plan, hand_on)?;
-            next += self.period;
+            next = next.saturating_add(self.period);
             self.next = Some(next);
         }
         for (i, value) in moment.values.iter().enumerate() {

@@ -152,9 +152,13 @@ impl<'a> Recorder<'a> {
         what: impl Fn() -> String,
         counts: &mut Counts,
     ) -> Result<f64> {
+        // Refused behind: no bound is near to what is no number.
+        if !value.is_finite() {
+            return Ok(value);
+        }
         let (low, high) = (f64::from(range.low), f64::from(range.high));
         let slack = BOUND_TOLERANCE * 0.5 * (high - low);
-        if !(low - slack..=high + slack).contains(&value) && value.is_finite() {
+        if !(low - slack..=high + slack).contains(&value) {
             if outside == Outside::Refuse {
                 let expected = format!(
                     "within its range [{}, {}]; correct the range, or say `outside = \"clamp\"`",

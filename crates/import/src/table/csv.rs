@@ -8,7 +8,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use omiga_format::atomic;
 
 use super::cell::Numbers;
-use super::{CHUNK_ROWS, How, Keys, Reading, Rows, Table};
+use super::{CHUNK_ROWS, How, Keys, Reading, Rows, Table, check_names};
 use crate::map::TableText;
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
@@ -45,9 +45,7 @@ impl Csv {
         let name = |i| row.text(i).map(str::to_owned);
         let columns: Option<Vec<_>> = (0..row.len()).map(name).collect();
         let columns = columns.ok_or_else(|| records.not_text(row.line))?;
-        if let Some(twice) = twice(&columns) {
-            return Err(Error::malformed(path, format!("two columns are named `{twice}`; rename one")));
-        }
+        check_names(path, &columns)?;
         Ok(Self { path: path.to_owned(), columns, records, numbers: Numbers::new(text), row })
     }
 
@@ -159,13 +157,6 @@ fn expected(how: &How, found: &str) -> String {
         _ if comma => "a number; are commas decimal? say `table.decimal = \",\"`".to_owned(),
         _ => "a number; if it means that there is none, add it to `table.null`".to_owned(),
     }
-}
-
-/// The first name that is there twice. Empty ones may be: pandas leaves its index without a name.
-fn twice(names: &[String]) -> Option<&String> {
-    let mut sorted: Vec<_> = names.iter().filter(|name| !name.is_empty()).collect();
-    sorted.sort_unstable();
-    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 impl Table for Csv {

@@ -13,7 +13,7 @@ use omiga_format::atomic;
 
 use crate::map::TableText;
 use crate::report::Counts;
-use crate::{Place, Result};
+use crate::{Error, Place, Result};
 pub(crate) use cell::Numbers;
 pub(crate) use stamp::Clock;
 
@@ -195,4 +195,14 @@ pub(crate) fn nearest(name: &str, known: &[String]) -> Option<String> {
     let lower = name.to_lowercase();
     let similar = |other: &&String| (1000.0 * strsim::jaro_winkler(&lower, &other.to_lowercase())) as u32;
     known.iter().max_by_key(similar).filter(|other| similar(other) > 800).cloned()
+}
+
+/// That no two columns have the same name. Empty ones may: pandas leaves its index without a name.
+fn check_names(path: &Path, names: &[String]) -> Result<()> {
+    let mut sorted: Vec<_> = names.iter().filter(|name| !name.is_empty()).collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(Error::malformed(path, format!("two columns are named `{}`; rename one", pair[0]))),
+    }
 }

@@ -254,6 +254,9 @@ impl Column {
 
     /// The time in a row, in nanoseconds; `None` without one.
     pub fn stamp(&self, row: usize, clock: &mut Clock) -> Option<Result<i64, String>> {
+        if self.leaf.max_rep > 0 {
+            return Some(Err("one time, not a list".to_owned()));
+        }
         let value = self.value(row)?;
         Some(match (&self.values, &self.leaf.meaning) {
             (Values::Integers(values), Meaning::Time { unit_ns, utc }) => {

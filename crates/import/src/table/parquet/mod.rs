@@ -12,7 +12,7 @@ use ::parquet::file::metadata::{FooterTail, ParquetMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use omiga_format::atomic;
 
-use super::{CHUNK_ROWS, Cell, How, Keys, Reading, Rows, Table, Wanted};
+use super::{CHUNK_ROWS, Cell, How, Keys, Reading, Rows, Table, Wanted, check_names};
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
 use column::{Column, Leaf};
@@ -54,7 +54,8 @@ impl Parquet {
             1 => schema.get_column_root(i).name().to_owned(),
             _ => schema.column(i).path().string(),
         };
-        let columns = (0..schema.num_columns()).map(name).collect();
+        let columns: Vec<_> = (0..schema.num_columns()).map(name).collect();
+        check_names(path, &columns)?;
         let leaves = schema.columns().iter().map(|column| Leaf::new(column)).collect();
         Ok(Self { path: path.to_owned(), reader, columns, leaves, group: 0, open: Vec::new(), rows: 0 })
     }
