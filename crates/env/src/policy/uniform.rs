@@ -1,6 +1,6 @@
 //! The policy that knows nothing.
 
-use omiga_format::{ActionSpace, Range, TaskSpec};
+use omiga_format::{Range, TaskSpec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -34,11 +34,7 @@ impl TeamPolicy for UniformPolicy {
         actions.check_shape(&self.task)?;
         match actions {
             JointAction::Continuous(values) => {
-                let spaces = self.task.agents.iter().map(|agent| &agent.action);
-                let fields = spaces.flat_map(|space| match space {
-                    ActionSpace::Continuous(fields) => fields.as_slice(),
-                    ActionSpace::Discrete(_) => &[],
-                });
+                let fields = self.task.agents.iter().flat_map(|agent| agent.action.fields());
                 for (value, field) in values.iter_mut().zip(fields) {
                     *value = command(field.range, &mut self.rng);
                 }
@@ -79,6 +75,8 @@ pub(super) fn choice(mask: &[u8], rng: &mut ChaCha8Rng) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use omiga_format::ActionSpace;
+
     use super::*;
 
     #[test]

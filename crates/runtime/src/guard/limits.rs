@@ -138,10 +138,7 @@ impl Check<'_> {
     }
 
     fn commands(&self, options: &GuardOptions) -> Result<CommandLimits> {
-        let fields = match &self.contract.action {
-            ActionSpace::Continuous(fields) => fields.as_slice(),
-            ActionSpace::Discrete(_) => &[],
-        };
+        let fields = self.contract.action.fields();
         Ok(CommandLimits {
             low: fields.iter().map(|field| field.range.low).collect(),
             high: fields.iter().map(|field| field.range.high).collect(),
