@@ -72,7 +72,11 @@ fn what_is_missing_is_named() {
     check(
         &program,
         &[
-            ("inspect log.parquet", "`log.parquet`: a Parquet table, which `omiga import` makes a dataset of"),
+            (
+                "inspect log.parquet",
+                "`log.parquet`: a Parquet table, which is not read as a dataset; make one of a CSV or Parquet table with \
+                 `omiga import` (docs/tables.md)",
+            ),
             ("inspect log.mcap", "`log.mcap`: an MCAP log, which is not read as a dataset"),
             ("inspect robot", "`robot`: a LeRobot dataset, which is not read as a dataset"),
             ("inspect nowhere", "cannot read `nowhere`"),

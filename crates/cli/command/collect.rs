@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, Scope};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use omiga_dataset::{Card, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
 use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, behaviour_policy, episode_seed, make_env, rollout};
 
+use super::place::may_write;
 use crate::Verdict;
 use crate::args::CollectArgs;
 use crate::cores;
@@ -32,12 +33,6 @@ pub fn collect(args: &CollectArgs) -> Result<Verdict> {
 /// Play the episodes and write them. Was it done? Not if it was stopped: then nothing is written.
 pub fn record(args: &CollectArgs, stop: &AtomicBool) -> Result<bool> {
     may_write(&args.out, args.force)?;
-    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    ensure!(
-        folder.is_none_or(Path::is_dir),
-        "cannot write `{}`: there is no such folder; make it, or choose another --out",
-        args.out.display()
-    );
     let threads = cores::threads(args.threads).get().min(args.episodes as usize);
     let players = (0..threads).map(|_| Player::new(args)).collect::<Result<Vec<_>>>()?;
     let env = &players[0].env;
@@ -117,16 +112,6 @@ fn show_table(args: &CollectArgs) -> Result<()> {
     say(format!("{shown}: {episodes} episodes of {quality} {}; {}: what its columns mean", args.task, map.display()))?;
     let dataset = table.with_extension("hdf5");
     next(format!("omiga import {} --map {} --out {}", quoted(table), quoted(&map), quoted(&dataset)));
-    Ok(())
-}
-
-/// A file is only replaced where that was asked for.
-pub fn may_write(out: &Path, force: bool) -> Result<()> {
-    ensure!(
-        force || !out.is_file(),
-        "`{}` exists already; choose another --out, or replace it with --force",
-        out.display()
-    );
     Ok(())
 }
 

@@ -4,11 +4,13 @@ use anyhow::{Context, Result};
 use omiga_dataset::{Format, Repair, Target};
 use serde::Serialize;
 
-use super::collect::{may_write, training_on};
+use super::collect::training_on;
+use super::place::{may_write, stopped};
 use crate::Verdict;
 use crate::args::ConvertArgs;
 use crate::output::{next, say, say_json};
 use crate::settings::read_with;
+use crate::stop;
 
 #[derive(Serialize)]
 struct Report {
@@ -32,7 +34,10 @@ pub fn convert(args: &ConvertArgs) -> Result<Verdict> {
     })?;
     may_write(out, args.force)?;
     let options = read_with(args.format, &args.set)?;
-    let done = omiga_dataset::convert(path, &options, to, out)?;
+    let done = match omiga_dataset::convert(path, &options, to, out, stop::on_signal()?) {
+        Err(omiga_dataset::Error::Stopped) => return Ok(stopped(out)),
+        other => other?,
+    };
     let report = Report {
         out: out.display().to_string(),
         from: done.from,

@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use omiga_import::{Map, Report};
 
-use super::collect::may_write;
+use super::place::{may_write, stopped};
 use crate::Verdict;
 use crate::args::ImportArgs;
 use crate::output::{next, quoted, say, say_json};
+use crate::stop;
 
 /// `omiga import`.
 pub fn import(args: &ImportArgs) -> Result<Verdict> {
@@ -19,7 +20,10 @@ pub fn import(args: &ImportArgs) -> Result<Verdict> {
     }
     let (map, out) = args.map.as_deref().zip(args.out.as_deref()).context("expected --map and --out")?;
     may_write(out, args.force)?;
-    let report = omiga_import::import(&args.logs, &Map::read(map)?, out)?;
+    let report = match omiga_import::import(&args.logs, &Map::read(map)?, out, stop::on_signal()?) {
+        Err(omiga_import::Error::Stopped) => return Ok(stopped(out)),
+        other => other?,
+    };
     if args.json {
         say_json(&report)?;
         return Ok(Verdict::Yes);

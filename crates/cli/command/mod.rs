@@ -10,6 +10,7 @@ mod import;
 mod inspect;
 mod man;
 mod novelty;
+mod place;
 mod replay;
 mod report;
 mod run;

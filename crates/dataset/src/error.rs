@@ -54,13 +54,19 @@ pub enum Error {
         known: String,
     },
     /// Something that is known and no dataset here.
-    #[error("`{path}`: {what}, which is not read as a dataset; write it in the layout that docs/data.md describes")]
+    #[error(
+        "`{path}`: {what}, which is not read as a dataset; make one of a CSV or Parquet table with `omiga import` \
+         (docs/tables.md), or write the layout that docs/data.md describes"
+    )]
     NotRead {
         /// The file or folder.
         path: PathBuf,
         /// What it is.
         what: &'static str,
     },
+    /// Somebody wanted it to stop. What was begun is gone.
+    #[error("stopped before it was done; nothing is written")]
+    Stopped,
     /// A file where a format is a folder, or the other way round.
     #[error(
         "`{path}`: {found}, but a dataset of format `{format}` is {expected}; name that ({}), or leave `--format` out",

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
 use hdf5_pure::FileBuilder;
 use omiga_dataset::{
@@ -82,7 +83,8 @@ fn load(what: &str, path: &Path) -> u64 {
         }
         "hdf5" | "vlt" => {
             let out = path.with_extension(format!("out.{what}"));
-            let done = convert(path, &LoadOptions::default(), Target::of(&out).unwrap(), &out).unwrap();
+            let done = convert(path, &LoadOptions::default(), Target::of(&out).unwrap(), &out, &AtomicBool::new(false))
+                .unwrap();
             assert_eq!(done.transitions, ROWS - ROWS / 1000);
             return peak_bytes();
         }

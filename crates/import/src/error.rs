@@ -30,6 +30,9 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Somebody wanted it to stop. What was begun is gone.
+    #[error("stopped before it was done; nothing is written")]
+    Stopped,
     /// The operating system refused, or the task of the map cannot be.
     #[error(transparent)]
     Format(#[from] omiga_format::Error),

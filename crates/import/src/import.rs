@@ -1,6 +1,7 @@
 //! Logs to a dataset.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use omiga_dataset::{Header, StoredObs, Writer};
 
@@ -17,10 +18,11 @@ use crate::{Error, Result};
 /// sorted.
 ///
 /// # Errors
-/// [`Error`] names log, line and column of what cannot be read. Then there is no dataset.
-pub fn import(logs: &[PathBuf], map: &Map, out: &Path) -> Result<Report> {
-    match write(logs, map, out, Order::AsTheyCome) {
-        Err(Error::Disorder { .. }) => write(logs, map, out, Order::Sorted),
+/// [`Error`] names log, line and column of what cannot be read; [`Error::Stopped`] once `stop` is set. Then there is no
+/// dataset.
+pub fn import(logs: &[PathBuf], map: &Map, out: &Path, stop: &AtomicBool) -> Result<Report> {
+    match write(logs, map, out, Order::AsTheyCome, stop) {
+        Err(Error::Disorder { .. }) => write(logs, map, out, Order::Sorted, stop),
         other => other,
     }
 }
@@ -32,7 +34,7 @@ enum Order {
     Sorted,
 }
 
-fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order) -> Result<Report> {
+fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order, stop: &AtomicBool) -> Result<Report> {
     let (mut counts, mut writer) = (Counts::default(), None);
     for log in logs {
         counts.of_log(log);
@@ -45,7 +47,8 @@ fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order) -> Result<Report
         };
         let reading =
             Reading { wanted: plan.wanted.clone(), clock: Clock::new(&map.time)?, episodes: Names::default() };
-        let mut sink = Sink { merger: Merger::default(), episodes: Episodes::new(log, &plan, writer), plan: &plan };
+        let episodes = Episodes::new(log, &plan, writer);
+        let mut sink = Sink { merger: Merger::default(), episodes, plan: &plan, stop };
         match order {
             Order::AsTheyCome => stream(&mut *table, reading, &mut sink, &mut counts)?,
             Order::Sorted => sort(&mut *table, reading, &mut sink, &mut counts)?,
@@ -74,10 +77,16 @@ struct Sink<'a> {
     merger: Merger,
     episodes: Episodes<'a>,
     plan: &'a Plan,
+    stop: &'a AtomicBool,
 }
 
 impl Sink<'_> {
+    fn go_on(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    }
+
     fn take(&mut self, row: Row<'_>, counts: &mut Counts) -> Result<()> {
+        self.go_on()?;
         match self.merger.take(row, self.plan, counts) {
             Some(moment) => self.episodes.take(moment, counts),
             None => Ok(()),
@@ -107,6 +116,7 @@ fn stream(table: &mut dyn Table, mut reading: Reading, sink: &mut Sink<'_>, coun
 fn sort(table: &mut dyn Table, mut reading: Reading, sink: &mut Sink<'_>, counts: &mut Counts) -> Result<()> {
     let (mut all, mut rows) = (Rows { width: reading.wanted.cells.len(), ..Rows::default() }, Rows::default());
     loop {
+        sink.go_on()?;
         table.read(&mut reading, &mut rows, counts)?;
         if rows.len() == 0 {
             break;

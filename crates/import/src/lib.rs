@@ -4,6 +4,8 @@
 //! repaired; or an [`Error`] that names log, line and column. [`suggest`] writes a first map from a log's columns.
 //!
 //! ```
+//! use std::sync::atomic::AtomicBool;
+//!
 //! # let folder = tempfile::tempdir()?;
 //! # let (log, map, out) = (folder.path().join("log.csv"), folder.path().join("map.toml"), folder.path().join("x.hdf5"));
 //! std::fs::write(&log, "run,speed,torque\n1,0.9,300\n1,1.1,280\n1,1.0,290\n")?;
@@ -19,7 +21,7 @@
 //!     column = "torque"
 //!     range = [0, 600]
 //! "#)?;
-//! let report = omiga_import::import(&[log], &omiga_import::Map::read(&map)?, &out)?;
+//! let report = omiga_import::import(&[log], &omiga_import::Map::read(&map)?, &out, &AtomicBool::new(false))?;
 //! assert_eq!((report.episodes, report.steps), (1, 2)); // nobody knows where the last command led
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -6,9 +6,10 @@
 mod log;
 
 use std::fs;
+use std::sync::atomic::AtomicBool;
 
 use log::{data, import_bytes};
-use omiga_import::Map;
+use omiga_import::{Error, Map};
 use proptest::prelude::*;
 
 const MAP: &str = r#"
@@ -147,6 +148,15 @@ fn a_wrong_map_is_named() {
 }
 
 #[test]
+fn what_was_stopped_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (map, out) = (Map::parse("map.toml", LONG).unwrap(), folder.path().join("out.hdf5"));
+    let stopped = omiga_import::import(&[data("long.csv")], &map, &out, &AtomicBool::new(true)).map(drop);
+    assert!(matches!(stopped, Err(Error::Stopped)));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
 fn columns_of_a_parquet_are_what_a_map_needs() {
     let lists = fs::read(data("lists.parquet")).unwrap();
     let map = MAP.replace("\"x\"", "\"power\"").replace("\"u\"", "\"power\"").replace("[0, 10]", "[-1e6, 1e6]");
@@ -191,7 +201,8 @@ fn flipped(name: &str, map: &str, flips: &[(usize, u8)]) {
     let log = folder.path().join(name);
     fs::write(&log, bytes).unwrap();
     let map = Map::parse("map.toml", map).unwrap();
-    drop(omiga_import::import(std::slice::from_ref(&log), &map, &folder.path().join("out.hdf5")));
+    let out = folder.path().join("out.hdf5");
+    drop(omiga_import::import(std::slice::from_ref(&log), &map, &out, &AtomicBool::new(false)));
     drop(omiga_import::suggest(&log));
 }
 

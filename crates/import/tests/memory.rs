@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use omiga_import::{Map, import};
 
@@ -47,7 +48,8 @@ fn a_log_is_streamed() {
     let (log, map) = (folder.path().join("log.csv"), Map::parse("map", MAP).unwrap());
     let peak_with = |rows: u32| {
         write(&log, rows);
-        let report = import(std::slice::from_ref(&log), &map, &folder.path().join("out.hdf5")).unwrap();
+        let report =
+            import(std::slice::from_ref(&log), &map, &folder.path().join("out.hdf5"), &AtomicBool::new(false)).unwrap();
         assert_eq!((report.rows, report.episodes), (rows.into(), 1));
         peak_bytes()
     };

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Reading, open, plain_name};
 use crate::about::{About, StateKind};
@@ -13,7 +14,7 @@ use crate::repair::Repair;
 use crate::store::columns::Block;
 use crate::writer::vault::VaultWriter;
 use crate::writer::{Ending, LastRow, StepActions, StepRow, Writer};
-use crate::{Header, Result};
+use crate::{Error, Header, Result};
 
 /// What a dataset is converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +76,10 @@ struct Episode {
 /// not grow with them.
 ///
 /// # Errors
-/// As [`Dataset::load`](crate::Dataset::load), and [`omiga_format::Error::Io`] where nothing can be written.
-pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path) -> Result<Converted> {
+/// As [`Dataset::load`](crate::Dataset::load), and [`omiga_format::Error::Io`] where nothing can be written;
+/// [`Error::Stopped`] once `stop` is set. Then nothing is left at `out`.
+pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path, stop: &AtomicBool) -> Result<Converted> {
+    let go_on = || if stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) };
     let (from, recording) = open(path, options)?;
     let mut reading = Reading::start(&*recording, from, options, None)?;
     let scalars = reading.scalars()?;
@@ -86,7 +89,7 @@ pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path) -> Re
         n => recording.metrics(scalars.episodes.list.len(), n)?,
     };
     let pass = reading.pass(&scalars.transitions, false)?;
-    let found = pass.past(|_, _| Ok(()))?;
+    let found = pass.past(|_, _| go_on())?;
     let mut about = reading.understand(&scalars, &pass.check, found)?;
     let header = Header::new(about.task.clone(), about.stored_obs);
     let header = if judged.is_some() { header.with_metrics(&metrics) } else { header };
@@ -101,7 +104,7 @@ pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path) -> Re
         has_alive: about.widths.alive > 0,
         at: 0,
     };
-    pass.past(|row, block| written.rows(row, block))?;
+    pass.past(|row, block| go_on().and_then(|()| written.rows(row, block)))?;
     written.sink.finish()?;
     let transitions = episodes.iter().map(|episode| episode.rows.len() - 1).sum();
     Ok(Converted { from, to, episodes: episodes.len(), transitions, notes })

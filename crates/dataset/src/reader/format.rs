@@ -129,7 +129,7 @@ const NOT_READ: &[(Is, &str)] = &[
     (|look| look.has_names(&["metadata.yaml"]), "a ROS 2 bag"),
     (|look| look.head.starts_with(b"\x89MCAP0\r\n"), "an MCAP log"),
     (|look| look.head.starts_with(b"SQLite format 3\0"), "an SQLite database"),
-    (|look| look.head.starts_with(b"PAR1"), "a Parquet table, which `omiga import` makes a dataset of"),
+    (|look| look.head.starts_with(b"PAR1"), "a Parquet table"),
     (|look| look.head.starts_with(b"ARROW1"), "an Arrow table"),
 ];
 

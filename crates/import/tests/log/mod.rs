@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use omiga_dataset::{Dataset, HostBatch, LoadOptions};
 use omiga_import::{Map, Report, Result};
@@ -50,7 +51,7 @@ pub fn import(log: &Path, map: &str) -> Result<Imported> {
     let folder = tempfile::tempdir().unwrap();
     let (map_file, out) = (folder.path().join("map.toml"), folder.path().join("out.hdf5"));
     std::fs::write(&map_file, map).unwrap();
-    let report = omiga_import::import(&[log.to_owned()], &Map::read(&map_file)?, &out)?;
+    let report = omiga_import::import(&[log.to_owned()], &Map::read(&map_file)?, &out, &AtomicBool::new(false))?;
     let dataset = Dataset::load(&out, &LoadOptions::default()).unwrap();
     let mut batch = HostBatch::new(&dataset, 1);
     let (mut obs, mut actions, mut rewards, mut state) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -6,6 +6,11 @@ use super::*;
 use crate::{Actions, Dataset, HostBatch, LastState, StoredObs};
 use omiga_format::{ActionSpace, Better, Metric, TaskSpec};
 
+/// Nobody stops it.
+fn converted(path: &Path, options: &LoadOptions, to: Target, out: &Path) -> Result<Converted> {
+    convert(path, options, to, out, &AtomicBool::new(false))
+}
+
 fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/formats").join(name)
 }
@@ -52,20 +57,20 @@ fn check(path: &Path) {
     let (what, folder) = (path.display().to_string(), tempfile::tempdir().unwrap());
     let (hdf5, vault, again) =
         (folder.path().join("a.hdf5"), folder.path().join("b.vlt"), folder.path().join("c.hdf5"));
-    let done = convert(path, &options(), Target::OmigaHdf5, &hdf5).unwrap();
+    let done = converted(path, &options(), Target::OmigaHdf5, &hdf5).unwrap();
     let (read, first) = (Dataset::load(path, &options()).unwrap(), Dataset::load(&hdf5, &options()).unwrap());
     assert_eq!((done.transitions, done.from), (read.len(), read.format()), "{what}");
     compare(&read, &first, false, &what);
     assert_eq!(read.stored_obs(), first.stored_obs());
     assert_eq!(read.task().obs_dims(), first.task().obs_dims());
-    convert(&hdf5, &options(), Target::Vault, &vault).unwrap();
+    converted(&hdf5, &options(), Target::Vault, &vault).unwrap();
     let second = Dataset::load(&vault, &options()).unwrap();
     compare(&first, &second, true, &what);
     // A vault's last states are what it has instead; from here on everything stays.
-    convert(&vault, &options(), Target::OmigaHdf5, &again).unwrap();
+    converted(&vault, &options(), Target::OmigaHdf5, &again).unwrap();
     compare(&second, &Dataset::load(&again, &options()).unwrap(), false, &what);
     let vaults = folder.path().join("d.vlt");
-    convert(&again, &options(), Target::Vault, &vaults).unwrap();
+    converted(&again, &options(), Target::Vault, &vaults).unwrap();
     for name in ["d/00000000000000000000000000000000", "manifest.ocdbt"] {
         let bytes = |vault: &Path, uid| std::fs::read(vault.join(uid).join(name)).unwrap();
         assert_eq!(bytes(&vault, "a"), bytes(&vaults, "c"), "{what}: {name}");
@@ -133,7 +138,7 @@ fn masks_the_dead_and_states_are_kept() {
         check(&path);
         // Nothing is lost and nothing added: the same bytes.
         let copy = folder.path().join(format!("copy-{name}"));
-        convert(&path, &LoadOptions::default(), Target::OmigaHdf5, &copy).unwrap();
+        converted(&path, &LoadOptions::default(), Target::OmigaHdf5, &copy).unwrap();
         assert!(std::fs::read(&path).unwrap() == std::fs::read(&copy).unwrap(), "{name}");
     }
 }
@@ -143,9 +148,34 @@ fn a_vault_is_never_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let (path, out) = (folder.path().join("x.hdf5"), folder.path().join("x.vlt"));
     full(&path, None);
-    convert(&path, &LoadOptions::default(), Target::Vault, &out).unwrap();
-    let error = convert(&path, &LoadOptions::default(), Target::Vault, &out).unwrap_err().to_string();
+    converted(&path, &LoadOptions::default(), Target::Vault, &out).unwrap();
+    let error = converted(&path, &LoadOptions::default(), Target::Vault, &out).unwrap_err().to_string();
     assert!(error.contains("there is something in it"), "{error}");
     assert_eq!(Target::of(Path::new("a/b.vlt")), Some(Target::Vault));
     assert_eq!(Target::of(Path::new("a/b")), None);
+}
+
+/// Neither a file nor a folder, so that the same command can be given again.
+#[test]
+fn what_was_stopped_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    full(&path, None);
+    for name in ["a.hdf5", "a.vlt"] {
+        let out = folder.path().join(name);
+        let to = Target::of(&out).unwrap();
+        let stopped = convert(&path, &options(), to, &out, &AtomicBool::new(true)).map(drop);
+        assert!(matches!(stopped, Err(Error::Stopped)) && !out.exists(), "{name}");
+        converted(&path, &options(), to, &out).unwrap();
+    }
+    // A vault that is begun and not finished, alone and beside another.
+    let begin = |vault: &Path| {
+        let header = Header::new(TaskSpec::anonymous("t", 2, 3, ActionSpace::unit_box(1)), StoredObs::Raw);
+        drop(VaultWriter::create(vault, "new", &header, None, false).unwrap());
+    };
+    let (fresh, whole) = (folder.path().join("b.vlt"), folder.path().join("a.vlt"));
+    begin(&fresh);
+    begin(&whole);
+    assert!(!fresh.exists() && !whole.join("new").exists());
+    Dataset::load(&whole, &options()).unwrap();
 }

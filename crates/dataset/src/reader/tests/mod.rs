@@ -291,7 +291,7 @@ fn what_is_known_and_not_read_is_named() {
     for (name, content, expected) in [
         ("x.mcap", &b"\x89MCAP0\r\n.."[..], "an MCAP log"),
         ("x.db3", b"SQLite format 3\0..", "an SQLite database"),
-        ("x.parquet", b"PAR1....", "a Parquet table, which `omiga import` makes a dataset of"),
+        ("x.parquet", b"PAR1....", "a Parquet table"),
         ("x.arrow", b"ARROW1..", "an Arrow table"),
         ("bag/metadata.yaml", b"x", "a ROS 2 bag"),
         ("robot/meta/info.json", b"{}", "a LeRobot dataset"),

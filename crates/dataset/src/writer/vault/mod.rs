@@ -28,6 +28,7 @@ pub(crate) struct VaultWriter {
     /// The uid's folder.
     folder: PathBuf,
     values: Values,
+    made: Made,
     rows: usize,
     own: Vec<usize>,
     obs: Array,
@@ -57,6 +58,7 @@ impl VaultWriter {
         if fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(refused(std::io::Error::other("there is something in it; choose another name")));
         }
+        let made = Made(Some(if path.exists() { folder.clone() } else { path.to_owned() }));
         fs::create_dir_all(folder.join("d")).map_err(refused)?;
         let values = Values::new(Pending::create(&folder.join(ocdbt::VALUES))?);
         let task = &header.task;
@@ -67,6 +69,7 @@ impl VaultWriter {
         };
         Ok(Self {
             values,
+            made,
             rows: 0,
             own,
             obs: Array::new("observations", Element::F32, &[n, dim]),
@@ -133,7 +136,7 @@ impl VaultWriter {
     /// [`Error::Record`] without any step; [`omiga_format::Error::Io`].
     pub fn finish(self) -> Result<()> {
         super::check("number of rows", "at least one step", self.rows, self.rows > 0)?;
-        let Self { folder, mut values, rows, .. } = self;
+        let Self { folder, mut values, mut made, rows, .. } = self;
         let mut tree = Tree::default();
         let (mut shapes, mut types) = (Map::new(), Map::new());
         let wide =
@@ -150,7 +153,21 @@ impl VaultWriter {
         let (manifest, pending) = tree.finish(values)?;
         pending.commit()?;
         atomic::write(&folder.join(METADATA_FILE), metadata.to_string().as_bytes())?;
-        Ok(atomic::write(&folder.join(MANIFEST_FILE), &manifest)?)
+        atomic::write(&folder.join(MANIFEST_FILE), &manifest)?;
+        made.0 = None;
+        Ok(())
+    }
+}
+
+/// A folder that was made, and goes again with what is in it unless the vault becomes whole.
+struct Made(Option<PathBuf>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            // What cannot be removed is in nobody's way but the next vault's, which says so.
+            drop(fs::remove_dir_all(folder));
+        }
     }
 }
 
