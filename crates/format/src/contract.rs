@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::onnx::GraphForm;
 use crate::spec::MAX_DIM;
 use crate::{ActionSpace, AgentSpec, Error, Novelty, ObsField, ObsTransform, Result, TaskSpec, bounded};
 
@@ -40,6 +41,9 @@ pub struct PolicyContract {
     /// What observations are usual, if the training data say. The graph does not know it: a guard looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub novelty: Option<Novelty>,
+    /// What the graph takes and gives, where that is not the usual form.
+    #[serde(default, skip_serializing_if = "GraphForm::is_usual")]
+    pub graph: GraphForm,
 }
 
 impl PolicyContract {
@@ -61,6 +65,7 @@ impl PolicyContract {
             action: agent.action.clone(),
             transform: transform.narrowed(agent.obs.len()),
             novelty: None,
+            graph: GraphForm::default(),
         })
     }
 
@@ -68,6 +73,12 @@ impl PolicyContract {
     #[must_use]
     pub fn with_novelty(self, novelty: Option<Novelty>) -> Self {
         Self { novelty, ..self }
+    }
+
+    /// The same for a graph of this form.
+    #[must_use]
+    pub fn with_graph(self, graph: GraphForm) -> Self {
+        Self { graph, ..self }
     }
 
     /// Parse the JSON found in `file`.
@@ -95,7 +106,12 @@ impl PolicyContract {
         task.validate()?;
         contract.transform.validate(contract.obs.len())?;
         contract.novelty.as_ref().map_or(Ok(()), |novelty| novelty.validate(contract.obs.len()))?;
-        Ok(contract)
+        match contract.graph.refusal(&contract.action) {
+            None => Ok(contract),
+            Some((field, expected, found)) => {
+                Err(Error::Spec { task: contract.task, field: field.to_owned(), expected, found })
+            }
+        }
     }
 
     /// The JSON text.
@@ -151,6 +167,23 @@ mod tests {
         let task = TaskSpec::anonymous("pumps", 1, 3, ActionSpace::unit_box(1));
         let old = PolicyContract::of(&task, 0, &ObsTransform::None).unwrap();
         assert!(!old.to_json().unwrap().contains("novelty"));
+    }
+
+    /// A contract of the usual form is written as it was before there were others.
+    #[test]
+    fn a_graph_may_have_another_form() {
+        check(|c| c.graph.batch = Some(4), None);
+        check(|c| c.graph.batch = Some(0), Some("task `pumps`: the graph's batch is 0, expected from 1 to 65536"));
+        let expected =
+            "task `pumps`: the graph's action mask is f32, expected none, as the actions are commands, not choices";
+        check(|c| c.graph.float_mask = true, Some(expected));
+        let task = TaskSpec::anonymous("pumps", 1, 3, ActionSpace::choices(2));
+        let contract = PolicyContract::of(&task, 0, &ObsTransform::None).unwrap();
+        assert!(!contract.to_json().unwrap().contains("graph"));
+        let form = GraphForm { batch: None, float_mask: true, logits_only: true };
+        let json = contract.clone().with_graph(form).to_json().unwrap();
+        assert!(json.ends_with(r#","graph":{"float_mask":true,"logits_only":true}}"#), "{json}");
+        assert_eq!(PolicyContract::parse("x.onnx", &json).unwrap(), contract.with_graph(form));
     }
 
     #[test]

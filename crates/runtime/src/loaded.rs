@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use omiga_format::onnx::{Model, element_type};
+use omiga_format::onnx::{GraphForm, Model, element_type};
 use omiga_format::{ActionSpace, PolicyContract};
 
 use crate::engine::{Engine, Memory, Pool, Signature};
@@ -84,5 +84,13 @@ fn check_contract(policy: &str, contract: &PolicyContract, graph: Signature) -> 
             return Err(Error::Contract { policy: policy.to_owned(), what, expected, found });
         }
     }
-    Ok(())
+    // Whoever may choose the batch may choose the graph's.
+    let promised = GraphForm { batch: contract.graph.batch.or(graph.form.batch), ..contract.graph };
+    match promised == graph.form {
+        true => Ok(()),
+        false => {
+            let (expected, found) = (promised.to_string(), graph.form.to_string());
+            Err(Error::Contract { policy: policy.to_owned(), what: "form of the graph", expected, found })
+        }
+    }
 }

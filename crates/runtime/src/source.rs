@@ -49,8 +49,10 @@ impl<'a> Source<'a> {
             let key = omiga_format::CONTRACT_KEY;
             return Err(omiga_format::Error::NoContract { file: file.clone(), key }.into());
         };
-        let expected = PolicyContract::of(&manifest.task, index, &contract.transform);
-        if expected.map(|expected| expected.with_novelty(contract.novelty.clone())).as_ref() != Some(contract) {
+        // The form is what the graph has: see `Loaded`.
+        let of_task = |task: PolicyContract| task.with_novelty(contract.novelty.clone()).with_graph(contract.graph);
+        let expected = PolicyContract::of(&manifest.task, index, &contract.transform).map(of_task);
+        if expected.as_ref() != Some(contract) {
             return Err(Error::Contract {
                 policy: file.clone(),
                 what: "contract",

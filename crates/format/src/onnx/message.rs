@@ -315,7 +315,13 @@ impl Tensor {
 impl ValueInfo {
     /// A [batch, width] value, or `[batch]` without a width; the batch is the caller's choice.
     pub fn batched(name: &str, elem_type: i32, width: Option<usize>) -> Self {
-        let batch = Dimension { value: Some(DimensionValue::Name("batch".into())) };
+        Self::rows(name, elem_type, None, width)
+    }
+
+    /// The same with a fixed batch, if there is one.
+    pub fn rows(name: &str, elem_type: i32, batch: Option<u32>, width: Option<usize>) -> Self {
+        let any = || DimensionValue::Name("batch".into());
+        let batch = Dimension { value: Some(batch.map_or_else(any, |rows| DimensionValue::Size(rows.into()))) };
         let width = width.map(|w| Dimension { value: Some(DimensionValue::Size(w as i64)) });
         let shape = TensorShape { dim: [batch].into_iter().chain(width).collect() };
         let tensor = TensorType { elem_type, shape: Some(shape) };

@@ -2,15 +2,17 @@
 //!
 //! Field numbers are those of the public `onnx.proto` (ONNX 1.x). Fields that are left out are skipped when reading.
 
+mod form;
 mod message;
 mod op;
 mod wire;
 
+pub use form::{GraphForm, IR_VERSION, OPSET, Opset};
 pub use message::{
     Attribute, Dimension, DimensionValue, Graph, Model, Node, OperatorSet, StringEntry, Tensor, TensorShape,
     TensorType, Type, TypeValue, ValueInfo, attribute_type, element_type,
 };
-pub use op::{IR_VERSION, OPSET, Op};
+pub use op::Op;
 
 use prost::Message as _;
 
@@ -18,7 +20,7 @@ use crate::{CONTRACT_KEY, Error, PolicyContract, Result};
 
 /// Name of every policy's observation input, [batch, O] f32.
 pub const OBS: &str = "obs";
-/// Name of a discrete policy's second input, [batch, A] bool: which actions are available.
+/// Name of a discrete policy's second input, [batch, A] bool, or f32 of 0 and 1: which actions are available.
 pub const ACTION_MASK: &str = "action_mask";
 /// Name of every policy's first output: [batch, A] f32 in physical units, or `[batch]` i64 indices.
 pub const ACTION: &str = "action";

@@ -1,13 +1,5 @@
 //! The operators that exported policies use and the native engine runs.
 
-/// ONNX IR version of exported files: that of opset 11, so
-/// that every ONNX Runtime of the last years loads them.
-pub const IR_VERSION: i64 = 6;
-
-/// Version of the standard operator set of exported files: the oldest with every operator in its present form
-/// (`Clip` and `Pad` with tensor inputs).
-pub const OPSET: i64 = 11;
-
 /// An operator of the standard domain, in the form that exported graphs use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Op {

@@ -6,9 +6,9 @@ mod native;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 
-use omiga_format::onnx::Model;
+use omiga_format::onnx::{GraphForm, Model};
 
-use crate::{EngineKind, LoadOptions, Result, StepError, WeightFormat};
+use crate::{EngineKind, Error, LoadOptions, Result, StepError, WeightFormat};
 
 pub(crate) use native::{Found, MOST_TOGETHER, Memory as NativeMemory, Native, Place, Pool, run_layer};
 
@@ -16,12 +16,13 @@ pub(crate) use native::{Found, MOST_TOGETHER, Memory as NativeMemory, Native, Pl
 /// much again. A few bytes of a file are enough to ask for them.
 const MAX_BUFFER: usize = 1 << 20;
 
-/// The widths and the kind of a policy, batch of one.
+/// The widths and the kind of a policy, and what its graph takes and gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     pub(crate) obs_dim: usize,
     pub(crate) action_dim: usize,
     pub(crate) discrete: bool,
+    pub(crate) form: GraphForm,
 }
 
 /// A loaded graph.
@@ -71,7 +72,7 @@ impl Engine {
             #[cfg(not(feature = "onnxruntime"))]
             EngineKind::OnnxRuntime => {
                 let _ = bytes;
-                Err(crate::Error::EngineNotBuilt { engine: EngineKind::OnnxRuntime, feature: "onnxruntime" })
+                Err(Error::EngineNotBuilt { engine: EngineKind::OnnxRuntime, feature: "onnxruntime" })
             }
         }
     }
@@ -135,6 +136,14 @@ impl Engine {
             _ => Err(StepError::Engine),
         }
     }
+}
+
+/// A fixed batch, if it is one that a policy has.
+fn batch(policy: &str, rows: Option<usize>) -> Result<Option<u32>> {
+    let fixed = |rows| u32::try_from(rows).ok().filter(|rows| *rows <= GraphForm::MAX_BATCH);
+    let limit = GraphForm::MAX_BATCH as usize;
+    let too_large = |found| Error::TooLarge { policy: policy.to_owned(), what: "batch", found, limit };
+    rows.map(|rows| fixed(rows).ok_or_else(|| too_large(rows))).transpose()
 }
 
 /// Any observation that is not constant, for the first runs.

@@ -11,6 +11,8 @@ mod controller;
 #[cfg(test)]
 mod echo;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod glitches;
 #[cfg(test)]
 mod graphs;

@@ -13,7 +13,7 @@ use crate::{graphs, random_team, small_team};
 
 /// Options for ONNX Runtime, if its library is there.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn options() -> Option<LoadOptions> {
+pub fn options() -> Option<LoadOptions> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let local = workspace.join(".deps/onnxruntime").join(if cfg!(target_os = "macos") {
         "libonnxruntime.dylib"

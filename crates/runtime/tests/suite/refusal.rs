@@ -105,7 +105,7 @@ fn names_shapes_and_sizes_are_checked() {
     let two = |m: &mut Model| {
         m.graph.as_mut().unwrap().input.push(ValueInfo::batched("obs2", element_type::FLOAT, Some(1)));
     };
-    check_model(false, two, "expected one f32 observation and at most one bool action mask");
+    check_model(false, two, "expected one f32 observation and at most one action mask, bool or f32");
     check_model(true, |m| drop(m.graph.as_mut().unwrap().input.pop()), "uses `action_mask`, expected to be defined");
     check_model(false, |m| m.graph.as_mut().unwrap().output.clear(), "output `action` is absent, expected to be there");
     check_model(true, |m| drop(m.graph.as_mut().unwrap().output.remove(0)), "output `logits` is absent");

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use omiga_format::onnx::{self, Model, Op, Tensor, ValueInfo, element_type};
+use omiga_format::onnx::{self, ACTION_MASK, GraphForm, Model, Op, Opset, Tensor, ValueInfo, element_type};
 
 use super::attribute::{Attributes, Place};
+use crate::engine::batch;
 use crate::{Error, Result};
 
 /// Where a value comes from.
@@ -37,6 +38,8 @@ pub(super) struct Graph<'m> {
     pub(super) obs_dim: usize,
     /// Width A of the action mask, if there is one.
     pub(super) mask_dim: Option<usize>,
+    /// What it takes; what it gives is found behind it.
+    pub(super) form: GraphForm,
     pub(super) constants: &'m [Tensor],
     pub(super) nodes: Vec<Node<'m>>,
     pub(super) outputs: Vec<(&'m ValueInfo, Source)>,
@@ -45,7 +48,7 @@ pub(super) struct Graph<'m> {
 /// More nodes, initializers, inputs or outputs than any policy has.
 const MAX_PARTS: usize = 1 << 16;
 /// Operator sets whose operators have the forms checked here.
-const OPSETS: std::ops::RangeInclusive<i64> = onnx::OPSET..=17;
+const OPSETS: std::ops::RangeInclusive<i64> = Opset::V11.version()..=Opset::V17.version();
 
 impl<'m> Graph<'m> {
     /// Check `model`, called `policy` in messages.
@@ -67,14 +70,14 @@ impl<'m> Graph<'m> {
         for (i, tensor) in graph.initializer.iter().enumerate() {
             names.define(&tensor.name, Source::Constant(i))?;
         }
-        let (obs_dim, mask_dim) = names.define_inputs(&graph.input)?;
+        let Inputs { obs_dim, mask_dim, form } = names.define_inputs(&graph.input)?;
         let mut nodes = Vec::with_capacity(graph.node.len());
         for node in &graph.node {
             nodes.push(names.check_node(nodes.len(), node)?);
         }
         let output = |info: &'m ValueInfo| Ok((info, names.find("the outputs", &info.name)?));
         let outputs = graph.output.iter().map(output).collect::<Result<_>>()?;
-        Ok(Self { policy, obs_dim, mask_dim, constants: &graph.initializer, nodes, outputs })
+        Ok(Self { policy, obs_dim, mask_dim, form, constants: &graph.initializer, nodes, outputs })
     }
 }
 
@@ -88,6 +91,13 @@ fn check_opset(policy: &str, model: &Model) -> Result<()> {
         true => Ok(()),
         false => Err(Error::Opset { policy: policy.to_owned(), found }),
     }
+}
+
+/// Widths of the observation and of the action mask, and in what form they come.
+struct Inputs {
+    obs_dim: usize,
+    mask_dim: Option<usize>,
+    form: GraphForm,
 }
 
 struct Names<'m> {
@@ -112,31 +122,39 @@ impl<'m> Names<'m> {
         self.defined.get(name).copied().ok_or_else(undefined)
     }
 
-    /// Widths of the observation and of the action mask.
-    fn define_inputs(&mut self, inputs: &'m [ValueInfo]) -> Result<(usize, Option<usize>)> {
-        let (mut obs, mut mask) = (None, None);
+    fn define_inputs(&mut self, inputs: &'m [ValueInfo]) -> Result<Inputs> {
+        let (mut obs, mut mask, mut float_mask) = (None, None, false);
         // Old files list their constants among the inputs, too.
         let listed = |defined: &BTreeMap<_, _>, info: &ValueInfo| defined.contains_key(info.name.as_str());
         let inputs: Vec<_> = inputs.iter().filter(|info| !listed(&self.defined, info)).collect();
         for info in inputs {
             let (source, slot) = match info.tensor() {
+                Some((element_type::FLOAT, _)) if info.name == ACTION_MASK && mask.is_none() => {
+                    float_mask = true;
+                    (Source::Mask, &mut mask)
+                }
                 Some((element_type::FLOAT, _)) if obs.is_none() => (Source::Obs, &mut obs),
                 Some((element_type::BOOL, _)) if mask.is_none() => (Source::Mask, &mut mask),
                 other => {
-                    let expected = "one f32 observation and at most one bool action mask";
+                    let expected = "one f32 observation and at most one action mask, bool or f32 by its name";
                     return self.wrong(&info.name, expected, &format!("another input, {other:?}"));
                 }
             };
             *slot = match info.tensor() {
-                Some((_, shape)) if matches!(shape[..], [None | Some(1), Some(1..)]) => shape[1],
+                Some((_, shape)) if matches!(shape[..], [None | Some(1..), Some(1..)]) => Some((shape[0], shape[1])),
                 other => return self.wrong(&info.name, "of shape [batch, width]", &format!("{other:?}")),
             };
             self.define(&info.name, source)?;
         }
-        match obs {
-            Some(obs) => Ok((obs, mask)),
-            None => self.wrong("obs", "an f32 input of shape [batch, width]", "absent"),
+        let Some((rows, Some(obs_dim))) = obs else {
+            return self.wrong("obs", "an f32 input of shape [batch, width]", "absent");
+        };
+        if let Some((Some(other), _)) = mask.filter(|(other, _)| other.is_some_and(|other| other != rows.unwrap_or(1)))
+        {
+            return self.wrong(ACTION_MASK, "of as many rows as the observation", &format!("of {other}"));
         }
+        let form = GraphForm { batch: batch(self.policy, rows)?, float_mask, logits_only: false };
+        Ok(Inputs { obs_dim, mask_dim: mask.and_then(|(_, width)| width), form })
     }
 
     fn wrong<T>(&self, value: &str, expected: &str, found: &str) -> Result<T> {

@@ -102,9 +102,15 @@ pub(super) fn select(mask: &[bool], a: &[f32], b: &[f32], out: &mut [f32]) {
     }
 }
 
+/// The mask as numbers, 1 where it is true.
+#[inline]
+pub(super) fn numbers(mask: &[bool], out: &mut [f32]) {
+    out.iter_mut().zip(mask).for_each(|(o, available)| *o = f32::from(u8::from(*available)));
+}
+
 /// Place of the largest, the first of equals; -1 if there is a NaN.
 #[inline]
-pub(super) fn arg_max(x: &[f32]) -> i64 {
+pub(crate) fn arg_max(x: &[f32]) -> i64 {
     let mut best = (-1, f32::NEG_INFINITY);
     for (i, x) in (0_i64..).zip(x) {
         if x.is_nan() {

@@ -1,19 +1,20 @@
 //! From a checked graph to a plan: shapes inferred for a batch of one, buffers placed, weights packed.
 
 mod known;
+mod outputs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use omiga_format::onnx::{ACTION, LOGITS, Op, Tensor, ValueInfo, element_type};
+use omiga_format::onnx::{Op, Tensor};
 
 use super::attribute::Place;
 use super::gemm::Weights;
 use super::graph::{Graph, Node, Source};
 use super::kernel::{Binary, Unary};
-use super::plan::{Layer, Output, Plan, Span, Step};
+use super::plan::{Layer, Plan, Span, Step};
 use super::simd::Simd;
-use crate::engine::{MAX_BUFFER, Signature};
+use crate::engine::MAX_BUFFER;
 use crate::{Error, Result};
 
 /// Most multiply-adds of a step: far more than any control loop has time for.
@@ -66,8 +67,10 @@ pub(super) fn lower(graph: &Graph<'_>, simd: Simd, half: bool, pool: &mut Pool) 
         uses: vec![0; graph.nodes.len()],
         obs: Span { start: 0, len: graph.obs_dim },
         zeros: Vec::new(),
+        mask: None,
     };
     lowering.allocate(graph.obs_dim)?;
+    lowering.place_mask()?;
     lowering.count_uses();
     for node in &graph.nodes {
         let value = lowering.node(node)?;
@@ -102,6 +105,8 @@ struct Lowering<'g, 'm> {
     obs: Span,
     /// Observations times zeros.
     zeros: Vec<Span>,
+    /// The action mask, if it is one of numbers.
+    mask: Option<Span>,
 }
 
 impl<'m> Lowering<'_, 'm> {
@@ -119,6 +124,16 @@ impl<'m> Lowering<'_, 'm> {
             true => Ok(()),
             false => Err(Error::TooLarge { policy: self.graph.policy.to_owned(), what, found, limit }),
         }
+    }
+
+    /// A mask of numbers has a place, as the observation has.
+    fn place_mask(&mut self) -> Result<()> {
+        if let Some(width) = self.graph.mask_dim.filter(|_| self.graph.form.float_mask) {
+            let out = self.allocate(width)?;
+            self.steps.push(Step::Mask { out });
+            self.mask = Some(out);
+        }
+        Ok(())
     }
 
     /// So many multiply-adds more. (What has as many results as operands is bounded by its buffers.)
@@ -259,7 +274,7 @@ impl<'m> Lowering<'_, 'm> {
 
     fn select(&mut self, node: &Node<'m>) -> Result<Value> {
         match node.inputs.first() {
-            Some(Some(Source::Mask)) => {}
+            Some(Some(Source::Mask)) if self.mask.is_none() => {}
             Some(Some(Source::Node(i))) if matches!(self.values[*i], Value::Finite) => match self.value(node, 1)? {
                 choice @ Value::Choice => return Ok(choice),
                 _ => return node.place.unsupported("input 1", "an index", "another value"),
@@ -299,7 +314,10 @@ impl<'m> Lowering<'_, 'm> {
             Some(Source::Obs) => Ok(Value::Row { span: self.obs, rank: 2 }),
             Some(Source::Constant(i)) => self.place_constant(node.place, i),
             Some(Source::Node(i)) => Ok(self.values[i]),
-            Some(Source::Mask) => node.place.unsupported(format!("input {input}"), "numbers", "the action mask"),
+            Some(Source::Mask) => match self.mask {
+                Some(span) => Ok(Value::Row { span, rank: 2 }),
+                None => node.place.unsupported(format!("input {input}"), "numbers", "the action mask"),
+            },
             None => node.place.unsupported(format!("input {input}"), "there", "omitted"),
         }
     }
@@ -351,76 +369,6 @@ impl<'m> Lowering<'_, 'm> {
             [] | [1] => Ok(finite(self.graph.policy, tensor)?.first().copied()),
             _ => node.place.unsupported(format!("shape of input {input}"), "[]", format!("{:?}", tensor.dims)),
         }
-    }
-
-    fn outputs(&mut self) -> Result<(Signature, Output)> {
-        let outputs = &self.graph.outputs;
-        let named = |name: &str| outputs.iter().find(|(info, _)| info.name == name);
-        let Some(action) = named(ACTION).or(outputs.first()) else {
-            return self.wrong_output(ACTION, "to be there", "absent".into());
-        };
-        let obs_dim = self.graph.obs_dim;
-        match (self.output_value(action)?, self.graph.mask_dim) {
-            (Value::Row { span, .. }, None) => {
-                let signature = Signature { obs_dim, action_dim: span.len, discrete: false };
-                Ok((signature, Output::Action(span)))
-            }
-            (Value::Choice, Some(action_dim)) => {
-                let second = || outputs.iter().find(|(info, _)| info.name != action.0.name);
-                let Some(logits) = named(LOGITS).or_else(second) else {
-                    return self.wrong_output(LOGITS, "to be there", "absent".into());
-                };
-                match self.output_value(logits)? {
-                    Value::Row { span, .. } if span.len == action_dim => {
-                        Ok((Signature { obs_dim, action_dim, discrete: true }, Output::Choice { logits: span }))
-                    }
-                    other => self.wrong_output(LOGITS, &format!("[batch, {action_dim}]"), format!("{other:?}")),
-                }
-            }
-            (Value::Row { .. }, Some(_)) => {
-                self.wrong_output(ACTION, "an index, because there is an action mask", "a row of numbers".into())
-            }
-            (Value::Choice, None) => {
-                self.wrong_output(ACTION, "with an action mask among the inputs", "without".into())
-            }
-            (Value::Zero | Value::Finite, _) => {
-                self.wrong_output(ACTION, "a command or an index", "what is known of the observation".into())
-            }
-        }
-    }
-
-    /// The value behind an output, which must be as declared.
-    fn output_value(&self, (info, source): &(&ValueInfo, Source)) -> Result<Value> {
-        let value = match source {
-            Source::Node(i) => self.values[*i],
-            _ => return self.wrong_output(&info.name, "computed", "an input or a constant".into()),
-        };
-        let (kind, shape) = match value {
-            Value::Row { span, rank: 2 } => (element_type::FLOAT, vec![1, span.len]),
-            Value::Choice => (element_type::INT64, vec![1]),
-            Value::Row { rank, .. } => return self.wrong_output(&info.name, "[batch, width]", format!("rank {rank}")),
-            Value::Zero | Value::Finite => return Ok(value),
-        };
-        let Some((declared, sizes)) = info.tensor() else { return Ok(value) };
-        let fits = declared == kind
-            && sizes.len() == shape.len()
-            && sizes.iter().zip(&shape).all(|(declared, size)| declared.is_none_or(|d| d == *size));
-        match fits {
-            true => Ok(value),
-            false => {
-                let declared = format!("{sizes:?} of type {declared} as declared");
-                self.wrong_output(&info.name, &declared, format!("{shape:?} of type {kind}"))
-            }
-        }
-    }
-
-    fn wrong_output<T>(&self, name: &str, expected: &str, found: String) -> Result<T> {
-        Err(Error::Interface {
-            policy: self.graph.policy.to_owned(),
-            what: format!("output `{name}`"),
-            expected: expected.to_owned(),
-            found,
-        })
     }
 }
 

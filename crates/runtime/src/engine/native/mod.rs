@@ -30,6 +30,8 @@ use self::simd::Simd;
 use super::Signature;
 use crate::{Error, Isa, LoadOptions, Result, WeightFormat};
 
+#[cfg(feature = "onnxruntime")]
+pub(crate) use self::kernel::arg_max;
 pub(crate) use self::lower::Pool;
 pub(crate) use self::memory_check::{Found, Place};
 pub(crate) use self::plan::Memory;

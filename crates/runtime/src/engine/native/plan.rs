@@ -55,6 +55,10 @@ pub(super) enum Step {
     Choose {
         x: Span,
     },
+    /// The action mask as numbers.
+    Mask {
+        out: Span,
+    },
 }
 
 /// A product with weights, which are named by their place; no bias is zero.
@@ -194,6 +198,7 @@ fn run_step(step: &Step, memory: &mut Memory, mask: &[bool]) -> Option<()> {
             kernel::select(mask, a.of(before)?, b.of(before)?, out);
         }
         Step::Choose { x } => *choice = kernel::arg_max(x.of(arena)?),
+        Step::Mask { out } => kernel::numbers(mask, split(arena, *out)?.1),
     }
     Some(())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use omiga_format::onnx::GraphForm;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -160,7 +161,7 @@ fn plan(simd: Simd, half: bool) -> Plan {
     let span = |start, len| Span { start, len };
     let layer = Layer { weights: 0, x: span(0, 3), bias: Some(span(3, 17)), relu: false, out: span(20, 17) };
     let mut plan = Plan {
-        signature: Signature { obs_dim: 3, action_dim: 17, discrete: false },
+        signature: Signature { obs_dim: 3, action_dim: 17, discrete: false, form: GraphForm::default() },
         output: Output::Action(span(20, 17)),
         obs: span(0, 3),
         steps: vec![Step::Layer(layer)],
