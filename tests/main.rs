@@ -16,6 +16,7 @@ mod collect;
 mod docs;
 mod engine;
 mod evaluation;
+mod forms;
 mod hostile;
 mod import;
 mod manners;

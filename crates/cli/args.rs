@@ -14,12 +14,14 @@ use crate::output::Level;
 use crate::values::{format, seeds};
 
 mod convert;
+mod graph;
 mod import;
 mod inspect;
 mod report;
 mod select;
 
 pub use convert::ConvertArgs;
+pub use graph::GraphArgs;
 pub use import::ImportArgs;
 pub use inspect::InspectArgs;
 pub use report::ReportArgs;
@@ -357,6 +359,8 @@ pub struct ExportArgs {
     /// asked for
     #[arg(long, value_name = "KEYFILE")]
     pub sign: Option<PathBuf>,
+    #[command(flatten)]
+    pub graph: GraphArgs,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use omiga_export::GraphOptions;
 use omiga_format::{Bundle, Checkpoint, hash};
 use serde::Serialize;
 
@@ -29,7 +30,7 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
     // First: whoever mistypes a password has lost nothing.
     let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
     let path = checkpoint_of(&args.checkpoint, args.best)?;
-    let mut bundle = bundle_of(&path)?;
+    let mut bundle = bundle_with(&path, &args.graph.options())?;
     if let Some(release) = args.release {
         bundle = bundle.with_release(release)?;
     }
@@ -70,7 +71,11 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
 /// # Errors
 /// What is wrong with the file.
 pub fn bundle_of(checkpoint: &Path) -> Result<Bundle> {
-    Ok(omiga_export::bundle(Checkpoint::read(checkpoint)?, &hash::of_file(checkpoint)?)?)
+    bundle_with(checkpoint, &GraphOptions::default())
+}
+
+fn bundle_with(checkpoint: &Path, options: &GraphOptions) -> Result<Bundle> {
+    Ok(omiga_export::bundle_with(Checkpoint::read(checkpoint)?, &hash::of_file(checkpoint)?, options)?)
 }
 
 /// The command that exports a checkpoint, or a run's, into a folder beside it.

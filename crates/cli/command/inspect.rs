@@ -257,6 +257,9 @@ fn policy(path: &Path, json: bool) -> Result<Verdict> {
         contract.n_agents,
         contract.task
     ))?;
+    if !contract.graph.is_usual() {
+        say(format!("form of the graph: {}", contract.graph))?;
+    }
     let field = |kind: &str, name: &str, unit: &str, range: Option<omiga_format::Range>| {
         let range = range.map_or_else(String::new, |r| format!("[{}, {}]", r.low, r.high));
         vec![kind.to_owned(), name.to_owned(), unit.to_owned(), range, String::new()]

@@ -2,30 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use omiga_format::onnx::StringEntry;
+use omiga_format::onnx::{Model, StringEntry};
 use omiga_format::{
     AgentEntry, Bundle, Checkpoint, CheckpointMeta, GOLDEN_FILE, HostTensor, MODEL_CARD_FILE, Provenance, TensorFile,
 };
 use omiga_runtime::{LoadOptions, Policy, SelfTest};
 
 use crate::card::ModelCard;
-use crate::{ActorWeights, Error, Result, policy_model};
+use crate::{ActorWeights, Error, GraphOptions, Result, policy_model};
 
 /// Prefix of the golden vectors' tensors in a checkpoint.
 const GOLDEN_PREFIX: &str = "golden.";
 
-/// Turn `checkpoint`, whose file has the hash `checkpoint_sha256`, into a bundle.
+/// Turn `checkpoint`, whose file has the hash `checkpoint_sha256`, into a bundle of graphs in the usual form.
+///
+/// # Errors
+/// As [`bundle_with`].
+pub fn bundle(checkpoint: Checkpoint, checkpoint_sha256: &str) -> Result<Bundle> {
+    bundle_with(checkpoint, checkpoint_sha256, &GraphOptions::default())
+}
+
+/// The same with graphs as `options` ask for.
 ///
 /// Every policy is loaded by the native engine, whose self-test makes it repeat the checkpoint's golden vectors.
 ///
 /// # Errors
 /// [`Error::Format`] and [`Error::Contradiction`] for a checkpoint that is not whole and finite, or has tensors that do
-/// not belong to one; [`Error::Policy`] for a policy that is not the trainer's.
+/// not belong to one; [`Error::Policy`] for a policy that is not the trainer's; [`omiga_format::Error::Spec`] for graphs that
+/// the task's actions cannot have.
 ///
 /// # Determinism
 /// The same checkpoint gives the same bytes. Only the differences in the model card are measured; they are as
 /// reproducible as the machine's f32 arithmetic.
-pub fn bundle(checkpoint: Checkpoint, checkpoint_sha256: &str) -> Result<Bundle> {
+pub fn bundle_with(checkpoint: Checkpoint, checkpoint_sha256: &str, options: &GraphOptions) -> Result<Bundle> {
     let Checkpoint { meta, mut file } = checkpoint;
     meta.validate()?;
     let actor = ActorWeights::take(&meta, &mut file)?;
@@ -36,12 +45,12 @@ pub fn bundle(checkpoint: Checkpoint, checkpoint_sha256: &str) -> Result<Bundle>
     let mut agents = Vec::new();
     for (index, agent) in meta.task.agents.iter().enumerate() {
         let policy = format!("{}.onnx", agent.name);
-        files.insert(policy.clone(), policy_bytes(&meta, &actor, index, checkpoint_sha256)?);
+        files.insert(policy.clone(), policy_bytes(policy_model(&meta, &actor, index, options)?, checkpoint_sha256));
         agents.push(AgentEntry { name: agent.name.clone(), policy });
     }
     let assemble = |files| Bundle::new(meta.task.clone(), agents.clone(), provenance(&meta, checkpoint_sha256), files);
     let self_tests = prove(&assemble(files.clone())?)?;
-    let card = ModelCard { meta: &meta, checkpoint_sha256, self_tests: &self_tests };
+    let card = ModelCard { meta: &meta, options, checkpoint_sha256, self_tests: &self_tests };
     files.insert(MODEL_CARD_FILE.to_owned(), card.to_string().into_bytes());
     Ok(assemble(files)?)
 }
@@ -61,11 +70,10 @@ fn is_for_training_only(tensor: &str) -> bool {
         || network.starts_with("target_")
 }
 
-fn policy_bytes(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize, checkpoint_sha256: &str) -> Result<Vec<u8>> {
-    let mut model = policy_model(meta, actor, agent)?;
+fn policy_bytes(mut model: Model, checkpoint_sha256: &str) -> Vec<u8> {
     let (key, value) = ("omiga.checkpoint_sha256".to_owned(), checkpoint_sha256.to_owned());
     model.metadata_props.push(StringEntry { key, value });
-    Ok(model.to_bytes())
+    model.to_bytes()
 }
 
 /// Load every policy as any later user will: with its self-test.

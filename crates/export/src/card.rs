@@ -7,6 +7,8 @@ use std::fmt;
 use omiga_format::{ActionField, ActionSpace, AgentSpec, CheckpointMeta, MANIFEST_FILE, ObsField, ObsTransform, Range};
 use omiga_runtime::SelfTest;
 
+use crate::GraphOptions;
+
 /// Longest table printed whole.
 const MAX_ROWS: usize = 24;
 /// Rows kept of a longer one.
@@ -15,6 +17,7 @@ const KEPT_ROWS: usize = 16;
 /// `MODEL_CARD.md`; its text is what it displays.
 pub(crate) struct ModelCard<'a> {
     pub(crate) meta: &'a CheckpointMeta,
+    pub(crate) options: &'a GraphOptions,
     pub(crate) checkpoint_sha256: &'a str,
     /// The agents', in order.
     pub(crate) self_tests: &'a [SelfTest],
@@ -22,18 +25,18 @@ pub(crate) struct ModelCard<'a> {
 
 impl fmt::Display for ModelCard<'_> {
     fn fmt(&self, card: &mut fmt::Formatter<'_>) -> fmt::Result {
-        title(card, self.meta)?;
+        title(card, self.meta, self.options)?;
         task(card, self.meta)?;
         training(card, self.meta, self.checkpoint_sha256)?;
         parity(card, self.meta, self.self_tests)?;
         novelty::novelty(card, self.meta)?;
-        usage(card, self.meta)?;
+        usage(card, self.meta, self.options)?;
         limits(card, self.meta)?;
         configuration(card, self.meta)
     }
 }
 
-fn title(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
+fn title(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, options: &GraphOptions) -> fmt::Result {
     let task = &meta.task;
     let n = task.n_agents();
     writeln!(card, "# {} policies for `{}`\n", algorithm(meta), task.name)?;
@@ -43,13 +46,21 @@ fn title(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
          local observation and gives its {}: {}, the agent's id, {} are inside the graph.\n",
         n,
         if n == 1 { "policy" } else { "policies" },
-        if task.is_discrete() { "action's index among those available" } else { "command in physical units" },
+        match task.is_discrete() {
+            true if options.form.logits_only => "logits, the largest of which is its choice",
+            true => "action's index among those available",
+            false => "command in physical units",
+        },
         match meta.transform {
             ObsTransform::None => "the network",
             ObsTransform::Standardise { .. } => "standardisation of the vector",
             ObsTransform::Dataset { .. } => "scaling by the dataset's statistics",
         },
-        if task.is_discrete() { "masking and the choice" } else { "squashing and the bounds" },
+        match task.is_discrete() {
+            true if options.form.logits_only => "masking",
+            true => "masking and the choice",
+            false => "squashing and the bounds",
+        },
     )
 }
 
@@ -165,7 +176,7 @@ fn parity(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, self_tests: &[Se
     writeln!(card)
 }
 
-fn usage(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
+fn usage(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, options: &GraphOptions) -> fmt::Result {
     let action = meta.task.action_dim();
     let (agent, obs) = meta.task.agents.first().map_or(("", 0), |a| (a.name.as_str(), a.obs.len()));
     writeln!(card, "## How to run it\n")?;
@@ -189,15 +200,27 @@ fn usage(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
         writeln!(card, "policy.step(&mut state, &obs, &mut action)?; // raw [f32; {obs}] -> physical units")?;
     }
     writeln!(card, "```\n")?;
-    writeln!(
+    alone(card, meta, options)
+}
+
+/// What a graph takes and gives outside of our runtime.
+fn alone(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta, options: &GraphOptions) -> fmt::Result {
+    let GraphOptions { form, opset } = options;
+    let rows = form.batch.map_or_else(|| "batch".to_owned(), |rows| rows.to_string());
+    write!(
         card,
-        "Each `.onnx` file also runs alone in ONNX Runtime: {}; the units are in its metadata `omiga.contract`.\n",
-        if meta.task.is_discrete() {
-            "`obs` [batch, O] and `action_mask` [batch, A] to `action` [batch] and `logits` [batch, A]"
-        } else {
-            "`obs` [batch, O] to `action` [batch, A]"
+        "Each `.onnx` file (operator set {}) also runs alone in ONNX Runtime: `obs` [{rows}, O]",
+        opset.version()
+    )?;
+    match meta.task.is_discrete() {
+        false => write!(card, " to `action` [{rows}, A]")?,
+        true => {
+            let mask = if form.float_mask { "f32, 0 or 1," } else { "bool" };
+            let choice = if form.logits_only { String::new() } else { format!(" `action` [{rows}] and") };
+            write!(card, " and `action_mask` [{rows}, A] of {mask} to{choice} `logits` [{rows}, A]")?;
         }
-    )
+    }
+    writeln!(card, "; the units are in its metadata `omiga.contract`.\n")
 }
 
 fn limits(card: &mut fmt::Formatter<'_>, meta: &CheckpointMeta) -> fmt::Result {
@@ -285,7 +308,13 @@ mod tests {
         change(&mut meta);
         let test = SelfTest { cases: 6, max_abs_difference: 2.5e-7 };
         let self_tests = vec![test; meta.task.n_agents()];
-        let card = ModelCard { meta: &meta, checkpoint_sha256: "c0ffee", self_tests: &self_tests }.to_string();
+        let card = ModelCard {
+            meta: &meta,
+            options: &GraphOptions::default(),
+            checkpoint_sha256: "c0ffee",
+            self_tests: &self_tests,
+        }
+        .to_string();
         for line in lines {
             assert!(card.lines().any(|l| l == *line), "no line `{line}` in\n{card}");
         }

@@ -12,16 +12,18 @@ pub(crate) struct Value(String);
 /// Builds a graph of [`Op`]s; every node and its only output share one name, so names must be unique.
 pub(crate) struct GraphBuilder {
     graph: Graph,
+    /// Rows of inputs and outputs, if they are fixed.
+    batch: Option<u32>,
 }
 
 impl GraphBuilder {
-    pub(crate) fn new(name: &str) -> Self {
-        Self { graph: Graph { name: name.to_owned(), ..Graph::default() } }
+    pub(crate) fn new(name: &str, batch: Option<u32>) -> Self {
+        Self { graph: Graph { name: name.to_owned(), ..Graph::default() }, batch }
     }
 
     /// A [batch, width] input of elements of `elem_type`.
     pub(crate) fn input(&mut self, name: &str, elem_type: i32, width: usize) -> Value {
-        self.graph.input.push(ValueInfo::batched(name, elem_type, Some(width)));
+        self.graph.input.push(ValueInfo::rows(name, elem_type, self.batch, Some(width)));
         Value(name.to_owned())
     }
 
@@ -60,7 +62,7 @@ impl GraphBuilder {
 
     /// Declare an f32 output.
     pub(crate) fn output(&mut self, value: &Value, elem_type: i32, width: Option<usize>) {
-        self.graph.output.push(ValueInfo::batched(&value.0, elem_type, width));
+        self.graph.output.push(ValueInfo::rows(&value.0, elem_type, self.batch, width));
     }
 
     /// Declare a [batch, width] f32 output.

@@ -3,7 +3,8 @@
 //! In: an [`omiga_format::Checkpoint`] and its hash. Out: an [`omiga_format::Bundle`] with `<agent>.onnx` for every
 //! agent, `golden.safetensors` and a model card; or an [`Error`] that names the tensor, or the agent and the case.
 //! Everything between the raw local observation and the physical action is inside the graph: the observation
-//! transform, the agent's id (folded into the first bias), squashing and bounds. [`bundle`] is the whole way;
+//! transform, the agent's id (folded into the first bias), squashing and bounds. [`bundle`] is the whole way, [`bundle_with`]
+//! the one for runtimes and compilers that do not take the usual graph;
 //! [`ActorWeights`] (what is taken from the checkpoint) and [`policy_model`] (one agent's graph) are its parts.
 //!
 //! ```no_run
@@ -29,13 +30,15 @@ mod policy;
 mod weights;
 
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod official;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use bundle::bundle;
+pub use bundle::{bundle, bundle_with};
 pub use error::{Error, Result};
-pub use policy::policy_model;
+pub use policy::{GraphOptions, policy_model};
 pub use weights::{ActorWeights, Layer};

@@ -1,7 +1,7 @@
 //! One agent's whole policy as an ONNX model: transform, network, head.
 
 use omiga_format::onnx::{
-    ACTION, ACTION_MASK, Attribute, IR_VERSION, LOGITS, Model, NO_CHOICE, OBS, OPSET, Op, OperatorSet, StringEntry,
+    ACTION, ACTION_MASK, Attribute, GraphForm, LOGITS, Model, NO_CHOICE, OBS, Op, OperatorSet, Opset, StringEntry,
     Tensor, element_type,
 };
 use omiga_format::{
@@ -16,6 +16,15 @@ use crate::{ActorWeights, Error, Result};
 /// Program and format name in the model.
 const PRODUCER: &str = "omiga";
 
+/// How graphs are written. The default is what most runtimes take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GraphOptions {
+    /// What they take and give.
+    pub form: GraphForm,
+    /// The version of their operators.
+    pub opset: Opset,
+}
+
 /// The ONNX model of agent `agent`: raw local observation in, physical action out.
 ///
 /// The actor's input is the transformed observation followed by the one-hot id. The id of one agent never changes, so
@@ -24,7 +33,7 @@ const PRODUCER: &str = "omiga";
 ///
 /// # Shapes
 /// In: `obs` [batch, O] f32, O the agent's own width, and, for a discrete task, `action_mask` [batch, A] bool. Out: `action` [batch, A] f32 in
-/// physical units; or `action`, one i64 index a row, and `logits` [batch, A] f32.
+/// physical units; or `action`, one i64 index a row, and `logits` [batch, A] f32. Other forms: [`GraphForm`].
 ///
 /// # Observations that are not finite
 /// Many engines make a finite command of a NaN: theirs is a ReLU or a clamp that takes the other operand. So the observation
@@ -32,11 +41,17 @@ const PRODUCER: &str = "omiga";
 /// [`NO_CHOICE`].
 ///
 /// # Errors
-/// [`Error::NoSuchAgent`], or [`Error::Contradiction`] when `actor` is not the network that `meta` describes.
+/// [`Error::NoSuchAgent`], [`Error::Contradiction`] when `actor` is not the network that `meta` describes, or
+/// [`omiga_format::Error::Spec`] when the agent's actions cannot have this form.
 ///
 /// # Determinism
 /// The same arguments give the same model: nothing here knows a clock or a random number.
-pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -> Result<Model> {
+pub fn policy_model(
+    meta: &CheckpointMeta,
+    actor: &ActorWeights,
+    agent: usize,
+    options: &GraphOptions,
+) -> Result<Model> {
     let task = &meta.task;
     let no_such_agent = || Error::NoSuchAgent { index: agent, n_agents: task.n_agents() };
     let spec = task.agents.get(agent).ok_or_else(no_such_agent)?;
@@ -46,10 +61,15 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
         let (file, field) = ("checkpoint".to_owned(), "the actor's shape".to_owned());
         return Err(Error::Contradiction { file, field, expected, found });
     }
-    let contract = PolicyContract::of(task, agent, &meta.transform).ok_or_else(no_such_agent)?;
+    let GraphOptions { form, opset } = *options;
+    if let Some((field, expected, found)) = form.refusal(&spec.action) {
+        let (task, field) = (task.name.clone(), field.to_owned());
+        return Err(omiga_format::Error::Spec { task, field, expected, found }.into());
+    }
+    let contract = PolicyContract::of(task, agent, &meta.transform).ok_or_else(no_such_agent)?.with_graph(form);
     let contract = contract.with_novelty(meta.novelty.as_ref().and_then(|team| team.agents.get(agent)).cloned());
 
-    let mut graph = GraphBuilder::new(&spec.name);
+    let mut graph = GraphBuilder::new(&spec.name, form.batch);
     let own = graph.input(OBS, element_type::FLOAT, spec.obs.len());
     let obs = Observed { agent, n_agents: task.n_agents(), own: spec.obs.len(), all: task.obs_dim() };
     let x = transform(&mut graph, &meta.transform, &own, obs);
@@ -67,12 +87,15 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
             };
             command(&mut graph, (&own, spec.obs.len()), &mu, &spec.action.ranges());
         }
-        ActionSpace::Discrete(names) => choice(&mut graph, (&own, spec.obs.len()), &h2, &actor.head, names.len()),
+        ActionSpace::Discrete(names) => {
+            let raw = linear(&mut graph, "out", &h2, &actor.head);
+            choice(&mut graph, (&own, spec.obs.len()), &raw, names.len(), form);
+        }
     }
 
     let entry = |key: &str, value: &str| StringEntry { key: key.to_owned(), value: value.to_owned() };
     Ok(Model {
-        ir_version: IR_VERSION,
+        ir_version: opset.ir_version(),
         producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: format!(
@@ -80,7 +103,7 @@ pub fn policy_model(meta: &CheckpointMeta, actor: &ActorWeights, agent: usize) -
             spec.name, task.name
         ),
         graph: Some(graph.finish()),
-        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        opset_import: vec![OperatorSet { domain: String::new(), version: opset.version() }],
         metadata_props: vec![
             entry(CONTRACT_KEY, &contract.to_json()?),
             entry("omiga.version", env!("CARGO_PKG_VERSION")),
@@ -196,22 +219,41 @@ fn command(graph: &mut GraphBuilder, obs: (&Value, usize), mu: &Value, ranges: &
     graph.output_f32(&action, ranges.len());
 }
 
-/// The largest logit of an available action; [`NO_CHOICE`] of an observation that is not finite.
-fn choice(graph: &mut GraphBuilder, obs: (&Value, usize), hidden: &Value, head: &Layer, n_actions: usize) {
-    let mask = graph.input(ACTION_MASK, element_type::BOOL, n_actions);
-    let raw = linear(graph, "out", hidden, head);
-    let masked = graph.scalar("masked_logit", MASKED_LOGIT);
-    let legal = graph.node(Op::Where, "legal", &[&mask, &raw, &masked]);
+/// The logits of available actions, and which is the largest; [`NO_CHOICE`] of an observation that is not finite.
+fn choice(graph: &mut GraphBuilder, obs: (&Value, usize), raw: &Value, n_actions: usize, form: GraphForm) {
+    let legal = match form.float_mask {
+        true => masked_by_products(graph, raw, n_actions),
+        false => masked(graph, raw, n_actions),
+    };
     let zero = zero_if_finite(graph, obs, n_actions);
     let logits = graph.node(Op::Add, LOGITS, &[&legal, &zero]);
-    let settings = vec![Attribute::int("axis", 1), Attribute::int("keepdims", 0)];
-    let largest = graph.node_with(Op::ArgMax, "largest", &[&logits], settings);
-    let axis = vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 0)];
-    let zero = graph.node_with(Op::ReduceMean, "zero_of_a_row", &[&zero], axis);
-    let below = graph.scalar("below_zero", -1.0);
-    let finite = graph.node(Op::Less, "is_finite", &[&below, &zero]);
-    let none = graph.constant(Tensor::i64("no_choice", &[], &[NO_CHOICE]));
-    let action = graph.node(Op::Where, ACTION, &[&finite, &largest, &none]);
-    graph.output(&action, element_type::INT64, SCALAR);
+    if !form.logits_only {
+        let settings = vec![Attribute::int("axis", 1), Attribute::int("keepdims", 0)];
+        let largest = graph.node_with(Op::ArgMax, "largest", &[&logits], settings);
+        let axis = vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 0)];
+        let zero = graph.node_with(Op::ReduceMean, "zero_of_a_row", &[&zero], axis);
+        let below = graph.scalar("below_zero", -1.0);
+        let finite = graph.node(Op::Less, "is_finite", &[&below, &zero]);
+        let none = graph.constant(Tensor::i64("no_choice", &[], &[NO_CHOICE]));
+        let action = graph.node(Op::Where, ACTION, &[&finite, &largest, &none]);
+        graph.output(&action, element_type::INT64, SCALAR);
+    }
     graph.output_f32(&logits, n_actions);
+}
+
+/// [`MASKED_LOGIT`] where the mask is false.
+fn masked(graph: &mut GraphBuilder, raw: &Value, n_actions: usize) -> Value {
+    let mask = graph.input(ACTION_MASK, element_type::BOOL, n_actions);
+    let instead = graph.scalar("masked_logit", MASKED_LOGIT);
+    graph.node(Op::Where, "legal", &[&mask, raw, &instead])
+}
+
+/// The same of a mask of 0 and 1, to the bit: `raw * mask + (1 - mask) * MASKED_LOGIT`.
+fn masked_by_products(graph: &mut GraphBuilder, raw: &Value, n_actions: usize) -> Value {
+    let mask = graph.input(ACTION_MASK, element_type::FLOAT, n_actions);
+    let (one, instead) = (graph.scalar("one", 1.0), graph.scalar("masked_logit", MASKED_LOGIT));
+    let kept = graph.node(Op::Mul, "kept", &[raw, &mask]);
+    let missing = graph.node(Op::Sub, "missing", &[&one, &mask]);
+    let replaced = graph.node(Op::Mul, "replaced", &[&missing, &instead]);
+    graph.node(Op::Add, "legal", &[&kept, &replaced])
 }

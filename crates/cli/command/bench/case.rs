@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use omiga_export::{ActorWeights, policy_model};
+use omiga_export::{ActorWeights, GraphOptions, policy_model};
 use omiga_format::{
     ActionSpace, ActorHead, ActorSpec, Bundle, Checkpoint, CheckpointMeta, DatasetRef, GOLDEN_FILE, HostTensor,
     Mahalanobis, Novelty, NoveltyOrigin, ObsTransform, Range, TaskSpec, TeamNovelty, TensorFile,
@@ -131,7 +131,7 @@ impl Case {
         let mut file = TensorFile { name: name.to_owned(), meta: String::new(), tensors };
         let actor = ActorWeights::take(&meta, &mut file.clone())?;
         for (i, agent) in meta.task.agents.iter().enumerate() {
-            let model = policy_model(&meta, &actor, i)?.to_bytes();
+            let model = policy_model(&meta, &actor, i, &GraphOptions::default())?.to_bytes();
             let policy = Policy::from_onnx(name, &model, &LoadOptions::default())?;
             let mut state = policy.state();
             let mut actions = vec![0.0; OBSERVATIONS * size.actions];
