@@ -1,5 +1,8 @@
 //! The shape of a policy network: what a checkpoint's `actor.*` tensors must be.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 /// A Gaussian's mean is clamped to [-9, 9] before the tanh (official OMIGA).

@@ -143,7 +143,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 pub(crate) fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let bytes = file.metadata().map_err(io("cannot read", path))?.len();
     if bytes > limit {
-        return Err(Error::TooLarge { path: path.to_owned(), bytes, limit });
+        return Err(Error::TooLarge { file: path.display().to_string(), bytes, limit });
     }
     let mut content = Vec::with_capacity(bytes as usize);
     file.take(limit).read_to_end(&mut content).map_err(io("cannot read", path))?;

@@ -1,5 +1,7 @@
 //! Base64, in which keys and signatures are written.
 
+use alloc::vec::Vec;
+
 /// Decode standard base64 in its one form: padded, and the bits that encode nothing are 0. `None` for anything else.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');

@@ -1,7 +1,8 @@
 //! Lists that end before they take much memory: an object of 13 bytes in a text is 70 in memory.
 
-use std::fmt::{self, Formatter};
-use std::marker::PhantomData;
+use alloc::vec::Vec;
+use core::fmt::{self, Formatter};
+use core::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 

@@ -1,5 +1,8 @@
 //! What the trainer writes and the exporter reads: one safetensors file.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 #[cfg(feature = "fs")]
 use std::path::Path;
 
@@ -107,7 +110,7 @@ impl Checkpoint {
     /// Any way in which they are not a checkpoint of this version.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         let mut file = TensorFile::parse(name, bytes)?;
-        let meta = std::mem::take(&mut file.meta);
+        let meta = core::mem::take(&mut file.meta);
         let meta: CheckpointMeta = serde_json::from_str(&meta).map_err(|e| Error::Json {
             file: name.to_owned(),
             part: "its metadata",

@@ -1,5 +1,9 @@
 //! What one exported policy promises, as JSON inside its ONNX file.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::onnx::GraphForm;

@@ -1,7 +1,7 @@
 //! CRC-32C (Castagnoli, RFC 3720), which no single flipped bit leaves as it was: of recordings, and of the memory that a
 //! policy was compiled into.
 
-use std::hash::Hasher;
+use core::hash::Hasher;
 
 /// Its polynomial, the highest power last.
 const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -1,17 +1,21 @@
 //! What can be wrong with a contract or a file, one variant per way.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+#[cfg(feature = "fs")]
 use std::path::PathBuf;
 
 use crate::{KeyId, Shown};
 
 /// Result of this crate.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// Why a specification or a file is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
+    #[cfg(feature = "fs")]
     #[error(
         "{action} `{path}`: {source}",
         path = Shown::reason(.path.display())
@@ -156,12 +160,12 @@ pub enum Error {
     },
     /// A file larger than this kind of file may be.
     #[error(
-        "`{path}`: {bytes} bytes, expected at most {limit}; is it the right file?",
-        path = Shown::reason(.path.display())
+        "`{file}`: {bytes} bytes, expected at most {limit}; is it the right file?",
+        file = Shown::reason(.file)
     )]
     TooLarge {
-        /// The file.
-        path: PathBuf,
+        /// Which file.
+        file: String,
         /// Its size.
         bytes: u64,
         /// The limit.

@@ -3,6 +3,8 @@
 #[cfg(feature = "fs")]
 mod file;
 
+use alloc::string::String;
+
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "fs")]

@@ -18,7 +18,12 @@
 //! temporary file that is then renamed.
 //!
 //! The cargo feature `fs`, on by default, is all that touches a file system; without it everything is read from bytes
-//! ([`Bundle::from_files`]).
+//! ([`Bundle::from_files`]). Without `std`, which `fs` needs, the crate asks for an allocator alone.
+
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
+#[macro_use]
+extern crate alloc;
 
 mod actor;
 mod bounded;

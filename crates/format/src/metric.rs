@@ -1,5 +1,9 @@
 //! What an episode is judged by beside its return.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::is_visible;

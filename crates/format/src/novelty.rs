@@ -1,6 +1,8 @@
 //! What observations are usual: which ones a policy has not learned from, told from the raw fields.
 
-use std::fmt;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +141,7 @@ impl Mahalanobis {
             below.iter_mut().zip(column).for_each(|(z, w)| *z += y * w);
             columns = rest;
         }
-        white.iter().map(|z| z * z).sum::<f32>().sqrt()
+        libm::sqrtf(white.iter().map(|z| z * z).sum())
     }
 
     /// Is a distance unusual? NaN is.
@@ -201,7 +203,7 @@ impl fmt::Display for NoveltyOrigin {
 
 /// To two digits behind the point.
 fn percent(share: f64) -> f64 {
-    (share * 1e4).round() / 100.0
+    libm::round(share * 1e4) / 100.0
 }
 
 fn is_positive_or_zero(x: f32) -> bool {

@@ -1,6 +1,6 @@
 //! Text of a file in a message that a person reads.
 
-use std::fmt::{self, Debug, Display, Formatter, Write};
+use core::fmt::{self, Debug, Display, Formatter, Write};
 
 /// Something that a file or a parser says, as it may stand in a message: without control characters (a terminal obeys
 /// them) and other invisible ones, which are escaped, and cut after some number of characters.

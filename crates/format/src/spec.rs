@@ -1,5 +1,9 @@
 //! Who acts in a task, what they observe and what they command, with names, units and ranges.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, bounded, hash, is_visible};

@@ -1,7 +1,10 @@
 //! Named tensors on the host and their strict safetensors file.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use alloc::borrow::Cow;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 pub use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};

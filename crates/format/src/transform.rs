@@ -1,5 +1,8 @@
 //! What happens to a raw local observation before the first layer.
 
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -98,9 +101,13 @@ impl ObsTransform {
 fn standardise(x: &mut [f32]) {
     let n = x.len() as f64;
     let mean = x.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
-    let variance = x.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n;
-    let std = variance.sqrt().max(f64::from(MIN_STD));
+    let variance = x.iter().map(|v| square(f64::from(*v) - mean)).sum::<f64>() / n;
+    let std = libm::sqrt(variance).max(f64::from(MIN_STD));
     x.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) / std) as f32);
+}
+
+fn square(x: f64) -> f64 {
+    x * x
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! Why a policy is not loaded, one variant per way.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+#[cfg(feature = "std")]
 use std::path::PathBuf;
 
 use omiga_format::{KeyId, Shown};
@@ -7,7 +12,7 @@ use omiga_format::{KeyId, Shown};
 use crate::{EngineKind, Isa, StepError};
 
 /// Result of loading.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 /// Why a policy is not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +116,7 @@ pub enum Error {
         found: String,
     },
     /// A file in the place of a bundle's folder.
+    #[cfg(feature = "fs")]
     #[error(
         "`{path}` is a file, expected a bundle's folder; load a lone file with `load_onnx`",
         path = Shown::reason(.path.display())
@@ -389,6 +395,7 @@ pub enum Error {
         found: String,
     },
     /// ONNX Runtime's shared library is nowhere.
+    #[cfg(feature = "std")]
     #[error(
         "ONNX Runtime's library is not at {tried:?}; set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)",
         tried = Shown::reason(.tried)
@@ -398,6 +405,7 @@ pub enum Error {
         tried: Vec<PathBuf>,
     },
     /// A file that is not a usable ONNX Runtime.
+    #[cfg(feature = "std")]
     #[error(
         "`{path}` cannot be used as ONNX Runtime ({reason}); set ORT_DYLIB_PATH to its file (`make setup` fetches one into .deps/onnxruntime)",
         path = Shown::reason(.path.display()),
@@ -410,6 +418,7 @@ pub enum Error {
         reason: String,
     },
     /// Another ONNX Runtime is already in this process, which can hold only one.
+    #[cfg(feature = "std")]
     #[error(
         "ONNX Runtime was already loaded from `{loaded}`, expected `{asked}`; use one library in a process",
         loaded = Shown::reason(.loaded.display()),

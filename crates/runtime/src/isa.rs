@@ -1,7 +1,9 @@
 //! What the native engine computes with.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::borrow::ToOwned;
+use alloc::string::ToString;
+use core::fmt;
+use core::str::FromStr;
 
 use crate::{Error, Result};
 

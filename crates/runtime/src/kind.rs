@@ -37,11 +37,12 @@ impl Error {
             | Self::Tolerance { .. }
             | Self::AgentNeeded { .. }
             | Self::UnknownAgent { .. }
-            | Self::NotABundle { .. }
             | Self::Untested { .. }
             | Self::ContractNeeded { .. }
             | Self::OtherRecorder { .. }
             | Self::Options { .. } => ErrorKind::Options,
+            #[cfg(feature = "fs")]
+            Self::NotABundle { .. } => ErrorKind::Options,
             Self::LoneFile { .. } => ErrorKind::Untrusted,
             Self::Identity { .. } | Self::OtherContract { .. } => ErrorKind::Identity,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
@@ -51,10 +52,9 @@ impl Error {
             | Self::Opset { .. }
             | Self::UnsupportedOperator { .. }
             | Self::UnsupportedForm { .. }
-            | Self::LibraryNotFound { .. }
-            | Self::Library { .. }
-            | Self::OtherLibrary { .. }
             | Self::OnnxRuntime { .. } => ErrorKind::Unsupported,
+            #[cfg(feature = "std")]
+            Self::LibraryNotFound { .. } | Self::Library { .. } | Self::OtherLibrary { .. } => ErrorKind::Unsupported,
             Self::SelfTest { .. }
             | Self::NoSelfTest { .. }
             | Self::Golden { .. }
@@ -71,6 +71,7 @@ impl Error {
 
 fn of_format(error: &FormatError) -> ErrorKind {
     match error {
+        #[cfg(feature = "fs")]
         FormatError::Io { .. } => ErrorKind::Io,
         FormatError::TooLarge { .. } | FormatError::TooMany { .. } => ErrorKind::TooLarge,
         FormatError::PublicKey { .. } => ErrorKind::Options,

@@ -37,7 +37,8 @@
 //!
 //! Where a policy must come from somebody known, [`LoadOptions::with_public_key`] refuses every bundle that was not
 //! signed by them. Without the cargo feature `fs` (on by default) nothing here touches a file system: a bundle is made
-//! of bytes, with all the same checks. [`LoadOptions`] can also ask for one task, one contract and a least release, and
+//! of bytes, with all the same checks. Without `std` either (`default-features = false`) an allocator is all that it
+//! asks for. [`LoadOptions`] can also ask for one task, one contract and a least release, and
 //! [`Policy::identity`] says which bundle is running.
 //!
 //! ```
@@ -51,6 +52,11 @@
 //! ```
 //!
 //! Deliberately absent: training, tensor libraries, batches, clocks and threads. The time is an argument.
+
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
+#[macro_use]
+extern crate alloc;
 
 mod controller;
 mod engine;

@@ -1,6 +1,8 @@
 //! A file that was checked, and the engine that runs it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use omiga_format::onnx::{GraphForm, Model, element_type};
 use omiga_format::{ActionSpace, PolicyContract};

@@ -1,10 +1,14 @@
 //! How to load a policy.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 #[cfg(feature = "fs")]
 use std::path::Path;
+#[cfg(feature = "std")]
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use omiga_format::{Bundle, Identity, PolicyContract, PublicKey};
 
@@ -64,6 +68,7 @@ pub struct LoadOptions {
     /// Which agent of a bundle; needed if the team has more than one. A lone file must be this agent's.
     pub agent: Option<String>,
     /// ONNX Runtime's shared library; else `ORT_DYLIB_PATH`, else beside the program.
+    #[cfg(feature = "std")]
     pub onnxruntime_library: Option<PathBuf>,
     /// Largest difference from the golden vectors: of a command, in halves of its range (and four roundings to f32 at its
     /// larger bound, which for a range around zero are nothing beside it); of a logit, in `max(1, |logit|)`.
@@ -94,6 +99,7 @@ impl Default for LoadOptions {
         Self {
             engine: EngineKind::Native,
             agent: None,
+            #[cfg(feature = "std")]
             onnxruntime_library: None,
             tolerance: 1e-5,
             isa: None,
@@ -122,6 +128,7 @@ impl LoadOptions {
     }
 
     /// Load ONNX Runtime from this file.
+    #[cfg(feature = "std")]
     #[must_use]
     pub fn with_onnxruntime_library(self, library: impl Into<PathBuf>) -> Self {
         Self { onnxruntime_library: Some(library.into()), ..self }

@@ -1,8 +1,11 @@
 //! One agent's policy: from a file to actions.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 #[cfg(feature = "fs")]
 use std::path::Path;
-use std::sync::Arc;
 
 #[cfg(feature = "fs")]
 use omiga_format::atomic;

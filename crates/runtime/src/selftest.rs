@@ -1,6 +1,9 @@
 //! The golden vectors of a bundle, replayed on a policy before anybody gets it.
 
-use std::collections::BTreeSet;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use omiga_format::{Bundle, GOLDEN_FILE, Range, TaskSpec, TensorFile, TensorViews};
 

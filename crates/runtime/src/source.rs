@@ -1,6 +1,7 @@
 //! What the policies of a bundle share while they are loaded.
 
-use std::sync::Arc;
+use alloc::borrow::ToOwned;
+use alloc::sync::Arc;
 
 use omiga_format::{Bundle, Identity, PolicyContract};
 

@@ -1,6 +1,6 @@
 //! What a step decided and why, as plain values.
 
-use std::fmt;
+use core::fmt;
 
 use crate::StepError;
 

@@ -294,7 +294,7 @@ fn a_recorder_allocates_nothing() {
         if controller.recorder().unwrap().is_stopped() {
             spare = controller.attach(spare.take().unwrap()).unwrap();
             let mut dump = spare.as_ref().unwrap().dump();
-            while std::io::Read::read(&mut dump, &mut piece).unwrap() > 0 {
+            while dump.read_into(&mut piece) > 0 {
                 dumps += 1;
             }
             controller.reset_to(&[0.0; 3]).unwrap();

@@ -1,5 +1,8 @@
 //! Which bundle it is.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use serde::{Serialize, Serializer};
 
 use super::{Bundle, KeyId, PublicKey, Signature};

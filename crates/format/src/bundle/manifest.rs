@@ -1,5 +1,9 @@
 //! `bundle.json`: what a bundle is made of, and where it comes from.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use super::{GOLDEN_FILE, MANIFEST_FILE, SIGNATURE_FILE, SUMS_FILE};

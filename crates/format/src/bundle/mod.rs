@@ -10,9 +10,11 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::Path;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use crate::{Error, Result, TaskSpec};
 
@@ -238,7 +240,7 @@ fn verify(signature: Option<&Signature>, key: &PublicKey, sums: &[u8]) -> Result
 
 fn check_size(name: &str, content: &[u8], limit: u64) -> Result<()> {
     match content.len() as u64 {
-        bytes if bytes > limit => Err(Error::TooLarge { path: Path::new(name).to_owned(), bytes, limit }),
+        bytes if bytes > limit => Err(Error::TooLarge { file: name.to_owned(), bytes, limit }),
         _ => Ok(()),
     }
 }

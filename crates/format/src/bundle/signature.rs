@@ -1,6 +1,11 @@
 //! Detached signatures and public keys in the format of minisign.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use blake2::{Blake2b512, Digest};
 
 use crate::base64::decode;
 use crate::{Error, Result};
@@ -41,7 +46,7 @@ impl KeyId {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     id: KeyId,
-    key: minisign_verify::PublicKey,
+    key: ed25519_compact::PublicKey,
 }
 
 impl fmt::Debug for PublicKey {
@@ -70,7 +75,8 @@ impl PublicKey {
         let (true, Some(id)) = (decoded.starts_with(KEY), KeyId::of(&decoded)) else {
             return Err(wrong("its algorithm is not `Ed`"));
         };
-        let key = minisign_verify::PublicKey::from_base64(line).map_err(|_| wrong("it is not a key"))?;
+        let key = decoded.get(10..).and_then(|key| ed25519_compact::PublicKey::from_slice(key).ok());
+        let key = key.ok_or(wrong("it is not a key"))?;
         Ok(Self { id, key })
     }
 
@@ -85,7 +91,11 @@ impl PublicKey {
 pub struct Signature {
     text: String,
     signer: KeyId,
+    /// Of the message's hash.
+    of_hash: ed25519_compact::Signature,
     trusted_comment: String,
+    /// Of that signature and the trusted comment.
+    of_comment: ed25519_compact::Signature,
 }
 
 impl fmt::Debug for Signature {
@@ -111,11 +121,16 @@ impl Signature {
         }
         let decoded = decode(signature).filter(|s| s.len() == SIGNATURE_BYTES);
         let signed = decoded.ok_or(wrong("the second line is no signature"))?;
-        decode(global).filter(|g| g.len() == GLOBAL_BYTES).ok_or(wrong("the fourth line is no signature"))?;
+        let global = decode(global).filter(|g| g.len() == GLOBAL_BYTES);
+        let global = global.ok_or(wrong("the fourth line is no signature"))?;
         let (true, Some(signer)) = (signed.starts_with(PREHASHED), KeyId::of(&signed)) else {
             return Err(wrong("its algorithm is not `ED`, the pre-hashed one"));
         };
-        Ok(Self { text: text.to_owned(), signer, trusted_comment: trusted_comment.to_owned() })
+        let signature =
+            |bytes| ed25519_compact::Signature::from_slice(bytes).map_err(|_| wrong("it has another length"));
+        let of_hash = signature(signed.get(10..).unwrap_or_default())?;
+        let (of_comment, trusted_comment) = (signature(&global)?, trusted_comment.to_owned());
+        Ok(Self { text: text.to_owned(), signer, of_hash, trusted_comment, of_comment })
     }
 
     /// The key pair that it names.
@@ -137,7 +152,9 @@ impl Signature {
         if self.signer != key.id {
             return Err(Error::OtherSigner { expected: key.id, found: self.signer });
         }
-        let verified = minisign_verify::Signature::decode(&self.text).and_then(|s| key.key.verify(message, &s, false));
+        let commented = [self.of_hash.as_slice(), self.trusted_comment.as_bytes()].concat();
+        let hashed = key.key.verify(Blake2b512::digest(message), &self.of_hash);
+        let verified = hashed.and_then(|()| key.key.verify(commented, &self.of_comment));
         verified.map_err(|_| Error::Forged { key: key.id })
     }
 }

@@ -1,5 +1,9 @@
 //! `SHA256SUMS`: one line a file, as `sha256sum` of coreutils writes it.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::{MANIFEST_FILE, Manifest, SUMS_FILE};
 use crate::{Error, Result, hash};
 

@@ -1,6 +1,7 @@
 //! Forms of an exported graph: the usual one, and what some runtimes and compilers need instead.
 
-use std::fmt;
+use alloc::string::{String, ToString};
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 

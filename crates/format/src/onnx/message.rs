@@ -1,5 +1,9 @@
 //! The protocol buffer messages of an ONNX file.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::{Error, Result};
 
 /// Values of [`Tensor::data_type`] and [`TensorType::elem_type`].

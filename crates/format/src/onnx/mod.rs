@@ -14,6 +14,10 @@ pub use message::{
 };
 pub use op::Op;
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use prost::Message as _;
 
 use crate::{CONTRACT_KEY, Error, PolicyContract, Result};

@@ -1,6 +1,9 @@
 //! A look at an ONNX file before it is parsed, whoever reads it: an empty message takes two bytes in a file and a hundred
 //! in memory, a small number one and eight, and a tensor may name another file, which no hash covers.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use super::message::{
     Attribute, Dimension, Node, OperatorSet, StringEntry, Tensor, TensorShape, TensorType, Type, ValueInfo,
 };

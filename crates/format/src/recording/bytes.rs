@@ -1,5 +1,7 @@
 //! Little endian, never past the end.
 
+use alloc::vec::Vec;
+
 /// Fills a slice from its start; what has no room is left out.
 pub(super) struct Writer<'a> {
     rest: &'a mut [u8],
@@ -11,7 +13,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some((place, rest)) = std::mem::take(&mut self.rest).split_first_chunk_mut() {
+        if let Some((place, rest)) = core::mem::take(&mut self.rest).split_first_chunk_mut() {
             *place = bytes;
             self.rest = rest;
         }
@@ -62,7 +64,7 @@ impl<'a> Reader<'a> {
     pub(super) fn numbers(&mut self, room: usize, len: usize) -> Option<Vec<f32>> {
         let (chunks, []) = self.slice(room.checked_mul(4)?)?.as_chunks() else { return None };
         let stored = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes));
-        Some(stored.chain(std::iter::repeat(0.0)).take(len).collect())
+        Some(stored.chain(core::iter::repeat(0.0)).take(len).collect())
     }
 
     /// Bytes that are 0 or 1.

@@ -1,5 +1,9 @@
 //! What was recorded: the start of a file.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use super::RecordLayout;

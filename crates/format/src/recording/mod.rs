@@ -7,7 +7,9 @@ mod bytes;
 mod header;
 mod record;
 
-use std::ops::Range;
+use alloc::borrow::ToOwned;
+use alloc::vec::Vec;
+use core::ops::Range;
 #[cfg(feature = "fs")]
 use std::path::Path;
 
@@ -55,8 +57,8 @@ pub struct RecordedBlock<'a> {
     records: &'a [u8],
 }
 
-impl std::fmt::Debug for Recording {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Recording").field("header", &self.header).field("len", &self.len()).finish_non_exhaustive()
     }
 }

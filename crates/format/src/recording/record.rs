@@ -1,5 +1,7 @@
 //! One call of a controller or a guard, as bytes.
 
+use alloc::vec::Vec;
+
 use super::bytes::{Reader, Writer};
 
 /// Bytes of a record before its observation.
@@ -123,7 +125,7 @@ impl RecordLayout {
         put_numbers(&mut to, record.obs, self.obs_dim);
         if self.discrete {
             to.put(choice.to_le_bytes());
-            let given = record.mask.iter().copied().chain(std::iter::repeat(false));
+            let given = record.mask.iter().copied().chain(core::iter::repeat(false));
             given.take(self.action_dim).for_each(|available| to.put([u8::from(available)]));
         } else {
             put_numbers(&mut to, action, self.action_dim);
@@ -167,7 +169,7 @@ fn width(found: usize, expected: usize) -> u32 {
 
 /// The first `room` of the numbers, then zeros.
 fn put_numbers(to: &mut Writer<'_>, numbers: &[f32], room: usize) {
-    let padded = numbers.iter().copied().chain(std::iter::repeat(0.0));
+    let padded = numbers.iter().copied().chain(core::iter::repeat(0.0));
     padded.take(room).for_each(|x| to.put(x.to_bits().to_le_bytes()));
 }
 

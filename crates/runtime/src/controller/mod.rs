@@ -5,6 +5,9 @@ mod recorded;
 mod schedule;
 mod stats;
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+
 use self::schedule::{At, Kind, Schedule};
 use self::stats::Counts;
 use crate::guard::{Output, Step, Work};

@@ -6,6 +6,9 @@ mod native;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use omiga_format::onnx::{GraphForm, Model};
 
 use crate::{EngineKind, Error, LoadOptions, Result, StepError, WeightFormat};
@@ -103,7 +106,7 @@ impl Engine {
                 format => format!("native, {}, {format}", engine.isa()),
             },
             #[cfg(feature = "onnxruntime")]
-            Self::OnnxRuntime(_) => "onnxruntime".to_owned(),
+            Self::OnnxRuntime(_) => String::from("onnxruntime"),
         }
     }
 

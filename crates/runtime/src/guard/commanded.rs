@@ -1,5 +1,7 @@
 //! What has been commanded so far: where a rate limit starts and what can be held.
 
+use alloc::vec::Vec;
+
 use crate::recorder::Snapshot;
 use crate::{Flags, Status};
 

@@ -1,5 +1,9 @@
 //! Options and contract, checked against each other and laid out by index.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use omiga_format::{ActionField, ActionSpace, PolicyContract, Range};
 
 use super::novelty::Watch;

@@ -9,6 +9,8 @@ mod options;
 mod recorded;
 mod step;
 
+use alloc::vec::Vec;
+
 use self::clock::Clock;
 use self::commanded::Commanded;
 use self::latch::Latch;

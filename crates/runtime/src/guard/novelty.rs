@@ -1,5 +1,7 @@
 //! Is the observation one that the policy can have learned from?
 
+use alloc::vec::Vec;
+
 use omiga_format::Novelty;
 
 use crate::recorder::Snapshot;

@@ -1,5 +1,8 @@
 //! What a guard lets pass, and what is commanded when it does not.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Flags;

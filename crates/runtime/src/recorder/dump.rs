@@ -1,6 +1,7 @@
 //! A recorder's file, read piece by piece.
 
-use std::hash::Hasher as _;
+use core::hash::Hasher as _;
+#[cfg(feature = "std")]
 use std::io;
 
 use omiga_format::crc32c::Crc32c;
@@ -24,9 +25,20 @@ impl<'a> Dump<'a> {
     }
 }
 
+#[cfg(feature = "std")]
 impl io::Read for Dump<'_> {
-    /// Never an error; 0 at the end, or for an empty buffer.
+    /// As [`Dump::read_into`]; never an error.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.read_into(buffer))
+    }
+}
+
+impl Dump<'_> {
+    /// Fill the front of `buffer`: how many bytes, 0 at the end or for an empty buffer.
+    ///
+    /// # Real-time
+    /// Allocates nothing and cannot panic.
+    pub fn read_into(&mut self, buffer: &mut [u8]) -> usize {
         let crc = self.crc.value().to_le_bytes();
         let mut parts = self.recorder.kept.ring.parts().chain([&crc[..]]).skip(self.part);
         while let Some(part) = parts.next() {
@@ -44,8 +56,8 @@ impl io::Read for Dump<'_> {
                 }
             }
             self.at += len;
-            return Ok(len);
+            return len;
         }
-        Ok(0)
+        0
     }
 }

@@ -6,7 +6,10 @@ mod replay;
 mod ring;
 mod snapshot;
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use core::fmt;
 #[cfg(feature = "fs")]
 use std::path::Path;
 
@@ -217,7 +220,7 @@ impl Recorder {
     }
 
     /// The file's bytes, in pieces as large as the reader asks for, without allocation: a few in each turn of a slow loop,
-    /// or with `std::io::copy` all at once.
+    /// or with `std::io::copy` all at once. Without `std`: [`Dump::read_into`].
     pub fn dump(&self) -> Dump<'_> {
         Dump::new(self)
     }

@@ -1,5 +1,10 @@
 //! A recording, repeated call by call.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use omiga_format::{Call, Record, RecordedBlock, Recording};
 use serde::Deserialize as _;
 
@@ -85,7 +90,7 @@ impl<'a> Replay<'a> {
                 return Err(omiga_format::Error::RecordingDamaged { file, what }.into());
             }
         }
-        Ok(Self { subject, blocks: Box::new(recording.blocks()), rest: Box::new(std::iter::empty()) })
+        Ok(Self { subject, blocks: Box::new(recording.blocks()), rest: Box::new(core::iter::empty()) })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The last calls, in memory of a fixed size.
 
+use alloc::vec::Vec;
+
 use omiga_format::{Call, Record, RecordLayout, RecordedBlock, RecordingHeader};
 
 use crate::guard::Output;
@@ -127,7 +129,7 @@ impl Ring {
     }
 
     /// The numbers of the blocks that are kept, oldest first.
-    fn blocks(&self) -> std::ops::Range<u64> {
+    fn blocks(&self) -> core::ops::Range<u64> {
         self.begun.saturating_sub(BLOCKS as u64)..self.calls.div_ceil(self.block_calls as u64)
     }
 
@@ -148,7 +150,7 @@ impl Ring {
             let len = head_len(self.snapshot_len) + calls * self.layout.record_len();
             self.memory.get(start..start + len).unwrap_or_default()
         };
-        std::iter::once(&self.start[..]).chain(self.blocks().map(block))
+        core::iter::once(&self.start[..]).chain(self.blocks().map(block))
     }
 }
 

@@ -89,7 +89,7 @@ impl<'a> Snapshot<'a> {
         match &mut self.way {
             Way::Measure => bytes,
             Way::Save(rest) => {
-                match std::mem::take(rest).split_first_chunk_mut() {
+                match core::mem::take(rest).split_first_chunk_mut() {
                     Some((place, after)) => (*place, *rest) = (bytes, after),
                     None => self.is_right = false,
                 }

@@ -1,6 +1,7 @@
 //! Policies that share weights, run side by side: every layer is one product for all of them.
 
-use std::ops::Range;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::engine::{MOST_TOGETHER, Native, run_layer};
 use crate::{Policy, PolicyState, StepError};

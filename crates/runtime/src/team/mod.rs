@@ -2,9 +2,10 @@
 
 mod lockstep;
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 #[cfg(feature = "fs")]
 use std::path::Path;
-use std::sync::Arc;
 
 use omiga_format::{Bundle, Identity, TaskSpec};
 
@@ -171,7 +172,7 @@ impl Team {
         }
         let Some(lockstep) = &self.lockstep else { return Ok(()) };
         // Those who command have no masks.
-        let masks = masks.chunks_exact(action_dim).chain(std::iter::repeat(&[][..]));
+        let masks = masks.chunks_exact(action_dim).chain(core::iter::repeat(&[][..]));
         lockstep.run(&self.policies, &mut self.states, rows, masks)
     }
 }

@@ -1,7 +1,5 @@
 //! What was recorded is repeated bit for bit, and what differs is named.
 
-use std::io::{self, Read, Write};
-
 use omiga_format::RecordedBlock;
 use omiga_format::crc32c::Crc32c;
 use omiga_runtime::{
@@ -50,10 +48,19 @@ fn recorded(recorder: &Recorder) -> Recording {
 }
 
 fn bytes(recorder: &Recorder) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    recorder.dump().read_to_end(&mut bytes).unwrap();
+    let bytes = in_pieces(recorder, 100);
     assert_eq!(bytes.len(), recorder.dump_len());
     bytes
+}
+
+fn in_pieces(recorder: &Recorder, size: usize) -> Vec<u8> {
+    let (mut dump, mut piece, mut read) = (recorder.dump(), vec![0; size], Vec::new());
+    loop {
+        match dump.read_into(&mut piece) {
+            0 => return read,
+            len => read.extend(&piece[..len]),
+        }
+    }
 }
 
 /// A stream of observations and calls with every kind of fault now and then.
@@ -358,44 +365,8 @@ fn a_dump_is_read_in_pieces_of_any_size() {
     let recorder = controller.detach().unwrap();
     let whole = bytes(&recorder);
     for size in [1, 3, 64, 1000] {
-        let (mut dump, mut piece, mut read) = (recorder.dump(), vec![0; size], Vec::<u8>::new());
-        loop {
-            match dump.read(&mut piece).unwrap() {
-                0 => break,
-                len => read.extend(&piece[..len]),
-            }
-        }
-        assert!(read == whole, "in pieces of {size}");
+        assert!(in_pieces(&recorder, size) == whole, "in pieces of {size}");
     }
-}
-
-/// A disk with so much room.
-struct Full(usize);
-
-impl Write for Full {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.min(bytes.len()) {
-            0 => Err(io::ErrorKind::StorageFull.into()),
-            len => {
-                self.0 -= len;
-                Ok(len)
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn a_full_disk_is_an_error() {
-    let (mut controller, _) = incident(&RecorderOptions::default());
-    let recorder = controller.detach().unwrap();
-    for room in [0, 10, recorder.dump_len() - 1] {
-        assert_eq!(io::copy(&mut recorder.dump(), &mut Full(room)).unwrap_err().kind(), io::ErrorKind::StorageFull);
-    }
-    assert_eq!(io::copy(&mut recorder.dump(), &mut Full(usize::MAX)).unwrap(), recorder.dump_len() as u64);
 }
 
 #[cfg(feature = "fs")]
@@ -409,4 +380,40 @@ fn an_unwritable_path_is_an_error() {
     let path = folder.path().join("good.rec");
     recorder.save(&path).unwrap();
     assert_eq!(Recording::read(&path).unwrap(), recorded(&recorder));
+}
+
+#[cfg(feature = "std")]
+mod disk {
+    use std::io::{self, Write};
+
+    use super::*;
+
+    /// A disk with so much room.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.min(bytes.len()) {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                len => {
+                    self.0 -= len;
+                    Ok(len)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let (mut controller, _) = incident(&RecorderOptions::default());
+        let recorder = controller.detach().unwrap();
+        for room in [0, 10, recorder.dump_len() - 1] {
+            assert_eq!(io::copy(&mut recorder.dump(), &mut Full(room)).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
+        assert_eq!(io::copy(&mut recorder.dump(), &mut Full(usize::MAX)).unwrap(), recorder.dump_len() as u64);
+    }
 }

@@ -1,5 +1,9 @@
 //! A node's settings, each read at most once; what is left is refused.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use omiga_format::Shown;
 use omiga_format::onnx::{Attribute, Node, Op, attribute_type};
 

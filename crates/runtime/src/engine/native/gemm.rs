@@ -7,8 +7,9 @@
 //! Several rows: a block of inputs at a time, so that its weights come into the first-level cache once and all rows
 //! use them there. Each row leaves out its own zeros and adds in the same order as alone: the same bits.
 
-use std::fmt;
-use std::hash::{Hash as _, Hasher};
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash as _, Hasher};
 
 use super::half::F16;
 use super::packed::Aligned;
@@ -106,7 +107,7 @@ impl Weights {
         let mut widths = Vec::new();
         let (mut rest, mut width) = (outputs, simd.widest());
         while width >= STEP {
-            widths.extend(std::iter::repeat_n(width, rest / width));
+            widths.extend(core::iter::repeat_n(width, rest / width));
             rest %= width;
             width /= 2;
         }

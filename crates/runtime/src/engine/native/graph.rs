@@ -1,6 +1,9 @@
 //! First stage: every name resolved, every operator known, every setting checked.
 
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use omiga_format::onnx::{self, ACTION_MASK, GraphForm, Model, Op, Opset, Tensor, ValueInfo, element_type};
 
@@ -48,7 +51,7 @@ pub(super) struct Graph<'m> {
 /// More nodes, initializers, inputs or outputs than any policy has.
 const MAX_PARTS: usize = 1 << 16;
 /// Operator sets whose operators have the forms checked here.
-const OPSETS: std::ops::RangeInclusive<i64> = Opset::V11.version()..=Opset::V17.version();
+const OPSETS: core::ops::RangeInclusive<i64> = Opset::V11.version()..=Opset::V17.version();
 
 impl<'m> Graph<'m> {
     /// Check `model`, called `policy` in messages.

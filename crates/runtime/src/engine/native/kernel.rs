@@ -1,6 +1,6 @@
 //! Elementwise operations on rows. Widths are equal or 1; NaN always goes through, so that it is seen at the end.
 
-use std::hash::{Hash, Hasher};
+use core::hash::{Hash, Hasher};
 
 use super::math;
 use super::portable::positive;
@@ -28,7 +28,7 @@ pub(super) enum Unary {
 /// Limits by their bits.
 impl Hash for Unary {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
+        core::mem::discriminant(self).hash(state);
         if let Self::Clip { low, high } = self {
             (low.to_bits(), high.to_bits()).hash(state);
         }
@@ -66,7 +66,7 @@ impl Unary {
         let each = out.iter_mut().zip(x);
         match self {
             Self::Relu => each.for_each(|(o, x)| *o = positive(*x)),
-            Self::Sqrt => each.for_each(|(o, x)| *o = x.sqrt()),
+            Self::Sqrt => each.for_each(|(o, x)| *o = libm::sqrtf(*x)),
             Self::Tanh => each.for_each(|(o, x)| *o = math::tanh(*x)),
             Self::Clip { low, high } => each.for_each(|(o, x)| {
                 let x = if *x < low { low } else { *x };

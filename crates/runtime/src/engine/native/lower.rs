@@ -3,8 +3,11 @@
 mod known;
 mod outputs;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use omiga_format::onnx::{Op, Tensor};
 

@@ -30,7 +30,7 @@ pub(super) fn tanh(x: f32) -> f32 {
 /// e to the power of `x`, for 0 to 20.
 #[inline]
 fn exp(x: f32) -> f32 {
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let rounded = x * core::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
     let r = x - n * LN_2[0] - n * LN_2[1];
     let mantissa = 1.0 + (r + r * r * polynomial(&EXP, r));

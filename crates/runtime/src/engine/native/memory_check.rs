@@ -1,6 +1,6 @@
 //! Is the memory that a policy was compiled into still what it was? In slices, so that a control loop can ask.
 
-use std::hash::{Hash as _, Hasher as _};
+use core::hash::{Hash as _, Hasher as _};
 
 use omiga_format::crc32c::Crc32c;
 

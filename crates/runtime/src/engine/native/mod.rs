@@ -20,7 +20,7 @@ mod simd;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use omiga_format::onnx::Model;
 

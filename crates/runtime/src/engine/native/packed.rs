@@ -1,6 +1,7 @@
 //! Numbers that begin on a cache line.
 
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Alignment in bytes: a cache line.
 const LINE: usize = 64;

@@ -1,6 +1,7 @@
 //! Second stage: what to compute, where each value lies, and the weights.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::gemm::{Row, Weights};
 use super::kernel::{self, Binary, Unary};

@@ -78,7 +78,7 @@ pub(super) fn dot<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let [p, q, r, s] = sums;
-    let lanes: [f32; 16] = std::array::from_fn(|i| (p[i] + q[i]) + (r[i] + s[i]));
+    let lanes: [f32; 16] = core::array::from_fn(|i| (p[i] + q[i]) + (r[i] + s[i]));
     total(&lanes, a_rest, b_rest)
 }
 
@@ -90,7 +90,19 @@ pub(super) fn total(lanes: &[f32; 16], a: &[f32], b: &[f32]) -> f32 {
 
 #[inline]
 fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
+    if FUSED { fused(a, b, c) } else { a * b + c }
+}
+
+#[cfg(feature = "std")]
+#[inline]
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    a.mul_add(b, c)
+}
+
+/// The same bits, one at a time.
+#[cfg(not(feature = "std"))]
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    libm::fmaf(a, b, c)
 }
 
 /// The positive part; a NaN stays.

@@ -5,10 +5,23 @@
 //! what that is. Every output is added up in the same order everywhere, so that all sets with fused multiply-adds give
 //! the same bits.
 
+use alloc::vec::Vec;
+// Does this processor have an instruction set?
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+use std::is_x86_feature_detected as has;
+
 use super::gemm::{Part, Row};
 use super::half::F16;
 use super::portable;
 use crate::Isa;
+
+/// Was this built for processors that have it? Nobody can be asked without an operating system.
+#[cfg(all(target_arch = "x86_64", not(feature = "std")))]
+macro_rules! has {
+    ($feature:tt) => {
+        cfg!(target_feature = $feature)
+    };
+}
 
 /// A set of vector instructions that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +37,7 @@ pub(super) enum Simd {
 }
 
 impl Simd {
-    /// The widest that this processor and its operating system have.
+    /// The widest that this processor and its operating system have; without `std`, that the build is for.
     pub(super) fn detect() -> Self {
         Self::available().into_iter().next_back().unwrap_or(Self::Portable)
     }
@@ -43,14 +56,13 @@ impl Simd {
             // The latter two are for weights of 16 bits and for checks of memory; no processor has AVX2 without them.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => {
-                let here = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-                let beside = is_x86_feature_detected!("f16c") && is_x86_feature_detected!("sse4.2");
-                (here && beside).then_some(Self::Avx2)
+                let has = [has!("avx2"), has!("fma"), has!("f16c"), has!("sse4.2")];
+                (!has.contains(&false)).then_some(Self::Avx2)
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {
-                let here = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
-                (here && Self::of(Isa::Avx2).is_some()).then_some(Self::Avx512)
+                let has = [has!("avx512f"), has!("avx512vl"), Self::of(Isa::Avx2).is_some()];
+                (!has.contains(&false)).then_some(Self::Avx512)
             }
             _ => None,
         }
@@ -178,7 +190,7 @@ impl Simd {
 /// The instruction for CRC-32C.
 #[cfg(target_arch = "x86_64")]
 mod sse42 {
-    use std::arch::x86_64::_mm_crc32_u64;
+    use core::arch::x86_64::_mm_crc32_u64;
 
     #[target_feature(enable = "sse4.2")]
     pub(super) fn crc(crc: u32, words: impl Iterator<Item = u64>) -> u32 {
@@ -198,7 +210,7 @@ pub(super) fn room(inputs: usize) -> usize {
 /// What only AVX-512 has an instruction for.
 #[cfg(target_arch = "x86_64")]
 mod compress {
-    use std::arch::x86_64::{
+    use core::arch::x86_64::{
         _CMP_NEQ_UQ, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_loadu_ps, _mm512_maskz_compress_epi32,
         _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_storeu_si512,
     };
@@ -252,7 +264,7 @@ macro_rules! panels {
         #[target_feature(enable = $features)]
         fn panel_of<const P: usize, const V: usize>(rows: &mut [Row<'_>], part: &Part, weights: &[$weight]) {
             let mut panels = weights.as_chunks::<LANES>().0.as_chunks::<V>().0.chunks_exact(part.inputs);
-            let panels: [_; P] = std::array::from_fn(|_| panels.next().unwrap_or_default());
+            let panels: [_; P] = core::array::from_fn(|_| panels.next().unwrap_or_default());
             for row in rows {
                 let Some((x, active, y)) = row.parts(part) else { continue };
                 let y = y.as_chunks_mut::<LANES>().0.as_chunks_mut::<V>().0;
@@ -322,7 +334,7 @@ macro_rules! dot {
 #[cfg(target_arch = "x86_64")]
 macro_rules! halves {
     ($features:literal) => {
-        use std::arch::x86_64::{
+        use core::arch::x86_64::{
             _mm_loadu_si128, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
             _mm256_setzero_ps, _mm256_storeu_ps,
         };
@@ -346,7 +358,7 @@ macro_rules! halves {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::{
+    use core::arch::x86_64::{
         _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
         _mm256_storeu_ps,
     };
@@ -375,7 +387,7 @@ mod avx2_halves {
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
-    use std::arch::x86_64::{
+    use core::arch::x86_64::{
         _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
         _mm512_storeu_ps,
     };

@@ -1,5 +1,8 @@
 //! What a graph gives: a command, or a choice and the logits behind it.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use omiga_format::onnx::{ACTION, GraphForm, LOGITS, ValueInfo, element_type};
 
 use super::super::graph::Source;
