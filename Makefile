@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test check fmt deny clippy doc book interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install clean
+.PHONY: mujoco help train reproduce study test check fmt deny clippy doc book interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -72,6 +72,9 @@ cuda: ## Build for NVIDIA GPUs, here with or without one: target/cuda/release/om
 
 cuda-test: ## Tests of the trainer in that build, on the CPU and on the GPU if there is one; DEVICE=cuda:1 for another
 	@scripts/cuda.sh test
+
+test-embedded: ## Policies without the standard library on an emulated Cortex-M4F (QEMU), bit for bit as here; BUNDLE=folder for yours
+	@scripts/embedded.sh $(BUNDLE)
 
 install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR, TARGET (e.g. aarch64-unknown-linux-gnu)
 	@scripts/install.sh

@@ -176,7 +176,8 @@ fn the_runtime_is_light() {
     assert_eq!(crates.iter().find(heavy), None);
 }
 
-/// Whoever has no file system builds `format` and `runtime` without the feature `fs`.
+/// Whoever has no file system builds `format` and `runtime` without the feature `fs`, and without `std` whoever has no operating
+/// system; `make test-embedded` does.
 #[test]
 fn files_are_touched_only_by_what_is_gated() {
     let of_both =
@@ -198,11 +199,20 @@ fn files_are_touched_only_by_what_is_gated() {
     }
     let manifest = fs::read_to_string(root().join("crates/runtime/Cargo.toml")).unwrap();
     assert!(manifest.contains("onnxruntime = [\"dep:ort\", \"fs\"]"), "the gate of ONNX Runtime implies files");
-    let arguments =
-        ["tree", "-p", "omiga-runtime", "-e", "normal,features", "--no-default-features", "--offline", "--locked"];
+    let arguments = [
+        "tree",
+        "-p",
+        "omiga-runtime",
+        "-e",
+        "normal,features,no-proc-macro",
+        "--no-default-features",
+        "--offline",
+        "--locked",
+    ];
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
     let tree = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && tree.contains("omiga-format") && !tree.contains("\"fs\""), "{tree}");
+    assert!(output.status.success() && tree.contains("omiga-format"), "{tree}");
+    assert!(["fs", "std"].iter().all(|feature| !tree.contains(&format!("\"{feature}\""))), "{tree}");
 }
 
 #[test]

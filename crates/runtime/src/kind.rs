@@ -85,6 +85,8 @@ fn of_format(error: &FormatError) -> ErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
+
     use omiga_format::{Bundle, PublicKey};
 
     use super::*;
@@ -106,10 +108,11 @@ mod tests {
         let trusting = LoadOptions::default().with_public_key(PublicKey::parse(KEY).unwrap());
         check(PublicKey::parse("no key").unwrap_err(), ErrorKind::Options);
         check(onnx(b"", &LoadOptions::default().with_tolerance(f32::NAN)), ErrorKind::Options);
-        check(Bundle::from_files([]).unwrap_err(), ErrorKind::Damaged);
+        let nothing = || BTreeMap::<String, Vec<u8>>::new();
+        check(Bundle::from_files(nothing()).unwrap_err(), ErrorKind::Damaged);
         check(onnx(b"no graph", &LoadOptions::default()), ErrorKind::Damaged);
         check(onnx(&[0x0a, 0].repeat(1 << 19), &LoadOptions::default()), ErrorKind::TooLarge);
-        check(trusting.assemble([]).unwrap_err(), ErrorKind::Untrusted);
+        check(trusting.assemble(nothing()).unwrap_err(), ErrorKind::Untrusted);
         check(onnx(b"", &trusting), ErrorKind::Untrusted);
         check("tract".parse::<crate::EngineKind>().unwrap_err(), ErrorKind::Options);
     }

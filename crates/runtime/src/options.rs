@@ -1,8 +1,7 @@
 //! How to load a policy.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 #[cfg(feature = "fs")]
@@ -204,11 +203,11 @@ impl LoadOptions {
         }
     }
 
-    /// As [`Self::read`], of the files of a bundle by their names.
+    /// As [`Self::read`], of the files of a bundle by their names; `'static` ones are not copied.
     ///
     /// # Errors
     /// Whatever is wrong with the bundle.
-    pub fn assemble(&self, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Bundle> {
+    pub fn assemble(&self, files: impl IntoIterator<Item = (String, impl Into<Cow<'static, [u8]>>)>) -> Result<Bundle> {
         match &self.public_key {
             Some(key) => Ok(Bundle::from_signed_files(files, key)?),
             None => Ok(Bundle::from_files(files)?),

@@ -38,7 +38,7 @@ impl Bundle {
                 // Without a manifest it is no bundle, or not even a folder: the system says which.
                 Err(e) if e.kind() == ErrorKind::NotFound && name != MANIFEST_FILE => Ok(None),
                 Err(e) => Err(atomic::io("cannot read", &path)(e)),
-                Ok(seen) => read_seen(name, &path, &seen, limit).map(Some),
+                Ok(seen) => read_seen(name, &path, &seen, limit).map(|content| Some(content.into())),
             }
         })
     }

@@ -10,7 +10,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -59,7 +59,7 @@ pub struct Bundle {
     /// As it was read, so that what is written again has the same hash.
     manifest_json: Vec<u8>,
     /// The files that the manifest names.
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Cow<'static, [u8]>>,
     sums: String,
     signature: Option<Signature>,
 }
@@ -86,7 +86,7 @@ impl Bundle {
     ) -> Result<Self> {
         let entries = files.iter().map(|(name, content)| FileEntry::of(name, content)).collect();
         let manifest = Manifest { schema: Manifest::SCHEMA, task, agents, files: entries, provenance, release: None };
-        Self::of(manifest, files)
+        Self::of(manifest, files.into_iter().map(|(name, content)| (name, content.into())).collect())
     }
 
     /// The same bundle as release number `release`, without the signature that it had: it is another one now.
@@ -97,7 +97,7 @@ impl Bundle {
         Self::of(Manifest { release: Some(release), ..self.manifest }, self.files)
     }
 
-    fn of(manifest: Manifest, files: BTreeMap<String, Vec<u8>>) -> Result<Self> {
+    fn of(manifest: Manifest, files: BTreeMap<String, Cow<'static, [u8]>>) -> Result<Self> {
         manifest.task.validate()?;
         manifest.validate()?;
         let manifest_json = manifest.to_json()?;
@@ -107,11 +107,12 @@ impl Bundle {
     }
 
     /// A bundle from its files by name, for machines without a file system: the manifest, every file that it names,
-    /// `SHA256SUMS`, and the signature if there is one. The checks are those of a folder.
+    /// `SHA256SUMS`, and the signature if there is one. The checks are those of a folder. What is `'static`, as
+    /// `include_bytes!` gives it, stays where it is.
     ///
     /// # Errors
     /// Whatever is wrong with the manifest or a file; [`Error::UnknownFile`] for one too many, or twice the same.
-    pub fn from_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self> {
+    pub fn from_files(files: impl IntoIterator<Item = (String, impl Into<Cow<'static, [u8]>>)>) -> Result<Self> {
         Self::gather(files, None)
     }
 
@@ -119,17 +120,23 @@ impl Bundle {
     ///
     /// # Errors
     /// First those of [`Bundle::verify`], then those of [`Bundle::from_files`].
-    pub fn from_signed_files(files: impl IntoIterator<Item = (String, Vec<u8>)>, key: &PublicKey) -> Result<Self> {
+    pub fn from_signed_files(
+        files: impl IntoIterator<Item = (String, impl Into<Cow<'static, [u8]>>)>,
+        key: &PublicKey,
+    ) -> Result<Self> {
         Self::gather(files, Some(key))
     }
 
-    fn gather(files: impl IntoIterator<Item = (String, Vec<u8>)>, key: Option<&PublicKey>) -> Result<Self> {
+    fn gather(
+        files: impl IntoIterator<Item = (String, impl Into<Cow<'static, [u8]>>)>,
+        key: Option<&PublicKey>,
+    ) -> Result<Self> {
         let mut given = BTreeMap::new();
         for (name, content) in files {
             if given.contains_key(&name) {
                 return Err(Error::UnknownFile { name });
             }
-            given.insert(name, content);
+            given.insert(name, content.into());
         }
         let bundle = Self::assemble(key, |name, _| Ok(given.remove(name)))?;
         match given.into_keys().next() {
@@ -144,7 +151,10 @@ impl Bundle {
     /// What a file may do here depends on what is known of it. The listing and the signature are small, and all that an
     /// unsigned bundle is asked for if there is a `key`. The manifest is parsed once its hash is the listed one, and the
     /// other files are taken one by one, each no longer than the manifest says.
-    fn assemble(key: Option<&PublicKey>, mut take: impl FnMut(&str, u64) -> Result<Option<Vec<u8>>>) -> Result<Self> {
+    fn assemble(
+        key: Option<&PublicKey>,
+        mut take: impl FnMut(&str, u64) -> Result<Option<Cow<'static, [u8]>>>,
+    ) -> Result<Self> {
         let mut optional = |name: &str, limit| {
             let content = take(name, limit)?;
             content.iter().try_for_each(|content| check_size(name, content, limit)).map(|()| content)
@@ -174,7 +184,7 @@ impl Bundle {
             entry.check(&content)?;
             files.insert(entry.name.clone(), content);
         }
-        Ok(Self { manifest, manifest_json, files, sums, signature })
+        Ok(Self { manifest, manifest_json: manifest_json.into_owned(), files, sums, signature })
     }
 
     /// The manifest.
@@ -187,7 +197,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::Manifest`] if the bundle has no such file.
     pub fn file(&self, name: &str) -> Result<&[u8]> {
-        self.files.get(name).map(Vec::as_slice).ok_or_else(|| Error::Manifest {
+        self.files.get(name).map(|content| &**content).ok_or_else(|| Error::Manifest {
             field: "list of files".into(),
             expected: format!("with `{name}`"),
             found: format!("{:?}", self.files.keys().collect::<Vec<_>>()),
@@ -196,7 +206,8 @@ impl Bundle {
 
     /// Every file as [`Bundle::write`] writes it and [`Bundle::from_files`] takes it.
     pub fn to_files(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = self.files.clone();
+        let owned = |(name, content): (&String, &Cow<'static, [u8]>)| (name.clone(), content.to_vec());
+        let mut files: BTreeMap<_, _> = self.files.iter().map(owned).collect();
         files.insert(MANIFEST_FILE.to_owned(), self.manifest_json.clone());
         files.insert(SUMS_FILE.to_owned(), self.sums.clone().into_bytes());
         files.extend(self.signature.iter().map(|s| (SIGNATURE_FILE.to_owned(), s.text().as_bytes().to_vec())));

@@ -228,7 +228,7 @@ fn nothing_is_parsed_before_its_signature() {
     let mut asked = Vec::new();
     let refused = Bundle::assemble(Some(&key), |name, _| {
         asked.push(name.to_owned());
-        Ok(bundle().to_files().remove(name))
+        Ok(bundle().to_files().remove(name).map(Into::into))
     });
     assert!(matches!(refused, Err(Error::Unsigned { .. })));
     assert_eq!(asked, [SUMS_FILE, SIGNATURE_FILE]);

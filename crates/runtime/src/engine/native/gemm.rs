@@ -113,17 +113,15 @@ impl Weights {
         }
         let (by_panel, rest) = weights.split_at((outputs - rest) * inputs);
         // In their new order, by their places in the old one.
-        let mut order = Vec::with_capacity(by_panel.len());
-        let mut first = 0;
-        for width in &widths {
-            order.extend((0..inputs).flat_map(|k| (first..first + width).map(move |n| n * inputs + k)));
-            first += width;
-        }
+        let firsts = widths.iter().scan(0, |next, width| Some(core::mem::replace(next, *next + width)));
+        let order = firsts.zip(&widths).flat_map(|(first, width)| {
+            (0..inputs).flat_map(move |k| (first..first + width).map(move |n| n * inputs + k))
+        });
         let panels = match half {
-            false => Panels::F32(Aligned::new(order.iter().map(|i| by_panel[*i]), order.len())),
+            false => Panels::F32(Aligned::new(order.map(|i| by_panel[i]), by_panel.len())),
             true => {
-                let rounded: Result<Vec<_>, _> = order.iter().map(|i| F16::nearest(by_panel[*i]).ok_or(*i)).collect();
-                Panels::F16(Aligned::new(rounded?.into_iter(), order.len()))
+                let rounded: Result<Vec<_>, _> = order.map(|i| F16::nearest(by_panel[i]).ok_or(i)).collect();
+                Panels::F16(Aligned::new(rounded?.into_iter(), by_panel.len()))
             }
         };
         Ok(Self { simd, inputs, outputs, widths, panels, rest: rest.to_vec() })
