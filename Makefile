@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test check fmt deny clippy doc book interop setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install test-embedded clean
+.PHONY: mujoco help train reproduce study test check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -45,6 +45,9 @@ book: ## The documents as a book, links checked: target/book/html
 
 interop: setup ## h5py, onnx, onnxruntime and mpe2 check what we write and play (Python)
 	@scripts/interop.sh
+
+interop-runtimes: ## Other people's ONNX runtimes execute our policies; RUNTIMES="tract opencv" for some, PAGE=docs/runtimes.md for the table
+	@scripts/interop_runtimes.sh
 
 setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 	@scripts/setup.sh

@@ -155,7 +155,9 @@ fn crates_know_only_what_they_may() {
     assert_eq!(of_capi.split_once("\n\n").unwrap().0, "omiga-runtime.workspace = true", "capi is the runtime for C");
     let (others, _): (Vec<_>, Vec<_>) =
         texts("Cargo.toml").into_iter().filter(|(_, text)| text.contains("candle")).unzip();
-    assert_eq!(others, [root().join("Cargo.toml"), root().join("crates/train/Cargo.toml")]);
+    // The last one is an opponent's.
+    let known = ["Cargo.toml", "crates/train/Cargo.toml", "tests/interop/runtimes/rust/Cargo.toml"];
+    assert_eq!(others, known.map(|path| root().join(path)));
     let of_root = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let of_root = of_root.split_once("\n[dependencies]").unwrap().1;
     assert!(!of_root.contains("candle-"), "the program itself knows candle");
