@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install test-embedded clean
+.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -24,6 +24,9 @@ study: setup ## What differs from BC beyond chance, resumable; TASKS QUALITIES F
 test: setup mujoco ## Run all tests; OMIGA_BENCHMARK_DATA=folder for those of the benchmark's own files
 	cargo test --release --workspace --lib --bins --tests $(if $(OMIGA_BENCHMARK_DATA),-- --include-ignored)
 	cargo test --release --workspace --doc
+
+test-c: ## Policies in plain C with gcc, clang, and on a Cortex-M4F in QEMU, as far as they are installed; sizes
+	cargo test --release -p omiga-export --lib c:: -- --nocapture
 
 check: fmt clippy test doc ## All checks, cheapest first
 

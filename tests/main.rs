@@ -24,6 +24,7 @@ mod novelty;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod paper_data;
+mod plain_c;
 mod plan;
 mod profile;
 mod refusal;

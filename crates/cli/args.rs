@@ -14,6 +14,7 @@ use crate::output::Level;
 use crate::values::{format, seeds};
 
 mod convert;
+mod export;
 mod graph;
 mod import;
 mod inspect;
@@ -21,7 +22,7 @@ mod report;
 mod select;
 
 pub use convert::ConvertArgs;
-pub use graph::GraphArgs;
+pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inspect::InspectArgs;
 pub use report::ReportArgs;
@@ -337,31 +338,6 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE.html")]
     pub replay: Option<PathBuf>,
     /// Print as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct ExportArgs {
-    /// A checkpoint, or the folder of a run (its last checkpoint)
-    #[arg(long, value_name = "PATH")]
-    pub checkpoint: PathBuf,
-    /// Of a run the checkpoint with the best evaluation, chosen by a look at the environment
-    #[arg(long)]
-    pub best: bool,
-    /// Folder of the bundle
-    #[arg(long, value_name = "FOLDER")]
-    pub out: PathBuf,
-    /// Number of this release: a machine may refuse all that are older than the one it asks for
-    #[arg(long, value_name = "N")]
-    pub release: Option<u64>,
-    /// Sign it with this secret key of minisign; its password, if it has one, comes from OMIGA_SIGN_PASSWORD or is
-    /// asked for
-    #[arg(long, value_name = "KEYFILE")]
-    pub sign: Option<PathBuf>,
-    #[command(flatten)]
-    pub graph: GraphArgs,
-    /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -1,10 +1,11 @@
 //! A checkpoint to a bundle.
 
+use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use omiga_export::GraphOptions;
-use omiga_format::{Bundle, Checkpoint, hash};
+use omiga_format::{Bundle, Checkpoint, atomic, hash};
 use serde::Serialize;
 
 use super::train::checkpoint_of;
@@ -16,8 +17,10 @@ use crate::signer::Signer;
 
 #[derive(Serialize)]
 struct Report {
-    checkpoint: String,
-    bundle: String,
+    checkpoint: Option<String>,
+    bundle: Option<String>,
+    /// The folder of the C sources.
+    c: Option<String>,
     algorithm: String,
     step: u64,
     agents: Vec<String>,
@@ -29,19 +32,30 @@ struct Report {
 pub fn export(args: &ExportArgs) -> Result<Verdict> {
     // First: whoever mistypes a password has lost nothing.
     let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
-    let path = checkpoint_of(&args.checkpoint, args.best)?;
-    let mut bundle = bundle_with(&path, &args.graph.options())?;
+    let path = args.checkpoint.as_deref().map(|path| checkpoint_of(path, args.best)).transpose()?;
+    let mut bundle = match (&path, &args.bundle) {
+        (Some(path), _) => bundle_with(path, &args.graph.options())?,
+        (None, Some(folder)) => Bundle::read(folder)?,
+        (None, None) => bail!("give --checkpoint or --bundle"),
+    };
     if let Some(release) = args.release {
         bundle = bundle.with_release(release)?;
     }
     if let Some(signer) = signer {
         bundle = signer.sign(bundle)?;
     }
-    bundle.write(&args.out)?;
+    if let Some(folder) = &args.c {
+        write_c(&bundle, folder)?;
+    }
+    if let Some(folder) = &args.out {
+        bundle.write(folder)?;
+    }
     let manifest = bundle.manifest();
+    let shown = |path: Option<&Path>| path.map(|path| path.display().to_string());
     let report = Report {
-        checkpoint: path.display().to_string(),
-        bundle: args.out.display().to_string(),
+        checkpoint: shown(path.as_deref()),
+        bundle: shown(args.out.as_deref().or(args.bundle.as_deref())),
+        c: shown(args.c.as_deref()),
         algorithm: manifest.provenance.algorithm.clone(),
         step: manifest.provenance.step,
         agents: manifest.agents.iter().map(|agent| agent.name.clone()).collect(),
@@ -50,20 +64,37 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
     if args.json {
         say_json(&report)?;
     } else {
-        say(format!(
-            "{}: {} policies of {} after {} updates{}",
-            report.bundle,
-            report.agents.len(),
-            report.algorithm,
-            report.step,
-            report.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by key {key}"))
-        ))?;
-        if let Some(origin) = &manifest.provenance.novelty {
-            say(format!("novelty: {origin}"))?;
-        }
-        next(format!("omiga verify {}", quoted(&args.out)));
+        show(&report, &bundle, args)?;
     }
     Ok(Verdict::Yes)
+}
+
+fn show(report: &Report, bundle: &Bundle, args: &ExportArgs) -> Result<()> {
+    let (n, algorithm, step) = (report.agents.len(), &report.algorithm, report.step);
+    if let Some(out) = &args.out {
+        let signed = report.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by key {key}"));
+        say(format!("{}: {n} policies of {algorithm} after {step} updates{signed}", out.display()))?;
+    }
+    if let Some(c) = &report.c {
+        say(format!("{c}: {n} policies of {algorithm} after {step} updates in C"))?;
+    }
+    if let Some(origin) = &bundle.manifest().provenance.novelty {
+        say(format!("novelty: {origin}"))?;
+    }
+    if let Some(out) = &args.out {
+        next(format!("omiga verify {}", quoted(out)));
+    }
+    Ok(())
+}
+
+/// Write the policies in C; files of the same names are replaced, others left alone.
+fn write_c(bundle: &Bundle, folder: &Path) -> Result<()> {
+    let sources = omiga_export::c_sources(bundle)?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    for (name, text) in sources {
+        atomic::write(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// A checkpoint's policies.

@@ -1,5 +1,7 @@
 //! Why a checkpoint does not become a bundle, one variant per way.
 
+use omiga_format::Shown;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -29,6 +31,31 @@ pub enum Error {
         index: usize,
         /// Size of the team.
         n_agents: usize,
+    },
+    /// A policy whose graph this exporter does not write.
+    #[error(
+        "policy `{policy}`: {what} is {found}, expected {expected}; export it from its checkpoint again",
+        policy = Shown::name(.policy)
+    )]
+    NotOurs {
+        /// Which policy.
+        policy: String,
+        /// What is different.
+        what: String,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// Two agents whose names differ only by what a name in C cannot have.
+    #[error(
+        "agent `{agent}`: its file in C, `{file}`, is another's too; give the agents names that differ in letters and digits"
+    )]
+    SameName {
+        /// The agent's name.
+        agent: String,
+        /// The file's.
+        file: String,
     },
     /// The exported policy does not load, or its answers to the golden vectors are not the trainer's.
     #[error("agent `{agent}`: the exported policy is not the trainer's: {source}")]

@@ -6,6 +6,7 @@
 //! transform, the agent's id (folded into the first bias), squashing and bounds. [`bundle`] is the whole way, [`bundle_with`]
 //! the one for runtimes and compilers that do not take the usual graph;
 //! [`ActorWeights`] (what is taken from the checkpoint) and [`policy_model`] (one agent's graph) are its parts.
+//! [`c_sources`] goes on from a bundle to plain C99.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -23,9 +24,11 @@
 //! bytes on one kind of processor: the model card tells how far the self-test was off on this one.
 
 mod bundle;
+mod c;
 mod card;
 mod error;
 mod graph;
+mod network;
 mod policy;
 mod weights;
 
@@ -39,6 +42,7 @@ mod sample;
 mod tests;
 
 pub use bundle::{bundle, bundle_with};
+pub use c::c_sources;
 pub use error::{Error, Result};
 pub use policy::{GraphOptions, policy_model};
 pub use weights::{ActorWeights, Layer};

@@ -1,17 +1,15 @@
 //! One agent's whole policy as an ONNX model: transform, network, head.
 
 use omiga_format::onnx::{
-    ACTION, ACTION_MASK, Attribute, GraphForm, LOGITS, Model, NO_CHOICE, OBS, Op, OperatorSet, Opset, StringEntry,
-    Tensor, element_type,
+    ACTION, ACTION_MASK, Attribute, Graph, GraphForm, LOGITS, Model, NO_CHOICE, OBS, Op, OperatorSet, Opset,
+    StringEntry, Tensor, element_type,
 };
-use omiga_format::{
-    ActionSpace, ActorHead, CONTRACT_KEY, CheckpointMeta, MASKED_LOGIT, MIN_STD, MU_LIMIT, ObsTransform,
-    PolicyContract, Range,
-};
+use omiga_format::{ActionSpace, CONTRACT_KEY, CheckpointMeta, MASKED_LOGIT, MIN_STD, MU_LIMIT, ObsTransform, Range};
 
 use crate::graph::{GraphBuilder, SCALAR, Value};
-use crate::weights::{Layer, check_widths};
-use crate::{ActorWeights, Error, Result};
+use crate::network::{FC1, FC2, MU_HEAD, MU_LOW, OBS_MEAN, OBS_STD, OUT, PolicyNetwork, half_and_middle};
+use crate::weights::Layer;
+use crate::{ActorWeights, Result};
 
 /// Program and format name in the model.
 const PRODUCER: &str = "omiga";
@@ -41,7 +39,7 @@ pub struct GraphOptions {
 /// [`NO_CHOICE`].
 ///
 /// # Errors
-/// [`Error::NoSuchAgent`], [`Error::Contradiction`] when `actor` is not the network that `meta` describes, or
+/// [`crate::Error::NoSuchAgent`], [`crate::Error::Contradiction`] when `actor` is not the network that `meta` describes, or
 /// [`omiga_format::Error::Spec`] when the agent's actions cannot have this form.
 ///
 /// # Determinism
@@ -52,107 +50,93 @@ pub fn policy_model(
     agent: usize,
     options: &GraphOptions,
 ) -> Result<Model> {
-    let task = &meta.task;
-    let no_such_agent = || Error::NoSuchAgent { index: agent, n_agents: task.n_agents() };
-    let spec = task.agents.get(agent).ok_or_else(no_such_agent)?;
-    check_widths(meta, "checkpoint")?;
-    if actor.spec() != &meta.actor {
-        let (expected, found) = (format!("{:?}", meta.actor), format!("{:?}", actor.spec()));
-        let (file, field) = ("checkpoint".to_owned(), "the actor's shape".to_owned());
-        return Err(Error::Contradiction { file, field, expected, found });
-    }
+    let network = PolicyNetwork::of(meta, actor, agent)?;
     let GraphOptions { form, opset } = *options;
-    if let Some((field, expected, found)) = form.refusal(&spec.action) {
-        let (task, field) = (task.name.clone(), field.to_owned());
+    if let Some((field, expected, found)) = form.refusal(&network.contract.action) {
+        let (task, field) = (meta.task.name.clone(), field.to_owned());
         return Err(omiga_format::Error::Spec { task, field, expected, found }.into());
     }
-    let contract = PolicyContract::of(task, agent, &meta.transform).ok_or_else(no_such_agent)?.with_graph(form);
-    let contract = contract.with_novelty(meta.novelty.as_ref().and_then(|team| team.agents.get(agent)).cloned());
-
-    let mut graph = GraphBuilder::new(&spec.name, form.batch);
-    let own = graph.input(OBS, element_type::FLOAT, spec.obs.len());
-    let obs = Observed { agent, n_agents: task.n_agents(), own: spec.obs.len(), all: task.obs_dim() };
-    let x = transform(&mut graph, &meta.transform, &own, obs);
-    let first = actor.fc1.fold_one_hot(actor.spec().obs_dim, actor.spec().obs_dim + agent);
-    let h1 = linear(&mut graph, "fc1", &x, &first);
-    let h1 = graph.node(Op::Relu, "relu1", &[&h1]);
-    let h2 = linear(&mut graph, "fc2", &h1, &actor.fc2);
-    let h2 = graph.node(Op::Relu, "relu2", &[&h2]);
-    match &spec.action {
-        ActionSpace::Continuous(_) => {
-            let mu = linear(&mut graph, "mu_head", &h2, &actor.head);
-            let mu = match actor.spec().head {
-                ActorHead::SquashedGaussian => clamp(&mut graph, &mu),
-                ActorHead::Gaussian | ActorHead::Deterministic | ActorHead::Categorical => mu,
-            };
-            command(&mut graph, (&own, spec.obs.len()), &mu, &spec.action.ranges());
-        }
-        ActionSpace::Discrete(names) => {
-            let raw = linear(&mut graph, "out", &h2, &actor.head);
-            choice(&mut graph, (&own, spec.obs.len()), &raw, names.len(), form);
-        }
-    }
-
+    let network = PolicyNetwork { contract: network.contract.with_graph(form), ..network };
     let entry = |key: &str, value: &str| StringEntry { key: key.to_owned(), value: value.to_owned() };
+    let mut model = network_model(&network, opset)?;
+    model.metadata_props.extend([
+        entry("omiga.version", env!("CARGO_PKG_VERSION")),
+        entry("omiga.algorithm", &meta.algorithm),
+        entry("omiga.dataset_sha256", &meta.dataset.sha256),
+    ]);
+    Ok(model)
+}
+
+/// The model of a network in the form that its contract says, the contract in the metadata.
+pub(crate) fn network_model(network: &PolicyNetwork, opset: Opset) -> Result<Model> {
+    let contract = &network.contract;
     Ok(Model {
         ir_version: opset.ir_version(),
         producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: format!(
             "policy of agent {} in task {}: raw local observation in, physical action out",
-            spec.name, task.name
+            contract.agent, contract.task
         ),
-        graph: Some(graph.finish()),
+        graph: Some(graph_of(network)),
         opset_import: vec![OperatorSet { domain: String::new(), version: opset.version() }],
-        metadata_props: vec![
-            entry(CONTRACT_KEY, &contract.to_json()?),
-            entry("omiga.version", env!("CARGO_PKG_VERSION")),
-            entry("omiga.algorithm", &meta.algorithm),
-            entry("omiga.dataset_sha256", &meta.dataset.sha256),
-        ],
+        metadata_props: vec![StringEntry { key: CONTRACT_KEY.to_owned(), value: contract.to_json()? }],
     })
 }
 
-/// Who observes how much.
-#[derive(Clone, Copy)]
-struct Observed {
-    agent: usize,
-    n_agents: usize,
-    /// Width of its own observation.
-    own: usize,
-    /// Width of the team's widest.
-    all: usize,
+fn graph_of(network: &PolicyNetwork) -> Graph {
+    let PolicyNetwork { contract, fc1, fc2, head, .. } = network;
+    let mut graph = GraphBuilder::new(&contract.agent, contract.graph.batch);
+    let own = graph.input(OBS, element_type::FLOAT, network.own_obs_dim());
+    let x = transform(&mut graph, network, &own);
+    let h1 = linear(&mut graph, FC1, &x, fc1);
+    let h1 = graph.node(Op::Relu, "relu1", &[&h1]);
+    let h2 = linear(&mut graph, FC2, &h1, fc2);
+    let h2 = graph.node(Op::Relu, "relu2", &[&h2]);
+    let obs = (&own, network.own_obs_dim());
+    match &contract.action {
+        ActionSpace::Continuous(_) => {
+            let mu = linear(&mut graph, MU_HEAD, &h2, head);
+            let mu = if network.limited { clamp(&mut graph, &mu) } else { mu };
+            command(&mut graph, obs, &mu, &contract.action.ranges());
+        }
+        ActionSpace::Discrete(names) => {
+            let raw = linear(&mut graph, OUT, &h2, head);
+            choice(&mut graph, obs, &raw, names.len(), contract.graph);
+        }
+    }
+    graph.finish()
 }
 
 /// [`ObsTransform::apply`] as nodes.
-fn transform(graph: &mut GraphBuilder, transform: &ObsTransform, own: &Value, who: Observed) -> Value {
-    if let ObsTransform::Standardise { with_id: true } = transform {
-        let mut id = vec![0.0; who.all + who.n_agents];
-        id.iter_mut().skip(who.all + who.agent).take(1).for_each(|x| *x = 1.0);
-        let with_id = fill_up(graph, "obs_with_id", own, who.own, &id);
-        return standardise(graph, &with_id, id.len());
-    }
-    let obs = match who.own == who.all {
-        true => own.clone(),
-        false => fill_up(graph, "obs_filled", own, who.own, &vec![0.0; who.all]),
+fn transform(graph: &mut GraphBuilder, network: &PolicyNetwork, own: &Value) -> Value {
+    let filling = network.filling();
+    let name = match network.transform {
+        ObsTransform::Standardise { with_id: true } => "obs_with_id",
+        _ => "obs_filled",
     };
-    match transform {
+    let obs = match filling.is_empty() {
+        true => own.clone(),
+        false => fill_up(graph, name, own, network.own_obs_dim(), &filling),
+    };
+    match &network.transform {
         ObsTransform::None => obs,
-        ObsTransform::Standardise { .. } => standardise(graph, &obs, who.all),
+        ObsTransform::Standardise { .. } => standardise(graph, &obs, network.fc1.inputs()),
         ObsTransform::Dataset { mean, std } => {
-            let (mean, std) = (graph.row("obs_mean", mean), graph.row("obs_std", std));
+            let (mean, std) = (graph.row(OBS_MEAN, mean), graph.row(OBS_STD, std));
             let centred = graph.node(Op::Sub, "obs_centred", &[&obs, &mean]);
             graph.node(Op::Div, "obs_scaled", &[&centred, &std])
         }
     }
 }
 
-/// `x` [batch, `width`] in front, what is in `rest` behind: a product with [I 0], as few engines and generators of code know `Pad`.
-fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, width: usize, rest: &[f32]) -> Value {
+/// `x` [batch, `width`] in front, `filling` behind: a product with [I 0], as few engines and generators of code know `Pad`.
+fn fill_up(graph: &mut GraphBuilder, name: &str, x: &Value, width: usize, filling: &[f32]) -> Value {
+    let rest = [&vec![0.0; width], filling].concat();
     let mut place = vec![0.0; rest.len() * width];
     place.iter_mut().step_by(width + 1).take(width).for_each(|x| *x = 1.0);
     let place = graph.constant(Tensor::f32(&format!("{name}.place"), &[rest.len(), width], &place));
-    let rest = graph.constant(Tensor::f32(&format!("{name}.rest"), &[rest.len()], rest));
+    let rest = graph.constant(Tensor::f32(&format!("{name}.rest"), &[rest.len()], &rest));
     product(graph, name, &[x, &place, &rest])
 }
 
@@ -190,7 +174,7 @@ fn linear(graph: &mut GraphBuilder, name: &str, x: &Value, layer: &Layer) -> Val
 
 /// `mu` between the limits of a Gaussian's mean.
 fn clamp(graph: &mut GraphBuilder, mu: &Value) -> Value {
-    let (low, high) = (graph.scalar("mu_low", -MU_LIMIT), graph.scalar("mu_high", MU_LIMIT));
+    let (low, high) = (graph.scalar(MU_LOW, -MU_LIMIT), graph.scalar("mu_high", MU_LIMIT));
     graph.node(Op::Clip, "mu", &[mu, &low, &high])
 }
 
@@ -203,13 +187,11 @@ fn zero_if_finite(graph: &mut GraphBuilder, (obs, obs_dim): (&Value, usize), wid
 /// `tanh(mu)` stretched to the physical ranges, and never outside them by a rounding.
 fn command(graph: &mut GraphBuilder, obs: (&Value, usize), mu: &Value, ranges: &[Range]) {
     let squashed = graph.node(Op::Tanh, "squashed", &[mu]);
-    let each = |f: fn(f64, f64) -> f64| -> Vec<f32> {
-        ranges.iter().map(|r| f(f64::from(r.low), f64::from(r.high)) as f32).collect()
-    };
-    let half = graph.row("action_half_range", &each(|low, high| (high - low) / 2.0));
-    let middle = graph.row("action_middle", &each(|low, high| (high + low) / 2.0));
-    let low = graph.row("action_low", &each(|low, _| low));
-    let high = graph.row("action_high", &each(|_, high| high));
+    let each = |of: fn(&Range) -> f32| -> Vec<f32> { ranges.iter().map(of).collect() };
+    let half = graph.row("action_half_range", &each(|range| half_and_middle(range).0));
+    let middle = graph.row("action_middle", &each(|range| half_and_middle(range).1));
+    let low = graph.row("action_low", &each(|range| range.low));
+    let high = graph.row("action_high", &each(|range| range.high));
     let stretched = graph.node(Op::Mul, "stretched", &[&squashed, &half]);
     let moved = graph.node(Op::Add, "moved", &[&stretched, &middle]);
     let above = graph.node(Op::Max, "above_low", &[&moved, &low]);

@@ -11,7 +11,7 @@ use crate::sample::{CASES, Sample};
 use crate::{Error, bundle};
 
 /// Every transform with every head, for agents that observe the same and for agents with 3, 5 and 1 fields.
-fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     let (mean, std) = (vec![0.5, -1.0, 0.0, 2.0, 10.0], vec![0.1, 1.0, 2.0, 30.0, 1.0]);
     let transforms = [
         ObsTransform::None,

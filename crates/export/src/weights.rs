@@ -15,6 +15,11 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// `weight` is [outputs, inputs], `bias` has one an output.
+    pub(crate) fn new(inputs: usize, weight: Vec<f32>, bias: Vec<f32>) -> Self {
+        Self { inputs, weight, bias }
+    }
+
     /// Width of the input.
     pub fn inputs(&self) -> usize {
         self.inputs
@@ -77,7 +82,7 @@ impl ActorWeights {
         }
         let mut layer = |name: &str, inputs: usize| {
             let mut part = |part: &str| parameters.remove(&format!("{name}.{part}")).unwrap_or_default();
-            Layer { inputs, weight: part("weight"), bias: part("bias") }
+            Layer::new(inputs, part("weight"), part("bias"))
         };
         let (fc1, fc2) = (layer("fc1", spec.input_dim()), layer("fc2", spec.hidden));
         let head = layer(spec.head.layers()[0], spec.hidden);

@@ -90,7 +90,7 @@ pub use omiga_format::{Call, Record, RecordedStatus, Recording, RecordingHeader}
 pub use options::{EngineKind, LoadOptions};
 pub use policy::{MAX_OBS, Policy, PolicyState};
 pub use recorder::{Difference, Dump, Recorder, RecorderOptions, Replay, Replayed};
-pub use selftest::SelfTest;
+pub use selftest::{SelfTest, allowed_difference};
 pub use status::{Flags, Source, Status};
 pub use step_error::StepError;
 pub use team::Team;

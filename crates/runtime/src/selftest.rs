@@ -143,8 +143,7 @@ impl Golden {
                     let mut action = vec![0.0; ranges.len()];
                     policy.step(&mut state, obs, &mut action).map_err(|e| self.no_action(case, e))?;
                     let golden = &actions[case * ranges.len()..];
-                    let allowed = |range| f64::from(tolerance) * half(range) + rounding(range);
-                    compare.rows(golden, &action, |i| allowed(&ranges[i]))?
+                    compare.rows(golden, &action, |i| allowed_difference(&ranges[i], tolerance))?
                 }
                 GoldenAction::Choices { choices, masks, logits, action_dim } => {
                     let mask = &masks[case * action_dim..][..*action_dim];
@@ -173,6 +172,12 @@ fn spread(logits: &[f32], mask: &[bool]) -> Option<f32> {
     let available = || logits.iter().zip(mask).filter(|(_, available)| **available).map(|(logit, _)| *logit);
     let (least, largest) = (available().reduce(f32::min)?, available().reduce(f32::max)?);
     (available().count() > 1).then_some(largest - least)
+}
+
+/// How much a command in `range` may differ from a golden one: `tolerance` halves of the range (see
+/// [`crate::LoadOptions::tolerance`]), and four roundings to f32 at its larger bound.
+pub fn allowed_difference(range: &Range, tolerance: f32) -> f64 {
+    f64::from(tolerance) * half(range) + rounding(range)
 }
 
 /// Half of a range.

@@ -1,0 +1,32 @@
+//! `omiga export --c`: policies as C sources. What they do is tested where they are made.
+
+use crate::program::Program;
+
+#[test]
+fn a_run_and_its_bundle_give_the_same_sources() {
+    let program = Program::with_bundle("spread-discrete", "bc");
+    let report = program.done("export --checkpoint run --c run-c --json").json();
+    assert_eq!((&report["c"], &report["bundle"]), (&"run-c".into(), &serde_json::Value::Null));
+    program.done("export --bundle bundle --c bundle-c").shows("bundle-c: 3 policies of bc after 30 updates in C");
+    let sources = program.files("run-c");
+    assert_eq!(sources.len(), 2 + 3 * 3);
+    assert_eq!(sources, program.files("bundle-c"));
+    let header = program.read_text("run-c/omiga_agent_2.h");
+    assert!(header.contains("int omiga_agent_2_choose("), "{header}");
+    // Both at once; whatever else is in the folder stays.
+    program.write("run-c/main.c", b"int main(void);");
+    program.done("export --checkpoint run --out again --c run-c");
+    assert_eq!(program.files("again"), program.files("bundle"));
+    assert_eq!(program.files("run-c").len(), sources.len() + 1);
+}
+
+#[test]
+fn what_is_not_asked_for_is_refused() {
+    let program = Program::with_bundle("spread", "bc");
+    for words in ["--out x", "--checkpoint run", "--bundle bundle", "--bundle bundle --c c --out x"] {
+        program.run(&format!("export {words}")).expect(2);
+    }
+    program.forge_golden();
+    program.refused("export --bundle bundle --c c", "self-test case");
+    assert!(!program.path("c").exists());
+}
