@@ -37,6 +37,14 @@ fn check(task: &str, algorithm: &str) {
         assert_eq!(engines, ["native", "native", "native", "onnxruntime", "onnxruntime", "onnxruntime"]);
         assert!(rows.iter().all(|row| row["max_abs_difference"].as_f64().unwrap() <= 1e-5), "{report}");
     }
+    for encoding in ["f16", "int8"] {
+        let out = format!("--out {encoding} --weights {encoding} --max-difference 0.5");
+        program.done(&format!("export --checkpoint run {out}"));
+        let report = json(&format!("verify {encoding} --json"));
+        let rows = report["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 6);
+        assert!(rows.iter().all(|row| row["max_abs_difference"].as_f64().unwrap() <= 1e-5), "{encoding}: {report}");
+    }
     let mean = |engine: &str| {
         let report = json(&format!("eval --bundle bundle --episodes 10 --engine {engine} --json"));
         assert_eq!(report["engine"], engine);

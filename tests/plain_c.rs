@@ -1,4 +1,4 @@
-//! `omiga export --c`: policies as C sources. What they do is tested where they are made.
+//! `omiga export --c` and `--weights`: policies as C sources, and in fewer bits. What they do is tested where they are made.
 
 use crate::program::Program;
 
@@ -29,4 +29,25 @@ fn what_is_not_asked_for_is_refused() {
     program.forge_golden();
     program.refused("export --bundle bundle --c c", "self-test case");
     assert!(!program.path("c").exists());
+}
+
+#[test]
+fn weights_of_fewer_bits_say_how_far_they_are() {
+    let program = Program::with_bundle("spread", "bc");
+    let report = program.done("export --checkpoint run --out small --weights int8 --max-difference 0.1 --json").json();
+    assert_eq!(report["weights"]["encoding"], "int8");
+    let far = report["weights"]["max_difference"].as_f64().unwrap();
+    assert!(far > 0.0 && far < 0.1, "{report}");
+    let text = "int8 weights: golden answers at most ";
+    program.done("export --bundle bundle --c c --weights int8 --max-difference 0.1").shows(text);
+    assert!(program.files("c").contains_key("omiga_int8.c"));
+    let manifest: serde_json::Value = serde_json::from_slice(&program.read("small/bundle.json")).unwrap();
+    assert_eq!(manifest["provenance"]["weights"], report["weights"]);
+    program.done("verify small --engine native");
+    program.refused(
+        "export --checkpoint run --out x --weights int8 --max-difference 1e-7",
+        "with int8 weights an answer is",
+    );
+    assert!(!program.path("x").exists());
+    program.run("export --checkpoint run --out x --weights int4").expect(2);
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use omiga_format::onnx::WeightEncoding;
+
 use super::graph::GraphArgs;
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +35,13 @@ pub struct ExportArgs {
     /// asked for
     #[arg(long, value_name = "KEYFILE")]
     pub sign: Option<PathBuf>,
+    /// How the policies' weights are stored: f32, f16, or int8 with a scale for each output of a layer
+    #[arg(long, value_name = "ENCODING", default_value_t)]
+    pub weights: WeightEncoding,
+    /// Of weights in fewer bits: most that a golden answer may move, in parts of a command's range or of the distance
+    /// between logits
+    #[arg(long, value_name = "PART", default_value_t = 0.01)]
+    pub max_difference: f32,
     #[command(flatten)]
     pub graph: GraphArgs,
     /// Print the result as JSON

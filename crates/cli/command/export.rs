@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use omiga_export::GraphOptions;
-use omiga_format::{Bundle, Checkpoint, atomic, hash};
+use omiga_format::{Bundle, Checkpoint, RoundedWeights, atomic, hash};
 use serde::Serialize;
 
 use super::train::checkpoint_of;
@@ -24,6 +24,8 @@ struct Report {
     algorithm: String,
     step: u64,
     agents: Vec<String>,
+    /// What was done to the weights.
+    weights: Option<RoundedWeights>,
     /// The key's id.
     signed_by: Option<String>,
 }
@@ -38,6 +40,7 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
         (None, Some(folder)) => Bundle::read(folder)?,
         (None, None) => bail!("give --checkpoint or --bundle"),
     };
+    bundle = omiga_export::with_weights(bundle, args.weights, args.max_difference)?;
     if let Some(release) = args.release {
         bundle = bundle.with_release(release)?;
     }
@@ -59,6 +62,7 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
         algorithm: manifest.provenance.algorithm.clone(),
         step: manifest.provenance.step,
         agents: manifest.agents.iter().map(|agent| agent.name.clone()).collect(),
+        weights: manifest.provenance.weights,
         signed_by: bundle.signature().map(|signature| signature.signer().to_string()),
     };
     if args.json {
@@ -77,6 +81,13 @@ fn show(report: &Report, bundle: &Bundle, args: &ExportArgs) -> Result<()> {
     }
     if let Some(c) = &report.c {
         say(format!("{c}: {n} policies of {algorithm} after {step} updates in C"))?;
+    }
+    if let Some(RoundedWeights { encoding, max_difference }) = report.weights {
+        let unit =
+            if bundle.manifest().task.is_discrete() { "the distance between logits" } else { "a command's range" };
+        say(format!(
+            "{encoding} weights: golden answers at most {max_difference:.1e} of {unit} from the trained ones"
+        ))?;
     }
     if let Some(origin) = &bundle.manifest().provenance.novelty {
         say(format!("novelty: {origin}"))?;

@@ -97,5 +97,6 @@ fn provenance(meta: &CheckpointMeta, checkpoint_sha256: &str) -> Provenance {
         dataset: meta.dataset.clone(),
         config: meta.config.clone(),
         novelty: meta.novelty.as_ref().map(|novelty| novelty.origin),
+        weights: None,
     }
 }

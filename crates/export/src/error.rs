@@ -1,6 +1,7 @@
 //! Why a checkpoint does not become a bundle, one variant per way.
 
 use omiga_format::Shown;
+use omiga_format::onnx::WeightEncoding;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -46,6 +47,22 @@ pub enum Error {
         expected: String,
         /// What was found.
         found: String,
+    },
+    /// A policy whose weights would be rounded to another policy.
+    #[error(
+        "agent `{agent}`: with {encoding} weights an answer is {found} from the trained policy's, expected at most {expected} \
+         (of a command's range, or of the distance between logits); allow more, or keep more bits",
+        agent = Shown::name(.agent)
+    )]
+    Difference {
+        /// The agent's name.
+        agent: String,
+        /// How the weights would be stored.
+        encoding: WeightEncoding,
+        /// The largest difference allowed.
+        expected: f32,
+        /// The largest difference on the golden vectors.
+        found: f32,
     },
     /// Two agents whose names differ only by what a name in C cannot have.
     #[error(

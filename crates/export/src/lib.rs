@@ -6,7 +6,7 @@
 //! transform, the agent's id (folded into the first bias), squashing and bounds. [`bundle`] is the whole way, [`bundle_with`]
 //! the one for runtimes and compilers that do not take the usual graph;
 //! [`ActorWeights`] (what is taken from the checkpoint) and [`policy_model`] (one agent's graph) are its parts.
-//! [`c_sources`] goes on from a bundle to plain C99.
+//! From a bundle, [`with_weights`] goes on to one of fewer bits, and [`c_sources`] to plain C99.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -20,16 +20,19 @@
 //! # }
 //! ```
 //!
-//! Deliberately absent: training, tensor libraries, GPUs, quantisation, clocks. The same checkpoint gives the same
+//! Deliberately absent: training, tensor libraries, GPUs, clocks. The same checkpoint gives the same
 //! bytes on one kind of processor: the model card tells how far the self-test was off on this one.
 
 mod bundle;
 mod c;
 mod card;
 mod error;
+mod golden;
 mod graph;
 mod network;
 mod policy;
+mod proof;
+mod rounding;
 mod weights;
 
 #[cfg(test)]
@@ -45,4 +48,5 @@ pub use bundle::{bundle, bundle_with};
 pub use c::c_sources;
 pub use error::{Error, Result};
 pub use policy::{GraphOptions, policy_model};
+pub use rounding::with_weights;
 pub use weights::{ActorWeights, Layer};

@@ -1,6 +1,8 @@
 //! One agent's policy as numbers: what its graph and its C code are made of.
 
-use omiga_format::onnx::{Model, Tensor};
+use std::collections::BTreeMap;
+
+use omiga_format::onnx::{Model, StoredWeights, Tensor, WeightEncoding};
 use omiga_format::{ActionSpace, ActorHead, CheckpointMeta, ObsTransform, PolicyContract, Range};
 
 use crate::weights::{Layer, check_widths};
@@ -60,15 +62,16 @@ impl PolicyNetwork {
         })
     }
 
-    /// What the graph `model`, called `file` in messages, was made of. Parameters are found by their names: whether the
+    /// What the graph of `bytes`, called `file` in messages, was made of. Parameters are found by their names: whether the
     /// graph does with them what this network does is for the caller to see.
     ///
     /// # Errors
     /// [`Error::NotOurs`] when a parameter is missing or has another shape than the others demand, or what is wrong with
     /// the contract or a tensor.
-    pub(crate) fn read(file: &str, model: &Model) -> Result<Self> {
+    pub(crate) fn read(file: &str, bytes: &[u8]) -> Result<Self> {
+        let (model, stored) = Model::parse(file, bytes)?.unpacked(file)?;
         let contract = model.contract(file)?;
-        let read = Parameters { file, model };
+        let mut read = Parameters { file, model, stored };
         let head = if contract.action.is_discrete() { OUT } else { MU_HEAD };
         let network = Self {
             team_obs_dim: 0,
@@ -100,6 +103,12 @@ impl PolicyNetwork {
         for (what, expected, found) in [
             ("width of the second layer's input", self.fc1.outputs(), self.fc2.inputs()),
             ("width of the last layer's input", self.fc2.outputs(), self.head.inputs()),
+            // In C all layers are of one kind.
+            (
+                "number of layers stored in the same way",
+                3,
+                self.layers().iter().filter(|(_, l)| l.encoding() == self.encoding()).count(),
+            ),
             ("number of outputs", self.contract.action.dim(), self.head.outputs()),
             ("width of the filled observation", self.team_obs_dim.max(self.own_obs_dim()), self.team_obs_dim),
             ("number of means", self.team_obs_dim, statistics[0]),
@@ -128,6 +137,17 @@ impl PolicyNetwork {
         filling
     }
 
+    /// Its layers and the names of their weights in a graph, from the first to the last.
+    pub(crate) fn layers(&self) -> [(String, &Layer); 3] {
+        let head = if self.is_discrete() { OUT } else { MU_HEAD };
+        [(FC1, &self.fc1), (FC2, &self.fc2), (head, &self.head)].map(|(name, layer)| (weight_of(name), layer))
+    }
+
+    /// How its weights are stored.
+    pub(crate) fn encoding(&self) -> WeightEncoding {
+        self.fc1.encoding()
+    }
+
     /// Does it choose among named actions?
     pub(crate) fn is_discrete(&self) -> bool {
         matches!(self.contract.action, ActionSpace::Discrete(_))
@@ -140,10 +160,17 @@ pub(crate) fn half_and_middle(range: &Range) -> (f32, f32) {
     (((high - low) / 2.0) as f32, ((high + low) / 2.0) as f32)
 }
 
+/// The name of a layer's weights in a graph.
+fn weight_of(layer: &str) -> String {
+    format!("{layer}.weight")
+}
+
 /// What is taken from a graph.
 struct Parameters<'a> {
     file: &'a str,
-    model: &'a Model,
+    model: Model,
+    /// Weights of fewer bits, by their names.
+    stored: BTreeMap<String, StoredWeights>,
 }
 
 impl Parameters<'_> {
@@ -166,11 +193,17 @@ impl Parameters<'_> {
         }
     }
 
-    fn layer(&self, name: &str) -> Result<Layer> {
-        let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
+    fn layer(&mut self, name: &str) -> Result<Layer> {
+        let (weight_name, bias_name) = (weight_of(name), format!("{name}.bias"));
         let ((shape, weight), (bias_shape, bias)) = (self.take(&weight_name)?, self.take(&bias_name)?);
         match (&shape[..], &bias_shape[..]) {
-            ([outputs @ (1..), inputs @ (1..)], [biases]) if outputs == biases => Ok(Layer::new(*inputs, weight, bias)),
+            ([outputs @ (1..), inputs @ (1..)], [biases]) if outputs == biases => {
+                let layer = Layer::new(*inputs, weight, bias);
+                Ok(match self.stored.remove(&weight_name) {
+                    Some(stored) => layer.with_stored(stored),
+                    None => layer,
+                })
+            }
             _ => Err(self.shape(&weight_name, "[out, in] and a bias for each", &shape)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use omiga_format::onnx::{StoredWeights, WeightEncoding};
 use omiga_format::{ActorSpec, CheckpointMeta, TensorFile};
 
 use crate::{Error, Result};
@@ -12,12 +13,24 @@ pub struct Layer {
     inputs: usize,
     weight: Vec<f32>,
     bias: Vec<f32>,
+    /// What `weight` is made of, if it is stored in fewer bits.
+    stored: Option<StoredWeights>,
 }
 
 impl Layer {
     /// `weight` is [outputs, inputs], `bias` has one an output.
     pub(crate) fn new(inputs: usize, weight: Vec<f32>, bias: Vec<f32>) -> Self {
-        Self { inputs, weight, bias }
+        Self { inputs, weight, bias, stored: None }
+    }
+
+    /// The same with the weights that `stored` stands for.
+    pub(crate) fn with_stored(self, stored: StoredWeights) -> Self {
+        Self { weight: stored.to_f32(), stored: Some(stored), ..self }
+    }
+
+    /// How the weights are stored, if not as f32.
+    pub(crate) fn stored(&self) -> Option<&StoredWeights> {
+        self.stored.as_ref()
     }
 
     /// Width of the input.
@@ -40,16 +53,18 @@ impl Layer {
         &self.bias
     }
 
+    /// How the weights are stored.
+    pub(crate) fn encoding(&self) -> WeightEncoding {
+        self.stored().map_or(WeightEncoding::F32, StoredWeights::encoding)
+    }
+
     /// The layer for inputs whose columns from `kept` on are a one-hot row with the one at `hot`: those columns go, the
     /// hot one into the bias (`b' = b + w[:, hot]`, summed in f64).
     pub(crate) fn fold_one_hot(&self, kept: usize, hot: usize) -> Self {
         let rows = || self.weight.chunks_exact(self.inputs.max(1));
         let sum = |(bias, row): (&f32, &[f32])| (f64::from(*bias) + row.get(hot).map_or(0.0, |w| f64::from(*w))) as f32;
-        Self {
-            inputs: kept,
-            weight: rows().flat_map(|row| row.iter().take(kept)).copied().collect(),
-            bias: self.bias.iter().zip(rows()).map(sum).collect(),
-        }
+        let weight = rows().flat_map(|row| row.iter().take(kept)).copied().collect();
+        Self::new(kept, weight, self.bias.iter().zip(rows()).map(sum).collect())
     }
 }
 
@@ -137,8 +152,8 @@ mod tests {
 
     #[test]
     fn the_one_hot_columns_become_a_bias() {
-        let layer = Layer { inputs: 3, weight: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], bias: vec![0.5, -0.5] };
-        let expected = Layer { inputs: 1, weight: vec![1.0, 4.0], bias: vec![3.5, 5.5] };
+        let layer = Layer::new(3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![0.5, -0.5]);
+        let expected = Layer::new(1, vec![1.0, 4.0], vec![3.5, 5.5]);
         assert_eq!(layer.fold_one_hot(1, 2), expected);
     }
 

@@ -31,6 +31,7 @@ mod bundle;
 mod checkpoint;
 mod contract;
 mod error;
+mod half;
 mod metric;
 mod novelty;
 mod recording;
@@ -49,11 +50,12 @@ pub mod onnx;
 pub use actor::{ActorHead, ActorSpec, MASKED_LOGIT, MU_LIMIT};
 pub use bundle::{
     AgentEntry, Bundle, FileEntry, GOLDEN_FILE, Identity, KeyId, MANIFEST_FILE, MODEL_CARD_FILE, Manifest, Provenance,
-    PublicKey, SIGNATURE_FILE, SUMS_FILE, Signature, Signer,
+    PublicKey, RoundedWeights, SIGNATURE_FILE, SUMS_FILE, Signature, Signer,
 };
 pub use checkpoint::{Checkpoint, CheckpointMeta, DatasetRef};
 pub use contract::{CONTRACT_KEY, PolicyContract};
 pub use error::{Error, Result};
+pub use half::F16;
 pub use metric::{Better, Measured, Metric};
 pub use novelty::{Mahalanobis, Novelty, NoveltyOrigin, TeamNovelty};
 pub use recording::{Call, Record, RecordLayout, RecordedBlock, RecordedStatus, Recording, RecordingHeader};

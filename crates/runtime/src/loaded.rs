@@ -27,7 +27,7 @@ impl Loaded {
     pub(crate) fn load(name: &str, bytes: &[u8], options: &LoadOptions, pool: &mut Pool) -> Result<Self> {
         static LOADED: AtomicUsize = AtomicUsize::new(0);
         options.validate()?;
-        let model = Model::parse(name, bytes)?;
+        let (model, _) = Model::parse(name, bytes)?.unpacked(name)?;
         let contract = match model.contract(name) {
             Ok(contract) => Some(contract),
             Err(omiga_format::Error::NoContract { .. }) => None,

@@ -1,12 +1,13 @@
 //! One agent's header, source and self-test.
 
+use omiga_format::onnx::{StoredWeights, WeightEncoding};
 use omiga_format::{ActionSpace, MU_LIMIT, Manifest, ObsTransform, Range};
 use omiga_runtime::{LoadOptions, MAX_OBS, allowed_difference};
 
-use super::golden::{Answers, Golden};
 use super::literal::{float, list};
 use super::names::{Names, comment};
 use super::template::fill;
+use crate::golden::{Answers, Golden};
 use crate::network::{PolicyNetwork, half_and_middle};
 use crate::weights::Layer;
 
@@ -51,6 +52,7 @@ impl Agent<'_> {
                 ("seed", &provenance.seed.to_string()),
                 ("checkpoint", &comment(&provenance.checkpoint_sha256)),
                 ("dataset", &comment(&provenance.dataset.sha256)),
+                ("weights", &self.weights()),
                 ("version", &comment(&provenance.omiga_version)),
                 ("n_obs", &contract.obs.len().to_string()),
                 ("Actions", if discrete { "Actions to choose among." } else { "Commands of an action." }),
@@ -62,6 +64,16 @@ impl Agent<'_> {
                 ("declarations", &self.fill(names, declarations, &[])),
             ],
         )
+    }
+
+    /// A line about rounded weights, if they are.
+    fn weights(&self) -> String {
+        let unit = if self.network.is_discrete() { "the distance between logits" } else { "a command's range" };
+        let weights = self.manifest.provenance.weights.map(|weights| {
+            let (encoding, difference) = (weights.encoding, weights.max_difference);
+            format!(" * Weights    {encoding}: on the recorded inputs at most {difference:.1e} of {unit} from the trained ones.\n")
+        });
+        weights.unwrap_or_default()
     }
 
     /// Times of the contract, those that it has.
@@ -108,8 +120,9 @@ impl Agent<'_> {
                     "obs_range",
                     &ranges(contract.obs.iter().map(|field| field.range.unwrap_or(Range::new(-MAX_OBS, MAX_OBS)))),
                 ),
-                ("arrays", &self.arrays(names)),
+                ("arrays", self.arrays(names).trim_end()),
                 ("transform", &self.transform()),
+                ("kind", &kind(self.network.encoding())),
                 ("widest", &fc1.inputs().max(fc2.outputs()).to_string()),
                 ("hidden", &fc1.outputs().to_string()),
                 ("hidden2", &head.inputs().to_string()),
@@ -183,15 +196,9 @@ impl Agent<'_> {
                 include_str!("templates/selftest_step.c")
             }
             Answers::Choices { masks, logits, choices, .. } => {
-                let integers = |kind: &str, name: &str, values: Vec<String>| {
-                    format!(
-                        "static const {kind} {name}[{}] = {};\n\n",
-                        values.len(),
-                        list(values.iter().map(|v| format!("{v}u")))
-                    )
-                };
-                arrays += &integers("uint8_t", "cases_mask", masks.iter().map(u8::to_string).collect());
-                arrays += &integers("uint32_t", "cases_action", choices.iter().map(i64::to_string).collect());
+                let choices = choices.iter().map(|choice| format!("{choice}u"));
+                arrays += &numbers("uint8_t", "cases_mask", masks.iter().map(|mask| format!("{mask}u")));
+                arrays += &numbers("uint32_t", "cases_action", choices);
                 arrays += &floats("cases_logits", logits);
                 arrays += "/* Largest difference of a logit, times its magnitude where that is above 1. */\n";
                 arrays += &format!("#define TOLERANCE {}\n\n", float(tolerance));
@@ -228,14 +235,37 @@ fn ranges(ranges: impl Iterator<Item = Range>) -> String {
 }
 
 fn floats(name: &str, values: &[f32]) -> String {
-    format!("static const float {name}[{}] = {};\n\n", values.len(), list(values.iter().map(|x| float(*x))))
+    numbers("float", name, values.iter().map(|x| float(*x)))
+}
+
+/// `_int8`
+fn kind(encoding: WeightEncoding) -> String {
+    match encoding {
+        WeightEncoding::F32 => String::new(),
+        other => format!("_{other}"),
+    }
 }
 
 fn layer_of(name: &str, layer: &Layer) -> String {
-    let (inputs, outputs) = (layer.inputs(), layer.outputs());
-    floats(&format!("{name}_weight"), layer.weight())
+    let (inputs, outputs, kind) = (layer.inputs(), layer.outputs(), kind(layer.encoding()));
+    let weight = format!("{name}_weight");
+    let (arrays, scale) = match layer.stored() {
+        None => (floats(&weight, layer.weight()), ""),
+        Some(StoredWeights::F16(halves)) => {
+            (numbers("uint16_t", &weight, halves.iter().map(|half| format!("{:#06x}u", half.0))), "")
+        }
+        Some(StoredWeights::Int8 { values, scales }) => {
+            let values = numbers("int8_t", &weight, values.iter().map(i8::to_string));
+            (values + &floats(&format!("{name}_scale"), scales), "_scale, ")
+        }
+    };
+    let scale = if scale.is_empty() { String::new() } else { format!("{name}{scale}") };
+    let fields = format!("{weight}, {scale}{name}_bias, {inputs}u, {outputs}u");
+    arrays
         + &floats(&format!("{name}_bias"), layer.bias())
-        + &format!(
-            "static const struct omiga_layer {name} = {{{name}_weight, {name}_bias, {inputs}u, {outputs}u}};\n\n"
-        )
+        + &format!("static const struct omiga_layer{kind} {name} = {{{fields}}};\n\n")
+}
+
+fn numbers(kind: &str, name: &str, literals: impl ExactSizeIterator<Item = String>) -> String {
+    format!("static const {kind} {name}[{}] = {};\n\n", literals.len(), list(literals))
 }

@@ -1,9 +1,7 @@
 //! Numbers as C literals: hexadecimal, so that they are read back without a rounding.
 
-use std::fmt::Write;
-
-/// Numbers to a line.
-const PER_LINE: usize = 8;
+/// Characters of a line, about.
+const LINE: usize = 110;
 
 /// `0x1.8p+0f`; of finite numbers.
 pub(super) fn float(x: f32) -> String {
@@ -21,12 +19,16 @@ pub(super) fn float(x: f32) -> String {
 
 /// The initialiser of an array, in braces.
 pub(super) fn list(literals: impl IntoIterator<Item = String>) -> String {
-    let literals: Vec<_> = literals.into_iter().collect();
-    let mut text = String::from("{");
-    for line in literals.chunks(PER_LINE) {
-        write!(text, "\n    {},", line.join(", ")).unwrap_or_default();
+    let (mut text, mut line) = (String::from("{"), String::new());
+    for literal in literals {
+        if line.len() + literal.len() > LINE {
+            text += &line;
+            line.clear();
+        }
+        line += if line.is_empty() { "\n    " } else { " " };
+        line += &(literal + ",");
     }
-    text + "\n}"
+    text + &line + "\n}"
 }
 
 #[cfg(test)]
@@ -52,6 +54,9 @@ mod tests {
 
     #[test]
     fn arrays_have_short_lines() {
-        assert_eq!(list((0..9).map(|i| i.to_string())), "{\n    0, 1, 2, 3, 4, 5, 6, 7,\n    8,\n}");
+        assert_eq!(list(["1".to_owned(), "2".to_owned()]), "{\n    1, 2,\n}");
+        let long = list((0..100).map(|_| "0x1.99999ap-4f".to_owned()));
+        assert_eq!(long.lines().count(), 2 + 100_usize.div_ceil(6));
+        assert!(long.lines().all(|line| line.len() <= LINE + 2), "{long}");
     }
 }

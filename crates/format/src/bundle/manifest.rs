@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{GOLDEN_FILE, MANIFEST_FILE, SIGNATURE_FILE, SUMS_FILE};
+use crate::onnx::WeightEncoding;
 use crate::spec::{MAX_AGENTS, first_same, is_plain_name};
 use crate::{DatasetRef, Error, NoveltyOrigin, Result, TaskSpec, bounded, hash};
 
@@ -60,6 +61,20 @@ pub struct Provenance {
     /// Where the novelty detectors in the contracts are from, or why there are none; `None` if nobody asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub novelty: Option<NoveltyOrigin>,
+    /// What was done to the weights after training; `None` if they are as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<RoundedWeights>,
+}
+
+/// Weights that are stored in fewer bits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoundedWeights {
+    /// How they are stored.
+    pub encoding: WeightEncoding,
+    /// Largest difference from the trained policy on its golden vectors: of a command in parts of its range, of a logit in parts
+    /// of the largest distance between two available logits of a vector.
+    pub max_difference: f32,
 }
 
 /// The content of `bundle.json`.

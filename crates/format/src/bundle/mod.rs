@@ -19,7 +19,7 @@ use core::fmt;
 use crate::{Error, Result, TaskSpec};
 
 pub use identity::{Identity, Signer};
-pub use manifest::{AgentEntry, FileEntry, Manifest, Provenance};
+pub use manifest::{AgentEntry, FileEntry, Manifest, Provenance, RoundedWeights};
 pub use signature::{KeyId, PublicKey, Signature};
 
 /// The manifest's file name.

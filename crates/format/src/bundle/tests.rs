@@ -19,6 +19,7 @@ pub(super) fn bundle() -> Bundle {
         dataset: DatasetRef::default(),
         config: "a text".into(),
         novelty: None,
+        weights: None,
     };
     let agents = vec![AgentEntry { name: "agent_0".into(), policy: "agent_0.onnx".into() }];
     let files = [("agent_0.onnx", vec![1, 2]), (GOLDEN_FILE, vec![3]), (MODEL_CARD_FILE, vec![])];

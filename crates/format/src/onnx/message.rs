@@ -4,16 +4,20 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Error, Result};
+use crate::{Error, F16, Result};
 
 /// Values of [`Tensor::data_type`] and [`TensorType::elem_type`].
 pub mod element_type {
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
+    /// 8-bit integer with a sign.
+    pub const INT8: i32 = 3;
     /// 64-bit integer.
     pub const INT64: i32 = 7;
     /// One byte, 0 or 1.
     pub const BOOL: i32 = 9;
+    /// 16-bit float.
+    pub const FLOAT16: i32 = 10;
 }
 
 /// Values of [`Attribute::kind`].
@@ -287,6 +291,24 @@ impl Tensor {
     pub fn to_i64(&self, file: &str) -> Result<Vec<i64>> {
         let raw = || self.raw_data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
         self.elements(file, element_type::INT64, 8, raw, &self.int64_data)
+    }
+
+    /// The f16 elements.
+    ///
+    /// # Errors
+    /// As [`Self::to_f32`].
+    pub fn to_f16(&self, file: &str) -> Result<Vec<F16>> {
+        let raw = || self.raw_data.as_chunks().0.iter().map(|b| F16(u16::from_le_bytes(*b))).collect();
+        self.elements(file, element_type::FLOAT16, 2, raw, &[])
+    }
+
+    /// The int8 elements.
+    ///
+    /// # Errors
+    /// As [`Self::to_f32`].
+    pub fn to_i8(&self, file: &str) -> Result<Vec<i8>> {
+        let raw = || self.raw_data.iter().map(|b| i8::from_le_bytes([*b])).collect();
+        self.elements(file, element_type::INT8, 1, raw, &[])
     }
 
     fn elements<T: Clone>(

@@ -5,6 +5,7 @@
 mod form;
 mod message;
 mod op;
+mod stored;
 mod wire;
 
 pub use form::{GraphForm, IR_VERSION, OPSET, Opset};
@@ -13,6 +14,8 @@ pub use message::{
     TensorType, Type, TypeValue, ValueInfo, attribute_type, element_type,
 };
 pub use op::Op;
+
+pub use stored::{StoredWeights, WeightEncoding};
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};

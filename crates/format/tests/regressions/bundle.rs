@@ -31,6 +31,7 @@ pub fn small() -> Bundle {
         dataset: DatasetRef::default(),
         config: "x = 1".into(),
         novelty: None,
+        weights: None,
     };
     let agents = vec![AgentEntry { name: "agent_0".into(), policy: "agent_0.onnx".into() }];
     let task = TaskSpec { period_ns: Some(1), ..TaskSpec::anonymous("t", 1, 1, ActionSpace::unit_box(1)) };

@@ -276,6 +276,7 @@ pub fn assemble(task: &TaskSpec, files: BTreeMap<String, Vec<u8>>) -> Bundle {
         dataset: DatasetRef::default(),
         config: String::new(),
         novelty: None,
+        weights: None,
     };
     Bundle::new(task.clone(), task.agents.iter().map(entry).collect(), provenance, files).unwrap()
 }

@@ -5,7 +5,7 @@
  * Algorithm @algorithm@, @updates@ updates, seed @seed@.
  * Checkpoint @checkpoint@
  * Data       @dataset@
- * Written by omiga @version@; not to be edited, but exported again.
+@weights@ * Written by omiga @version@; not to be edited, but exported again.
  */
 #ifndef @CONSTANT@_H
 #define @CONSTANT@_H

@@ -57,6 +57,24 @@ struct omiga_layer {
     size_t outputs;
 };
 
+/* The same with weights of 16 bits, IEEE 754's binary16 by their bits. */
+struct omiga_layer_f16 {
+    const uint16_t *weight;
+    const float *bias;
+    size_t inputs;
+    size_t outputs;
+};
+
+/* The same with weights of 8 bits, each row's multiplied by its scale. */
+struct omiga_layer_int8 {
+    const int8_t *weight;
+    /* [outputs] */
+    const float *scale;
+    const float *bias;
+    size_t inputs;
+    size_t outputs;
+};
+
 /* OMIGA_STEP_OK, or what is wrong with the first value that is not finite or too large. */
 int omiga_check_obs(const float *obs, size_t obs_dim);
 
@@ -72,6 +90,10 @@ void omiga_scale(float *OMIGA_RESTRICT x, const float *OMIGA_RESTRICT mean, cons
 
 /* y := W x + b */
 void omiga_dense(const struct omiga_layer *layer, const float *OMIGA_RESTRICT x, float *OMIGA_RESTRICT y);
+
+/* The same, in files of their own: omiga_f16.c and omiga_int8.c. */
+void omiga_dense_f16(const struct omiga_layer_f16 *layer, const float *OMIGA_RESTRICT x, float *OMIGA_RESTRICT y);
+void omiga_dense_int8(const struct omiga_layer_int8 *layer, const float *OMIGA_RESTRICT x, float *OMIGA_RESTRICT y);
 
 /* x := max(x, 0); NaN stays. */
 void omiga_relu(float *x, size_t width);

@@ -6,19 +6,20 @@ use std::fs;
 use std::path::Path;
 
 use omiga_format::Bundle;
-use omiga_format::onnx::Model;
+use omiga_format::onnx::{Model, WeightEncoding};
 use omiga_runtime::{LoadOptions, Policy, StepError, allowed_difference};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use self::machine::{Machine, done, has, section};
 use super::c_sources;
-use super::golden::Golden;
 use super::literal::list;
 use super::names::Names;
 use super::template::fill;
+use crate::golden::Golden;
 use crate::sample::Sample;
 use crate::tests::samples;
+use crate::with_weights;
 
 const RANDOM_CASES: usize = 24;
 
@@ -77,7 +78,8 @@ struct Said {
 fn ask(bundle: &Bundle, agent: &str, machine: Machine, folder: &Path, questions: &Questions, policy: &Policy) -> Said {
     let names = Names::of(agent);
     for (name, text) in c_sources(bundle).unwrap() {
-        if name.starts_with("omiga_network.")
+        let shared = ["omiga_network.", "omiga_f16.", "omiga_int8."];
+        if shared.iter().any(|shared| name.starts_with(shared))
             || name.starts_with(&format!("{}.", names.stem))
             || name == format!("{}_selftest.c", names.stem)
         {
@@ -200,30 +202,56 @@ fn every_transform_and_head_acts_as_the_native_engine() {
     }
 }
 
+#[test]
+fn rounded_policies_act_as_the_native_engine() {
+    for machine in Machine::all().into_iter().filter(|machine| *machine != Machine::Clang) {
+        for (i, encoding) in [WeightEncoding::F16, WeightEncoding::Int8].into_iter().enumerate() {
+            // One that commands and one that chooses.
+            for sample in samples().iter().skip(2 * i).step_by(6).take(if machine == Machine::Gcc { 4 } else { 2 }) {
+                let folder = tempfile::tempdir().unwrap();
+                let bundle = with_weights(exported(sample), encoding, 1.0).unwrap();
+                let (worst, _) = check(&bundle, "agent_2", machine, folder.path());
+                println!("{machine:?}, {encoding}: at most {worst:.3} of the tolerance");
+                assert!(folder.path().join(format!("omiga_{encoding}.o")).exists());
+            }
+        }
+    }
+}
+
 /// What is shipped, on the smallest machine: also what the documents say of its size.
 #[test]
 fn shipped_policies_act_as_the_native_engine() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     let machine = if Machine::CortexM4f.is_here() { Machine::CortexM4f } else { Machine::Gcc };
-    println!("| policy | code | weights and contract | self-test | stack | difference, in tolerances |");
+    println!("| policy | weights | code | weights and contract | self-test | stack | difference, in tolerances |");
     for task in ["spread", "hopper-3x1", "halfcheetah-6x1-local", "grid-33bus"] {
         let bundle = Bundle::read(&models.join(task)).unwrap();
-        // The last has the fewest observations, where they differ.
-        let agent = &bundle.manifest().agents.last().unwrap().name;
-        let folder = tempfile::tempdir().unwrap();
-        let (worst, stack) = check(&bundle, agent, machine, folder.path());
-        if machine == Machine::CortexM4f {
-            let stem = Names::of(agent).stem;
-            let size = |object: &str, prefix: &str| section(&folder.path().join(object), prefix);
-            let [own, shared, test] = [format!("{stem}.o"), "omiga_network.o".into(), format!("{stem}_selftest.o")];
-            let code = size(&own, ".text") + size(&shared, ".text");
-            let constants = size(&own, ".rodata") + size(&shared, ".rodata");
-            let test = size(&test, ".text") + size(&test, ".rodata");
-            println!("| {task}, {agent} | {code} | {constants} | {test} | {stack} | {worst:.3} |");
-            // Two hidden layers, and what is around them.
-            assert!((1..=4096).contains(&stack), "{stack}");
+        for encoding in [WeightEncoding::F32, WeightEncoding::F16, WeightEncoding::Int8] {
+            let bundle = with_weights(bundle.clone(), encoding, 0.1).unwrap();
+            // The last has the fewest observations, where they differ.
+            let agent = &bundle.manifest().agents.last().unwrap().name;
+            let folder = tempfile::tempdir().unwrap();
+            let (worst, stack) = check(&bundle, agent, machine, folder.path());
+            if machine == Machine::CortexM4f {
+                let sizes = sizes(agent, folder.path());
+                println!("| {task}, {agent} | {encoding} | {sizes} | {stack} | {worst:.3} |");
+                // Two hidden layers, and what is around them.
+                assert!((1..=4096).contains(&stack), "{stack}");
+            }
         }
     }
+}
+
+/// Code, constants, and both of the self-test.
+fn sizes(agent: &str, folder: &Path) -> String {
+    let objects = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let ours = objects.filter(|name| name.starts_with("omiga_") && name.ends_with(".o"));
+    let (test, step): (Vec<_>, Vec<_>) = ours.partition(|name| *name == format!("omiga_{agent}_selftest.o"));
+    let size = |objects: &[String], section: &str| -> u32 {
+        objects.iter().map(|object| self::section(&folder.join(object), section)).sum()
+    };
+    let (code, constants) = (size(&step, ".text"), size(&step, ".rodata"));
+    format!("{code} | {constants} | {}", size(&test, ".text") + size(&test, ".rodata"))
 }
 
 #[test]

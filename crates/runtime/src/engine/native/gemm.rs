@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash as _, Hasher};
 
-use super::half::F16;
 use super::packed::Aligned;
 use super::simd::Simd;
+use omiga_format::F16;
 
 /// Most rows of a product.
 pub(super) const MOST_ROWS: usize = 8;

@@ -4,9 +4,9 @@ use core::hash::{Hash as _, Hasher as _};
 
 use omiga_format::crc32c::Crc32c;
 
-use super::half::F16;
 use super::plan::Plan;
 use super::simd::Simd;
+use omiga_format::F16;
 
 /// How far a check has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 mod attribute;
 mod gemm;
 mod graph;
-mod half;
 mod kernel;
 mod lower;
 mod math;

@@ -3,7 +3,7 @@
 //! `FUSED`: multiply-adds with one rounding, where the processor surely has that instruction, or with two.
 
 use super::gemm::{Part, Row};
-use super::half::F16;
+use omiga_format::F16;
 
 /// Numbers in a vector: SSE's and NEON's.
 pub(super) const LANES: usize = 4;

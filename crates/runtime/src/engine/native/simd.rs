@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 use std::is_x86_feature_detected as has;
 
 use super::gemm::{Part, Row};
-use super::half::F16;
 use super::portable;
 use crate::Isa;
+use omiga_format::F16;
 
 /// Was this built for processors that have it? Nobody can be asked without an operating system.
 #[cfg(all(target_arch = "x86_64", not(feature = "std")))]

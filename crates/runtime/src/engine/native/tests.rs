@@ -7,12 +7,12 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::gemm::{MOST_ROWS, Row, Weights};
-use super::half::F16;
 use super::memory_check::{Found, Place};
 use super::plan::{Layer, Output, Plan, Span, Step};
 use super::simd::{self, Simd};
 use crate::Isa;
 use crate::engine::Signature;
+use omiga_format::F16;
 
 /// A layer's weights and biases, and rows for it.
 struct Case {

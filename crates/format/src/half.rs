@@ -1,13 +1,13 @@
-//! Numbers of 16 bits, in which weights may be held: 11 bits of precision, at most 65504.
+//! Numbers of 16 bits, in which weights may be held or stored: 11 bits of precision, at most 65504.
 
-/// IEEE 754's binary16.
+/// IEEE 754's binary16, by its bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
-pub(super) struct F16(pub(super) u16);
+pub struct F16(pub u16);
 
 impl F16 {
     /// The nearest one, ties to even; `None` beyond the largest.
-    pub(super) fn nearest(x: f32) -> Option<Self> {
+    pub fn nearest(x: f32) -> Option<Self> {
         const LEAST_NORMAL: f32 = 6.103_515_6e-5;
         let magnitude = x.abs();
         let bits = if magnitude < LEAST_NORMAL {
@@ -25,7 +25,7 @@ impl F16 {
 
     /// The same number; exact.
     #[inline]
-    pub(super) fn to_f32(self) -> f32 {
+    pub fn to_f32(self) -> f32 {
         let (sign, exponent) = (u32::from(self.0 & 0x8000) << 16, self.0 >> 10 & 31);
         let mantissa = u32::from(self.0 & 0x3ff);
         let magnitude = match exponent {
