@@ -79,7 +79,9 @@ impl Recipe {
         let indices: Vec<u32> = (0..n).map(|_| rng.random_range(0..a as u32)).collect();
         let mut mask: Vec<u8> = (0..n * a).map(|_| rng.random_range(0..2)).collect();
         indices.iter().enumerate().for_each(|(agent, i)| mask[agent * a + *i as usize] = 1);
-        let alive = (0..n).map(|_| rng.random_range(0..2)).collect();
+        let mut alive: Vec<u8> = (0..n).map(|_| rng.random_range(0..2)).collect();
+        // A recording in which nobody is ever alive is refused.
+        alive[rng.random_range(0..n)] = 1;
         Row { obs, state, commands, indices, reward: rng.random::<f32>() - 0.5, mask, alive }
     }
 

@@ -46,6 +46,11 @@ pub(crate) trait Steps {
     /// Fill `window` with as many steps as it has room for.
     fn fill(&mut self, window: &mut Window<'_>) -> Result<()>;
 
+    /// Go back by a step, if that is for nothing. Otherwise they cannot be gone on with.
+    fn go_back(&mut self) -> bool {
+        false
+    }
+
     /// As [`Rows::digits`].
     fn digits(&self) -> Option<&Digits> {
         None
@@ -191,7 +196,7 @@ impl<T: StepFile> Rows for Reader<'_, T> {
                 window.repeat(&self.wanted, done - 1);
             } else {
                 // The row before went into the window before.
-                self.file.steps(step - 1, &self.wanted)?.fill(&mut window.part(&self.wanted, 0, 1))?;
+                self.again(step - 1, &mut window.part(&self.wanted, 0, 1))?;
             }
             done += 1;
         }
@@ -204,6 +209,14 @@ impl<T: StepFile> Rows for Reader<'_, T> {
 }
 
 impl<T: StepFile> Reader<'_, T> {
+    /// The step before the next once more.
+    fn again(&mut self, step: usize, window: &mut Window<'_>) -> Result<()> {
+        let held = self.steps.take().map(|(steps, _)| steps);
+        let steps = held.and_then(|mut steps| steps.go_back().then_some(steps));
+        self.steps = Some((steps.map_or_else(|| self.file.steps(step, &self.wanted), Ok)?, step));
+        self.read(step, window)
+    }
+
     fn read(&mut self, step: usize, window: &mut Window<'_>) -> Result<()> {
         let n = window.rows(&self.wanted);
         let (mut steps, next) = match self.steps.take() {

@@ -109,17 +109,23 @@ pub(crate) fn per_step(arrays: &Arrays, layout: &mut Layout, key: &str, steps: u
 
 /// The team's rewards from those of the agents.
 pub(crate) fn team_rewards(agents: &[Vec<f64>], how: TeamReward) -> Vec<f32> {
-    let n = agents.len() as f64;
     let steps = agents.first().map_or(0, Vec::len);
-    let sum = |step: usize| agents.iter().map(|own| own[step]).sum::<f64>();
+    let mut own = vec![0.0; agents.len()];
     let team = |step: usize| {
-        let all_alike = agents.iter().all(|own| own[step].to_bits() == agents[0][step].to_bits());
-        match how {
-            // A mean of equal numbers may be another by rounding.
-            TeamReward::Mean if all_alike => agents[0][step],
-            TeamReward::Mean => sum(step) / n,
-            TeamReward::Sum => sum(step),
-        }
+        own.iter_mut().zip(agents).for_each(|(own, agent)| *own = agent[step]);
+        team_reward(&own, how)
     };
-    (0..steps).map(|step| team(step) as f32).collect()
+    (0..steps).map(team).collect()
+}
+
+/// The team's reward of one step, from those of the agents.
+pub(crate) fn team_reward(agents: &[f64], how: TeamReward) -> f32 {
+    let (sum, n) = (agents.iter().sum::<f64>(), agents.len() as f64);
+    let team = match how {
+        // A mean of equal numbers may be another by rounding.
+        TeamReward::Mean if agents.iter().all(|own| own.to_bits() == agents[0].to_bits()) => agents[0],
+        TeamReward::Mean => sum / n,
+        TeamReward::Sum => sum,
+    };
+    team as f32
 }

@@ -3,6 +3,8 @@
 use std::mem;
 use std::path::Path;
 
+use memmap2::MmapMut;
+
 use crate::reader::window::Widths;
 use crate::{Error, Result};
 
@@ -23,14 +25,13 @@ impl Columns {
     /// # Errors
     /// [`Error::Memory`] when they do not fit.
     pub fn new(path: &Path, widths: &Widths, rows: usize) -> Result<Self> {
-        let fits = || {
-            let mut probe = Vec::<u8>::new();
-            probe.try_reserve_exact(rows.checked_mul(widths.bytes())?).ok()
-        };
-        fits().ok_or_else(|| {
+        // Asked of the system, not of the allocator: that would keep the pages, and fill them with zeros that new ones have.
+        let room = rows.checked_mul(widths.bytes()).and_then(|bytes| MmapMut::map_anon(bytes).ok());
+        if room.is_none() {
             let bytes = (rows as u64).saturating_mul(widths.bytes() as u64);
-            Error::Memory { path: path.to_owned(), bytes }
-        })?;
+            return Err(Error::Memory { path: path.to_owned(), bytes });
+        }
+        drop(room);
         Ok(Self {
             obs: vec![0.0; rows * widths.obs],
             state: vec![0.0; rows * widths.state],

@@ -1,10 +1,8 @@
 //! Rows of one key, compressed and stored chunk by chunk.
 
-use std::io::{self, Write};
+use std::io;
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
-
+use libdeflater::{CompressionError, CompressionLvl, Compressor};
 use omiga_format::atomic::{self, Pending};
 
 use super::structures::{self, Chunk, Element, SUPERBLOCK_BYTES, Shape};
@@ -14,8 +12,8 @@ use crate::{Result, positioned};
 const CHUNK_BYTES: usize = 256 << 10;
 /// Rows of a chunk at most.
 const MAX_CHUNK_ROWS: usize = u16::MAX as usize;
-/// As h5py's default.
-const DEFLATE_LEVEL: u32 = 4;
+/// Of 1 to 12: what is shuffled becomes hardly smaller by a higher one.
+const DEFLATE_LEVEL: i32 = 1;
 
 /// A file that grows at its end. Its start, without which it is no HDF5 file, is written last.
 #[derive(Debug)]
@@ -76,7 +74,7 @@ impl Column {
 
     /// Take a row's elements.
     pub fn push<const N: usize>(&mut self, out: &mut Output, row: impl Iterator<Item = [u8; N]>) -> Result<()> {
-        self.rest.extend(row.flatten());
+        row.for_each(|element| self.rest.extend_from_slice(&element));
         self.rows += 1;
         if self.rows.is_multiple_of(self.chunk_rows as u64) { self.store(out) } else { Ok(()) }
     }
@@ -94,26 +92,34 @@ impl Column {
         let (rows, chunk_rows) = (self.rows, self.chunk_rows as u64);
         let shape = Shape { rows, row: &self.row, chunk_rows, element: self.element };
         let index = out.append(&structures::index(shape, &self.chunks, out.end()))?;
-        out.append(&structures::column(shape, DEFLATE_LEVEL, index, names))
+        out.append(&structures::column(shape, DEFLATE_LEVEL as u32, index, names))
     }
 
     fn store(&mut self, out: &mut Output) -> Result<()> {
-        let refused = atomic::io("cannot compress", out.pending.path());
-        let compressed = compress(&self.rest, self.element.bytes()).map_err(refused)?;
-        let bytes = compressed.len() as u64;
-        self.chunks.push(Chunk { address: out.append(&compressed)?, bytes });
+        let refused = |e| atomic::io("cannot compress", out.pending.path())(io::Error::other(e));
+        let packed = packed(&shuffled(&self.rest, self.element.bytes())).map_err(refused)?;
+        self.chunks.push(Chunk { address: out.append(&packed)?, bytes: packed.len() as u64 });
         self.rest.clear();
         Ok(())
     }
 }
 
-/// First all first bytes of the elements, then all second ones: they are alike. Then deflate.
-fn compress(elements: &[u8], element_bytes: usize) -> io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(DEFLATE_LEVEL));
-    let shuffled: Vec<u8> =
-        (0..element_bytes).flat_map(|byte| elements[byte..].iter().step_by(element_bytes).copied()).collect();
-    encoder.write_all(&shuffled)?;
-    encoder.finish()
+/// First all first bytes of the elements, then all second ones: they are alike.
+fn shuffled(elements: &[u8], element_bytes: usize) -> Vec<u8> {
+    let planes = (0..element_bytes).map(|byte| elements[byte..].iter().step_by(element_bytes));
+    let mut out = vec![0; elements.len()];
+    let places = out.chunks_exact_mut((elements.len() / element_bytes).max(1));
+    places.zip(planes).for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(to, from)| *to = *from));
+    out
+}
+
+/// As zlib does.
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, CompressionError> {
+    let mut packer = Compressor::new(CompressionLvl::new(DEFLATE_LEVEL).unwrap_or_default());
+    let mut out = vec![0; packer.zlib_compress_bound(bytes.len())];
+    let length = packer.zlib_compress(bytes, &mut out)?;
+    out.truncate(length);
+    Ok(out)
 }
 
 #[cfg(test)]

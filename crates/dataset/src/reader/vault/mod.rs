@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::decisions::Decisions;
 use super::flat::{Flat, Last, NextStates, Run, StepFile, Steps, rows};
 use super::format::Look;
-use super::layout::team_rewards;
+use super::layout::team_reward;
 use super::natural::names_in;
 use super::window::{Widths, Window};
 use super::{ActionLayout, End, Files, Layout, Names, Recording, State};
@@ -94,17 +94,6 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
     Ok(Box::new(Flat(vault)))
 }
 
-/// Zeros and ones, `n` a row.
-fn require_flags(path: &Path, n: usize, columns: [(&str, &[f64]); 2]) -> Result<()> {
-    for (name, flags) in columns {
-        if let Some(i) = flags.iter().position(|x| *x != 0.0 && *x != 1.0) {
-            let (path, row, value) = (path.to_owned(), i / n, flags[i] as f32);
-            return Err(Error::NotAFlag { path, key: name.into(), row, value });
-        }
-    }
-    Ok(())
-}
-
 /// What flashbax wrote into `metadata.json` must be of a version that is known.
 fn version(folder: &Path) -> Result<(), String> {
     #[derive(Deserialize)]
@@ -122,6 +111,24 @@ fn uids(path: &Path) -> Result<Vec<PathBuf>> {
         return Ok(vec![PathBuf::new()]);
     }
     Ok(names_in(path, |entry| is_uid(&entry.path()))?.into_iter().map(PathBuf::from).collect())
+}
+
+/// The first `rows` rows of an array of zeros and ones.
+fn flags(path: &Path, database: &Database, (zarr, name): (&Zarr, &str), rows: usize) -> Result<Vec<u8>> {
+    let (mut flags, mut odd) = (vec![0; rows * zarr.width()], None);
+    let read = Cursor::new(database, zarr, rows, 0).each(rows, |i, element, bytes| {
+        let value = element.f64(bytes);
+        flags[i] = u8::from(value == 1.0);
+        if value != 0.0 && value != 1.0 {
+            odd = odd.or(Some((i / zarr.width(), value as f32)));
+        }
+    });
+    let (path, key) = (path.to_owned(), name.to_owned());
+    match (read, odd) {
+        (Err(what), _) => Err(Error::Malformed { path, part: "the vault".into(), reason: format!("`{name}`: {what}") }),
+        (Ok(()), Some((row, value))) => Err(Error::NotAFlag { path, key, row, value }),
+        (Ok(()), None) => Ok(flags),
+    }
 }
 
 impl Vault {
@@ -151,18 +158,23 @@ impl Vault {
                 return Err(wrong(format!("`{name}` has {rows} rows of {valid}; was it cut short?")));
             }
         }
-        let read = |zarr: &Zarr, name: &str| -> Result<Vec<f64>> {
+        for (zarr, name) in [(&rewards, "rewards"), (&terminals, "terminals"), (&truncations, "truncations")] {
             if zarr.width() != n {
                 return Err(wrong(format!("`{name}` has {:?} a row, expected one for each of {n} agents", zarr.inner)));
             }
-            zarr.all(&database, valid).map_err(|what| wrong(format!("`{name}`: {what}")))
-        };
-        let rewards = read(&rewards, "rewards")?;
-        let (terminals, truncations) = (read(&terminals, "terminals")?, read(&truncations, "truncations")?);
-        require_flags(&path, n, [("terminals", &terminals), ("truncations", &truncations)])?;
-        let agents: Vec<_> = (0..n).map(|agent| rewards.iter().skip(agent).step_by(n).copied().collect()).collect();
+        }
         let first = self.rewards.len();
-        self.rewards.extend(team_rewards(&agents, decisions.team_reward));
+        let mut step = Vec::with_capacity(n);
+        let read = Cursor::new(&database, &rewards, valid, 0).each(valid, |_, element, bytes| {
+            step.push(element.f64(bytes));
+            if step.len() == n {
+                self.rewards.push(team_reward(&step, decisions.team_reward));
+                step.clear();
+            }
+        });
+        read.map_err(|what| wrong(format!("`rewards`: {what}")))?;
+        let terminals = flags(&path, &database, (&terminals, "terminals"), valid)?;
+        let truncations = flags(&path, &database, (&truncations, "truncations"), valid)?;
         self.split(first, &terminals, &truncations, decisions);
         self.uids.push(Uid { folder, database, steps: first..first + valid, obs, actions, state, legals });
         if let Some(own) = self.own_widths()? {
@@ -211,16 +223,16 @@ impl Vault {
     }
 
     /// Episodes of the steps from `first` on: they end when every agent is terminated or truncated.
-    fn split(&mut self, first: usize, terminals: &[f64], truncations: &[f64], decisions: &Decisions) {
+    fn split(&mut self, first: usize, terminals: &[u8], truncations: &[u8], decisions: &Decisions) {
         let n = self.layout.n_agents;
         let (mut start, mut alive) = (first, vec![1; n]);
         let steps = terminals.chunks_exact(n).zip(truncations.chunks_exact(n));
         let last = first + terminals.len() / n - 1;
         for (step, (terminal, truncation)) in (first..).zip(steps) {
             self.alive.extend_from_slice(&alive);
-            alive.iter_mut().zip(terminal).for_each(|(alive, t)| *alive &= u8::from(*t == 0.0));
-            let ended = terminal.iter().zip(truncation).all(|(terminal, truncation)| terminal + truncation > 0.0);
-            let end = match (ended, terminal.iter().all(|t| *t == 1.0)) {
+            alive.iter_mut().zip(terminal).for_each(|(alive, t)| *alive &= 1 - t);
+            let ended = terminal.iter().zip(truncation).all(|(terminal, truncation)| terminal | truncation == 1);
+            let end = match (ended, terminal.iter().all(|t| *t == 1)) {
                 (true, true) => End::Terminated,
                 (true, false) => End::Truncated,
                 (false, _) if step == last => End::Cut,
@@ -304,6 +316,19 @@ struct Open<'a> {
 }
 
 impl Steps for Columns<'_> {
+    fn go_back(&mut self) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        let w = &self.wanted;
+        let columns = [
+            (w.obs, Some(&mut open.obs)),
+            (w.actions + w.indices, Some(&mut open.actions)),
+            (w.state, open.state.as_mut()),
+            (w.action_mask, open.legals.as_mut()),
+        ];
+        self.next = self.next.saturating_sub(1);
+        columns.into_iter().filter(|(width, _)| *width > 0).filter_map(|(_, column)| column).all(Cursor::go_back)
+    }
+
     fn fill(&mut self, window: &mut Window<'_>) -> Result<()> {
         let n = window.rows(&self.wanted);
         let layout = &self.vault.layout;

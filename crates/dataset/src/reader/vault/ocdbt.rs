@@ -67,11 +67,18 @@ impl Database {
 
     /// Bytes of a value; `None` if there is no such key.
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        Ok(self.get_into(key, &mut bytes)?.then_some(bytes))
+    }
+
+    /// The same into `out`, whose room is used again. Is there such a key?
+    pub fn get_into(&self, key: &str, out: &mut Vec<u8>) -> Result<bool> {
         match self.entries.get(key) {
-            None => Ok(None),
-            Some(Entry::Inline(bytes)) => Ok(Some(bytes.clone())),
-            Some(Entry::Stored(piece)) => self.read(piece).map(Some),
+            None => return Ok(false),
+            Some(Entry::Inline(bytes)) => out.clone_from(bytes),
+            Some(Entry::Stored(piece)) => self.read(piece, out)?,
         }
+        Ok(true)
     }
 
     /// Is there such a key?
@@ -88,7 +95,7 @@ impl Database {
         self.entries.values().filter_map(file).collect()
     }
 
-    fn read(&self, piece: &Piece) -> Result<Vec<u8>> {
+    fn read(&self, piece: &Piece, out: &mut Vec<u8>) -> Result<()> {
         let Piece { file, offset, length } = piece;
         let inside =
             !file.is_empty() && Path::new(file).components().all(|c| matches!(c, std::path::Component::Normal(_)));
@@ -101,9 +108,8 @@ impl Database {
         if offset.checked_add(*length).is_none_or(|end| end > size) {
             return Err(format!("`{file}` has {size} bytes, expected {length} at {offset}; was it cut short?"));
         }
-        let mut bytes = vec![0; usize::try_from(*length).map_err(|e| named(&e))?];
-        crate::positioned::read_exact(&opened, &mut bytes, *offset).map_err(|e| named(&e))?;
-        Ok(bytes)
+        out.resize(usize::try_from(*length).map_err(|e| named(&e))?, 0);
+        crate::positioned::read_exact(&opened, out, *offset).map_err(|e| named(&e))
     }
 
     /// Take up all keys below a node.
@@ -112,7 +118,9 @@ impl Database {
             return Err(format!("a tree {height} high"));
         }
         let named = |what: String| format!("`{}`: {what}", piece.file);
-        let body = unpacked(&self.read(piece)?, NODE).map_err(named)?;
+        let mut packed = Vec::new();
+        self.read(piece, &mut packed)?;
+        let body = unpacked(&packed, NODE).map_err(named)?;
         self.files.push(piece.file.clone().into());
         let mut bytes = Bytes(&body);
         if bytes.byte()? != height {

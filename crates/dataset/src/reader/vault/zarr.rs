@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::codec::{Codec, unpack};
+use super::codec::{Codec, Unpacker};
 use super::ocdbt::Database;
 use crate::reader::npy::Element;
 
@@ -88,50 +88,9 @@ impl Zarr {
         chunk_key(&self.key, time, &vec![0; self.inner.len()])
     }
 
-    /// All elements of the first `rows` rows.
-    pub fn all(&self, database: &Database, rows: usize) -> Result<Vec<f64>> {
-        let mut all = vec![0.0; rows * self.width()];
-        Cursor::new(database, self, rows, 0).each(rows, |i, element, bytes| all[i] = element.f64(bytes))?;
-        Ok(all)
-    }
-
-    /// The rows of chunk `time` as far as `rows` are data, where one chunk holds whole rows; `None` where rows are cut in width.
-    fn whole(&self, database: &Database, time: usize, rows: usize) -> Result<Option<(Range<usize>, Vec<u8>)>> {
-        if self.inner != self.chunks[1..] {
-            return Ok(None);
-        }
-        let name = self.first_chunk(time);
-        let Some(packed) = database.get(&name)? else { return Ok(None) };
-        let size = self.chunks.iter().product::<usize>() * self.element.bytes;
-        let bytes = unpack(self.codec, packed, size).map_err(|what| format!("`{name}`: {what}"))?;
-        let first = time * self.chunks[0];
-        Ok(Some((first..(first + self.chunks[0]).min(rows), bytes)))
-    }
-
-    /// The bytes of the rows `rows`, which lie in chunk `time`.
-    fn block(&self, database: &Database, time: usize, rows: Range<usize>) -> Result<Vec<u8>> {
-        let size = self.element.bytes;
-        let row = self.width() * size;
-        let mut out = vec![0; rows.len() * row];
-        let counts: Vec<_> = self.inner.iter().zip(&self.chunks[1..]).map(|(d, c)| d.div_ceil(*c)).collect();
-        let chunk_row: usize = self.chunks[1..].iter().product::<usize>() * size;
-        for number in 0..counts.iter().product() {
-            // Place of the chunk along each inner axis.
-            let (mut rest, mut place) = (number, vec![0; counts.len()]);
-            for (place, count) in place.iter_mut().zip(&counts).rev() {
-                *place = rest % count;
-                rest /= count;
-            }
-            let name = chunk_key(&self.key, time, &place);
-            let Some(packed) = database.get(&name)? else { continue };
-            let bytes =
-                unpack(self.codec, packed, self.chunks[0] * chunk_row).map_err(|what| format!("`{name}`: {what}"))?;
-            for (i, to) in out.chunks_exact_mut(row).enumerate() {
-                let from = &bytes[(rows.start - time * self.chunks[0] + i) * chunk_row..][..chunk_row];
-                self.put(&place, from, to);
-            }
-        }
-        Ok(out)
+    /// Bytes of a chunk, unpacked.
+    fn chunk_bytes(&self) -> usize {
+        self.chunks.iter().product::<usize>() * self.element.bytes
     }
 
     /// Put a chunk's part of a row to its place in the row.
@@ -184,7 +143,8 @@ pub(crate) fn number(database: &Database, key: &str) -> Result<Option<i64>> {
     let element = Element::parse(&about.dtype).filter(|element| !element.is_float()).ok_or("no whole number")?;
     // Zeros need not be written.
     let Some(packed) = database.get(&format!("{key}/0"))? else { return Ok(Some(0)) };
-    let bytes = unpack(about.compressor, packed, element.bytes).map_err(|what| format!("`{key}/0`: {what}"))?;
+    let mut bytes = vec![0; element.bytes];
+    Unpacker::new().unpack(about.compressor, &packed, &mut bytes).map_err(|what| format!("`{key}/0`: {what}"))?;
     Ok(Some(element.i64(&bytes)))
 }
 
@@ -198,12 +158,17 @@ pub(crate) struct Cursor<'a> {
     /// Rows that are unpacked, and their bytes.
     held: Range<usize>,
     bytes: Vec<u8>,
+    /// A chunk as it is stored, and one that has rows in part.
+    packed: Vec<u8>,
+    part: Vec<u8>,
+    unpacker: Unpacker,
 }
 
 impl<'a> Cursor<'a> {
     /// Rows from `first` on.
     pub fn new(database: &'a Database, zarr: &'a Zarr, rows: usize, first: usize) -> Self {
-        Self { database, zarr, rows, next: first, held: 0..0, bytes: Vec::new() }
+        let (bytes, packed, part) = (Vec::new(), Vec::new(), Vec::new());
+        Self { database, zarr, rows, next: first, held: 0..0, bytes, packed, part, unpacker: Unpacker::new() }
     }
 
     /// Each element of the next `n` rows.
@@ -221,24 +186,22 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// Go back by a row, if it is still unpacked. Is it?
+    pub fn go_back(&mut self) -> bool {
+        let before = self.next.checked_sub(1).filter(|before| self.held.contains(before));
+        self.next = before.unwrap_or(self.next);
+        before.is_some()
+    }
+
     /// The next `n` rows piece by piece: number of the first element, and the bytes.
     fn pieces(&mut self, n: usize, mut see: impl FnMut(usize, Element, &[u8])) -> Result<()> {
         let (size, width) = (self.zarr.element.bytes, self.zarr.width());
         let mut done = 0;
         while done < n {
             if !self.held.contains(&self.next) {
-                let window = self.zarr.window();
-                let time = self.next / window;
-                self.bytes = Vec::new();
-                (self.held, self.bytes) = match self.zarr.whole(self.database, time, self.rows)? {
-                    Some(whole) => whole,
-                    None => {
-                        let rows = self.next..((time + 1).saturating_mul(window)).min(self.rows);
-                        (rows.clone(), self.zarr.block(self.database, time, rows)?)
-                    }
-                };
+                self.unpack()?;
             }
-            let now = (n - done).min(self.held.end - self.next);
+            let now = (n - done).min(self.held.end.saturating_sub(self.next));
             if now == 0 {
                 return Err("more rows than it has".into());
             }
@@ -249,4 +212,60 @@ impl<'a> Cursor<'a> {
         }
         Ok(())
     }
+
+    /// Unpack the chunks that have the next row.
+    fn unpack(&mut self) -> Result<()> {
+        let zarr = self.zarr;
+        let time = self.next / zarr.window();
+        let first = time * zarr.window();
+        let end = first.saturating_add(zarr.window()).min(self.rows);
+        // Nothing is held if this fails.
+        self.held = 0..0;
+        if zarr.inner == zarr.chunks[1..] {
+            let name = zarr.first_chunk(time);
+            self.bytes.resize(zarr.chunk_bytes(), 0);
+            match self.database.get_into(&name, &mut self.packed)? {
+                true => self.unpacker.unpack(zarr.codec, &self.packed, &mut self.bytes).map_err(named(&name))?,
+                false => self.bytes.fill(0),
+            }
+            self.held = first..end;
+        } else {
+            self.join(time, self.next..end)?;
+            self.held = self.next..end;
+        }
+        Ok(())
+    }
+
+    /// Put `rows` together from the chunks at `time`, each of which has a part of their width.
+    fn join(&mut self, time: usize, rows: Range<usize>) -> Result<()> {
+        let zarr = self.zarr;
+        let row = zarr.width() * zarr.element.bytes;
+        let chunk_row = zarr.chunk_bytes() / zarr.window();
+        self.bytes.clear();
+        self.bytes.resize(rows.len() * row, 0);
+        self.part.resize(zarr.chunk_bytes(), 0);
+        let counts: Vec<_> = zarr.inner.iter().zip(&zarr.chunks[1..]).map(|(d, c)| d.div_ceil(*c)).collect();
+        for number in 0..counts.iter().product() {
+            // Place of the chunk along each inner axis.
+            let (mut rest, mut place) = (number, vec![0; counts.len()]);
+            for (place, count) in place.iter_mut().zip(&counts).rev() {
+                *place = rest % count;
+                rest /= count;
+            }
+            let name = chunk_key(&zarr.key, time, &place);
+            if !self.database.get_into(&name, &mut self.packed)? {
+                continue;
+            }
+            self.unpacker.unpack(zarr.codec, &self.packed, &mut self.part).map_err(named(&name))?;
+            let first = rows.start - time * zarr.window();
+            let parts = self.part.chunks_exact(chunk_row).skip(first);
+            self.bytes.chunks_exact_mut(row).zip(parts).for_each(|(to, from)| zarr.put(&place, from, to));
+        }
+        Ok(())
+    }
+}
+
+/// Names the chunk in what is wrong with it.
+fn named(chunk: &str) -> impl Fn(String) -> String {
+    move |what| format!("`{chunk}`: {what}")
 }

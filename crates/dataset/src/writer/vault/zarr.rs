@@ -1,9 +1,8 @@
 //! Columns as arrays in chunks (Zarr 2), packed by gzip.
 
-use std::io::Write;
+use std::io;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use libdeflater::{CompressionLvl, Compressor};
 use serde_json::{Map, Value, json};
 
 use super::ocdbt::{Entry, Piece, Tree, Values};
@@ -16,7 +15,7 @@ const CHUNK_ELEMENTS: usize = 1 << 20;
 /// Steps that flashbax provides for.
 const MOST_STEPS: u64 = 10_000_000_000_000;
 /// As flashbax.
-const GZIP_LEVEL: u32 = 5;
+const GZIP_LEVEL: i32 = 5;
 
 /// The type of an array's elements.
 #[derive(Clone, Copy)]
@@ -80,7 +79,7 @@ impl Array {
 
     /// Take a row's elements.
     pub fn push<const N: usize>(&mut self, values: &mut Values, row: impl Iterator<Item = [u8; N]>) -> Result<()> {
-        self.rest.extend(row.flatten());
+        row.for_each(|element| self.rest.extend_from_slice(&element));
         self.rows += 1;
         if self.rows == self.chunk_rows { self.store(values) } else { Ok(()) }
     }
@@ -114,9 +113,10 @@ impl Array {
     }
 
     fn store(&mut self, values: &mut Values) -> Result<()> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
-        let packed = encoder.write_all(&self.rest).and_then(|()| encoder.finish());
-        self.chunks.push(values.append(&packed.map_err(|e| values.refused(e))?)?);
+        let mut packer = Compressor::new(CompressionLvl::new(GZIP_LEVEL).unwrap_or_default());
+        let mut packed = vec![0; packer.gzip_compress_bound(self.rest.len())];
+        let length = packer.gzip_compress(&self.rest, &mut packed).map_err(|e| values.refused(io::Error::other(e)))?;
+        self.chunks.push(values.append(&packed[..length])?);
         self.rest.clear();
         self.rows = 0;
         Ok(())
