@@ -26,11 +26,12 @@ def load(path: str) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     data = load(sys.argv[1])
-    seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak_bytes": peak, "transitions": len(data["r"])}))
+    seconds, used = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": used.ru_maxrss * 1024,
+                      "transitions": len(data["r"])}))
 
 
 if __name__ == "__main__":

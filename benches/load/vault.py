@@ -65,12 +65,13 @@ def main() -> None:
     if args.what == "write":
         write(args.vault, args.episodes)
         return
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     experience = open_vault(args.vault).read().experience
     rewards = np.asarray(experience["rewards"])
-    seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak_bytes": peak, "transitions": rewards.shape[1]}))
+    seconds, used = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": used.ru_maxrss * 1024,
+                      "transitions": rewards.shape[1]}))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ impl<'a> Work<'a> {
     fn prepare(&mut self, cell: &'a Cell, ready: usize, due: &mut Vec<Due<'a>>) -> Result<Ready<'a>> {
         let data = cell.data();
         let options = LoadOptions::default();
-        let (sha256, outline) = (Dataset::sha256_of(&data, &options)?, Dataset::outline(&data, &options)?);
+        let (outline, sha256) = Dataset::outline_and_sha256(&data, &options)?;
         let (mut trained, mut of_cell) = (Vec::new(), Vec::new());
         for run in &cell.runs {
             let name = format!("{}: train {}", cell.name, run.name());

@@ -263,7 +263,9 @@ impl Writer {
         check("kind of actions", "continuous", "discrete", self.header.task.is_discrete())?;
         check("number of actions", &n, indices.len(), indices.len() == n)?;
         for (agent, index) in indices.iter().map(|i| *i as usize).enumerate() {
-            check("action", &format!("below {choices}"), index, index < choices)?;
+            if index >= choices {
+                check("action", &format!("below {choices}"), index, false)?;
+            }
             let dead = alive.is_some_and(|a| a[agent] == 0);
             let available = dead || mask.is_none_or(|m| m[agent * choices + index] == 1);
             check("action", "available", index, available)?;
@@ -373,8 +375,16 @@ fn check(what: &'static str, expected: &(impl ToString + ?Sized), found: impl To
     Err(Error::Record { what, expected: expected.to_string(), found: found.to_string() })
 }
 
+/// Texts are made for a wrong number only: this is asked of every row.
+fn check_len(what: &'static str, found: usize, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    check(what, &format!("{expected} values"), format!("{found} values"), false)
+}
+
 fn check_values(what: &'static str, values: &[f32], width: usize) -> Result<()> {
-    check(what, &format!("{width} values"), format!("{} values", values.len()), values.len() == width)?;
+    check_len(what, values.len(), width)?;
     let bad = values.iter().find(|v| !v.is_finite());
     check(what, "finite", bad.copied().unwrap_or(0.0), bad.is_none())
 }
@@ -387,7 +397,7 @@ fn check_filling(obs: &[f32], task: &TaskSpec) -> Result<()> {
 
 fn check_mask(mask: Option<&[u8]>, width: usize) -> Result<()> {
     let Some(mask) = mask else { return Ok(()) };
-    check("mask", &format!("{width} values"), format!("{} values", mask.len()), mask.len() == width)?;
+    check_len("mask", mask.len(), width)?;
     let bad = mask.iter().find(|v| **v > 1);
     check("mask", "0 or 1", bad.copied().unwrap_or(0), bad.is_none())
 }

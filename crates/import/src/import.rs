@@ -1,7 +1,10 @@
 //! Logs to a dataset.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use omiga_dataset::{Header, StoredObs, Writer};
 
@@ -101,15 +104,34 @@ impl Sink<'_> {
     }
 }
 
+/// Read on a thread beside the one that takes the rows.
 fn stream(table: &mut dyn Table, mut reading: Reading, sink: &mut Sink<'_>, counts: &mut Counts) -> Result<()> {
-    let mut rows = Rows::default();
-    loop {
-        table.read(&mut reading, &mut rows, counts)?;
-        if rows.len() == 0 {
-            return Ok(());
+    let (full, filled) = mpsc::sync_channel::<Rows>(1);
+    let (done, empty) = mpsc::channel::<Rows>();
+    let mut of_table = counts.of_same_log();
+    let reader = move || -> Result<Counts> {
+        loop {
+            let mut rows = empty.try_recv().unwrap_or_default();
+            table.read(&mut reading, &mut rows, &mut of_table)?;
+            // Nobody takes them any more after an error.
+            if rows.len() == 0 || full.send(rows).is_err() {
+                return Ok(of_table);
+            }
         }
-        (0..rows.len()).try_for_each(|i| sink.take(rows.row(i), counts))?;
-    }
+    };
+    let (taken, read) = thread::scope(|scope| {
+        let reader = scope.spawn(reader);
+        let taken: Result<()> = filled.into_iter().try_for_each(|rows| {
+            (0..rows.len()).try_for_each(|i| sink.take(rows.row(i), counts))?;
+            // For what the reader reads next; it may have come to the end.
+            drop(done.send(rows));
+            Ok(())
+        });
+        (taken, reader.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    taken?;
+    counts.add_all(read?);
+    Ok(())
 }
 
 /// Hold all rows, and take them episode after episode in the order of time; those of one time as they stand.

@@ -108,6 +108,21 @@ impl Counts {
         log.clone_into(&mut self.log);
     }
 
+    /// Counts of something else that happens to the same log.
+    pub fn of_same_log(&self) -> Self {
+        Self { log: self.log.clone(), ..Self::default() }
+    }
+
+    /// Add these, which are of other kinds or of later places.
+    pub fn add_all(&mut self, more: Self) {
+        for (kind, (count, first)) in more.counts {
+            self.counts.entry(kind).or_insert((0, first)).0 += count;
+        }
+        self.rows += more.rows;
+        self.episodes += more.episodes;
+        self.steps += more.steps;
+    }
+
     /// Count one; `what` is asked for the first only.
     pub fn add(&mut self, kind: Kind, place: Place, what: impl FnOnce() -> String) {
         self.add_many(kind, 1, place, what);

@@ -32,8 +32,6 @@ pub enum Target {
 pub struct Converted {
     /// What it was.
     pub from: Format,
-    /// What it is now.
-    pub to: Target,
     /// Episodes that were written.
     pub episodes: usize,
     /// Their steps.
@@ -107,7 +105,7 @@ pub fn convert(path: &Path, options: &LoadOptions, to: Target, out: &Path, stop:
     pass.past(|row, block| go_on().and_then(|()| written.rows(row, block)))?;
     written.sink.finish()?;
     let transitions = episodes.iter().map(|episode| episode.rows.len() - 1).sum();
-    Ok(Converted { from, to, episodes: episodes.len(), transitions, notes })
+    Ok(Converted { from, episodes: episodes.len(), transitions, notes })
 }
 
 /// Complete episodes and the steps of those that are not, which have nothing to be judged by.

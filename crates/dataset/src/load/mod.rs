@@ -87,23 +87,28 @@ impl Dataset {
     /// As far as those go, as [`Self::load`].
     pub fn outline(path: &Path, options: &LoadOptions) -> Result<Outline> {
         let (format, recording) = open(path, options)?;
-        let layout = recording.layout();
-        let discrete = matches!(layout.actions, ActionLayout::Choices(_));
-        let (task, named_by) = match &layout.header {
-            Some(header) => (header.task.name.clone(), TaskName::Header),
-            None => (plain_name(path), TaskName::FileName),
-        };
-        Ok(Outline { task, named_by, discrete, format })
+        Ok(outline(path, format, recording.layout()))
     }
 
-    /// What [`Self::sha256`] is of the dataset at `path`, of which no row is decoded.
+    /// As [`Self::outline`], and what [`Self::sha256`] is of the dataset: opened once, as some formats read all their text then.
     ///
     /// # Errors
     /// As [`Self::outline`], and [`omiga_format::Error::Io`].
-    pub fn sha256_of(path: &Path, options: &LoadOptions) -> Result<String> {
-        let (_, recording) = open(path, options)?;
-        Ok(Identity::of(path, recording.files()).sha256()?.to_owned())
+    pub fn outline_and_sha256(path: &Path, options: &LoadOptions) -> Result<(Outline, String)> {
+        let (format, recording) = open(path, options)?;
+        let sha256 = Identity::of(path, recording.files()).sha256()?.to_owned();
+        Ok((outline(path, format, recording.layout()), sha256))
     }
+}
+
+/// What is known of a recording at `path` that was opened.
+fn outline(path: &Path, format: Format, layout: &Layout) -> Outline {
+    let discrete = matches!(layout.actions, ActionLayout::Choices(_));
+    let (task, named_by) = match &layout.header {
+        Some(header) => (header.task.name.clone(), TaskName::Header),
+        None => (plain_name(path), TaskName::FileName),
+    };
+    Outline { task, named_by, discrete, format }
 }
 
 /// What lies at `path`, opened as the format it is or is said to be.

@@ -131,6 +131,7 @@ const NOT_READ: &[(Is, &str)] = &[
     (|look| look.head.starts_with(b"SQLite format 3\0"), "an SQLite database"),
     (|look| look.head.starts_with(b"PAR1"), "a Parquet table"),
     (|look| look.head.starts_with(b"ARROW1"), "an Arrow table"),
+    (|look| look.file_name.as_deref().is_some_and(|name| name.ends_with(".csv") || name.ends_with(".tsv")), "a table"),
 ];
 
 /// First bytes of every HDF5 file.

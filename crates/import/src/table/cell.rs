@@ -8,6 +8,8 @@ pub(crate) struct Numbers {
     decimal: u8,
     thousands: Option<u8>,
     null: Vec<String>,
+    /// Is one of `null` a number, as -999?
+    has_null_number: bool,
     /// Reused for texts with other than a decimal point.
     plain: String,
 }
@@ -15,7 +17,16 @@ pub(crate) struct Numbers {
 impl Numbers {
     pub fn new(text: &TableText) -> Self {
         let (decimal, thousands) = (text.decimal as u8, text.thousands.map(|c| c as u8));
-        Self { decimal, thousands, null: text.null.clone(), plain: String::new() }
+        let number = |null: &String| null.parse().is_ok_and(|value: f64| !value.is_nan());
+        let has_null_number = text.null.iter().any(number);
+        Self { decimal, thousands, null: text.null.clone(), has_null_number, plain: String::new() }
+    }
+
+    /// The number in a cell that is nothing else, as most cells of most tables.
+    pub fn plain(&self, cell: &[u8]) -> Option<f64> {
+        let is_plain = self.decimal == b'.' && self.thousands.is_none() && !self.has_null_number;
+        // As `str::parse`, which needs to know that it is text, it takes `nan` and `inf`, which tables hold too.
+        if is_plain { fast_float2::parse(cell).ok() } else { None }
     }
 
     /// Is there no value?
@@ -25,8 +36,10 @@ impl Numbers {
 
     /// The number in a trimmed text: NaN for none, `None` if it is something else.
     pub fn parse(&mut self, text: &str) -> Option<f64> {
+        if self.has_null_number && self.is_null(text) {
+            return Some(f64::NAN);
+        }
         if self.decimal == b'.' && self.thousands.is_none() {
-            // Most cells of most tables. `parse` takes `nan` and `inf`, which tables hold too.
             if let Ok(value) = text.parse() {
                 return Some(value);
             }
@@ -87,6 +100,8 @@ pub(super) fn chosen(text: &str, choices: &[String], number: impl FnOnce() -> Op
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(decimal: char, thousands: Option<char>, text: &str, expected: Option<f64>) {
@@ -112,6 +127,30 @@ mod tests {
         check(',', None, "", Some(f64::NAN));
         check('.', Some(','), "1,234.5", Some(1234.5));
         check('.', None, "inf", Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn a_number_may_mean_that_there_is_none() {
+        let null = ["-999", "-99.9"].map(str::to_owned).into();
+        let mut numbers = Numbers::new(&TableText { null, ..TableText::default() });
+        assert!(numbers.parse("-999").is_some_and(f64::is_nan) && numbers.plain(b"-999").is_none());
+        assert_eq!((numbers.parse("-998"), numbers.parse("")).0, Some(-998.0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+        /// Bit for bit the standard library's.
+        #[test]
+        fn plain_numbers_are_numbers(
+            text in "[-+]?([0-9]{0,20}[.]?[0-9]{0,20}([eE][-+]?[0-9]{0,3})?|(?i)nan|inf(inity)?)|[0-9.eE+_ -]{0,6}",
+            bits in any::<u64>(),
+        ) {
+            let numbers = Numbers::new(&TableText::default());
+            for text in [text, f64::from_bits(bits).to_string(), f32::from_bits(bits as u32).to_string()] {
+                let (found, expected) = (numbers.plain(text.as_bytes()), text.parse::<f64>().ok());
+                prop_assert_eq!(found.map(f64::to_bits), expected.map(f64::to_bits), "{:?}", text);
+            }
+        }
     }
 
     #[test]

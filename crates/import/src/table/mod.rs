@@ -135,7 +135,7 @@ pub(crate) struct Row<'a> {
 }
 
 /// A file that was opened.
-pub(crate) trait Table {
+pub(crate) trait Table: Send {
     /// Names of its columns.
     fn columns(&self) -> &[String];
 

@@ -115,12 +115,16 @@ impl Rllib {
             let (mut reader, mut at, mut text) = (BufReader::new(opened), 0, Vec::new());
             loop {
                 text.clear();
-                let read = reader.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut text);
+                let read = reader.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut text);
                 let bytes = read.map_err(|e| self.io(e))?;
                 if bytes == 0 {
                     break;
                 }
                 let line = Line { file, at, bytes };
+                if bytes > MAX_LINE {
+                    let reason = "longer than 256 MiB; write shorter fragments (RLlib's `rollout_fragment_length`)";
+                    return Err(self.malformed(line, reason.into()));
+                }
                 at += bytes as u64;
                 if !text.trim_ascii().is_empty() {
                     self.line(line, &text, &mut open, &mut found)?;
@@ -327,5 +331,20 @@ impl EpisodeFile for Rllib {
     fn episodes(&self, _first: usize, wanted: &Widths) -> Result<Episodes<'_>> {
         let (wanted, mut last) = (*wanted, None);
         Ok(Box::new(move |i| self.episode(i, &wanted, &mut last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_named_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        // Nothing but a hole.
+        File::create(&path).and_then(|file| file.set_len(MAX_LINE as u64 + 2)).unwrap();
+        let error = open(&path, &Decisions::default()).map(drop).unwrap_err().to_string();
+        assert!(error.contains("the line at byte 0") && error.contains("rollout_fragment_length"), "{error}");
     }
 }

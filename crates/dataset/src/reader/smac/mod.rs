@@ -196,6 +196,9 @@ impl Smac {
             layout.set_agents(vec![found.obs; found.agents]);
             (layout.state, layout.actions) = (State::PerAgent(found.state), actions);
             (layout.has_mask, layout.has_alive) = (true, true);
+            for key in [NAMES.state, NAMES.obs, NAMES.actions, NAMES.rewards, NAMES.mask] {
+                layout.dtypes.insert(key.into(), "pickle".into());
+            }
         }
         let same = (layout.n_agents, layout.obs_dim) == (found.agents, found.obs);
         if !same || layout.state != State::PerAgent(found.state) || layout.actions != actions {

@@ -293,6 +293,7 @@ fn what_is_known_and_not_read_is_named() {
         ("x.db3", b"SQLite format 3\0..", "an SQLite database"),
         ("x.parquet", b"PAR1....", "a Parquet table"),
         ("x.arrow", b"ARROW1..", "an Arrow table"),
+        ("s.csv", b"t,x,u\n0,1,2\n", "a table"),
         ("bag/metadata.yaml", b"x", "a ROS 2 bag"),
         ("robot/meta/info.json", b"{}", "a LeRobot dataset"),
     ] {

@@ -1,22 +1,16 @@
 //! Tables as text.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod records;
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use omiga_format::atomic;
+use std::path::{Path, PathBuf};
 
 use super::cell::Numbers;
 use super::{CHUNK_ROWS, How, Keys, Reading, Rows, Table, check_names};
 use crate::map::TableText;
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
+use records::{Record, Records};
 
-/// Bytes that are read at once.
-const BUFFER_BYTES: usize = 256 << 10;
-/// A longer row is none: somebody forgot a quote.
-const MAX_ROW_BYTES: usize = 16 << 20;
 /// Signs that separate cells, where the map does not say which.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -133,6 +127,11 @@ impl Csv {
     }
 
     fn value(&mut self, column: usize, how: &How) -> Result<f64> {
+        if *how == How::Number
+            && let Some(number) = self.numbers.plain(self.row.cell(column))
+        {
+            return Ok(number);
+        }
         let Some(text) = self.row.text(column) else {
             return Err(self.records.not_text(self.row.line));
         };
@@ -184,137 +183,4 @@ impl Table for Csv {
         }
         Ok(sample)
     }
-}
-
-/// A row's bytes and where its cells end in them.
-#[derive(Default)]
-struct Record {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-    len: usize,
-    line: u64,
-}
-
-impl Record {
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn cell(&self, i: usize) -> &[u8] {
-        let start = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.bytes[start..self.ends[i]]
-    }
-
-    /// A cell's text without spaces around it; `None` if it is no UTF-8.
-    fn text(&self, i: usize) -> Option<&str> {
-        std::str::from_utf8(self.cell(i)).ok().map(str::trim)
-    }
-}
-
-/// A file as rows, with a buffer.
-struct Records {
-    path: PathBuf,
-    file: File,
-    reader: Reader,
-    buffer: Vec<u8>,
-    /// Bytes of the buffer that were not taken yet.
-    start: usize,
-    end: usize,
-    /// Lines that the reader did not see: before the header, empty ones.
-    lines: u64,
-}
-
-impl Records {
-    fn open(path: &Path, delimiter: u8, text: &TableText) -> Result<Self> {
-        let reader = ReaderBuilder::new().delimiter(delimiter).quote(text.quote as u8).build();
-        let (file, buffer) = (atomic::open(path)?, vec![0; BUFFER_BYTES]);
-        let mut records = Self { path: path.to_owned(), file, reader, buffer, start: 0, end: 0, lines: 0 };
-        records.fill()?;
-        if matches!(records.rest(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-            return Err(Error::malformed(path, "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8"));
-        }
-        if records.rest().starts_with("\u{feff}".as_bytes()) {
-            records.start = "\u{feff}".len();
-        }
-        for _ in 0..text.skip {
-            records.skip_line()?;
-        }
-        Ok(records)
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
-    }
-
-    /// Read more where everything was taken. Is there something?
-    fn fill(&mut self) -> Result<bool> {
-        if self.start == self.end {
-            let refused = atomic::io("cannot read", &self.path);
-            (self.start, self.end) = (0, self.file.read(&mut self.buffer).map_err(refused)?);
-        }
-        Ok(self.start < self.end)
-    }
-
-    fn skip_line(&mut self) -> Result<()> {
-        while self.fill()? {
-            if let Some(length) = self.rest().iter().position(|b| *b == b'\n') {
-                self.start += length + 1;
-                self.lines += 1;
-                return Ok(());
-            }
-            self.start = self.end;
-        }
-        Ok(())
-    }
-
-    /// Skip the ends of lines before a row, so that its line is known.
-    fn skip_ends(&mut self) -> Result<()> {
-        while self.fill()? && matches!(self.buffer[self.start], b'\r' | b'\n') {
-            self.lines += u64::from(self.buffer[self.start] == b'\n');
-            self.start += 1;
-        }
-        Ok(())
-    }
-
-    /// The next row. Is there one?
-    fn next(&mut self, record: &mut Record) -> Result<bool> {
-        self.skip_ends()?;
-        record.line = self.reader.line() + self.lines;
-        let (mut bytes, mut ends) = (0, 0);
-        loop {
-            self.fill()?;
-            let input = &self.buffer[self.start..self.end];
-            let (result, read, written, cells) =
-                self.reader.read_record(input, &mut record.bytes[bytes..], &mut record.ends[ends..]);
-            self.start += read;
-            bytes += written;
-            ends += cells;
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => grow(&mut record.bytes, 4096),
-                ReadRecordResult::OutputEndsFull => grow(&mut record.ends, 64),
-                ReadRecordResult::Record => break,
-                ReadRecordResult::End => return Ok(false),
-            }
-            if bytes.max(ends) > MAX_ROW_BYTES {
-                let reason = format!(
-                    "the row of line {} is longer than {} MiB; is a quote missing, or is it no table?",
-                    record.line,
-                    MAX_ROW_BYTES >> 20
-                );
-                return Err(Error::malformed(&self.path, reason));
-            }
-        }
-        record.len = ends;
-        Ok(true)
-    }
-
-    fn not_text(&self, line: u64) -> Error {
-        let reason = format!("line {line} is no UTF-8 text; convert it, perhaps: iconv -f WINDOWS-1252 -t UTF-8");
-        Error::malformed(&self.path, reason)
-    }
-}
-
-fn grow<T: Clone + Default>(buffer: &mut Vec<T>, least: usize) {
-    buffer.resize((2 * buffer.len()).max(least), T::default());
 }
