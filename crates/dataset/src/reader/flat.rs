@@ -46,7 +46,7 @@ pub(crate) trait Steps {
     /// Fill `window` with as many steps as it has room for.
     fn fill(&mut self, window: &mut Window<'_>) -> Result<()>;
 
-    /// Go back by a step, if that is for nothing. Otherwise they cannot be gone on with.
+    /// Go back by a step, if nothing need be decoded again for it. Did they?
     fn go_back(&mut self) -> bool {
         false
     }
@@ -211,9 +211,15 @@ impl<T: StepFile> Rows for Reader<'_, T> {
 impl<T: StepFile> Reader<'_, T> {
     /// The step before the next once more.
     fn again(&mut self, step: usize, window: &mut Window<'_>) -> Result<()> {
-        let held = self.steps.take().map(|(steps, _)| steps);
-        let steps = held.and_then(|mut steps| steps.go_back().then_some(steps));
-        self.steps = Some((steps.map_or_else(|| self.file.steps(step, &self.wanted), Ok)?, step));
+        if let Some((steps, next)) = &mut self.steps {
+            if !steps.go_back() {
+                // What they saw on their way is not forgotten.
+                return self.file.steps(step, &self.wanted)?.fill(window);
+            }
+            *next = step;
+        } else {
+            self.steps = Some((self.file.steps(step, &self.wanted)?, step));
+        }
         self.read(step, window)
     }
 

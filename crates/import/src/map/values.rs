@@ -166,6 +166,8 @@ pub enum LastRow {
     Step,
     /// The state that was reached.
     State,
+    /// The one after the row that says how the episode ended: the state that was reached.
+    Next,
 }
 
 /// In which row the reward of a step is.

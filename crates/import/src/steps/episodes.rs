@@ -7,7 +7,7 @@ use omiga_dataset::{Ending, Writer};
 use super::grid::Grid;
 use super::record::Recorder;
 use super::{Moment, Whole};
-use crate::map::{Null, Sampling};
+use crate::map::{LastRow, Null, Sampling};
 use crate::plan::{Plan, Reduce};
 use crate::report::{Counts, Kind};
 use crate::{Error, Result};
@@ -26,6 +26,8 @@ pub(crate) struct Episodes<'a> {
     last: Option<i64>,
     /// It ended by a flag: the next moment is another's.
     ended: bool,
+    /// It ends so with the next moment, where flags stand in the row before the last state.
+    due: Option<Ending>,
     /// Last values of each slot in it; NaN before the first.
     held: Vec<f64>,
 }
@@ -42,6 +44,7 @@ impl<'a> Episodes<'a> {
             episode: None,
             last: None,
             ended: false,
+            due: None,
             held: vec![f64::NAN; plan.slots.len()],
         }
     }
@@ -56,10 +59,14 @@ impl<'a> Episodes<'a> {
         self.last = moment.stamp;
         let stamp = moment.stamp;
         let Some(whole) = self.fill(moment, counts) else { return Ok(()) };
-        let ending = match self.plan.ends(&whole.values) {
+        let said = match self.plan.ends(&whole.values) {
             (true, _) => Some(Ending::Terminated),
             (false, true) => Some(Ending::Truncated),
             (false, false) => None,
+        };
+        let ending = match self.plan.last_row {
+            LastRow::Next => std::mem::replace(&mut self.due, said),
+            _ => said,
         };
         match (&mut self.grid, stamp) {
             (Some(grid), Some(stamp)) => {
@@ -170,11 +177,14 @@ impl<'a> Episodes<'a> {
 
     /// End the open episode, if there is one, where nothing says how it ended.
     fn cut(&mut self, counts: &mut Counts) -> Result<()> {
-        if self.ended || self.episode.is_none() { Ok(()) } else { self.end(Ending::Truncated, counts) }
+        if self.ended || self.episode.is_none() {
+            return Ok(());
+        }
+        self.end(self.due.unwrap_or(Ending::Truncated), counts)
     }
 
     fn end(&mut self, ending: Ending, counts: &mut Counts) -> Result<()> {
-        self.ended = true;
+        (self.ended, self.due) = (true, None);
         if let Some(grid) = &mut self.grid {
             let recorder = &mut self.recorder;
             grid.finish(self.plan, &mut |step| recorder.take(step, counts))?;

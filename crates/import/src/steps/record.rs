@@ -65,11 +65,11 @@ impl<'a> Recorder<'a> {
             && match self.plan.last_row {
                 LastRowIs::Auto => ending == Ending::Terminated,
                 LastRowIs::Step => true,
-                LastRowIs::State => false,
+                LastRowIs::State | LastRowIs::Next => false,
             };
         if is_step {
             self.write(&last, last.reward, counts)?;
-        } else if last.commanded && self.plan.last_row != LastRowIs::State {
+        } else if last.commanded && matches!(self.plan.last_row, LastRowIs::Auto | LastRowIs::Step) {
             counts.add(Kind::LastCommand, last.place, String::new);
         }
         if self.steps == 0 {

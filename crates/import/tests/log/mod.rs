@@ -48,10 +48,15 @@ pub fn import_bytes(log: impl AsRef<[u8]>, map: &str) -> Result<Imported> {
 
 /// Import a log with a map as text.
 pub fn import(log: &Path, map: &str) -> Result<Imported> {
+    import_all(&[log.to_owned()], map)
+}
+
+/// Import logs with a map as text.
+pub fn import_all(logs: &[PathBuf], map: &str) -> Result<Imported> {
     let folder = tempfile::tempdir().unwrap();
     let (map_file, out) = (folder.path().join("map.toml"), folder.path().join("out.hdf5"));
     std::fs::write(&map_file, map).unwrap();
-    let report = omiga_import::import(&[log.to_owned()], &Map::read(&map_file)?, &out, &AtomicBool::new(false))?;
+    let report = omiga_import::import(logs, &Map::read(&map_file)?, &out, &AtomicBool::new(false))?;
     let dataset = Dataset::load(&out, &LoadOptions::default()).unwrap();
     let mut batch = HostBatch::new(&dataset, 1);
     let (mut obs, mut actions, mut rewards, mut state) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -31,7 +31,10 @@ pub(crate) fn open(path: &Path, _: &Decisions) -> Result<Box<dyn Recording>> {
         other => Err(Error::Malformed {
             path: path.to_owned(),
             part: "`data_format`".into(),
-            reason: format!("`{other}` is not read here, expected hdf5; write it again with data_format=\"hdf5\""),
+            reason: format!(
+                "`{other}` is not read here, expected hdf5; import its Parquet tables with `omiga import` (docs/tables.md), or \
+                 write it again with data_format=\"hdf5\""
+            ),
         }),
     }
 }

@@ -325,8 +325,14 @@ impl Steps for Columns<'_> {
             (w.state, open.state.as_mut()),
             (w.action_mask, open.legals.as_mut()),
         ];
-        self.next = self.next.saturating_sub(1);
-        columns.into_iter().filter(|(width, _)| *width > 0).filter_map(|(_, column)| column).all(Cursor::go_back)
+        let wanted = columns.into_iter().filter(|(width, _)| *width > 0).filter_map(|(_, column)| column);
+        let mut wanted: Vec<_> = wanted.collect();
+        let can = wanted.iter().all(|column| column.can_go_back());
+        if can {
+            wanted.iter_mut().for_each(|column| column.go_back());
+            self.next = self.next.saturating_sub(1);
+        }
+        can
     }
 
     fn fill(&mut self, window: &mut Window<'_>) -> Result<()> {

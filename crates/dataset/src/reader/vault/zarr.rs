@@ -186,11 +186,14 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Go back by a row, if it is still unpacked. Is it?
-    pub fn go_back(&mut self) -> bool {
-        let before = self.next.checked_sub(1).filter(|before| self.held.contains(before));
-        self.next = before.unwrap_or(self.next);
-        before.is_some()
+    /// Is the row before the next still unpacked?
+    pub fn can_go_back(&self) -> bool {
+        self.next.checked_sub(1).is_some_and(|before| self.held.contains(&before))
+    }
+
+    /// Go back by a row.
+    pub fn go_back(&mut self) {
+        self.next = self.next.saturating_sub(1);
     }
 
     /// The next `n` rows piece by piece: number of the first element, and the bytes.
