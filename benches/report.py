@@ -122,7 +122,12 @@ def battle_lines(rows: object, path: Path) -> list[str]:
         others = [rates[impl, 1] for impl in theirs]
         ratios = (one / max(others), one / others[0], all_cores / one)
         lines.append([task, *(number(x) for x in (one, all_cores, *others)), *(f"{x:.2f}" for x in ratios)])
-    return ["Steps per second.", "", *table(head, lines, 1)]
+    runs = []
+    for impl in ("omiga", *theirs):
+        of_impl = [row for row in rows if row["impl"] == impl]
+        rounds, steps = (" to ".join(f"{n:,}" for n in sorted({row[key] for row in of_impl})) for key in ("rounds", "steps"))
+        runs.append(f"{impl} {rounds} of {steps}")
+    return [f"Rounds, and steps of each: {', '.join(runs)}.", "", "Steps per second of the processor.", "", *table(head, lines, 1)]
 
 
 def env_lines(rows: object, path: Path) -> list[str]:
@@ -217,7 +222,7 @@ else: no environment on this library can be faster.""",
         """`smax-...` and the original, `jaxmarl`, on its own: one jitted environment stepped from Python, and 64 and 1024 environments
 by `vmap` inside `lax.scan`, its best case; a step is one of one environment for all its agents. Random legal actions drawn within
 the time, observations, state and masks made, resets included; single precision on both sides. Processes bound to as many CPUs as
-threads, in turns, medians.""",
+threads, in turns, medians; seconds are those of the processor, of threads those of the longest.""",
         'make bench-env BENCH=battles', "env.json", battle_lines),
     "flows": Section(
         "Power flows of a feeder",

@@ -1,7 +1,8 @@
 """Steps of battles per second: ours on one and on all cores, jaxmarl's on one core with 1, 64 and 1024 environments, in turns.
 
-Every measurement is a process of its own, bound to as many CPUs as threads. Puts rows {task, impl, threads, steps_per_s}, medians
-of the rounds, into `--out` in place of what it says of these tasks.
+Every measurement is a process of its own, bound to as many CPUs as threads. Seconds are those of the processor (of threads those of
+the longest), so that a busy machine changes ratios little. Puts rows {task, impl, threads, steps_per_s, steps, rounds}, medians of
+the rounds, into `--out` in place of what it says of these tasks.
 
     python battles.py --steps target/release/examples/steps --rounds 3
 """
@@ -39,19 +40,21 @@ def main() -> None:
     for name in args.map or MAPS:
         task = f"smax-{name}"
         contenders = {("omiga", n): [str(args.steps), task, str(args.count), str(n)] for n in dict.fromkeys((1, cores))}
+        counts = {"omiga": args.count}
         for envs in ENVIRONMENTS:
-            count = args.count // 10 if envs == 1 else args.count
+            counts[f"jaxmarl-{envs}"] = count = args.count // 10 if envs == 1 else args.count
             contenders[f"jaxmarl-{envs}", 1] = [sys.executable, str(HERE / "jaxmarl_steps.py"), name, str(envs), str(count)]
         found: dict[tuple[str, int], list[float]] = {key: [] for key in contenders}
         for _ in range(args.rounds):
             for (impl, threads), command in contenders.items():
-                found[impl, threads].append(run(command, threads))
+                found[impl, threads].append(run(command, threads, "steps_per_processor_s"))
         medians = {key: statistics.median(rates) for key, rates in found.items()}
         best = max(medians[f"jaxmarl-{envs}", 1] for envs in ENVIRONMENTS)
         for (impl, threads), rate in medians.items():
             print(f"{task:16} {impl:12} {threads} thread{'s' if threads > 1 else ' '} {rate:10.0f} steps/s, "
                   f"{rate / best:6.2f}x jaxmarl's best", flush=True)
-            rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1)})
+            rows.append({"task": task, "impl": impl, "threads": threads, "steps_per_s": round(rate, 1),
+                         "steps": counts[impl], "rounds": args.rounds})
     replace_rows(args.out, rows)
 
 

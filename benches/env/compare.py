@@ -40,12 +40,12 @@ TASKS = {
 }
 
 
-def run(command: list[str], threads: int) -> float:
+def run(command: list[str], threads: int, rate: str = "steps_per_s") -> float:
     cpus = sorted(os.sched_getaffinity(0))[:threads]
     done = subprocess.run(command, text=True, capture_output=True, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
     if done.returncode:
         sys.exit(f"compare: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])["steps_per_s"]
+    return json.loads(done.stdout.splitlines()[-1])[rate]
 
 
 def main() -> None:

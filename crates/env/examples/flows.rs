@@ -5,22 +5,19 @@
 //! ```
 //!
 //! The file has for each case what 33 buses consume in MW, then in Mvar, as 64-bit floats of this machine's order. Seconds are those of the
-//! processor where the system tells them (Linux), so that other programs on the machine do not count.
+//! processor.
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
+
+mod processor;
 
 use std::time::Instant;
 
 use omiga_env::{BoxedError, Feeder, PowerFlow};
 
+use processor::seconds;
+
 /// A row of powers.
 const BUSES: usize = 33;
-
-/// Seconds that this thread has run so far.
-fn seconds(begin: Instant) -> f64 {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| begin.elapsed().as_secs_f64(), |ns| ns * 1e-9)
-}
 
 fn main() -> Result<(), BoxedError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
