@@ -45,7 +45,7 @@ pub enum Error {
         found: String,
     },
     /// An instruction set that was asked for and that this processor, or this build, does not have.
-    #[error("this processor has no `{expected}`, only {}; choose one of these or run on another machine", names(.found))]
+    #[error("this processor has no `{expected}`, only {}; choose one of these or run on another machine", crate::isa::names(.found))]
     NoSuchInstructions {
         /// What was asked for.
         expected: Isa,
@@ -161,7 +161,7 @@ pub enum Error {
     #[error(
         "{policy}: node `{node}` has operator `{operator}`, expected one of the native engine's ({}); use the \
              onnxruntime engine",
-        operators(),
+        crate::engine::operators(),
         policy = Shown::reason(.policy),
         node = Shown::name(.node),
         operator = Shown::name(.operator)
@@ -446,12 +446,4 @@ pub enum Error {
 
 fn during(case: Option<usize>) -> String {
     case.map_or("the warm-up".to_owned(), |case| format!("self-test case {case}"))
-}
-
-fn operators() -> String {
-    omiga_format::onnx::Op::ALL.map(omiga_format::onnx::Op::name).join(", ")
-}
-/// For people: `portable`, `avx2`.
-fn names(isas: &[Isa]) -> String {
-    isas.iter().map(|isa| format!("`{isa}`")).collect::<Vec<_>>().join(", ")
 }

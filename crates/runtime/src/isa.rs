@@ -1,7 +1,8 @@
 //! What the native engine computes with.
 
 use alloc::borrow::ToOwned;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
@@ -79,6 +80,11 @@ impl fmt::Display for WeightFormat {
             Self::F16 => "f16",
         })
     }
+}
+
+/// For people: `portable`, `avx2`.
+pub(crate) fn names(isas: &[Isa]) -> String {
+    isas.iter().map(|isa| format!("`{isa}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -153,3 +153,8 @@ fn batch(policy: &str, rows: Option<usize>) -> Result<Option<u32>> {
 pub(crate) fn probe(width: usize) -> impl Iterator<Item = f32> {
     (0..7_u8).map(|i| (f32::from(i) - 3.0) / 8.0).cycle().take(width)
 }
+
+/// Those that the native engine runs, for people.
+pub(crate) fn operators() -> String {
+    omiga_format::onnx::Op::ALL.map(omiga_format::onnx::Op::name).join(", ")
+}
