@@ -14,8 +14,8 @@ use omiga_train::config::Config;
 use crate::program::root;
 use pages::{blocks, commands, is_assignment};
 
-/// Languages that are looked at here or elsewhere, and output.
-const LANGUAGES: [&str; 6] = ["c", "python", "rust", "sh", "text", "toml"];
+/// Languages that are looked at here or elsewhere (C++ and JavaScript: `make interop-runtimes`), and output.
+const LANGUAGES: [&str; 8] = ["c", "cpp", "js", "python", "rust", "sh", "text", "toml"];
 
 #[test]
 fn every_code_block_names_a_language_that_is_checked() {

@@ -1,7 +1,7 @@
-"""One runtime with every policy: does it load, how far is it off, what does it make of a NaN, which batches, how fast.
+"""One runtime with one policy: does it load, how far is it off, what does it make of a NaN, which batches, how fast.
 
-Runs in the runtime's own environment with numpy and nothing else of ours; what it finds goes to a JSON file after every policy, so
-that a runtime that crashes loses one.
+Runs in the runtime's own environment with numpy and nothing else of ours. What it finds, and which form it is trying, goes to a
+JSON file as it goes on, so that whoever started it sees where it ended.
 """
 
 import argparse
@@ -161,12 +161,13 @@ def short(error):
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def load_first(adapter, policy, options, scratch):
+def load_first(adapter, policy, options, scratch, without, save):
     """The first form that loads and is right; else the first that loads, with its error; else why the usual one does not."""
-    fallback, reason = None, None
+    fallback, reason = None, "the process ends" if "usual" in without else None
     for form in FORMS:
-        if not (policy.folder / f"{form}.onnx").exists():
+        if form in without or not (policy.folder / f"{form}.onnx").exists():
             continue
+        save({"trying": form})
         try:
             loaded = Loaded(adapter, policy, form, options, scratch)
             error = golden_error(loaded, policy)
@@ -181,8 +182,8 @@ def load_first(adapter, policy, options, scratch):
     return (*fallback, reason) if fallback else (None, None, reason)
 
 
-def measure(adapter, policy, options, scratch, save):
-    loaded, error, reason = load_first(adapter, policy, options, scratch)
+def measure(adapter, policy, options, scratch, without, save):
+    loaded, error, reason = load_first(adapter, policy, options, scratch, without, save)
     found = {"discrete": policy.discrete, "loads": loaded is not None, "usual_refused": reason}
     if loaded is not None:
         found.update(form=loaded.form, error=error, bad=seen_of_bad(loaded, policy))
@@ -196,23 +197,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--options", type=json.loads, default={})
-    parser.add_argument("--cases", type=Path, required=True)
+    parser.add_argument("--policy", type=Path, required=True, help="a folder of cases.py")
+    parser.add_argument("--without", nargs="*", default=[], help="forms that end the process")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     adapter = importlib.import_module(f"adapters.{arguments.adapter}")
-    found = {}
 
-    def save(name):
-        def of(policy):
-            found[name] = policy
-            arguments.out.write_text(json.dumps(found, indent=1))
+    def save(found):
+        arguments.out.write_text(json.dumps(found, indent=1))
 
-        return of
-
-    for folder in sorted(path for path in arguments.cases.iterdir() if path.is_dir()):
-        print(f" {folder.name}", flush=True)
-        with tempfile.TemporaryDirectory() as scratch:
-            measure(adapter, Policy(folder), arguments.options, Path(scratch), save(folder.name))
+    print(f" {arguments.policy.name}", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        measure(adapter, Policy(arguments.policy), arguments.options, Path(scratch), arguments.without, save)
 
 
 if __name__ == "__main__":

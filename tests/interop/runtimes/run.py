@@ -12,10 +12,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import examples
 import table
 
 HERE = Path(__file__).resolve().parent
-NO_VERSION = "not installed"
 
 
 class Failed(Exception):
@@ -23,7 +23,10 @@ class Failed(Exception):
 
 
 def call(command: list, **settings) -> str:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **settings)
+    try:
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **settings)
+    except FileNotFoundError:
+        raise Failed(f"there is no {command[0]} here") from None
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         raise Failed(f"{command[0]} ended with {done.returncode}: {' '.join(lines[-3:])[-300:]}")
@@ -33,8 +36,6 @@ def call(command: list, **settings) -> str:
 def environment(folder: Path, runtime: dict) -> Path:
     """Python with the runtime's packages."""
     wanted = f"python{runtime['python']}" if "python" in runtime else sys.executable
-    if not shutil.which(wanted):
-        raise Failed(f"no {wanted} here")
     call([wanted, "-m", "venv", "--without-pip", folder / "venv"])
     python = folder / "venv/bin/python"
     install = ["-m", "pip", "--python", python, "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
@@ -72,35 +73,45 @@ def version_of(runtime: dict) -> str:
     return (runtime.get("npm") or runtime["packages"])[0].replace("==", "@").split("@")[-1]
 
 
+def try_policy(command: list, policy: Path, folder: Path, variables: dict) -> dict:
+    """What `measure.py` finds; a form that ends its process is left out the next time."""
+    out, without = folder / "found.json", []
+    while True:
+        out.unlink(missing_ok=True)
+        words = [*command, "--policy", policy, "--out", out, "--without", *without]
+        with (folder / "log.txt").open("a") as log:
+            code = subprocess.run(
+                [str(word) for word in words], stdout=log, stderr=log, env=os.environ | variables, timeout=1800
+            ).returncode
+        found = json.loads(out.read_text()) if out.exists() else {}
+        if "loads" in found:
+            return found
+        if "trying" not in found:
+            raise Failed(f"measure.py ended with {code}: {(folder / 'log.txt').read_text().strip()[-200:]}")
+        without.append(found["trying"])
+
+
 def measure(runtime: dict, cases: Path, work: Path, keep: bool) -> dict:
     folder = work / runtime["name"]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    out = folder / "found.json"
-    found = {"label": runtime["label"], "version": version_of(runtime), "policies": {}, "failure": None}
+    found = {"label": runtime["label"], "version": version_of(runtime), "installed": False, "policies": {}, "failure": None}
     try:
         python = environment(folder, runtime)
         options, variables = other_process(folder, runtime)
+        found["installed"] = True
         options |= runtime.get("options", {})
         command = [python, HERE / "measure.py", "--adapter", runtime["adapter"], "--options", json.dumps(options)]
-        command += ["--cases", cases, "--out", out]
-        found["installed"] = True
-        with (folder / "log.txt").open("w") as log:
-            code = subprocess.run(
-                [str(word) for word in command], stdout=log, stderr=subprocess.STDOUT, env=os.environ | variables, timeout=3600
-            ).returncode
-        if code:
-            found["failure"] = f"ended with {code}: {(folder / 'log.txt').read_text().strip().splitlines()[-1][-200:]}"
+        for policy in sorted(path for path in cases.iterdir() if path.is_dir()):
+            found["policies"][policy.name] = try_policy(command, policy, folder, variables)
+        found["examples"] = [text for heading in runtime.get("examples", []) if (text := examples.run(heading, folder, python))]
     except Failed as failure:
-        found |= {"installed": False, "failure": str(failure)}
+        found["failure"] = str(failure)
     except subprocess.TimeoutExpired:
-        found["failure"] = "took more than an hour"
-    if out.exists():
-        found["policies"] = json.loads(out.read_text())
+        found["failure"] = "took more than half an hour"
     if not keep:
-        for made in ("venv", "node_modules", "omiga-foreign"):
-            path = folder / made
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        for made in ("venv", "node_modules"):
+            shutil.rmtree(folder / made, ignore_errors=True)
     return found
 
 

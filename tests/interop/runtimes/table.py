@@ -78,8 +78,9 @@ def broken(runtimes: list, found: dict) -> list[str]:
             continue
         right = [p for p in at["policies"].values() if p["loads"] and p["error"] <= 1e-5 and p["form"] == "usual"]
         bad = {word for p in right for word in p["bad"]} - {"NaN", "NaN, -1"}
-        if not at["policies"] or len(right) < len(at["policies"]) or bad:
-            complaints.append(f"FAILED: {row(at)}")
+        failed = [text for text in at.get("examples", []) if "ended with" in text]
+        if not at["policies"] or len(right) < len(at["policies"]) or bad or failed:
+            complaints.append(f"FAILED: {row(at)} {' '.join(failed)}")
     return complaints
 
 

@@ -19,7 +19,11 @@ def load(path, scratch, options):
     library = scratch / "model.so"
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library, source, "-lm"], check=True, capture_output=True)
     name, parameters = signature(source.read_text())
-    function = ctypes.CDLL(str(library))[name]
+    made = ctypes.CDLL(str(library))
+    # Larger weights are in a file beside the source.
+    if hasattr(made, "model_load") and not made.model_load(str(source.with_name("model.bin")).encode()):
+        raise RuntimeError("the C code does not load its weights")
+    function = made[name]
     function.restype = None
     inputs, outputs = onnx_names.of(path)
 

@@ -28,13 +28,13 @@ def load(path, scratch, options):
     def run(feed):
         with net.create_extractor() as extractor:
             for i, name in enumerate(inputs):
-                extractor.input(f"in{i}", ncnn.Mat(np.ascontiguousarray(feed[name][0], np.float32)))
+                extractor.input(f"in{i}", ncnn.Mat(np.ascontiguousarray(feed[name][0], np.float32)).clone())
             found = {}
             for i, name in enumerate(outputs):
                 status, value = extractor.extract(f"out{i}")
                 if status:
                     raise RuntimeError(f"ncnn gives no `{name}`: {ignored}")
-                found[name] = np.array(value)[None, :]
+                found[name] = np.array(value).reshape(1, -1)
             return found
 
     return run
