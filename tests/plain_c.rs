@@ -23,7 +23,8 @@ fn a_run_and_its_bundle_give_the_same_sources() {
 #[test]
 fn what_is_not_asked_for_is_refused() {
     let program = Program::with_bundle("spread", "bc");
-    for words in ["--out x", "--checkpoint run", "--bundle bundle", "--bundle bundle --c c --out x"] {
+    let both = "--checkpoint run --bundle bundle --c c";
+    for words in ["--out x", "--checkpoint run", "--bundle bundle", both, "--bundle bundle --c c --opset 14"] {
         program.run(&format!("export {words}")).expect(2);
     }
     program.forge_golden();
@@ -44,6 +45,8 @@ fn weights_of_fewer_bits_say_how_far_they_are() {
     let manifest: serde_json::Value = serde_json::from_slice(&program.read("small/bundle.json")).unwrap();
     assert_eq!(manifest["provenance"]["weights"], report["weights"]);
     program.done("verify small --engine native");
+    program.done("export --bundle bundle --out again --weights int8 --max-difference 0.1");
+    assert_eq!(program.files("again"), program.files("small"));
     program.refused(
         "export --checkpoint run --out x --weights int8 --max-difference 1e-7",
         "with int8 weights an answer is",

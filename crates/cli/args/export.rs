@@ -14,13 +14,8 @@ pub struct ExportArgs {
     /// Of a run the checkpoint with the best evaluation, chosen by a look at the environment
     #[arg(long)]
     pub best: bool,
-    /// For --c: a bundle in place of a checkpoint
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        requires = "c",
-        conflicts_with_all = ["checkpoint", "best", "out", "release", "sign", "GraphArgs"]
-    )]
+    /// A bundle in place of a checkpoint: for --c, for weights of fewer bits, or to number or sign it again
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["checkpoint", "best", "GraphArgs"])]
     pub bundle: Option<PathBuf>,
     /// Folder of the bundle
     #[arg(long, value_name = "FOLDER", required_unless_present = "c")]

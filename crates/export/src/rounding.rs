@@ -42,8 +42,7 @@ pub fn with_weights(bundle: Bundle, encoding: WeightEncoding, max_difference: f3
         let policy = Policy::from_onnx(&entry.policy, &bytes, &LoadOptions::default()).map_err(failed)?;
         let replay = golden.replay(&policy).map_err(failed)?;
         let found = golden.difference(&replay);
-        // NaN is too far, too.
-        if !(found <= max_difference) {
+        if found.is_nan() || max_difference.is_nan() || found > max_difference {
             return Err(Error::Difference { agent: entry.name.clone(), encoding, expected: max_difference, found });
         }
         furthest = furthest.max(found);
