@@ -14,7 +14,8 @@ pub struct ExportArgs {
     /// Of a run the checkpoint with the best evaluation, chosen by a look at the environment
     #[arg(long)]
     pub best: bool,
-    /// A bundle in place of a checkpoint: for --c, for weights of fewer bits, or to number or sign it again
+    /// A bundle in place of a checkpoint: for --c, for weights of fewer bits, to number or sign it again, or for the graphs of
+    /// this version in the place of older ones
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["checkpoint", "best", "GraphArgs"])]
     pub bundle: Option<PathBuf>,
     /// Folder of the bundle

@@ -37,7 +37,7 @@ pub fn export(args: &ExportArgs) -> Result<Verdict> {
     let path = args.checkpoint.as_deref().map(|path| checkpoint_of(path, args.best)).transpose()?;
     let mut bundle = match (&path, &args.bundle) {
         (Some(path), _) => bundle_with(path, &args.graph.options())?,
-        (None, Some(folder)) => Bundle::read(folder)?,
+        (None, Some(folder)) => omiga_export::made_again(Bundle::read(folder)?)?,
         (None, None) => bail!("give --checkpoint or --bundle"),
     };
     bundle = omiga_export::with_weights(bundle, args.weights, args.max_difference)?;

@@ -6,7 +6,7 @@
 //! transform, the agent's id (folded into the first bias), squashing and bounds. [`bundle`] is the whole way, [`bundle_with`]
 //! the one for runtimes and compilers that do not take the usual graph;
 //! [`ActorWeights`] (what is taken from the checkpoint) and [`policy_model`] (one agent's graph) are its parts.
-//! From a bundle, [`with_weights`] goes on to one of fewer bits, and [`c_sources`] to plain C99.
+//! From a bundle, [`made_again`] goes on to today's graphs, [`with_weights`] to fewer bits, and [`c_sources`] to plain C99.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -23,6 +23,7 @@
 //! Deliberately absent: training, tensor libraries, GPUs, clocks. The same checkpoint gives the same
 //! bytes on one kind of processor: the model card tells how far the self-test was off on this one.
 
+mod again;
 mod bundle;
 mod c;
 mod card;
@@ -44,6 +45,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use again::made_again;
 pub use bundle::{bundle, bundle_with};
 pub use c::c_sources;
 pub use error::{Error, Result};
