@@ -45,8 +45,14 @@ pub fn curves(cells: &[&Cell]) -> Result<String> {
     })
 }
 
+/// Decimals by which the labels of an axis of this length differ.
+fn decimals(length: f64) -> usize {
+    (1.0 - length.log10().floor()).clamp(0.0, 6.0) as usize
+}
+
 fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
     let (x, y) = extent(cell);
+    let height = y.end - y.start;
     let mut chart = ChartBuilder::on(panel)
         .caption(format!("{} {}", cell.task, cell.quality), (FONT, 16))
         .margin(10)
@@ -55,10 +61,11 @@ fn draw(cell: &Cell, names: &[&str], panel: &Area<'_>) -> Result<()> {
         .build_cartesian_2d(x.clone(), y)
         .map_err(refused)?;
     let in_thousands = x.end >= IN_THOUSANDS;
+    let decimals = decimals(height);
     mesh(&mut chart, LABELS)
         .x_labels(6)
         .x_label_formatter(&|step| if in_thousands { format!("{:.0}k", step / 1000.0) } else { format!("{step:.0}") })
-        .y_label_formatter(&|y| format!("{y:.0}"))
+        .y_label_formatter(&|y| format!("{y:.decimals$}"))
         .x_desc("updates")
         .y_desc("return")
         .draw()
@@ -129,4 +136,18 @@ fn extent(cell: &Cell) -> (Range<f64>, Range<f64>) {
     let last = curves().map(|(step, _)| *step).max().unwrap_or(1) as f64;
     let returns = curves().map(|(_, x)| *x).chain(cell.dataset.as_ref().map(|row| row.return_mean));
     (0.0..last, span(returns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_an_axis_differ() {
+        for (length, expected) in
+            [(0.0, 6), (0.06, 3), (0.6, 2), (2.0, 1), (9.0, 1), (12.0, 0), (3000.0, 0), (f64::NAN, 0)]
+        {
+            assert_eq!(decimals(length), expected, "{length}");
+        }
+    }
 }
