@@ -1,7 +1,9 @@
 //! The same policies, their graphs as this version writes them.
 
+use std::collections::BTreeMap;
+
 use omiga_format::onnx::{Model, Opset, WeightEncoding};
-use omiga_format::{AgentEntry, Bundle, MANIFEST_FILE, SIGNATURE_FILE, SUMS_FILE};
+use omiga_format::{AgentEntry, Bundle};
 
 use crate::golden::Golden;
 use crate::policy::network_model;
@@ -18,22 +20,18 @@ use crate::{Error, Result};
 /// # Determinism
 /// The same bundle gives the same bytes.
 pub fn made_again(bundle: Bundle) -> Result<Bundle> {
-    let manifest = bundle.manifest();
-    let mut files = bundle.to_files();
-    for entry in &manifest.agents {
-        if let Some(bytes) = model_of_today(&bundle, entry)? {
-            files.insert(entry.policy.clone(), bytes);
+    let mut changed = BTreeMap::new();
+    for entry in &bundle.manifest().agents {
+        let of_today = model_of_today(&bundle, entry)?;
+        if let Some(bytes) = of_today.filter(|bytes| bundle.file(&entry.policy).is_ok_and(|old| old != bytes)) {
+            changed.insert(entry.policy.clone(), bytes);
         }
     }
-    if files == bundle.to_files() {
+    if changed.is_empty() {
         return Ok(bundle);
     }
-    files.retain(|name, _| ![MANIFEST_FILE, SUMS_FILE, SIGNATURE_FILE].contains(&name.as_str()));
-    let again = Bundle::new(manifest.task.clone(), manifest.agents.clone(), manifest.provenance.clone(), files)?;
-    Ok(match manifest.release {
-        Some(release) => again.with_release(release)?,
-        None => again,
-    })
+    let provenance = bundle.manifest().provenance.clone();
+    Ok(bundle.with_files(changed, provenance)?)
 }
 
 /// The bytes of an agent's graph, if it is one of ours with whole weights.

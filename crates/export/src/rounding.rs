@@ -1,10 +1,9 @@
 //! Weights of fewer bits: the same policies, nearly, and how nearly.
 
+use std::collections::BTreeMap;
+
 use omiga_format::onnx::{Model, StoredWeights, WeightEncoding};
-use omiga_format::{
-    AgentEntry, Bundle, GOLDEN_FILE, MANIFEST_FILE, MODEL_CARD_FILE, Provenance, RoundedWeights, SIGNATURE_FILE,
-    SUMS_FILE, TensorFile,
-};
+use omiga_format::{AgentEntry, Bundle, GOLDEN_FILE, MODEL_CARD_FILE, Provenance, RoundedWeights, TensorFile};
 use omiga_runtime::{LoadOptions, Policy};
 
 use crate::golden::Golden;
@@ -31,13 +30,12 @@ pub fn with_weights(bundle: Bundle, encoding: WeightEncoding, max_difference: f3
         return Ok(bundle);
     }
     let manifest = bundle.manifest();
-    let mut files = bundle.to_files();
-    files.retain(|name, _| ![MANIFEST_FILE, SUMS_FILE, SIGNATURE_FILE].contains(&name.as_str()));
+    let mut files = BTreeMap::new();
     let mut answers = TensorFile::parse(GOLDEN_FILE, bundle.file(GOLDEN_FILE)?)?;
     let mut furthest = 0.0_f32;
     for entry in &manifest.agents {
-        let (model, golden) = (rounded_model(&bundle, entry, encoding)?, Golden::read(&bundle, &entry.name)?);
-        let bytes = model.to_bytes();
+        let golden = Golden::read(&bundle, &entry.name)?;
+        let bytes = rounded_model(&bundle, entry, &golden, encoding)?.to_bytes();
         let failed = |source| Error::Policy { agent: entry.name.clone(), source: Box::new(source) };
         let policy = Policy::from_onnx(&entry.policy, &bytes, &LoadOptions::default()).map_err(failed)?;
         let replay = golden.replay(&policy).map_err(failed)?;
@@ -51,20 +49,17 @@ pub fn with_weights(bundle: Bundle, encoding: WeightEncoding, max_difference: f3
     }
     files.insert(GOLDEN_FILE.to_owned(), answers.to_bytes()?);
     let weights = RoundedWeights { encoding, max_difference: furthest };
-    if let Some(card) = files.get_mut(MODEL_CARD_FILE) {
-        card.extend(section(weights, manifest.task.is_discrete()).into_bytes());
+    if let Ok(card) = bundle.file(MODEL_CARD_FILE) {
+        let section = section(weights, manifest.task.is_discrete());
+        files.insert(MODEL_CARD_FILE.to_owned(), [card, section.as_bytes()].concat());
     }
     let provenance = Provenance { weights: Some(weights), ..manifest.provenance.clone() };
-    let rounded = Bundle::new(manifest.task.clone(), manifest.agents.clone(), provenance, files)?;
-    Ok(match manifest.release {
-        Some(release) => rounded.with_release(release)?,
-        None => rounded,
-    })
+    Ok(bundle.with_files(files, provenance)?)
 }
 
 /// An agent's model with rounded weights; all else in it stays.
-fn rounded_model(bundle: &Bundle, entry: &AgentEntry, encoding: WeightEncoding) -> Result<Model> {
-    let network = proven_network(bundle, entry, &Golden::read(bundle, &entry.name)?)?;
+fn rounded_model(bundle: &Bundle, entry: &AgentEntry, golden: &Golden, encoding: WeightEncoding) -> Result<Model> {
+    let network = proven_network(bundle, entry, golden)?;
     if network.encoding() != WeightEncoding::F32 {
         let found = network.encoding().to_string();
         return Err(not_ours(&entry.policy, "what its weights are stored as", "f32".to_owned(), found));

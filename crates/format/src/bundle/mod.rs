@@ -97,6 +97,18 @@ impl Bundle {
         Self::of(Manifest { release: Some(release), ..self.manifest }, self.files)
     }
 
+    /// The same bundle with `files` in the place of its own of these names, and with another provenance; the release stays, the
+    /// signature does not.
+    ///
+    /// # Errors
+    /// As [`Bundle::new`].
+    pub fn with_files(self, files: BTreeMap<String, Vec<u8>>, provenance: Provenance) -> Result<Self> {
+        let mut all = self.files;
+        all.extend(files.into_iter().map(|(name, content)| (name, content.into())));
+        let entries = all.iter().map(|(name, content)| FileEntry::of(name, content)).collect();
+        Self::of(Manifest { schema: Manifest::SCHEMA, files: entries, provenance, ..self.manifest }, all)
+    }
+
     fn of(manifest: Manifest, files: BTreeMap<String, Cow<'static, [u8]>>) -> Result<Self> {
         manifest.task.validate()?;
         manifest.validate()?;
