@@ -1,5 +1,6 @@
 //! The second engine: ONNX Runtime, for any ONNX file. It allocates in every step.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,7 @@ use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef};
 
-use super::native::arg_max;
+use super::native::{arg_max, mask_as_numbers};
 use super::{MAX_BUFFER, Signature, batch, library};
 use crate::{Error, Result, StepError};
 
@@ -110,8 +111,9 @@ impl OnnxRuntime {
     fn try_run(&self, memory: &mut Memory, obs: &[f32], mask: &[bool]) -> ort::Result<()> {
         let form = self.signature.form;
         let rows = form.batch.map_or(1, |rows| rows as usize);
-        let (obs, bools) = (obs.repeat(rows), mask.repeat(rows));
-        let numbers: Vec<f32> = bools.iter().map(|available| f32::from(u8::from(*available))).collect();
+        let (obs, bools) = (in_rows(obs, rows), in_rows(mask, rows));
+        let mut numbers = vec![0.0; if form.float_mask { bools.len() } else { 0 }];
+        mask_as_numbers(&bools, &mut numbers);
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> =
             vec![(&self.obs.name, TensorRef::from_array_view((&self.obs.shape[..], &obs[..]))?.into())];
         if let Some(Input { name, shape }) = &self.mask {
@@ -147,6 +149,14 @@ impl Input {
     /// The last size.
     fn width(&self) -> usize {
         self.shape.last().and_then(|n| usize::try_from(*n).ok()).unwrap_or(0)
+    }
+}
+
+/// `rows` rows, all of them this one.
+fn in_rows<T: Copy>(row: &[T], rows: usize) -> Cow<'_, [T]> {
+    match rows {
+        1 => Cow::Borrowed(row),
+        _ => Cow::Owned(row.repeat(rows)),
     }
 }
 

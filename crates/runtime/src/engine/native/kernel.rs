@@ -104,7 +104,7 @@ pub(super) fn select(mask: &[bool], a: &[f32], b: &[f32], out: &mut [f32]) {
 
 /// The mask as numbers, 1 where it is true.
 #[inline]
-pub(super) fn numbers(mask: &[bool], out: &mut [f32]) {
+pub(crate) fn mask_as_numbers(mask: &[bool], out: &mut [f32]) {
     out.iter_mut().zip(mask).for_each(|(o, available)| *o = f32::from(u8::from(*available)));
 }
 

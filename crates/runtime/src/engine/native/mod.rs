@@ -30,7 +30,7 @@ use super::Signature;
 use crate::{Error, Isa, LoadOptions, Result, WeightFormat};
 
 #[cfg(feature = "onnxruntime")]
-pub(crate) use self::kernel::arg_max;
+pub(crate) use self::kernel::{arg_max, mask_as_numbers};
 pub(crate) use self::lower::Pool;
 pub(crate) use self::memory_check::{Found, Place};
 pub(crate) use self::plan::Memory;

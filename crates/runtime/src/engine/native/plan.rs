@@ -199,7 +199,7 @@ fn run_step(step: &Step, memory: &mut Memory, mask: &[bool]) -> Option<()> {
             kernel::select(mask, a.of(before)?, b.of(before)?, out);
         }
         Step::Choose { x } => *choice = kernel::arg_max(x.of(arena)?),
-        Step::Mask { out } => kernel::numbers(mask, split(arena, *out)?.1),
+        Step::Mask { out } => kernel::mask_as_numbers(mask, split(arena, *out)?.1),
     }
     Some(())
 }
