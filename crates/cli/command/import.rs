@@ -14,8 +14,7 @@ use crate::stop;
 /// `omiga import`.
 pub fn import(args: &ImportArgs) -> Result<Verdict> {
     if args.suggest {
-        let log = args.logs.first().context("expected a log")?;
-        say(omiga_import::suggest(log)?.trim_end())?;
+        say(omiga_import::suggest(&args.logs)?.trim_end())?;
         return Ok(Verdict::Yes);
     }
     let (map, out) = args.map.as_deref().zip(args.out.as_deref()).context("expected --map and --out")?;

@@ -55,7 +55,7 @@ pub enum Error {
     },
     /// Something that is known and no dataset here.
     #[error(
-        "`{path}`: {what}, which is not read as a dataset; make one of a CSV or Parquet table with `omiga import` \
+        "`{path}`: {what}, which is not read as a dataset; make one of a CSV, a Parquet table or an MCAP log with `omiga import` \
          (docs/tables.md), or write the layout that docs/data.md describes"
     )]
     NotRead {

@@ -15,7 +15,8 @@ use crate::steps::{Episodes, Merger};
 use crate::table::{self, Clock, Names, Reading, Row, Rows, Table};
 use crate::{Error, Result};
 
-/// Write the steps of logs to a dataset at `out`, as `map` says. Each log begins another episode.
+/// Write the steps of logs to a dataset at `out`, as `map` says. Each table begins another episode; logs of messages
+/// are put together in the order of time, as several recorders wrote them.
 ///
 /// Memory does not grow with the logs, unless one is not in the order of time: then all its wanted cells are held and
 /// sorted.
@@ -39,9 +40,10 @@ enum Order {
 
 fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order, stop: &AtomicBool) -> Result<Report> {
     let (mut counts, mut writer) = (Counts::default(), None);
-    for log in logs {
+    for logs in table::together(logs)? {
+        let [log, ..] = logs else { continue };
         counts.of_log(log);
-        let mut table = table::open(log, &map.table)?;
+        let mut table = table::open(logs, &map.table)?;
         let plan = Plan::new(log, map, table.columns())?;
         // All logs have the map's task.
         let writer = match &mut writer {

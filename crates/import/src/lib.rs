@@ -1,4 +1,4 @@
-//! Logs as tables to datasets: what the columns of a CSV or Parquet file mean is said by a map, not by a program.
+//! Logs as tables to datasets: what the columns of a CSV, Parquet or MCAP file mean is said by a map, not by a program.
 //!
 //! In: logs and a [`Map`]. Out: a dataset of `omiga-dataset`, and a [`Report`] of every kind of row that was dropped or
 //! repaired; or an [`Error`] that names log, line and column. [`suggest`] writes a first map from a log's columns.
@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The way of a row is `table -> plan -> steps`: text or Parquet to numbers, the map's names to cells, moments to
+//! The way of a row is `table -> plan -> steps`: files to numbers, the map's names to cells, moments to
 //! episodes on a grid of time. Deliberately absent: plotting, cleaning beyond what a map can say, and formats that
 //! have episodes of their own (those are `omiga-dataset`'s).
 

@@ -45,6 +45,7 @@ impl fmt::Display for Note {
 /// The kinds, in the order in which they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
+    CutShort,
     OtherCells,
     NoEpisode,
     NoTime,
@@ -67,6 +68,7 @@ impl Kind {
     /// What it is, and what to do about it.
     fn text(self) -> (&'static str, &'static str) {
         match self {
+            Self::CutShort => ("logs that end before their end, read up to there", "was the recorder killed?"),
             Self::OtherCells => {
                 ("rows with another number of cells than the header, dropped", "was the logger killed?")
             }

@@ -203,7 +203,7 @@ fn flipped(name: &str, map: &str, flips: &[(usize, u8)]) {
     let map = Map::parse("map.toml", map).unwrap();
     let out = folder.path().join("out.hdf5");
     drop(omiga_import::import(std::slice::from_ref(&log), &map, &out, &AtomicBool::new(false)));
-    drop(omiga_import::suggest(&log));
+    drop(omiga_import::suggest(&[log]));
 }
 
 /// What once was found: a column that begins before the file.

@@ -160,7 +160,7 @@ fn rows_in_another_order() {
 
 /// What is suggested for a log can be imported as it is.
 fn check_suggestion(name: &str, parts: &[&str], episodes: u64) {
-    let map = omiga_import::suggest(&data(name)).unwrap();
+    let map = omiga_import::suggest(&[data(name)]).unwrap();
     for part in parts {
         assert!(map.contains(part), "{name}: `{part}` is missing in\n{map}");
     }

@@ -4,10 +4,10 @@ mod looks;
 mod roles;
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::map::TableText;
-use crate::{Result, table};
+use crate::{Error, Result, table};
 use looks::{Looks, has_decimal_commas, has_zone, looks};
 use roles::{Role, Roles};
 
@@ -16,15 +16,17 @@ const ROWS: usize = 10_000;
 /// Texts of a column that are shown.
 const FEW: usize = 6;
 
-/// The text of a first map for a log. What it guesses is said beside it; ranges of commands are what was seen, and have
+/// The text of a first map for logs: the first of them, or all if they are logs of messages. What it guesses is said beside it; ranges of commands are what was seen, and have
 /// to be replaced by what the actuators can do.
 ///
 /// # Errors
-/// [`crate::Error`] if the log cannot be read.
-pub fn suggest(log: &Path) -> Result<String> {
+/// [`crate::Error`] if a log cannot be read.
+pub fn suggest(logs: &[PathBuf]) -> Result<String> {
     let mut text = TableText::default();
-    let mut table = table::open(log, &text)?;
+    let Some(first) = table::together(logs)?.into_iter().next() else { return Err(Error::entry("", "expected a log")) };
+    let mut table = table::open(first, &text)?;
     let names = table.columns().to_vec();
+    let is_of_messages = table.is_of_messages();
     let rows = table.sample(ROWS)?;
     let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column)?.as_deref());
     let commas = (0..names.len()).any(|column| has_decimal_commas(cells(column)));
@@ -37,8 +39,9 @@ pub fn suggest(log: &Path) -> Result<String> {
         Looks::Times(_, times) => times.clone(),
         _ => cells(column).filter_map(|cell| Some((cell.parse::<f64>().ok()? * 1e9).round() as i64)).collect(),
     });
-    let mut page = Page { text: String::new(), names: &names, looks: &looks, roles: &roles, times: &times };
-    page.head(log, commas, rows.len());
+    let mut page =
+        Page { text: String::new(), names: &names, looks: &looks, roles: &roles, times: &times, is_of_messages };
+    page.head(&first[0], commas, rows.len());
     page.time(|column| cells(column).next().is_some_and(has_zone));
     page.episode();
     page.fields(rows.len());
@@ -55,6 +58,8 @@ struct Page<'a> {
     roles: &'a Roles,
     /// Of the rows, in nanoseconds.
     times: &'a [i64],
+    /// Each has the columns of one topic alone.
+    is_of_messages: bool,
 }
 
 impl Page<'_> {
@@ -123,6 +128,9 @@ impl Page<'_> {
             self.line("unit = \"s\" # or \"ms\", \"us\", \"ns\", \"min\", \"h\", \"d\"");
         } else if !zoned(column) {
             self.line("# zone = \"Europe/Berlin\" # of the logger's clock");
+        }
+        if self.is_of_messages {
+            self.line("sample = \"hold\" # topics come one by one: the last value of each, a period apart");
         }
     }
 

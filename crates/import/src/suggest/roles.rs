@@ -115,16 +115,18 @@ impl Roles {
         let mut fields: Vec<Field> = Vec::new();
         for i in (0..names.len()).filter(|i| self.roles[*i] == role) {
             let (signal, column) = match self.split(&names[i]) {
-                Some((sign, signal)) => (signal.to_owned(), format!("*{sign}{signal}")),
+                Some((root, sign, signal)) => (signal.to_owned(), format!("{root}*{sign}{signal}")),
                 None => (names[i].clone(), names[i].clone()),
             };
             let name: String = signal.chars().map(|c| if matches!(c, ' '..='~') { c } else { '_' }).collect();
             match looks[i] {
-                Looks::Lists(length) => fields.extend((0..length).map(|k| Field {
-                    name: format!("{name}.{k}"),
-                    column: format!("{column}[{k}]"),
-                    range: [-1.0, 1.0],
-                })),
+                Looks::Lists(length) => (0..length).for_each(|k| {
+                    let column = format!("{column}[{k}]");
+                    // Another agent's is the same entry.
+                    if fields.iter().all(|field| field.column != column) {
+                        fields.push(Field { name: format!("{name}.{k}"), column, range: [-1.0, 1.0] });
+                    }
+                }),
                 Looks::Numbers(low, high) => match fields.iter_mut().find(|field| field.column == column) {
                     Some(field) => field.range = [field.range[0].min(low), field.range[1].max(high)],
                     None => fields.push(Field { name, column, range: [low, high] }),
@@ -136,11 +138,11 @@ impl Roles {
         fields
     }
 
-    /// Agent and signal of a name in the wide form.
-    fn split<'a>(&self, name: &'a str) -> Option<(char, &'a str)> {
+    /// What is before the agent, between agent and signal, and the signal, of a name in the wide form.
+    fn split<'a>(&self, name: &'a str) -> Option<(&'static str, char, &'a str)> {
         let sign = self.separator?;
-        let (agent, signal) = name.split_once(sign)?;
-        self.agents.as_ref()?.iter().any(|name| name == agent).then_some((sign, signal))
+        let (root, agent, signal) = split(name, sign)?;
+        self.agents.as_ref()?.iter().any(|name| name == agent).then_some((root, sign, signal))
     }
 }
 
@@ -170,9 +172,12 @@ fn role(name: &str, looks: &Looks) -> Role {
 
 /// Agents in the names of columns: prefixes that share their signals.
 fn wide(names: &[String]) -> Option<(char, Vec<String>)> {
-    SEPARATORS.into_iter().find_map(|sign| {
+    // Of topics the first part is the robot's.
+    let mut signs = SEPARATORS;
+    signs.sort_by_key(|sign| *sign != '/' || !names.iter().any(|name| name.starts_with('/')));
+    signs.into_iter().find_map(|sign| {
         let mut agents: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (agent, signal) in names.iter().filter_map(|name| name.split_once(sign)) {
+        for (_, agent, signal) in names.iter().filter_map(|name| split(name, sign)) {
             match agents.iter_mut().find(|(name, _)| *name == agent) {
                 Some((_, signals)) => signals.push(signal),
                 None => agents.push((agent, vec![signal])),
@@ -182,6 +187,12 @@ fn wide(names: &[String]) -> Option<(char, Vec<String>)> {
         let alike = agents.len() > 1 && agents.iter().all(|(_, signals)| *signals == first);
         alike.then(|| (sign, agents.into_iter().map(|(agent, _)| agent.to_owned()).collect()))
     })
+}
+
+/// A name at its first sign; the `/` that topics begin with is not one.
+fn split(name: &str, sign: char) -> Option<(&'static str, &str, &str)> {
+    let (root, rest) = name.strip_prefix('/').map_or(("", name), |rest| ("/", rest));
+    rest.split_once(sign).map(|(agent, signal)| (root, agent, signal))
 }
 
 /// A range that is one.

@@ -2,12 +2,13 @@
 
 mod cell;
 mod csv;
+mod mcap;
 mod parquet;
 mod stamp;
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use omiga_format::atomic;
 
@@ -142,6 +143,11 @@ pub(crate) trait Table: Send {
     /// The next rows, up to [`CHUNK_ROWS`]; none at the end.
     fn read(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()>;
 
+    /// Does each row have the columns of one topic alone, at a time of its own?
+    fn is_of_messages(&self) -> bool {
+        false
+    }
+
     /// The first rows as text; `None` where there is no value.
     fn sample(&mut self, rows: usize) -> Result<Vec<Vec<Option<String>>>>;
 }
@@ -178,16 +184,35 @@ impl Names {
     }
 }
 
-/// Open a log: Parquet by its first bytes, else text.
-pub(crate) fn open(path: &Path, text: &TableText) -> Result<Box<dyn Table>> {
-    let mut start = Vec::new();
-    let mut file = atomic::open(path)?;
-    let refused = atomic::io("cannot read", path);
-    file.by_ref().take(4).read_to_end(&mut start).map_err(refused)?;
-    Ok(match start.as_slice() {
+/// Which logs are one table: those of messages are put in the order of time, each other is one of its own.
+pub(crate) fn together(logs: &[PathBuf]) -> Result<Vec<&[PathBuf]>> {
+    let kinds = logs.iter().map(|log| is_of_messages(log)).collect::<Result<Vec<_>>>()?;
+    Ok(if kinds.contains(&false) { logs.chunks(1).collect() } else { vec![logs] })
+}
+
+/// Open a table, of logs that are [`together`]: Parquet and MCAP by their first bytes, else text.
+pub(crate) fn open(logs: &[PathBuf], text: &TableText) -> Result<Box<dyn Table>> {
+    let [path, ..] = logs else { return Err(Error::entry("", "expected a log")) };
+    Ok(match &head(path)? {
+        MCAP => Box::new(mcap::Mcap::open(logs)?),
         b"PAR1" => Box::new(parquet::Parquet::open(path)?),
         _ => Box::new(csv::Csv::open(path, text)?),
     })
+}
+
+const MCAP: &[u8; 4] = b"\x89MCA";
+
+fn is_of_messages(log: &Path) -> Result<bool> {
+    mcap::check_folder(log)?;
+    Ok(&head(log)? == MCAP)
+}
+
+/// The first bytes of a file; zeros after its end.
+fn head(path: &Path) -> Result<[u8; 4]> {
+    let mut start = Vec::new();
+    atomic::open(path)?.take(4).read_to_end(&mut start).map_err(atomic::io("cannot read", path))?;
+    start.resize(4, 0);
+    Ok(start.try_into().unwrap_or_default())
 }
 
 /// The nearest of some names, if it is near.

@@ -1,0 +1,82 @@
+//! Messages of JSON: the first says what the others hold.
+
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+
+use super::value::Value;
+
+/// The column of each path.
+#[derive(Default)]
+pub struct Layout {
+    columns: HashMap<String, usize>,
+}
+
+/// The columns of messages like this one, the first of which is `from`.
+pub fn layout(first: &[u8], from: usize) -> Result<(Vec<String>, Layout), String> {
+    let json: Json = serde_json::from_slice(first).map_err(|e| format!("has a first message that is no JSON ({e})"))?;
+    let mut paths: Vec<String> = Vec::new();
+    walk(&json, &mut String::new(), &mut |path, _| {
+        if !path.is_empty() && !paths.iter().any(|known| known == path) {
+            paths.push(path.to_owned());
+        }
+    });
+    let columns = paths.iter().enumerate().map(|(i, path)| (path.clone(), from + i)).collect();
+    Ok((paths, Layout { columns }))
+}
+
+impl Layout {
+    /// Decode the wanted columns.
+    pub fn decode(&self, data: &[u8], wanted: &[bool], values: &mut [Value]) -> Result<(), String> {
+        let json: Json = serde_json::from_slice(data).map_err(|e| format!("a message is no JSON ({e})"))?;
+        walk(&json, &mut String::new(), &mut |path, leaf| {
+            let Some(column) = self.columns.get(path).filter(|column| wanted[**column]) else { return };
+            match leaf {
+                Leaf::Element(json) => values[*column].push(number(json)),
+                Leaf::One(Json::Bool(value)) => values[*column] = Value::Bool(*value),
+                Leaf::One(Json::Number(value)) => values[*column] = Value::Number(value.as_f64().unwrap_or(f64::NAN)),
+                Leaf::One(Json::String(text)) => values[*column] = Value::Text(text.clone()),
+                Leaf::One(_) => {}
+            }
+        });
+        Ok(())
+    }
+}
+
+/// A value that holds no others.
+enum Leaf<'a> {
+    One(&'a Json),
+    /// Of a list.
+    Element(&'a Json),
+}
+
+fn number(json: &Json) -> f64 {
+    match json {
+        Json::Bool(value) => f64::from(u8::from(*value)),
+        json => json.as_f64().unwrap_or(f64::NAN),
+    }
+}
+
+/// Every value, with the names on the way to it; the elements of a list, and what is in them, have the list's.
+fn walk(json: &Json, path: &mut String, visit: &mut impl FnMut(&str, Leaf<'_>)) {
+    walk_in(json, path, false, visit);
+}
+
+fn walk_in(json: &Json, path: &mut String, in_list: bool, visit: &mut impl FnMut(&str, Leaf<'_>)) {
+    match json {
+        Json::Object(fields) => {
+            for (name, json) in fields {
+                let length = path.len();
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(name);
+                walk_in(json, path, in_list, visit);
+                path.truncate(length);
+            }
+        }
+        Json::Array(elements) => elements.iter().for_each(|json| walk_in(json, path, true, visit)),
+        json if in_list => visit(path, Leaf::Element(json)),
+        json => visit(path, Leaf::One(json)),
+    }
+}

@@ -1,0 +1,217 @@
+//! The records of an MCAP file, read piece by piece.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+
+use mcap::McapError;
+use mcap::records::Record as Parsed;
+use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
+use mcap::sans_io::summary_reader::{SummaryReadEvent, SummaryReader, SummaryReaderOptions};
+use omiga_format::atomic;
+
+use crate::{Error, Result};
+
+/// A longer record, an image for example, is no row of a log.
+const MAX_RECORD_BYTES: usize = 64 << 20;
+/// Read at once, whatever a record says of its length.
+const PIECE_BYTES: usize = 1 << 18;
+
+/// Whose messages they are.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    pub id: u16,
+    pub topic: String,
+    pub message_encoding: String,
+    pub schema_name: String,
+    pub schema_encoding: String,
+    pub schema: Vec<u8>,
+}
+
+/// A message; times in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    pub channel: u16,
+    pub publish_time: i64,
+    pub log_time: i64,
+    pub data: &'a [u8],
+}
+
+pub enum Record<'a> {
+    Message(Message<'a>),
+    /// The file ends before its end.
+    CutShort,
+}
+
+/// What is read of a file.
+pub struct Records {
+    path: PathBuf,
+    file: File,
+    reader: LinearReader,
+    buffer: Vec<u8>,
+    is_over: bool,
+    schemas: BTreeMap<u16, (String, String, Vec<u8>)>,
+    /// Those seen so far.
+    channels: BTreeMap<u16, Channel>,
+}
+
+impl Records {
+    pub fn open(path: &Path) -> Result<Self> {
+        let options =
+            LinearReaderOptions::default().with_validate_chunk_crcs(true).with_record_length_limit(MAX_RECORD_BYTES);
+        Ok(Self {
+            path: path.to_owned(),
+            file: atomic::open(path)?,
+            reader: LinearReader::new_with_options(options),
+            buffer: Vec::new(),
+            is_over: false,
+            schemas: BTreeMap::new(),
+            channels: BTreeMap::new(),
+        })
+    }
+
+    /// The next message; `None` after the last.
+    pub fn next(&mut self) -> Result<Option<Record<'_>>> {
+        let header = loop {
+            if self.is_over {
+                return Ok(None);
+            }
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(header)) => break header,
+                Err(Stop::End) => self.is_over = true,
+                Err(Stop::CutShort) => {
+                    self.is_over = true;
+                    return Ok(Some(Record::CutShort));
+                }
+                Err(Stop::Error(error)) => {
+                    self.is_over = true;
+                    return Err(error);
+                }
+            }
+        };
+        let time = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
+        Ok(Some(Record::Message(Message {
+            channel: header.channel_id,
+            publish_time: time(header.publish_time),
+            log_time: time(header.log_time),
+            data: &self.buffer,
+        })))
+    }
+
+    /// One record, or a piece of the file; a message lies in the buffer then.
+    fn step(&mut self) -> Result<Option<mcap::records::MessageHeader>, Stop> {
+        let event = guarded(&self.path, || self.reader.next_event().transpose())?;
+        match event {
+            None => Err(Stop::End),
+            Some(LinearReadEvent::ReadRequest(wanted)) => {
+                let room = self.reader.insert(wanted.clamp(1, PIECE_BYTES));
+                let count =
+                    self.file.read(room).map_err(|e| Stop::Error(atomic::io("cannot read", &self.path)(e).into()))?;
+                self.reader.notify_read(count);
+                Ok(None)
+            }
+            Some(LinearReadEvent::Record { data, opcode }) => {
+                match guarded(&self.path, || mcap::parse_record(opcode, data))? {
+                    Parsed::Message { header, data } => {
+                        self.buffer.clear();
+                        self.buffer.extend_from_slice(&data);
+                        return Ok(Some(header));
+                    }
+                    Parsed::Schema { header, data } => {
+                        self.schemas.insert(header.id, (header.name, header.encoding, data.into_owned()));
+                    }
+                    Parsed::Channel(channel) => {
+                        let (schema_name, schema_encoding, schema) =
+                            self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
+                        let mcap::records::Channel { id, topic, message_encoding, .. } = channel;
+                        let channel = Channel { id, topic, message_encoding, schema_name, schema_encoding, schema };
+                        self.channels.insert(id, channel);
+                    }
+                    _ => {}
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// All channels of a file in the order of their numbers, those of JSON with their first message: it alone says what they hold.
+///
+/// The file's summary names them; one without, of a recorder that was killed, is read to its end.
+pub fn survey(path: &Path) -> Result<Vec<(Channel, Option<Vec<u8>>)>> {
+    let known = summary(path)?;
+    let needs_message = |channel: &Channel| channel.message_encoding == "json";
+    let mut records = Records::open(path)?;
+    let mut first: BTreeMap<u16, Vec<u8>> = BTreeMap::new();
+    let is_enough = |first: &BTreeMap<u16, Vec<u8>>| {
+        known.as_ref().is_some_and(|known| known.iter().filter(|c| needs_message(c)).all(|c| first.contains_key(&c.id)))
+    };
+    while !is_enough(&first)
+        && let Some(Record::Message(message)) = records.next()?
+    {
+        let (channel, data) = (message.channel, message.data.to_owned());
+        if records.channels.get(&channel).is_some_and(needs_message) {
+            first.entry(channel).or_insert(data);
+        }
+    }
+    let channels = known.unwrap_or_else(|| records.channels.into_values().collect());
+    Ok(channels.into_iter().map(|channel| (first.remove(&channel.id), channel)).map(|(first, c)| (c, first)).collect())
+}
+
+/// The channels of the file's summary, if it has one.
+fn summary(path: &Path) -> Result<Option<Vec<Channel>>> {
+    let mut file = atomic::open(path)?;
+    let bytes = file.metadata().map_err(atomic::io("cannot read", path))?.len();
+    let options = SummaryReaderOptions::default().with_file_size(bytes).with_record_length_limit(MAX_RECORD_BYTES);
+    let mut reader = SummaryReader::new_with_options(options);
+    loop {
+        // Without its end there is none; what is wrong before it is told where it is read.
+        let Ok(event) = guarded(path, || reader.next_event().transpose()) else { return Ok(None) };
+        match event {
+            None => break,
+            Some(SummaryReadEvent::ReadRequest(wanted)) => {
+                let room = reader.insert(wanted.clamp(1, PIECE_BYTES));
+                let count = file.read(room).map_err(atomic::io("cannot read", path))?;
+                reader.notify_read(count);
+            }
+            Some(SummaryReadEvent::SeekRequest(to)) => {
+                let Ok(at) = file.seek(to) else { return Ok(None) };
+                reader.notify_seeked(at);
+            }
+        }
+    }
+    let Some(summary) = reader.finish().filter(|summary| !summary.channels.is_empty()) else { return Ok(None) };
+    let mut channels: Vec<_> = summary.channels.values().collect();
+    channels.sort_by_key(|channel| channel.id);
+    let channel = |channel: &std::sync::Arc<mcap::Channel<'static>>| {
+        let (schema_name, schema_encoding, schema) = match &channel.schema {
+            Some(schema) => (schema.name.clone(), schema.encoding.clone(), schema.data.to_vec()),
+            None => Default::default(),
+        };
+        let (topic, message_encoding) = (channel.topic.clone(), channel.message_encoding.clone());
+        Channel { id: channel.id, topic, message_encoding, schema_name, schema_encoding, schema }
+    };
+    Ok(Some(channels.into_iter().map(channel).collect()))
+}
+
+/// Why no record follows.
+enum Stop {
+    End,
+    CutShort,
+    Error(Error),
+}
+
+/// Call the parser, which may panic on damaged input.
+fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, McapError>) -> Result<T, Stop> {
+    let damaged = |reason: String| {
+        Stop::Error(Error::malformed(path, format!("cannot read it as MCAP ({reason}); is it damaged?")))
+    };
+    match panic::catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Err(McapError::UnexpectedEof)) => Err(Stop::CutShort),
+        Ok(result) => result.map_err(|e| damaged(e.to_string())),
+        Err(_) => Err(damaged("the parser gave up".to_owned())),
+    }
+}
