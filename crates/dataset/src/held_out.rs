@@ -17,6 +17,22 @@ pub enum ActionSupport {
     Choices(Vec<bool>),
 }
 
+/// What a transition brings in the mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MeanStep {
+    /// Its reward.
+    pub reward: f64,
+    /// Share of the transitions behind which the value counts: 1 where nothing terminates.
+    pub bootstrap: f64,
+}
+
+impl MeanStep {
+    /// The constant that is its own target, V = reward + gamma bootstrap V, for a discount below 1.
+    pub fn value(&self, gamma: f64) -> f64 {
+        self.reward / (1.0 - gamma * self.bootstrap)
+    }
+}
+
 impl Dataset {
     /// Hold back this share of the complete episodes, rounded down: [`Self::len`], [`Self::row_of`] and the statistics
     /// are of the others from then on, and batches are drawn from them.
@@ -67,6 +83,19 @@ impl Dataset {
     /// When there is no such episode.
     pub fn bootstraps(&self, episode: &Episode) -> bool {
         self.stops[episode.last] == 0
+    }
+
+    /// The mean over the steps of the complete episodes that are learned from.
+    pub fn mean_step(&self) -> MeanStep {
+        let (mut steps, mut terminations, mut sum) = (0, 0, 0.0);
+        for episode in &self.learned_from {
+            let rewards = self.rewards(episode);
+            steps += rewards.len();
+            sum += rewards.iter().copied().map(f64::from).sum::<f64>();
+            terminations += usize::from(!self.bootstraps(episode));
+        }
+        let steps = steps as f64;
+        MeanStep { reward: sum / steps, bootstrap: 1.0 - terminations as f64 / steps }
     }
 
     /// Which actions are learned from.

@@ -74,7 +74,7 @@ pub use check::episodes::Episode;
 pub use dataset::{Dataset, Outline, TaskName};
 pub use error::{Error, Result};
 pub use header::{Header, StoredObs};
-pub use held_out::ActionSupport;
+pub use held_out::{ActionSupport, MeanStep};
 pub use load::convert::{Converted, Target, convert};
 pub use load::sample::Sample;
 pub use metric_card::MetricCard;

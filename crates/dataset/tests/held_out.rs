@@ -105,3 +105,23 @@ fn choices_that_were_never_taken_are_known() {
     let expected: Vec<bool> = first.chain((0..10).map(|k| k == 0)).collect();
     assert_eq!(dataset.action_support().unwrap(), ActionSupport::Choices(expected));
 }
+
+#[test]
+fn the_mean_step_is_of_what_is_learned_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.hdf5");
+    record(&path, 30, false);
+    for share in [0.0, 0.5] {
+        let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap().holding_out(share);
+        let out = numbers_held_out(&dataset);
+        let kept = || (0..30_usize).filter(|k| !out.contains(k));
+        let steps = kept().map(|k| k % 3 + 1).sum::<usize>() as f64;
+        let rewards = kept().map(|k| k * (k % 3 + 1)).sum::<usize>() as f64;
+        let mean = dataset.mean_step();
+        assert_eq!(mean.reward, rewards / steps);
+        // Of the odd ones the last step terminates.
+        assert_eq!(mean.bootstrap, 1.0 - kept().filter(|k| k % 2 == 1).count() as f64 / steps);
+        let value = mean.value(0.9);
+        assert!((value - (mean.reward + 0.9 * mean.bootstrap * value)).abs() < 1e-12 * value);
+    }
+}

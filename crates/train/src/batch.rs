@@ -248,6 +248,7 @@ impl InplaceOp1 for Fill<'_> {
 
 #[cfg(test)]
 mod tests {
+    use omiga_dataset::MeanStep;
     use omiga_format::{ActionSpace, ActorHead, ActorSpec, ObsTransform, TaskSpec};
 
     use super::*;
@@ -259,7 +260,8 @@ mod tests {
         };
         let actor = ActorSpec { obs_dim: 5, n_agents: 3, hidden: 8, action_dim: 4, head };
         let task = TaskSpec::anonymous("t", 3, 5, action);
-        Problem { task, transform: ObsTransform::None, actor, state_dim: if discrete { 7 } else { 15 } }
+        let state_dim = if discrete { 7 } else { 15 };
+        Problem { task, transform: ObsTransform::None, actor, state_dim, mean_step: MeanStep::default() }
     }
 
     /// Two transitions of made-up numbers.

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use omiga_format::ActorHead;
 use serde::{Deserialize, Serialize};
 
-pub use self::choice::{Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
+pub use self::choice::{
+    Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice, ValueInit,
+};
 use self::entry::{Entry, LARGEST};
 pub use self::layers::{Layer, Layers, Resolved, Setting, merge};
 pub use self::resume::MAY_CHANGE;

@@ -1,6 +1,6 @@
 //! What is to be learned: the task with everything that sizes the networks.
 
-use omiga_dataset::Dataset;
+use omiga_dataset::{Dataset, MeanStep};
 use omiga_format::{ActorSpec, ObsTransform, TaskSpec};
 
 use crate::config::Config;
@@ -16,6 +16,8 @@ pub struct Problem {
     pub actor: ActorSpec,
     /// Width of all agents' states concatenated.
     pub state_dim: usize,
+    /// What a step of the data brings in the mean.
+    pub mean_step: MeanStep,
 }
 
 impl Problem {
@@ -29,7 +31,7 @@ impl Problem {
             action_dim: task.action_dim(),
             head: config.actor_head(task.is_discrete()),
         };
-        Self { state_dim: dataset.state_dim(), task, transform, actor }
+        Self { state_dim: dataset.state_dim(), mean_step: dataset.mean_step(), task, transform, actor }
     }
 
     /// Do the agents choose among named actions?

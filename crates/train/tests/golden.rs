@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use omiga_dataset::MeanStep;
 use omiga_format::{ActionSpace, ActorHead, ActorSpec, HostTensor, ObsTransform, TaskSpec, TensorFile};
 use omiga_gpu_emulator::Emulator;
 use omiga_train::Problem;
@@ -174,6 +175,7 @@ impl Golden {
             transform: ObsTransform::None,
             actor,
             state_dim: case.n_agents * case.state_dim.unwrap_or(case.obs_dim),
+            mean_step: MeanStep::default(),
         }
     }
 

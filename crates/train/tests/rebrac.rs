@@ -15,16 +15,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use omiga_dataset::MeanStep;
 use omiga_format::{ActionSpace, ActorHead, ActorSpec, HostTensor, ObsTransform, TaskSpec, TensorFile};
 use omiga_gpu_emulator::Emulator;
 use omiga_train::Problem;
 use omiga_train::algo::{Learner, Metrics};
 use omiga_train::batch::{Batch, Columns};
-use omiga_train::config::{Algorithm, Config};
+use omiga_train::config::{Algorithm, Config, ValueInit};
 use omiga_train::gpu::{Cuda, GpuLearner, Machine, Record, Settings};
 use omiga_train::nn::Networks;
 use omiga_train::optim::Adam;
 use serde::Deserialize;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/rebrac");
 
 type Tensors = BTreeMap<String, HostTensor>;
 
@@ -51,6 +54,10 @@ struct Case {
 }
 
 impl Golden {
+    fn read() -> Self {
+        serde_json::from_slice(&std::fs::read(Path::new(FOLDER).join("updates.json")).unwrap()).unwrap()
+    }
+
     fn problem(&self, case: &Case) -> Problem {
         let Sizes { n_agents, obs_dim, action_dim, hidden, .. } = self.sizes;
         let actor = ActorSpec { obs_dim, n_agents, hidden, action_dim, head: ActorHead::Deterministic };
@@ -59,6 +66,7 @@ impl Golden {
             transform: ObsTransform::None,
             actor,
             state_dim: case.state_dim.unwrap_or(n_agents * obs_dim),
+            mean_step: MeanStep::default(),
         }
     }
 
@@ -184,9 +192,8 @@ fn load(golden: &Golden, case: &Case, init: &Tensors, networks: Networks) -> Lea
 
 /// `run`: the updates of the case with this name, and what each logged.
 fn check(networks: fn() -> Networks, run: impl Fn(&Golden, &Case, &str, &Tensors, &mut Learner) -> Vec<Metrics>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/rebrac");
-    let golden: Golden = serde_json::from_slice(&std::fs::read(folder.join("updates.json")).unwrap()).unwrap();
-    let bytes = std::fs::read(folder.join("updates.safetensors")).unwrap();
+    let golden = Golden::read();
+    let bytes = std::fs::read(Path::new(FOLDER).join("updates.safetensors")).unwrap();
     let tensors = TensorFile::parse("updates", &bytes).unwrap().tensors;
     for (name, case) in &golden.cases {
         let mut learner = load(&golden, case, &below(&tensors, &format!("{name}.init.")), networks());
@@ -238,5 +245,28 @@ fn kernels_on_a_gpu() {
         check(on_host, |golden, case, name, tensors, learner| {
             golden.on_machine(Cuda::new(&gpu).unwrap(), case, name, tensors, learner)
         });
+    }
+}
+
+#[test]
+fn new_critics_begin_near_the_mean_value_of_the_data() {
+    let golden = Golden::read();
+    let case = golden.cases.values().next().unwrap();
+    let mut problem = golden.problem(case);
+    problem.mean_step = MeanStep { reward: 3.0, bootstrap: 0.9 };
+    let bound = 1.0 / (golden.sizes.hidden as f64).sqrt();
+    for (value_init, level) in [(ValueInit::Data, 3.0 / (1.0 - golden.settings["gamma"] * 0.9)), (ValueInit::Zero, 0.0)]
+    {
+        let mut config = golden.config();
+        config.rebrac.value_init = value_init;
+        let learner = Learner::new(&config, &problem, Networks::new(DType::F64, &Device::Cpu)).unwrap();
+        let mut file = TensorFile { name: String::new(), meta: String::new(), tensors: BTreeMap::new() };
+        learner.save(&mut file).unwrap();
+        let mut bias = |name: &str| file.take(&format!("{name}.out.bias"), &[1]).unwrap().to_f64().unwrap()[0];
+        for critic in ["critic_1", "critic_2"] {
+            let online = bias(critic);
+            assert!((online - level).abs() < bound, "{critic}: {online}, not {level}");
+            assert_eq!(bias(&format!("target_{critic}")), online);
+        }
     }
 }

@@ -53,8 +53,13 @@ pub(crate) struct Maker<'a> {
 impl Maker<'_> {
     /// A network that is trained.
     fn online(&mut self, name: &str, stack: &Stack) -> Result<NetworkId> {
+        self.online_near(name, stack, 0.0)
+    }
+
+    /// One that begins near `level`.
+    fn online_near(&mut self, name: &str, stack: &Stack, level: f64) -> Result<NetworkId> {
         let (layers, moments) = match &mut self.source {
-            Source::Init(rng) => (stack.init(rng), [stack.zeros(), stack.zeros()]),
+            Source::Init(rng) => (stack.init(rng, level), [stack.zeros(), stack.zeros()]),
             Source::File(file) => (
                 stack.take(name, file)?,
                 [stack.take(&format!("adam.m.{name}"), file)?, stack.take(&format!("adam.v.{name}"), file)?],
@@ -65,7 +70,12 @@ impl Maker<'_> {
 
     /// The same and its target: a copy of it, or as stored.
     fn with_target(&mut self, name: &str, stack: &Stack) -> Result<(NetworkId, NetworkId)> {
-        let online = self.online(name, stack)?;
+        self.with_target_near(name, stack, 0.0)
+    }
+
+    /// Both, beginning near `level`.
+    fn with_target_near(&mut self, name: &str, stack: &Stack, level: f64) -> Result<(NetworkId, NetworkId)> {
+        let online = self.online_near(name, stack, level)?;
         let name = format!("target_{name}");
         let layers = match &mut self.source {
             Source::Init(_) => self.networks.parameters(online)?,

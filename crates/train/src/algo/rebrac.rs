@@ -11,8 +11,8 @@
 //! over agents and actuators.
 //!
 //! Differences from the paper: all agents share one actor, told apart by their ids; LayerNorm has no gain and bias of its own,
-//! which the next layer's weights take up; targets follow in every update, not in those of the policies alone; actions of dead
-//! agents are the data's (`omiga.mask_dead`).
+//! which the next layer's weights take up; targets follow in every update, not in those of the policies alone; critics begin
+//! near the mean value of the data (`rebrac.value_init`); actions of dead agents are the data's (`omiga.mask_dead`).
 
 use candle_core::Tensor;
 use tracing::trace_span;
@@ -20,7 +20,7 @@ use tracing::trace_span;
 use super::plan::{Group, Input, Losses, Part, Plan, RebracPart, Stage};
 use super::{Maker, Metrics, Noise};
 use crate::batch::{Batch, Place};
-use crate::config::{Config, RebracConfig};
+use crate::config::{Config, RebracConfig, ValueInit};
 use crate::loss::{climbing_loss, smoothed_actions, td_loss, td_target, team_distance};
 use crate::nn::{Actor, By, JointCritic, NetworkId, Networks};
 use crate::optim::Adam;
@@ -63,8 +63,12 @@ impl Rebrac {
     pub(crate) fn make(config: &Config, problem: &Problem, mut maker: Maker<'_>) -> Result<Self> {
         let critic = JointCritic::stack(problem, config.network.hidden);
         let (actor, target_actor) = maker.with_target("actor", &Actor::stack(&problem.actor))?;
-        let (critic_1, target_critic_1) = maker.with_target("critic_1", &critic)?;
-        let (critic_2, target_critic_2) = maker.with_target("critic_2", &critic)?;
+        let level = match config.rebrac.value_init {
+            ValueInit::Data => problem.mean_step.value(config.rebrac.gamma),
+            ValueInit::Zero => 0.0,
+        };
+        let (critic_1, target_critic_1) = maker.with_target_near("critic_1", &critic, level)?;
+        let (critic_2, target_critic_2) = maker.with_target_near("critic_2", &critic, level)?;
         let actor_of = |id| Actor::new(id, &problem.actor, config.policy.clone());
         Ok(Self {
             networks: maker.networks,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use omiga_dataset::{Actions, Format, LastState, LoadOptions, Rewards, Storage, TeamReward, Timeouts};
 
-use super::choice::{Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice};
+use super::choice::{
+    Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice, ValueInit,
+};
 use super::entry::{Entry, Value, section};
 
 section! {
@@ -187,6 +189,8 @@ section! {
         gamma: f64 = 0.99,
         /// Rate of the target networks. The paper: 0.005 in every second update; here in every one.
         tau: f64 = 0.005,
+        /// The value that new critics begin near. The paper: `zero`.
+        value_init: ValueInit = ValueInit::Data,
         /// Standard deviation of the noise on the target's next actions, which are in [-1, 1]. The paper: 0.2.
         policy_noise: f64 = 0.2,
         /// Largest such noise. The paper: 0.5.

@@ -29,7 +29,7 @@ impl Critic {
     pub fn draw(inputs: usize, options: &FqeOptions) -> Vec<Layer> {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         rng.set_stream(INIT_STREAM);
-        Self::stack(inputs, options).init(&mut rng)
+        Self::stack(inputs, options).init(&mut rng, 0.0)
     }
 
     /// With these parameters.

@@ -83,8 +83,8 @@ impl Stack {
         self.hidden.iter().chain(&self.heads)
     }
 
-    /// Draw every layer from U(-1/sqrt(in), 1/sqrt(in)), PyTorch's default for `nn.Linear`.
-    pub fn init(&self, rng: &mut ChaCha8Rng) -> Vec<Layer> {
+    /// Draw every layer from U(-1/sqrt(in), 1/sqrt(in)), PyTorch's default for `nn.Linear`; the heads' biases around `level`.
+    pub fn init(&self, rng: &mut ChaCha8Rng, level: f64) -> Vec<Layer> {
         let mut draw = |n: usize, inputs: usize| {
             let bound = 1.0 / (inputs as f64).sqrt();
             (0..n).map(|_| bound * (2.0 * rng.random::<f64>() - 1.0)).collect()
@@ -93,7 +93,9 @@ impl Stack {
             weight: draw(dense.outputs * dense.inputs, dense.inputs),
             bias: draw(dense.outputs, dense.inputs),
         };
-        self.layers().map(&mut layer).collect()
+        let mut layers: Vec<_> = self.layers().map(&mut layer).collect();
+        layers[self.hidden.len()..].iter_mut().flat_map(|head| &mut head.bias).for_each(|bias| *bias += level);
+        layers
     }
 
     /// Every parameter zero.

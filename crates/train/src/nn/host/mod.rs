@@ -332,7 +332,7 @@ mod tests {
     fn another_width_is_an_error() {
         let stack = Stack::new(3, &[("fc1", 4)], &[("out", 1)]);
         let mut host = Host::<f32>::default();
-        host.add("n", &stack, &stack.init(&mut ChaCha8Rng::seed_from_u64(0)), None).unwrap();
+        host.add("n", &stack, &stack.init(&mut ChaCha8Rng::seed_from_u64(0), 0.0), None).unwrap();
         let input = |width: usize| Tensor::zeros((5, width), DType::F32, &Device::Cpu).unwrap();
         assert_eq!(host.evaluate(NetworkId(0), &input(3)).unwrap()[0].dims(), [5, 1]);
         for width in [0, 2, 4] {
