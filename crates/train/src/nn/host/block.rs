@@ -1,6 +1,7 @@
 //! Some rows of a batch through a network and back: all work that is not shared between rows.
 
-use super::gemm::{Matrix, product};
+use super::aligned::Aligned;
+use super::gemm::{Matrix, product, product_with_zeros};
 use super::real::{Real, vectorised};
 use super::rows::{Norm, activate, activate_slope};
 use crate::nn::By;
@@ -10,7 +11,7 @@ use crate::nn::stack::{Dense, Layer, Stack};
 #[derive(Debug)]
 pub struct Weights<T> {
     /// Layer after layer: the weight as [in, out], then the bias.
-    pub flat: Vec<T>,
+    pub flat: Aligned<T>,
     /// For the backward pass.
     pub transposes: Transposes<T>,
 }
@@ -18,21 +19,21 @@ pub struct Weights<T> {
 /// Each hidden weight but the first as [out, in], in one buffer, filled anew by every forward pass: the backward products
 /// read them faster than they would read the transpose of [in, out]. Empty if the network is not trained.
 #[derive(Debug)]
-pub struct Transposes<T>(Vec<T>);
+pub struct Transposes<T>(Aligned<T>);
 
 impl<T: Real> Weights<T> {
     /// From layers as files have them.
     pub fn new(stack: &Stack, layers: &[Layer], trained: bool) -> Self {
         let inner = stack.hidden.iter().skip(1).filter(|_| trained);
-        let transposes = Transposes(vec![T::of(0.0); inner.map(|d| d.inputs * d.outputs).sum()]);
-        Self { flat: flatten(stack, layers), transposes }
+        let transposes = Transposes(Aligned::zeros(inner.map(|d| d.inputs * d.outputs).sum()));
+        Self { flat: Aligned::of(&flatten(stack, layers)), transposes }
     }
 }
 
 impl<T: Real> Transposes<T> {
     /// Copy them from a network's flat parameters.
     pub fn fill(&mut self, stack: &Stack, mut flat: &[T]) {
-        let mut rest = self.0.as_mut_slice();
+        let mut rest = &mut *self.0;
         for (k, dense) in stack.hidden.iter().enumerate() {
             let (weight, _) = take(&mut flat, dense);
             if k > 0 && !rest.is_empty() {
@@ -91,23 +92,23 @@ pub fn unflatten<T: Real>(stack: &Stack, mut flat: &[T]) -> Vec<Layer> {
 pub struct Block<T> {
     rows: usize,
     /// Output of every hidden layer, [rows, out].
-    hidden: Vec<Vec<T>>,
+    hidden: Vec<Aligned<T>>,
     /// What LayerNorm made of the rows of every hidden layer, `[rows]`; empty without it.
     norms: Vec<Vec<Norm<T>>>,
     /// Gradient of the loss by every hidden layer's output before its ReLU, [rows, out].
-    slopes: Vec<Vec<T>>,
+    slopes: Vec<Aligned<T>>,
     /// Output of every head, [rows, out].
-    pub heads: Vec<Vec<T>>,
+    pub heads: Vec<Aligned<T>>,
     /// Gradient by the parameters, summed over the rows, laid out as [`Weights::flat`], or by the input's last columns
     /// [rows, columns].
-    pub gradient: Vec<T>,
+    pub gradient: Aligned<T>,
     by: By,
 }
 
 impl<T: Real> Block<T> {
     /// Buffers for so many rows, and for what of it is differentiated.
     pub fn new(rows: usize, stack: &Stack, by: By) -> Self {
-        let buffers = |layers: &[Dense]| layers.iter().map(|d| vec![T::of(0.0); rows * d.outputs]).collect::<Vec<_>>();
+        let buffers = |layers: &[Dense]| layers.iter().map(|d| Aligned::zeros(rows * d.outputs)).collect::<Vec<_>>();
         let normalised = if stack.normalised { rows } else { 0 };
         let gradient = match by {
             By::Nothing => 0,
@@ -120,7 +121,7 @@ impl<T: Real> Block<T> {
             norms: stack.hidden.iter().map(|_| vec![Norm::default(); normalised]).collect(),
             slopes: if by == By::Nothing { Vec::new() } else { buffers(&stack.hidden) },
             heads: buffers(&stack.heads),
-            gradient: vec![T::of(0.0); gradient],
+            gradient: Aligned::zeros(gradient),
             by,
         }
     }
@@ -137,7 +138,7 @@ impl<T: Real> Block<T> {
         let mut input = Matrix::new(x, rows, stack.inputs());
         for (dense, (out, norms)) in stack.hidden.iter().zip(self.hidden.iter_mut().zip(&mut self.norms)) {
             let (weight, bias) = take(&mut parameters, dense);
-            product(out, input, Matrix::new(weight, dense.inputs, dense.outputs), false);
+            product_with_zeros(out, input, Matrix::new(weight, dense.inputs, dense.outputs));
             vectorised(
                 #[inline(always)]
                 || activate(out, bias, norms),
@@ -161,7 +162,7 @@ impl<T: Real> Block<T> {
         };
         let mut split = |dense| (*by == By::Parameters).then(|| take_mut(&mut of_parameters, dense));
         let mut of_hidden: Vec<_> = stack.hidden.iter().map(&mut split).collect();
-        let mut parameters = weights.flat.as_slice();
+        let mut parameters = &*weights.flat;
         for dense in &stack.hidden {
             take(&mut parameters, dense);
         }
@@ -175,7 +176,7 @@ impl<T: Real> Block<T> {
             }
             product(slope, dy, Matrix::new(weight, dense.inputs, dense.outputs).t(), i > 0);
         }
-        let mut transposes = weights.transposes.0.as_slice();
+        let mut transposes = &*weights.transposes.0;
         for (k, dense) in stack.hidden.iter().enumerate().rev() {
             let (before, slope) = slopes.split_at_mut(k);
             let slope = &mut slope[0];
@@ -194,12 +195,12 @@ impl<T: Real> Block<T> {
             let slope = Matrix::new(slope, rows, dense.outputs);
             if let Some((weight_gradient, _)) = &mut of_hidden[k] {
                 let input = if k == 0 { x } else { &hidden[k - 1] };
-                product(weight_gradient, Matrix::new(input, rows, dense.inputs).t(), slope, false);
+                product_with_zeros(weight_gradient, Matrix::new(input, rows, dense.inputs).t(), slope);
             }
             if let Some(before) = before.last_mut() {
                 let (others, weight) = transposes.split_at(transposes.len() - dense.inputs * dense.outputs);
                 transposes = others;
-                product(before, slope, Matrix::new(weight, dense.outputs, dense.inputs), false);
+                product_with_zeros(before, slope, Matrix::new(weight, dense.outputs, dense.inputs));
             } else if let By::Input(columns) = *by {
                 let weight = &weights.flat[(dense.inputs - columns) * dense.outputs..dense.inputs * dense.outputs];
                 product(of_input, slope, Matrix::new(weight, columns, dense.outputs).t(), false);

@@ -12,11 +12,16 @@ use crate::nn::stack::Stack;
 /// A matrix in a slice: element (i, j) is at `i * row + j * col`.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
-    data: &'a [T],
-    rows: usize,
-    cols: usize,
-    row: usize,
-    col: usize,
+    /// What it lies in.
+    pub data: &'a [T],
+    /// Its height.
+    pub rows: usize,
+    /// Its width.
+    pub cols: usize,
+    /// From an element to the one below.
+    pub row: usize,
+    /// From an element to the one beside.
+    pub col: usize,
 }
 
 impl<'a, T> Matrix<'a, T> {
@@ -79,6 +84,16 @@ pub fn product<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, add: 
             false,
             none,
         );
+    }
+}
+
+/// `out = a b` for an `a` that may have many zeros, to the bit what [`product`] gives for a finite `b`.
+///
+/// # Panics
+/// As [`product`].
+pub fn product_with_zeros<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>) {
+    if !T::leave_out_zeros(out, a, b) {
+        product(out, a, b, false);
     }
 }
 

@@ -6,10 +6,14 @@
 //! depend on the number of threads.
 
 mod adam;
+mod aligned;
 pub(crate) mod block;
 mod gemm;
 pub(crate) mod real;
 mod rows;
+#[cfg(target_arch = "x86_64")]
+mod sparse;
+mod tasks;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
@@ -17,8 +21,10 @@ use rayon::prelude::*;
 use tracing::trace_span;
 
 use self::adam::{PIECE, adam, add_up, track};
+use self::aligned::Aligned;
 use self::block::{Block, Transposes, Weights, flatten, unflatten};
 use self::real::Real;
+use self::tasks::Tasks;
 use super::stack::{Dense, Layer, Stack};
 use super::{By, NetworkId};
 use crate::Result;
@@ -44,7 +50,7 @@ struct Network<T> {
     stack: Stack,
     weights: Weights<T>,
     /// Adam's first and second moments; a network without them is not trained.
-    moments: Option<[Vec<T>; 2]>,
+    moments: Option<[Aligned<T>; 2]>,
 }
 
 /// One forward pass.
@@ -62,7 +68,7 @@ impl<T: Real> Host<T> {
     /// Networks with moments are trained.
     pub fn add(&mut self, name: &str, stack: &Stack, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
         gemm::tune(stack);
-        let moments = moments.map(|both| both.map(|layers| flatten(stack, &layers)));
+        let moments = moments.map(|both| both.map(|layers| Aligned::of(&flatten(stack, &layers))));
         let weights = Weights::new(stack, layers, moments.is_some());
         self.networks.push(Network { name: name.to_owned(), stack: stack.clone(), weights, moments });
         Ok(())
@@ -83,8 +89,8 @@ impl<T: Real> Host<T> {
     /// Put other parameters and moments into a network.
     pub fn replace(&mut self, id: NetworkId, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
         let Network { stack, weights, moments: own, .. } = &mut self.networks[id.0];
-        weights.flat = flatten(stack, layers);
-        *own = moments.map(|both| both.map(|layers| flatten(stack, &layers)));
+        weights.flat = Aligned::of(&flatten(stack, layers));
+        *own = moments.map(|both| both.map(|layers| Aligned::of(&flatten(stack, &layers))));
         Ok(())
     }
 
@@ -98,26 +104,26 @@ impl<T: Real> Host<T> {
         let slices = Slices::of(&inputs);
         let slices = slices.get::<T>()?;
         let networks: Vec<_> = self.networks.iter_mut().map(Network::split).collect();
-        rayon::scope(|scope| {
-            let mut stacks = Vec::new();
-            for (id, (name, stack, flat, transposes)) in networks.into_iter().enumerate() {
-                if passes.iter().any(|(run, _)| run.0 == id) {
-                    scope.spawn(move |_| transposes.fill(stack, flat));
-                }
-                stacks.push((name, stack, flat));
+        let mut tasks = Tasks::default();
+        let mut stacks = Vec::new();
+        for (id, (name, stack, flat, transposes)) in networks.into_iter().enumerate() {
+            if passes.iter().any(|(run, _)| run.0 == id) {
+                tasks.add(stack.size(), move || transposes.fill(stack, flat));
             }
-            for (tape, input) in tapes.iter_mut().zip(&slices) {
-                let (network, stack, flat) = stacks[tape.network];
-                let mut input: &[T] = input;
-                for block in &mut tape.blocks {
-                    let x = split_off(&mut input, block.rows() * stack.inputs());
-                    scope.spawn(move |_| {
-                        let _span = trace_span!("forward block", network).entered();
-                        block.forward(stack, flat, x);
-                    });
-                }
+            stacks.push((name, stack, flat));
+        }
+        for (tape, input) in tapes.iter_mut().zip(&slices) {
+            let (network, stack, flat) = stacks[tape.network];
+            let mut input: &[T] = input;
+            for block in &mut tape.blocks {
+                let x = split_off(&mut input, block.rows() * stack.inputs());
+                tasks.add(block.rows() * stack.size(), move || {
+                    let _span = trace_span!("forward block", network).entered();
+                    block.forward(stack, flat, x);
+                });
             }
-        });
+        }
+        tasks.run();
         let heads = tapes.iter_mut().map(|tape| tape.heads(&self.networks[tape.network].stack)).collect();
         self.tapes.append(&mut tapes);
         heads
@@ -142,8 +148,9 @@ impl<T: Real> Host<T> {
         let rows = input.dim(0)?;
         let mut block = Block::new(rows, stack, By::Nothing);
         block.forward(stack, &weights.flat, Slices::of(&inputs).get::<T>()?[0]);
-        let head = |(head, dense): (Vec<T>, &Dense)| Ok(Tensor::from_vec(head, (rows, dense.outputs), &Device::Cpu)?);
-        block.heads.into_iter().zip(&stack.heads).map(head).collect()
+        let head =
+            |(head, dense): (&Aligned<T>, &Dense)| Ok(Tensor::from_slice(head, (rows, dense.outputs), &Device::Cpu)?);
+        block.heads.iter().zip(&stack.heads).map(head).collect()
     }
 
     /// Gradients of every trained network's parameters from those of its heads. All passes are done with.
@@ -164,7 +171,7 @@ impl<T: Real> Host<T> {
         self.go_back(tapes.iter_mut().collect(), store)?;
         let mut sum: Vec<T> = Vec::new();
         for tape in &tapes {
-            let gradient = tape.blocks.iter().flat_map(|block| &block.gradient);
+            let gradient = tape.blocks.iter().flat_map(|block| block.gradient.iter());
             match sum.is_empty() {
                 true => sum.extend(gradient),
                 false => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += *g),
@@ -187,25 +194,25 @@ impl<T: Real> Host<T> {
         let slices = Slices::of(&tensors);
         let slices = slices.get::<T>()?;
         let mut slices = slices.into_iter();
-        rayon::scope(|scope| {
-            for tape in tapes {
-                let Network { name: network, stack, weights, .. } = &self.networks[tape.network];
-                let mut input = slices.next().unwrap_or_default();
-                let mut heads: Vec<&[T]> = slices.by_ref().take(stack.heads.len()).collect();
-                for block in &mut tape.blocks {
-                    let x = split_off(&mut input, block.rows() * stack.inputs());
-                    let dy: Vec<_> = heads
-                        .iter_mut()
-                        .zip(&stack.heads)
-                        .map(|(dy, dense)| split_off(dy, block.rows() * dense.outputs))
-                        .collect();
-                    scope.spawn(move |_| {
-                        let _span = trace_span!("backward block", network).entered();
-                        block.backward(stack, weights, x, &dy);
-                    });
-                }
+        let mut tasks = Tasks::default();
+        for tape in tapes {
+            let Network { name: network, stack, weights, .. } = &self.networks[tape.network];
+            let mut input = slices.next().unwrap_or_default();
+            let mut heads: Vec<&[T]> = slices.by_ref().take(stack.heads.len()).collect();
+            for block in &mut tape.blocks {
+                let x = split_off(&mut input, block.rows() * stack.inputs());
+                let dy: Vec<_> = heads
+                    .iter_mut()
+                    .zip(&stack.heads)
+                    .map(|(dy, dense)| split_off(dy, block.rows() * dense.outputs))
+                    .collect();
+                tasks.add(block.rows() * stack.size(), move || {
+                    let _span = trace_span!("backward block", network).entered();
+                    block.backward(stack, weights, x, &dy);
+                });
             }
-        });
+        }
+        tasks.run();
         Ok(())
     }
 
@@ -287,7 +294,7 @@ impl<T: Real> Tape<T> {
         let mut tensors = Vec::new();
         self.leaves.clear();
         for (k, dense) in stack.heads.iter().enumerate() {
-            let whole: Vec<T> = self.blocks.iter().flat_map(|block| &block.heads[k]).copied().collect();
+            let whole: Vec<T> = self.blocks.iter().flat_map(|block| block.heads[k].iter()).copied().collect();
             let shape = (rows, dense.outputs);
             tensors.push(if self.by == By::Nothing {
                 Tensor::from_vec(whole, shape, &Device::Cpu)?
