@@ -28,6 +28,26 @@ pub struct Gathered {
     host: HostBatch,
     batch: Batch,
     device: Device,
+    /// The sampler after the draws of `host`, when that is the next update's batch, gathered during the last one.
+    ahead: Option<Sampler>,
+}
+
+impl Gathered {
+    /// Update number `step`; the next one's batch is gathered beside it.
+    fn advance(&mut self, learner: &mut Learner, data: &Prepared, sampler: &mut Sampler, step: u64) -> Result<Metrics> {
+        let Self { host, batch, device, ahead } = self;
+        match ahead.take() {
+            Some(drawn) => *sampler = drawn,
+            None => trace_span!("sample").in_scope(|| sampler.fill(&data.dataset, host))?,
+        }
+        trace_span!("upload").in_scope(|| batch.refill(host, &data.problem, device))?;
+        let mut next = sampler.clone();
+        let gather = || trace_span!("sample", network = "ahead").in_scope(|| next.fill(&data.dataset, host));
+        let (metrics, gathered) = rayon::join(|| learner.update(batch, step), gather);
+        // Rows that cannot be read are the next update's error, if there is one.
+        *ahead = gathered.is_ok().then_some(next);
+        metrics
+    }
 }
 
 /// What does the updates.
@@ -52,7 +72,7 @@ impl Engine {
         }
         let host = HostBatch::new(dataset, config.data.batch_size);
         let batch = Batch::upload(&host, problem, device)?;
-        Ok(Self::Learner(Box::new(Gathered { host, batch, device: device.clone() })))
+        Ok(Self::Learner(Box::new(Gathered { host, batch, device: device.clone(), ahead: None })))
     }
 
     /// At least one and at most `most` updates, the first of which is number `step`; what each logged.
@@ -69,12 +89,7 @@ impl Engine {
     ) -> Result<Vec<Metrics>> {
         let _span = trace_span!("update").entered();
         match self {
-            Self::Learner(gathered) => {
-                let Gathered { host, batch, device } = &mut **gathered;
-                trace_span!("sample").in_scope(|| sampler.fill(&data.dataset, host))?;
-                trace_span!("upload").in_scope(|| batch.refill(host, &data.problem, device))?;
-                Ok(vec![learner.update(batch, step)?])
-            }
+            Self::Learner(gathered) => Ok(vec![gathered.advance(learner, data, sampler, step)?]),
             Self::Gpu(run) => run.advance(&data.dataset, sampler, step, most),
         }
     }
