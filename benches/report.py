@@ -238,8 +238,10 @@ A million transitions are 409 MB of observations in memory; the file, compressed
         "Loading a dataset",
         """Time and peak memory of loading, against h5py with the copies that the official loader makes, and of a vault of five agents
 (18 observations, 2 commands, a state of 30; random numbers) against flashbax, until all rows were read and checked. Of tables
-(five agents, 8 observations and 2 commands each) `omiga import` reads, checks and writes a dataset; pandas' default reader and
-pyarrow only make arrays of them, and `+h5py` writes these, deflated as ours. `cpu seconds` is what all cores worked.""",
+(five agents, 8 observations and 2 commands each) `omiga` is a dataset in memory, read by a map and checked, as `omiga train --map`
+makes it; pandas' default reader and pyarrow make arrays. `omiga-import` writes the dataset to a file, and `+h5py` the arrays, deflated
+as ours. `seconds` is by the clock, `cpu seconds` what all cores worked for it. What the times consist of is in
+[performance.md](performance.md#reading-data).""",
         "make bench-load", "load.json", plain_lines),
     "runtime": Section(
         "A policy's step",

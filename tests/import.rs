@@ -35,6 +35,27 @@ fn the_example_becomes_policies() {
     );
 }
 
+/// A log is trained from as it is, and learns what its dataset would.
+#[test]
+fn a_log_is_trained_from() {
+    let program = with_example();
+    program.done("import log.csv --map map.toml --out belt.hdf5");
+    let train = |data: &str, out: &str| format!("train {data} --out {out} --algo bc --steps 20 {SMALL}");
+    program.done(&train("--data belt.hdf5", "of-file"));
+    program.done(&train("--data log.csv --map map.toml", "of-log"));
+    assert_eq!(program.read("of-file/metrics.jsonl"), program.read("of-log/metrics.jsonl"));
+    let resume = "train --data log.csv --map map.toml --out of-log --resume --set run.steps=30";
+    program.done(resume);
+    program.write("map.toml", program.read_text("map.toml").replace("-abs(", "-2 * abs(").as_bytes());
+    program.refused(resume, "the dataset's sha256");
+    let disk = "--set data.storage=disk";
+    program.refused(
+        &format!("{} {disk}", train("--data log.csv --map map.toml", "x")),
+        "omiga import log.csv --map map.toml --out data.hdf5",
+    );
+    program.refused(&train("--data log.csv", "x"), "omiga import");
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_remedy() {
     let program = with_example();

@@ -1,5 +1,5 @@
 """Loading a million transitions: ours in memory, ours on disk, and h5py with the official loader's copies; of a vault of five
-agents flashbax's own reading instead; of a table its import beside pandas or pyarrow.
+agents flashbax's own reading instead; of a table its steps in memory beside the arrays of pandas or pyarrow, and its import into a file beside theirs and h5py.
 
 Every measurement is a process of its own; they alternate, after one round that only warms the page cache. Writes rows
 {layout, impl, seconds, cpu_seconds, hash_seconds, peak_bytes, unique_f32_bytes, batch_us} to `--out`; `cpu_seconds` is what all cores
@@ -80,8 +80,10 @@ class Case:
     def commands(self) -> dict[str, list[str]]:
         file, load, out = str(self.file), str(self.args.load), str(self.folder / "load-out.hdf5")
         if self.is_table:
+            table = [str(getattr(self.args, "import")), file, file + ".toml"]
             return {
-                "omiga-import": [str(getattr(self.args, "import")), file, file + ".toml", out],
+                "omiga": table,
+                "omiga-import": [*table, out],
                 self.peer: [*self.python, "read", file],
                 f"{self.peer}+h5py": [*self.python, "read", file, out],
             }

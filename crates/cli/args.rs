@@ -11,6 +11,7 @@ use omiga_env::Quality;
 use omiga_runtime::EngineKind;
 
 use crate::output::Level;
+use crate::training::Source;
 use crate::values::{format, seeds};
 
 mod convert;
@@ -223,6 +224,9 @@ pub struct TrainArgs {
         default_value_if("print_config", "true", NOT_GIVEN)
     )]
     pub data: PathBuf,
+    /// The data are a log, CSV or Parquet, and this says what its columns mean (docs/tables.md)
+    #[arg(long, value_name = "MAP.toml", conflicts_with = "format")]
+    pub map: Option<PathBuf>,
     /// Folder of the run: configuration, metrics, checkpoints
     #[arg(
         long,
@@ -288,6 +292,13 @@ pub struct TrainArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl TrainArgs {
+    /// Where the data are from.
+    pub fn source(&self) -> Source {
+        Source { path: self.data.clone(), map: self.map.clone() }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use omiga_dataset::{Dataset, Format, LoadOptions, Outline};
+use omiga_dataset::{Format, LoadOptions, Outline};
 use omiga_env::{has_task, make_env};
 use omiga_train::config::{Config, Layer, Layers, Resolved, Setting};
 
@@ -70,7 +70,7 @@ pub fn of_new_run(args: &TrainArgs) -> Result<Resolved> {
     // How the file is read depends on its task's preset, so the task comes first.
     let outline = match args.data == Path::new(NOT_GIVEN) {
         true => None,
-        false => Some(Dataset::outline(&args.data, &read_as(args.format))?),
+        false => Some(args.source().outline(&read_as(args.format))?),
     };
     let task = args.task.as_deref().or(outline.as_ref().and_then(Outline::declared_task));
     let discrete = match &outline {

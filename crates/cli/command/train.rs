@@ -46,7 +46,7 @@ fn job(args: &TrainArgs, config: &Config, seed: Option<u64>, out: PathBuf) -> Jo
     let mut config = config.clone();
     config.run.seed = seed.unwrap_or(config.run.seed);
     let name = format!("seed {}", config.run.seed);
-    Job { name, data: args.data.clone(), out, config, resume: args.resume, profile: args.profile }
+    Job { name, data: args.source(), out, config, resume: args.resume, profile: args.profile }
 }
 
 /// Print what became of the runs, and how to go on.
@@ -70,8 +70,8 @@ fn end(args: &TrainArgs, jobs: &[Job], mut results: Vec<Result<Ended>>) -> Resul
     }
     if stopped {
         let seeds = args.seeds.as_ref().map_or(String::new(), |s| format!(" --seeds {}..{}", s.start, s.end));
-        let (data, out) = (quoted(&args.data), quoted(&args.out));
-        note(format!("go on with: omiga train --data {data} --out {out}{seeds} --resume"));
+        let (data, out) = (args.source().options(), quoted(&args.out));
+        note(format!("go on with: omiga train {data} --out {out}{seeds} --resume"));
     }
     let failed: Vec<&str> = jobs.iter().zip(&results).filter_map(|(job, r)| r.is_err().then_some(&*job.name)).collect();
     ensure!(failed.is_empty(), "{} of {} runs failed: {}", failed.len(), jobs.len(), failed.join(", "));

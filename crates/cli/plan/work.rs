@@ -91,7 +91,8 @@ impl<'a> Work<'a> {
                 }
                 Ok((_, step, config)) => {
                     let resume = run.folder.join(CONFIG_FILE).is_file();
-                    let job = Job { name, data: data.clone(), out: run.folder.clone(), config, resume, profile: None };
+                    let job =
+                        Job { name, data: data.clone().into(), out: run.folder.clone(), config, resume, profile: None };
                     of_cell.push(Due { job, run, step, ready });
                 }
                 Err(error) => drop(self.summary.add(name, Err(error))),

@@ -11,11 +11,12 @@ use omiga_train::config::Config;
 
 use super::environment::task_played;
 use super::job::Job;
+use super::source::Source;
 use crate::output::note;
 
-/// A file, and how some jobs read it.
+/// Data, and how some jobs read them.
 pub struct SharedData {
-    path: PathBuf,
+    source: Source,
     config: Config,
     /// Folder of the scratch file, if rows are kept on disk and no other is named.
     out: PathBuf,
@@ -42,13 +43,13 @@ impl SharedData {
         let place = |job: &Job| {
             let (task, seed) = (&job.config.run.task, job.config.run.seed);
             let alike = |known: &Self| {
-                let of = (&known.path, &known.config.run.task) == (&job.data, task);
+                let of = (&known.source, &known.config.run.task) == (&job.data, task);
                 of && Prepared::is_shared_by(&known.config, &job.config)
             };
             let at = all.iter().position(alike).unwrap_or_else(|| {
-                let (path, config, out) = (job.data.clone(), job.config.clone(), job.out.clone());
+                let (source, config, out) = (job.data.clone(), job.config.clone(), job.out.clone());
                 all.push(Self {
-                    path,
+                    source,
                     config,
                     out,
                     seeds: Vec::new(),
@@ -89,7 +90,7 @@ impl SharedData {
         for repair in dataset.repaired() {
             note(format!("data: {} {repair}", repair.count));
         }
-        let outline = Dataset::outline(&self.path, &self.config.data.load_options())?;
+        let outline = self.source.outline(&self.config.data.load_options())?;
         let task = task_played(&self.config, &dataset, outline.declared_task())?;
         let prepared = Prepared::new(&self.config, dataset, &self.seeds)?;
         if let Some(why) = prepared.why_rows_travel() {
@@ -101,8 +102,8 @@ impl SharedData {
     /// The dataset, kept where the configuration says.
     fn read(&self) -> Result<Dataset> {
         let storage = self.config.data.storage(&self.out);
-        let read = || Dataset::load_to(&self.path, None, &self.config.data.load_options(), &storage);
-        let Storage::Disk { folder } = &storage else { return Ok(read()?) };
+        let read = || self.source.load(&self.config.data.load_options(), &storage);
+        let Storage::Disk { folder } = &storage else { return read() };
         // Unless another is named the scratch file lies in the run's folder, which a new run does not have yet.
         let is_new = !folder.exists();
         fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
@@ -111,6 +112,6 @@ impl SharedData {
             // The error is what matters; an empty folder is only untidy.
             drop(fs::remove_dir(folder));
         }
-        Ok(dataset?)
+        dataset
     }
 }

@@ -10,6 +10,7 @@ use omiga_train::{CONFIG_FILE, Evaluated, Gauged, METRICS_FILE, Outcome, RunFold
 use serde::Serialize;
 
 use super::data::SharedData;
+use super::source::Source;
 use super::watcher::Watcher;
 use crate::output::note;
 use crate::profile;
@@ -20,8 +21,8 @@ use crate::scores::Late;
 pub struct Job {
     /// Begins its lines on standard error where it is not the only one.
     pub name: String,
-    /// The dataset.
-    pub data: PathBuf,
+    /// The dataset, or a log with its map.
+    pub data: Source,
     /// The run's folder.
     pub out: PathBuf,
     /// Resolved; its `run.task` is played in evaluations, else the data's own.

@@ -55,8 +55,8 @@ pub enum Error {
     },
     /// Something that is known and no dataset here.
     #[error(
-        "`{path}`: {what}, which is not read as a dataset; make one of a CSV, a Parquet table or an MCAP log with `omiga import` \
-         (docs/tables.md), or write the layout that docs/data.md describes"
+        "`{path}`: {what}, which is not read as a dataset; make one of a CSV, a Parquet table or an MCAP log with \
+         `omiga import`, or train from it with `--map` (docs/tables.md), or write the layout that docs/data.md describes"
     )]
     NotRead {
         /// The file or folder.

@@ -12,7 +12,7 @@ use omiga_format::{atomic, hash};
 use crate::reader::Files;
 use crate::{Error, Result, positioned};
 
-/// The SHA-256 of an open file, or of files in a folder. A thread of its own computes it; who asks for it waits for it.
+/// The SHA-256 of an open file, or of several files. A thread of its own computes it; who asks for it waits for it.
 #[derive(Debug)]
 pub(crate) struct Identity {
     path: PathBuf,
@@ -59,17 +59,18 @@ impl Drop for Identity {
     }
 }
 
-/// Of a file its own; of a folder that of the lines that `sha256sum` prints of its files.
+/// Of a file its own; of a folder that of the lines that `sha256sum` prints of its files, and so of sources, as if they were in one.
 fn hash(path: &Path, files: &Files, stop: &Arc<AtomicBool>) -> io::Result<String> {
     let of = |file| hash::of_reader(Reader { file, at: 0, stop: Arc::clone(stop) });
-    let names = match files {
+    let name_of = |source: &PathBuf| source.file_name().map(PathBuf::from).unwrap_or_default();
+    let named: Vec<(PathBuf, PathBuf)> = match files {
         Files::One(file) => return of(Arc::clone(file)),
-        Files::Folder(names) => names,
+        Files::Folder(names) => names.iter().map(|name| (path.join(name), name.clone())).collect(),
+        Files::Sources(sources) => sources.iter().map(|source| (source.clone(), name_of(source))).collect(),
     };
     let mut lines = String::new();
-    for name in names {
-        let name = name.to_string_lossy();
-        lines += &format!("{}  {name}\n", of(Arc::new(File::open(path.join(&*name))?))?);
+    for (file, name) in named {
+        lines += &format!("{}  {}\n", of(Arc::new(File::open(file)?))?, name.to_string_lossy());
     }
     hash::of_reader(lines.as_bytes())
 }

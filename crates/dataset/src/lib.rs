@@ -84,7 +84,9 @@ pub use reader::format::Format;
 pub use repair::Repair;
 pub use sampler::Sampler;
 pub use stats::{Distribution, Histogram};
-pub use writer::{Ending, LastRow, StepActions, StepRow, Writer};
+pub use writer::Writer;
+pub use writer::form::{Ending, LastRow, Record, StepActions, StepRow};
+pub use writer::memory::MemoryWriter;
 
 /// The program on the page, run as a test.
 #[cfg(doctest)]

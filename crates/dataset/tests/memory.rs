@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 use hdf5_pure::FileBuilder;
 use omiga_dataset::{
-    Card, Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Sampler, StepActions, StepRow, Storage, StoredObs,
-    Target, Writer, convert,
+    Card, Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, MemoryWriter, Record, Sampler, StepActions,
+    StepRow, Storage, StoredObs, Target, Writer, convert,
 };
 use omiga_format::{ActionSpace, TaskSpec};
 
@@ -51,11 +51,13 @@ fn write(path: &Path, gzip: bool) {
     file.write(path).unwrap();
 }
 
-/// Record as many rows as [`write`] writes, each with a state of its own.
-fn record(path: &Path) {
-    let task = TaskSpec::anonymous("t", SHAPE[1], SHAPE[2], ActionSpace::unit_box(1));
-    let mut writer = Writer::create(path, Header::new(task, StoredObs::Raw), Some(2)).unwrap();
-    let (mut obs, state, actions) = ([0.0; SHAPE[1] * SHAPE[2]], [0.5; 2 * SHAPE[1]], [0.5; SHAPE[1]]);
+fn header() -> Header {
+    Header::new(TaskSpec::anonymous("t", SHAPE[1], SHAPE[2], ActionSpace::unit_box(1)), StoredObs::Raw)
+}
+
+/// Record as many rows as [`write`] writes, each with a state of this width.
+fn record(writer: &mut dyn Record, state: usize) {
+    let (mut obs, state, actions) = ([0.0; SHAPE[1] * SHAPE[2]], vec![0.5; state], [0.5; SHAPE[1]]);
     for row in 1..=ROWS {
         obs.iter_mut().enumerate().for_each(|(i, x)| *x = ((row * 7 + i * 31) % 1009) as f32);
         if row % 1000 == 0 {
@@ -67,14 +69,29 @@ fn record(path: &Path) {
             writer.push_step(StepRow { obs: &obs, state, actions, reward, action_mask: None, alive: None }).unwrap();
         }
     }
-    writer.finish().unwrap();
+}
+
+/// The dataset of as many rows that were recorded in memory.
+fn recorded() -> Dataset {
+    let mut writer = MemoryWriter::new(header(), Some(2)).unwrap();
+    record(&mut writer, 2);
+    let dataset = Dataset::from_memory(writer, Path::new("x"), &[], &LoadOptions::default()).unwrap();
+    let mut batch = HostBatch::new(&dataset, 1);
+    for row in [1, 15_001, 150_001] {
+        // Each episode's last row is no step.
+        batch.set(0, &dataset, row - 1 - row / 1000).unwrap();
+        assert_eq!((batch.obs[5], batch.rewards[0]), (((row * 7 + 5 * 31) % 1009) as f32, row as f32));
+    }
+    dataset
 }
 
 /// Load or record as the parent says, and say what it took.
 fn load(what: &str, path: &Path) -> u64 {
     let storage = match what {
         "record" => {
-            record(path);
+            let mut writer = Writer::create(path, header(), Some(2)).unwrap();
+            record(&mut writer, 2 * SHAPE[1]);
+            writer.finish().unwrap();
             return peak_bytes();
         }
         "card" => {
@@ -91,7 +108,10 @@ fn load(what: &str, path: &Path) -> u64 {
         "disk" => Storage::Disk { folder: path.parent().unwrap().to_owned() },
         _ => Storage::Memory,
     };
-    let dataset = Dataset::load_to(path, None, &LoadOptions::default(), &storage).unwrap();
+    let dataset = match what {
+        "recorded" => recorded(),
+        _ => Dataset::load_to(path, None, &LoadOptions::default(), &storage).unwrap(),
+    };
     let (mut sampler, mut batch) = (Sampler::new(dataset.len(), 1, 0), HostBatch::new(&dataset, 128));
     (0..100).for_each(|_| sampler.fill(&dataset, &mut batch).unwrap());
     let (mean, std) = dataset.obs_stats().unwrap();
@@ -132,5 +152,6 @@ fn memory_is_bounded() {
     check("vlt", true, PROGRAM + ROWS as u64 * 9 + (32 << 20));
     // A chunk of each column, twice.
     check("record", true, PROGRAM + (4 << 20));
+    check("recorded", true, unique * 5 / 4);
     assert_eq!(Card::read(&path, &LoadOptions::default()).unwrap().rows, ROWS as u64);
 }

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use omiga_dataset::{
-    Card, Dataset, Ending, Header, HostBatch, LastRow, LoadOptions, Result, StateKind, StepActions, StepRow, StoredObs,
-    Writer,
+    Card, Dataset, Ending, Format, Header, HostBatch, LastRow, LoadOptions, MemoryWriter, Record, Result, StateKind,
+    StepActions, StepRow, StoredObs, Writer,
 };
 use omiga_format::{ActionSpace, Better, Metric, ObsTransform, Range, TaskSpec};
 use proptest::prelude::*;
@@ -87,11 +87,17 @@ impl Recipe {
 
     /// The recording and its steps.
     fn record(&self, path: &Path) -> Result<(Writer, Vec<Step>)> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let mut writer = match self.state {
             Some(width) if self.team_state => Writer::create_with_team_state(path, self.header(), width)?,
             width => Writer::create(path, self.header(), width)?,
         };
+        let steps = self.record_into(&mut writer)?;
+        Ok((writer, steps))
+    }
+
+    /// The steps.
+    fn record_into(&self, writer: &mut dyn Record) -> Result<Vec<Step>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let mut steps = Vec::new();
         for (length, truncated) in &self.episodes {
             let rows: Vec<Row> = (0..=*length).map(|_| self.row(&mut rng)).collect();
@@ -105,7 +111,7 @@ impl Recipe {
             let pairs = rows.windows(2).enumerate();
             steps.extend(pairs.map(|(i, w)| (w[0].clone(), w[1].clone(), i + 1 < *length || *truncated)));
         }
-        Ok((writer, steps))
+        Ok(steps)
     }
 
     fn step<'a>(&self, row: &'a Row) -> StepRow<'a> {
@@ -137,7 +143,18 @@ fn check(recipe: &Recipe) {
     record();
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "same content, other bytes");
 
-    let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
+    check_dataset(recipe, &steps, Dataset::load(&path, &LoadOptions::default()).unwrap());
+    // States of a team alone are kept in memory.
+    if recipe.state.is_none() || recipe.team_state {
+        let mut writer = MemoryWriter::new(recipe.header(), recipe.state).unwrap();
+        assert_eq!(recipe.record_into(&mut writer).unwrap().len(), steps.len());
+        let recorded = Dataset::from_memory(writer, Path::new("x"), &[path], &LoadOptions::default()).unwrap();
+        assert_eq!(recorded.format(), Format::MEMORY);
+        check_dataset(recipe, &steps, recorded);
+    }
+}
+
+fn check_dataset(recipe: &Recipe, steps: &[Step], dataset: Dataset) {
     assert_eq!((dataset.len(), dataset.episodes()), (steps.len(), recipe.episodes.len()));
     assert_eq!((dataset.task(), dataset.stored_obs()), (&recipe.header().task, recipe.header().stored_obs));
     assert_eq!(dataset.shares_state(), recipe.state.is_none());
@@ -295,6 +312,22 @@ fn wrong_metrics_are_refused() {
     judge(&small(), &path, &[[1.0, 2.5]]).unwrap();
     let error = Dataset::load_as(&path, Some(said), &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("`metrics`") && error.contains("[1, 1]") && error.contains("[1, 2]"), "{error}");
+}
+
+#[test]
+fn an_unfinished_recording_is_no_dataset() {
+    let recorded = |writer| {
+        let made = Dataset::from_memory(writer, Path::new("x"), &[], &LoadOptions::default());
+        made.map(|_| ()).unwrap_err().to_string()
+    };
+    let mut writer = MemoryWriter::new(small().header(), None).unwrap();
+    let row = small().row(&mut ChaCha8Rng::seed_from_u64(0));
+    writer.push_step(small().step(&row)).unwrap();
+    let error = recorded(writer);
+    assert!(error.contains("steps of an episode that has not ended is 1"), "{error}");
+    let error = recorded(MemoryWriter::new(small().header(), None).unwrap());
+    assert!(error.contains("number of rows is 0, expected at least one episode"), "{error}");
+    assert!(MemoryWriter::new(small().header(), Some(0)).is_err());
 }
 
 #[test]

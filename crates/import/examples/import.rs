@@ -1,10 +1,11 @@
-//! Times the import of a log; prints one line of JSON.
+//! Times the import of a log, into a file or into memory; prints one line of JSON.
 //!
 //! ```sh
+//! cargo run --release -p omiga-import --example import -- log.csv map.toml            # until batches can be drawn
 //! cargo run --release -p omiga-import --example import -- log.csv map.toml out.hdf5
 //! ```
 //!
-//! `seconds` is until the dataset is written, `cpu_seconds` what all cores worked for it, `peak_bytes` the most memory that this process
+//! `seconds` is until the dataset is in memory or written, `cpu_seconds` what all cores worked for it, `peak_bytes` the most memory that this process
 //! ever held.
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use omiga_import::{Map, import};
+use omiga_dataset::LoadOptions;
+use omiga_import::{Map, import, load};
 
 /// As in the program `omiga`.
 #[global_allocator]
@@ -36,13 +38,16 @@ fn cpu_seconds() -> Option<f64> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let mut next = || arguments.next().ok_or("expected a log, a map and the dataset to write");
-    let (log, map, out) = (next()?, next()?, next()?);
+    let mut next = || arguments.next().ok_or("expected a log, a map and perhaps the dataset to write");
+    let (log, map, stop) = (next()?, next()?, AtomicBool::new(false));
     let (begin, before) = (Instant::now(), cpu_seconds().unwrap_or(0.0));
-    let report = import(&[log], &Map::read(&map)?, &out, &AtomicBool::new(false))?;
+    let steps = match arguments.next() {
+        Some(out) => import(&[log], &Map::read(&map)?, &out, &stop)?.steps,
+        None => load(&[log], &map, &LoadOptions::default(), &stop)?.0.len() as u64,
+    };
     let seconds = begin.elapsed().as_secs_f64();
     let cpu_seconds = cpu_seconds().unwrap_or(0.0) - before;
-    let (peak, steps) = (peak_bytes().unwrap_or(0), report.steps);
+    let peak = peak_bytes().unwrap_or(0);
     println!(
         "{{\"seconds\": {seconds}, \"cpu_seconds\": {cpu_seconds}, \"peak_bytes\": {peak}, \"transitions\": {steps}}}"
     );

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use omiga_dataset::{Header, StoredObs, Writer};
+use omiga_dataset::{Dataset, Header, LoadOptions, MemoryWriter, Record, StoredObs, Writer};
 
 use crate::map::Map;
 use crate::plan::Plan;
@@ -25,10 +25,34 @@ use crate::{Error, Result};
 /// [`Error`] names log, line and column of what cannot be read; [`Error::Stopped`] once `stop` is set. Then there is no
 /// dataset.
 pub fn import(logs: &[PathBuf], map: &Map, out: &Path, stop: &AtomicBool) -> Result<Report> {
-    match write(logs, map, out, Order::AsTheyCome, stop) {
-        Err(Error::Disorder { .. }) => write(logs, map, out, Order::Sorted, stop),
-        other => other,
-    }
+    let create = |plan: &Plan| {
+        let header = Header::new(plan.task.clone(), StoredObs::Raw);
+        match plan.state.len() {
+            0 => Writer::create(out, header, None),
+            width => Writer::create_with_team_state(out, header, width),
+        }
+    };
+    let (writer, report) = record(logs, map, create, stop)?;
+    writer.finish()?;
+    Ok(report)
+}
+
+/// The steps of logs in memory, as the map at `map` says: the dataset that [`import`] would write. It is named after the first log,
+/// and its hash is of the bytes of logs and map.
+///
+/// # Errors
+/// As [`import`], and of what [`Dataset::load`] refuses.
+pub fn load(logs: &[PathBuf], map: &Path, options: &LoadOptions, stop: &AtomicBool) -> Result<(Dataset, Report)> {
+    let create = |plan: &Plan| {
+        MemoryWriter::new(
+            Header::new(plan.task.clone(), StoredObs::Raw),
+            Some(plan.state.len()).filter(|width| *width > 0),
+        )
+    };
+    let (steps, report) = record(logs, &Map::read(map)?, create, stop)?;
+    let sources = [&[map.to_owned()], logs].concat();
+    let name = logs.first().map_or(map, PathBuf::as_path);
+    Ok((Dataset::from_memory(steps, name, &sources, options)?, report))
 }
 
 /// In which order rows are taken.
@@ -38,7 +62,26 @@ enum Order {
     Sorted,
 }
 
-fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order, stop: &AtomicBool) -> Result<Report> {
+/// Record the steps of logs with what `create` makes for them.
+fn record<W: Record>(
+    logs: &[PathBuf],
+    map: &Map,
+    create: impl Fn(&Plan) -> omiga_dataset::Result<W>,
+    stop: &AtomicBool,
+) -> Result<(W, Report)> {
+    match record_in(Order::AsTheyCome, logs, map, &create, stop) {
+        Err(Error::Disorder { .. }) => record_in(Order::Sorted, logs, map, &create, stop),
+        other => other,
+    }
+}
+
+fn record_in<W: Record>(
+    order: Order,
+    logs: &[PathBuf],
+    map: &Map,
+    create: impl Fn(&Plan) -> omiga_dataset::Result<W>,
+    stop: &AtomicBool,
+) -> Result<(W, Report)> {
     let (mut counts, mut writer) = (Counts::default(), None);
     for logs in table::together(logs)? {
         let [log, ..] = logs else { continue };
@@ -48,7 +91,7 @@ fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order, stop: &AtomicBoo
         // All logs have the map's task.
         let writer = match &mut writer {
             Some(writer) => writer,
-            None => writer.insert(create(out, &plan)?),
+            None => writer.insert(create(&plan)?),
         };
         let reading =
             Reading { wanted: plan.wanted.clone(), clock: Clock::new(&map.time)?, episodes: Names::default() };
@@ -61,20 +104,13 @@ fn write(logs: &[PathBuf], map: &Map, out: &Path, order: Order, stop: &AtomicBoo
         sink.finish(&mut counts)?;
     }
     let report = counts.report();
-    let Some(writer) = writer.filter(|_| report.steps > 0) else {
-        let repaired = report.notes.iter().map(ToString::to_string).collect();
-        return Err(Error::NoEpisode { rows: report.rows, logs: logs.len(), repaired });
-    };
-    writer.finish()?;
-    Ok(report)
-}
-
-fn create(out: &Path, plan: &Plan) -> Result<Writer> {
-    let header = Header::new(plan.task.clone(), StoredObs::Raw);
-    Ok(match plan.state.len() {
-        0 => Writer::create(out, header, None)?,
-        width => Writer::create_with_team_state(out, header, width)?,
-    })
+    match writer.filter(|_| report.steps > 0) {
+        Some(writer) => Ok((writer, report)),
+        None => {
+            let repaired = report.notes.iter().map(ToString::to_string).collect();
+            Err(Error::NoEpisode { rows: report.rows, logs: logs.len(), repaired })
+        }
+    }
 }
 
 /// Where rows go.

@@ -41,7 +41,7 @@ mod suggest;
 mod table;
 
 pub use error::{Error, Place, Result};
-pub use import::import;
+pub use import::{import, load};
 pub use map::Map;
 pub use report::{Note, Report};
 pub use suggest::suggest;

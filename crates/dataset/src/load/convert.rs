@@ -12,8 +12,9 @@ use crate::options::LoadOptions;
 use crate::reader::format::Format;
 use crate::repair::Repair;
 use crate::store::columns::Block;
+use crate::writer::Writer;
+use crate::writer::form::{Ending, LastRow, StepActions, StepRow};
 use crate::writer::vault::VaultWriter;
-use crate::writer::{Ending, LastRow, StepActions, StepRow, Writer};
 use crate::{Error, Header, Result};
 
 /// What a dataset is converted to.

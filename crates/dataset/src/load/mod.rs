@@ -2,6 +2,7 @@
 
 pub(crate) mod convert;
 mod pass;
+mod recorded;
 pub(crate) mod sample;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ use crate::reader::window::Widths;
 use crate::reader::{ActionLayout, Layout, Recording, Scalars, State};
 use crate::repair::Repair;
 use crate::store::obs::Obs;
+use crate::store::pages::Pages;
 use crate::store::rows::Rows;
 use crate::{Error, Result};
 use pass::{Pass, same_values};
@@ -51,7 +53,18 @@ impl Dataset {
     /// As [`Self::load_as`], [`Error::Memory`] and [`Error::Scratch`].
     pub fn load_to(path: &Path, header: Option<Header>, options: &LoadOptions, storage: &Storage) -> Result<Self> {
         let (format, recording) = open(path, options)?;
-        let mut reading = Reading::start(&*recording, format, options, header)?;
+        Self::of(path, (format, &*recording), header, options, storage)
+    }
+
+    /// All of a recording.
+    fn of(
+        path: &Path,
+        (format, recording): (Format, &dyn Recording),
+        header: Option<Header>,
+        options: &LoadOptions,
+        storage: &Storage,
+    ) -> Result<Self> {
+        let mut reading = Reading::start(recording, format, options, header)?;
         let mut scalars = reading.scalars()?;
         // The rows of a scratch file have their state in them or not: whether they do is decided before.
         let mut pass = reading.pass(&scalars.transitions, *storage == Storage::Memory)?;
@@ -72,7 +85,7 @@ impl Dataset {
         };
         let about = reading.understand(&scalars, &pass.check, found)?;
         if let Some(columns) = rows.in_memory().filter(|_| about.widths.alive == 0) {
-            columns.alive = Vec::new();
+            columns.alive = Pages::default();
         }
         scalars.episodes.apply(options.rewards, &mut scalars.rewards);
         let identity = Arc::new(Identity::of(path, recording.files()));

@@ -8,6 +8,7 @@ use crate::check::{Check, Found};
 use crate::reader::window::{Widths, Window};
 use crate::reader::{Recording, Rows};
 use crate::store::columns::{Block, Columns};
+use crate::store::pages::Pages;
 use crate::store::scratch::Scratch;
 use crate::{Result, parallel};
 
@@ -51,7 +52,7 @@ impl Pass<'_> {
     }
 
     /// The states of all rows, `width` elements each, where they turned out to be others than the observations.
-    pub fn states(&self, width: usize) -> Result<Vec<f32>> {
+    pub fn states(&self, width: usize) -> Result<Pages<f32>> {
         let widths = Widths { state: width, ..Widths::default() };
         let mut columns = Columns::new(self.recording.layout().path(), &widths, self.rows())?;
         let mut rest = columns.block(widths, self.rows());

@@ -102,7 +102,7 @@ impl Rows for Reader<'_> {
 }
 
 /// `n` rows from row `at` on to row `done`, if the window wants them.
-fn copy<T: Copy>(to: &mut [T], from: &[T], width: usize, done: usize, at: usize, n: usize) {
+pub(crate) fn copy<T: Copy>(to: &mut [T], from: &[T], width: usize, done: usize, at: usize, n: usize) {
     if !to.is_empty() {
         to[done * width..(done + n) * width].copy_from_slice(&from[at * width..(at + n) * width]);
     }

@@ -120,6 +120,15 @@ pub(crate) enum Place {
 #[serde(into = "String", try_from = "String")]
 pub struct Format(&'static Entry);
 
+/// What lies at no path, and so is never found there.
+const MEMORY: &Entry = &Entry {
+    name: "memory",
+    about: "steps recorded in memory",
+    place: Place::Either,
+    is: |_| false,
+    open: |path, _| Err(Error::NotRead { path: path.to_owned(), what: "steps in memory" }),
+};
+
 /// How something is told from others.
 type Is = fn(&Look) -> bool;
 
@@ -156,6 +165,9 @@ pub(crate) struct Look {
 }
 
 impl Format {
+    /// Steps that were recorded in memory.
+    pub const MEMORY: Self = Self(MEMORY);
+
     /// The format of what lies at `path`, told from its contents.
     ///
     /// # Errors

@@ -192,6 +192,8 @@ pub(crate) enum Files {
     One(Arc<File>),
     /// Files of a folder, relative to it, sorted.
     Folder(Vec<PathBuf>),
+    /// Files anywhere, that steps in memory were made of.
+    Sources(Vec<PathBuf>),
 }
 
 impl Layout {

@@ -86,13 +86,17 @@ impl Element {
 
     /// One element's bits.
     fn bits(self, bytes: &[u8]) -> u64 {
-        let mut b = [0; 8];
-        let n = self.bytes.min(bytes.len());
-        b[..n].copy_from_slice(&bytes[..n]);
-        if self.big {
-            b[..n].reverse();
+        // Each size by itself, as copying so many bytes would be a call for every element.
+        match *bytes {
+            [a] => u64::from(a),
+            [a, b] if self.big => u64::from(u16::from_be_bytes([a, b])),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] if self.big => u64::from(u32::from_be_bytes([a, b, c, d])),
+            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+            [a, b, c, d, e, f, g, h] if self.big => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => 0,
         }
-        u64::from_le_bytes(b)
     }
 
     /// One element's value.

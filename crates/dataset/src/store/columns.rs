@@ -5,18 +5,19 @@ use std::path::Path;
 
 use memmap2::MmapMut;
 
+use super::pages::Pages;
 use crate::reader::window::Widths;
 use crate::{Error, Result};
 
 /// Columns in memory, row-major; a part without width is empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
-    pub obs: Vec<f32>,
-    pub state: Vec<f32>,
-    pub actions: Vec<f32>,
-    pub indices: Vec<u32>,
-    pub action_mask: Vec<u8>,
-    pub alive: Vec<u8>,
+    pub obs: Pages<f32>,
+    pub state: Pages<f32>,
+    pub actions: Pages<f32>,
+    pub indices: Pages<u32>,
+    pub action_mask: Pages<u8>,
+    pub alive: Pages<u8>,
 }
 
 impl Columns {
@@ -25,20 +26,23 @@ impl Columns {
     /// # Errors
     /// [`Error::Memory`] when they do not fit.
     pub fn new(path: &Path, widths: &Widths, rows: usize) -> Result<Self> {
-        // Asked of the system, not of the allocator: that would keep the pages, and fill them with zeros that new ones have.
-        let room = rows.checked_mul(widths.bytes()).and_then(|bytes| MmapMut::map_anon(bytes).ok());
-        if room.is_none() {
+        // Room for all of them is asked for at once: one after the other the system promises more than it has.
+        let has_room = |bytes: &usize| MmapMut::map_anon(*bytes).is_ok();
+        let room = rows.checked_mul(widths.bytes()).filter(has_room);
+        room.and_then(|_| Self::zeros(widths, rows)).ok_or_else(|| {
             let bytes = (rows as u64).saturating_mul(widths.bytes() as u64);
-            return Err(Error::Memory { path: path.to_owned(), bytes });
-        }
-        drop(room);
-        Ok(Self {
-            obs: vec![0.0; rows * widths.obs],
-            state: vec![0.0; rows * widths.state],
-            actions: vec![0.0; rows * widths.actions],
-            indices: vec![0; rows * widths.indices],
-            action_mask: vec![0; rows * widths.action_mask],
-            alive: vec![0; rows * widths.alive],
+            Error::Memory { path: path.to_owned(), bytes }
+        })
+    }
+
+    fn zeros(widths: &Widths, rows: usize) -> Option<Self> {
+        Some(Self {
+            obs: Pages::zeros(rows * widths.obs)?,
+            state: Pages::zeros(rows * widths.state)?,
+            actions: Pages::zeros(rows * widths.actions)?,
+            indices: Pages::zeros(rows * widths.indices)?,
+            action_mask: Pages::zeros(rows * widths.action_mask)?,
+            alive: Pages::zeros(rows * widths.alive)?,
         })
     }
 
@@ -57,8 +61,8 @@ impl Columns {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
-        let floats = [&self.obs, &self.state, &self.actions].into_iter().map(|c| size_of_val(c.as_slice()));
-        floats.sum::<usize>() + size_of_val(self.indices.as_slice()) + self.action_mask.len() + self.alive.len()
+        let floats = [&self.obs, &self.state, &self.actions].into_iter().map(|c| size_of_val(&c[..]));
+        floats.sum::<usize>() + size_of_val(&self.indices[..]) + self.action_mask.len() + self.alive.len()
     }
 }
 

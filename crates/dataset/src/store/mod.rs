@@ -2,6 +2,7 @@
 
 pub(crate) mod columns;
 pub(crate) mod obs;
+pub(crate) mod pages;
 pub(crate) mod rows;
 pub(crate) mod scratch;
 pub(crate) mod state;

@@ -2,6 +2,7 @@
 
 use omiga_format::ObsTransform;
 
+use super::pages::Pages;
 use crate::header::StoredObs;
 use crate::standardised::{id_of, mean_and_std};
 
@@ -72,7 +73,7 @@ impl Obs {
     }
 
     /// Apply `transform` to all raw vectors [rows, N, O], in place where it makes them no wider.
-    pub fn apply(&mut self, values: &mut Vec<f32>, transform: &ObsTransform) {
+    pub fn apply(&mut self, values: &mut Pages<f32>, transform: &ObsTransform) {
         let (n, dim) = (self.n_agents, self.dim);
         let (width, vectors) = (transform.output_dim(dim, n), values.len() / dim);
         // From two ids and one-hot entries the scale can be read off; otherwise remember it.
@@ -80,7 +81,7 @@ impl Obs {
             let id = width - dim;
             self.scale = values.chunks_exact(dim).map(|x| scale_of(x, id)).collect();
         }
-        values.resize(vectors * width, 0.0);
+        values.resize(vectors * width);
         let mut raw = vec![0.0; dim];
         // From the last on: a wider vector is only written over those that were read.
         for i in (0..vectors).rev() {
@@ -92,7 +93,7 @@ impl Obs {
 
     /// Take vectors that are standardised with the id back to raw ones: `values` [rows, N, O] at once, or without them whatever is
     /// read from now on.
-    pub fn recover(&mut self, values: Option<&mut Vec<f32>>) {
+    pub fn recover(&mut self, values: Option<&mut Pages<f32>>) {
         let (n, dim) = (self.n_agents, self.dim);
         let width = dim - n;
         match values {
@@ -101,7 +102,7 @@ impl Obs {
                     recover(&mut values[i * dim..(i + 1) * dim], i % n, n);
                     values.copy_within(i * dim..i * dim + width, i * width);
                 }
-                values.truncate(values.len() / dim * width);
+                values.resize(values.len() / dim * width);
             }
             None => self.deferred = Some(Kept { dim, with_id: true }),
         }
@@ -152,10 +153,12 @@ mod tests {
         (0..40 * n * dim).map(|_| x()).collect()
     }
 
-    fn applied(n: usize, mut values: Vec<f32>, dim: usize, transform: &ObsTransform) -> (Obs, Vec<f32>) {
-        let mut obs = Obs::new(n, dim, StoredObs::Raw);
-        obs.apply(&mut values, transform);
-        (obs, values)
+    fn applied(n: usize, values: &[f32], dim: usize, transform: &ObsTransform) -> (Obs, Pages<f32>) {
+        let (mut obs, mut pages) = (Obs::new(n, dim, StoredObs::Raw), Pages::default());
+        pages.resize(values.len());
+        pages.copy_from_slice(values);
+        obs.apply(&mut pages, transform);
+        (obs, pages)
     }
 
     /// What vectors look like, seen in two parts.
@@ -172,7 +175,7 @@ mod tests {
     /// Transforming and going back gives the raw vectors; so does forgetting how it was made, where `id` says so.
     fn check(n: usize, dim: usize, transform: &ObsTransform, detected: StoredObs, recovered_from_file: bool) {
         let before = raw(n, dim);
-        let (obs, after) = applied(n, before.clone(), dim, transform);
+        let (obs, after) = applied(n, &before, dim, transform);
         assert_eq!(detect(n, obs.dim, &after).stored(), detected, "{transform:?}");
         let stored = Obs::new(n, obs.dim, detected);
         let mut later = Obs::new(n, dim, StoredObs::Raw);
@@ -210,7 +213,7 @@ mod tests {
     fn standardised_observations_are_recovered() {
         let (n, dim) = (3, 6);
         let before = raw(n, dim);
-        let (_, stored) = applied(n, before.clone(), dim, &ObsTransform::Standardise { with_id: true });
+        let (_, stored) = applied(n, &before, dim, &ObsTransform::Standardise { with_id: true });
         let fields = ObsTransform::Dataset { mean: vec![1.0; dim], std: vec![3.0; dim] };
         let of_file = || Obs::new(n, dim + n, StoredObs::Standardised { with_id: true });
         let (mut at_once, mut values) = (of_file(), stored.clone());
@@ -236,7 +239,7 @@ mod tests {
 
     #[test]
     fn ids_must_be_in_their_place() {
-        let (_, mut values) = applied(2, raw(2, 4), 4, &ObsTransform::Standardise { with_id: true });
+        let (_, mut values) = applied(2, &raw(2, 4), 4, &ObsTransform::Standardise { with_id: true });
         values.swap(27 * 6 + 4, 27 * 6 + 5);
         let found = detect(2, 6, &values);
         assert_eq!((found.no_id, found.stored()), (Some((13, 1)), StoredObs::Standardised { with_id: false }));
@@ -246,7 +249,7 @@ mod tests {
 
     #[test]
     fn constant_vectors_survive() {
-        let (obs, values) = applied(1, vec![5.0; 4], 2, &ObsTransform::Standardise { with_id: false });
+        let (obs, values) = applied(1, &[5.0; 4], 2, &ObsTransform::Standardise { with_id: false });
         let mut out = [0.0; 2];
         obs.raw(1, 0, &values[2..], &mut out);
         assert_eq!((&values[..], out), (&[0.0; 4][..], [5.0; 2]));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use omiga_dataset::{Format, Outline, TaskName};
 use omiga_format::atomic;
 
 use crate::{Error, Result};
@@ -244,6 +245,12 @@ impl Map {
         let map: Self = toml::from_str(text).map_err(wrong)?;
         map.validate()?;
         Ok(map)
+    }
+
+    /// What the steps of a log will be, as far as the map says.
+    pub fn outline(&self) -> Outline {
+        let discrete = self.action.iter().any(|action| action.choices.is_some());
+        Outline { task: self.task.name.clone(), named_by: TaskName::Header, discrete, format: Format::MEMORY }
     }
 
     /// Is there an agent of this name?

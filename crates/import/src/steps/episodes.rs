@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use omiga_dataset::{Ending, Writer};
+use omiga_dataset::{Ending, Record};
 
 use super::grid::Grid;
 use super::record::Recorder;
@@ -33,7 +33,7 @@ pub(crate) struct Episodes<'a> {
 }
 
 impl<'a> Episodes<'a> {
-    pub fn new(path: &'a Path, plan: &'a Plan, writer: &'a mut Writer) -> Self {
+    pub fn new(path: &'a Path, plan: &'a Plan, writer: &'a mut dyn Record) -> Self {
         let period = plan.period_ns.filter(|_| plan.sampling != Sampling::Rows);
         Self {
             path,

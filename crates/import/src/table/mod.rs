@@ -18,8 +18,8 @@ use crate::{Error, Place, Result};
 pub(crate) use cell::Numbers;
 pub(crate) use stamp::Clock;
 
-/// Rows that are read at once.
-const CHUNK_ROWS: usize = 4096;
+/// Rows that are read at once: few enough for a core's cache.
+const CHUNK_ROWS: usize = 1024;
 
 /// How a cell becomes a number.
 #[derive(Clone, Debug, PartialEq)]

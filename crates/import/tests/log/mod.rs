@@ -58,6 +58,7 @@ pub fn import_all(logs: &[PathBuf], map: &str) -> Result<Imported> {
     std::fs::write(&map_file, map).unwrap();
     let report = omiga_import::import(logs, &Map::read(&map_file)?, &out, &AtomicBool::new(false))?;
     let dataset = Dataset::load(&out, &LoadOptions::default()).unwrap();
+    check_in_memory(logs, &map_file, &report, &dataset);
     let mut batch = HostBatch::new(&dataset, 1);
     let (mut obs, mut actions, mut rewards, mut state) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut ends, mut last, mut length, mut choices) = (Vec::new(), Vec::new(), 0, Vec::new());
@@ -77,4 +78,16 @@ pub fn import_all(logs: &[PathBuf], map: &str) -> Result<Imported> {
         }
     }
     Ok(Imported { report, obs, actions, choices, rewards, state, ends, last, dataset })
+}
+
+/// Logs that are not written to a file are the same steps, and as much is said of them.
+fn check_in_memory(logs: &[PathBuf], map: &Path, report: &Report, written: &Dataset) {
+    let (held, said) = omiga_import::load(logs, map, &LoadOptions::default(), &AtomicBool::new(false)).unwrap();
+    assert_eq!((&said, held.task(), held.len()), (report, written.task(), written.len()));
+    let (mut a, mut b) = (HostBatch::new(&held, 1), HostBatch::new(written, 1));
+    for step in 0..held.len() {
+        a.set(0, &held, step).unwrap();
+        b.set(0, written, step).unwrap();
+        assert_eq!(a, b, "step {step}");
+    }
 }

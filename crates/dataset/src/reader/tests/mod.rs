@@ -348,7 +348,7 @@ fn damaged_files_do_no_harm() {
         copy(&path, &target);
         let used = match format.open(&target, &Decisions::default()).unwrap().files() {
             Files::One(_) => vec![PathBuf::new()],
-            Files::Folder(names) => names,
+            Files::Folder(names) | Files::Sources(names) => names,
         };
         let files = files_below(&target);
         // As many tries for a folder of many files as for a few.

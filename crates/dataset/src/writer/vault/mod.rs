@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use omiga_format::atomic::{self, Pending};
 use serde_json::{Map, Value, json};
 
-use super::{Ending, LastRow, StepActions, StepRow};
+use super::form::{Ending, LastRow, StepActions, StepRow};
 use crate::reader::vault::ocdbt::MANIFEST_FILE;
 use crate::reader::vault::{INDEX, METADATA_FILE};
 use crate::{Error, Header, Result};

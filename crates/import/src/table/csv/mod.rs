@@ -1,5 +1,6 @@
 //! Tables as text.
 
+mod decimal;
 mod records;
 
 use std::path::{Path, PathBuf};
@@ -128,7 +129,8 @@ impl Csv {
 
     fn value(&mut self, column: usize, how: &How) -> Result<f64> {
         if *how == How::Number
-            && let Some(number) = self.numbers.plain(self.row.cell(column))
+            && self.numbers.are_plain()
+            && let Some(number) = self.row.number(column)
         {
             return Ok(number);
         }

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::{memchr, memchr3_iter};
 use omiga_format::atomic;
 
+use super::decimal::decimal;
 use crate::map::TableText;
 use crate::{Error, Result};
 
@@ -36,8 +38,18 @@ impl Record {
 
     /// The bytes of a cell.
     pub fn cell(&self, i: usize) -> &[u8] {
+        &self.bytes[self.place(i)]
+    }
+
+    fn place(&self, i: usize) -> Range<usize> {
         let start = if i == 0 { 0 } else { self.ends[i - 1] + self.between };
-        &self.bytes[start..self.ends[i]]
+        start..self.ends[i]
+    }
+
+    /// The number in a cell that is nothing else, as most cells of most tables.
+    pub fn number(&self, i: usize) -> Option<f64> {
+        // As `str::parse`, which needs to know that it is text, the second one takes `nan` and `inf`, which tables hold too.
+        decimal(&self.bytes, self.place(i)).or_else(|| fast_float2::parse(self.cell(i)).ok())
     }
 
     /// A cell's text without spaces around it; `None` if it is no UTF-8.
@@ -223,6 +235,24 @@ mod tests {
             let path = folder.path().join("x.csv");
             std::fs::write(&path, &text).unwrap();
             prop_assert_eq!(rows(&path, true), rows(&path, false), "{:?}", text);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+        /// Bit for bit the standard library's.
+        #[test]
+        fn numbers_are_the_standard_library_s(
+            text in "[-+]?([0-9]{0,20}[.]?[0-9]{0,20}([eE][-+]?[0-9]{0,3})?|(?i)nan|inf(inity)?)|[0-9.eE+_ -]{0,6}",
+            bits in any::<u64>(),
+        ) {
+            for text in [text, f64::from_bits(bits).to_string(), f32::from_bits(bits as u32).to_string()] {
+                let row = format!("2026-11-29T14:30,{text}");
+                let ends = vec![16, row.len()];
+                let record = Record { bytes: row.into_bytes(), ends, between: 1, ..Record::default() };
+                let (found, expected) = (record.number(1), text.parse::<f64>().ok());
+                prop_assert_eq!(found.map(f64::to_bits), expected.map(f64::to_bits), "{:?}", text);
+            }
         }
     }
 }

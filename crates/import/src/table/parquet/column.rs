@@ -95,12 +95,24 @@ pub enum Values {
     Texts(Vec<ByteArray>),
 }
 
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::Floats(values) => values.len(),
+            Self::Integers(values) => values.len(),
+            Self::Texts(values) => values.len(),
+        }
+    }
+}
+
 /// Rows of a column, some at a time.
 pub struct Column {
     leaf: Leaf,
     reader: ColumnReader,
     values: Values,
-    /// For each element the value's number, or `NULL`.
+    /// Has each row one value?
+    is_full: bool,
+    /// For each element the value's number, or `NULL`; empty where each row has one value.
     elements: Vec<u32>,
     /// For each row its first element, and the end; empty where each row is one.
     starts: Vec<u32>,
@@ -116,7 +128,8 @@ impl Column {
         let (elements, starts) = (Vec::new(), Vec::new());
         let (definitions, repetitions) = (Vec::new(), Vec::new());
         let values = Values::Integers(Vec::new());
-        leaf.is_read().then_some(Self { leaf, reader, values, elements, starts, definitions, repetitions })
+        let is_full = false;
+        leaf.is_read().then_some(Self { leaf, reader, values, is_full, elements, starts, definitions, repetitions })
     }
 
     /// Read up to so many rows; how many there were.
@@ -163,11 +176,11 @@ impl Column {
     fn index(&mut self, rows: usize) {
         self.elements.clear();
         self.starts.clear();
-        let (mut next, full) = (0, self.leaf.max_def);
-        if full == 0 {
-            self.elements.extend(0..rows as u32);
+        self.is_full = self.leaf.max_rep == 0 && self.values.len() == rows;
+        if self.is_full {
             return;
         }
+        let (mut next, full) = (0, self.leaf.max_def);
         for (i, level) in self.definitions.iter().enumerate() {
             if self.leaf.max_rep > 0 && self.repetitions.get(i) == Some(&0) {
                 self.starts.push(self.elements.len() as u32);
@@ -180,8 +193,19 @@ impl Column {
         }
     }
 
+    /// The numbers of all rows, if each has one.
+    pub fn numbers(&self) -> Option<&[f64]> {
+        match &self.values {
+            Values::Floats(values) if self.is_full => Some(values),
+            _ => None,
+        }
+    }
+
     /// The number of the value in a row that is no list.
     fn value(&self, row: usize) -> Option<usize> {
+        if self.is_full {
+            return (row < self.values.len()).then_some(row);
+        }
         self.elements.get(row).filter(|value| **value != NULL).map(|value| *value as usize)
     }
 

@@ -126,6 +126,11 @@ impl Parquet {
     /// Numbers of a cell of all rows that are kept, into their places.
     fn scatter(&self, at: usize, cell: &Cell, kept: &[usize], rows: &mut Rows) -> Result<()> {
         let (column, width) = (self.column(cell.column)?, rows.width);
+        if let (How::Number, Some(numbers)) = (&cell.how, column.numbers()) {
+            let places = rows.cells.iter_mut().skip(at).step_by(width);
+            places.zip(kept).for_each(|(place, row)| *place = numbers[*row]);
+            return Ok(());
+        }
         for (to, row) in kept.iter().enumerate() {
             let value = match &cell.how {
                 How::Number => column.number(*row),
