@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::program::root;
 
 const MAX_LINES: usize = 450;
-const LIBRARIES: [&str; 8] = ["format", "dataset", "import", "env", "train", "export", "runtime", "capi"];
+const LIBRARIES: [&str; 9] = ["format", "dataset", "import", "env", "train", "export", "runtime", "capi", "node"];
 
 /// Every file of the repository that git does not ignore; without git every one outside what is built and fetched.
 fn files() -> Vec<PathBuf> {
@@ -141,6 +141,7 @@ fn crates_know_only_what_they_may() {
         ("export", &["omiga-dataset", "omiga-env", "omiga-train"]),
         ("runtime", &["omiga-dataset", "omiga-env", "omiga-train", "omiga-export", "clap"]),
         ("capi", &["omiga-dataset", "omiga-env", "omiga-train", "omiga-export", "clap"]),
+        ("node", &["omiga-dataset", "omiga-env", "omiga-train", "omiga-export", "clap"]),
     ] {
         let (_, dependencies) =
             manifest(name).split_once("[dependencies]").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();

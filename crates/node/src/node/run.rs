@@ -1,0 +1,92 @@
+//! A node as a process: its heartbeat, its signals, and its file when it is read again.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::Node;
+use crate::report::Report;
+use crate::settings::Settings;
+use crate::{Error, Result};
+
+/// Time between two reports.
+const HEARTBEAT_NS: u64 = 1_000_000_000;
+
+/// What others want of a running node. Made by the thread that runs it, used by any.
+#[derive(Debug)]
+pub struct Signals {
+    stop: AtomicBool,
+    reload: AtomicBool,
+    runner: Thread,
+}
+
+impl Signals {
+    /// For the calling thread to run a node with.
+    pub fn new() -> Self {
+        Self { stop: AtomicBool::new(false), reload: AtomicBool::new(false), runner: thread::current() }
+    }
+
+    /// Command the safe action and end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.runner.unpark();
+    }
+
+    /// Read the file again: another bundle may be in it.
+    pub fn reload(&self) {
+        self.reload.store(true, Ordering::Release);
+        self.runner.unpark();
+    }
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Node {
+    /// Publish a report a second until somebody wants it to stop; `path` is what is read again. `tell` gets a line for people
+    /// whenever something happens that nobody could foresee.
+    ///
+    /// # Errors
+    /// [`Error::Panicked`]. What the network refuses is told, and tried again a second later.
+    pub fn run(mut self, path: &Path, signals: &Signals, mut tell: impl FnMut(&str)) -> Result<Report> {
+        let mut beat_ns = self.clock.ns();
+        self.begin_candidate().unwrap_or_else(|error| tell(&format!("the candidate does not run: {error}")));
+        while !signals.stop.load(Ordering::Acquire) && self.is_running() {
+            if signals.reload.swap(false, Ordering::AcqRel) {
+                match self.reload(path) {
+                    Ok(done) => tell(&done),
+                    Err(error) => tell(&format!("nothing is changed: {error}")),
+                }
+            }
+            if self.clock.until(beat_ns).is_zero() {
+                if let Err(error) = self.publish() {
+                    tell(&error.to_string());
+                }
+                beat_ns = self.clock.ns().max(beat_ns + HEARTBEAT_NS);
+            }
+            for change in self.see_retired() {
+                tell(&change);
+            }
+            thread::park_timeout(self.clock.until(beat_ns).min(Duration::from_secs(1)));
+        }
+        self.stop()
+    }
+
+    fn reload(&mut self, path: &Path) -> Result<String> {
+        let settings = Settings::read(path)?;
+        let only = |settings: &Settings| {
+            let (bundle, candidate) = (self.settings.bundle.clone(), self.settings.candidate.clone());
+            Settings { bundle, candidate, ..settings.clone() }
+        };
+        if only(&settings) != self.settings {
+            let reason = "something else than `bundle` and `candidate` has changed; start the node again for that";
+            return Err(Error::setting("node.toml", reason));
+        }
+        self.settings = settings;
+        self.follow_settings()
+    }
+}

@@ -1,0 +1,173 @@
+//! From a message to the numbers that are bound.
+
+use serde_json::Value;
+
+use super::cdr::{Message, Number, Place};
+use super::{Element, Encoding, Malformed};
+
+/// Where in a message its time and its number are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StampAt {
+    /// Not in the message itself.
+    Nowhere,
+    /// In CDR a `builtin_interfaces/msg/Time` or an integer of nanoseconds, in JSON an integer of nanoseconds: UNIX time.
+    Pointer(String),
+}
+
+/// What a message says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) sequence: Option<i64>,
+    pub(crate) stamp_unix_ns: Option<i64>,
+}
+
+/// Finds numbers in messages of one kind.
+#[derive(Clone, Debug)]
+pub(crate) enum Decoder {
+    F32 { width: usize, elements: Vec<usize> },
+    Cdr { message: Message, places: Vec<(Place, Use)>, sorted: Vec<Place> },
+    Json { pointers: Vec<String>, sequence: Option<String>, stamp: Option<String> },
+}
+
+/// What a number of a CDR message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Value(usize),
+    Sequence,
+    Seconds,
+    Nanoseconds,
+}
+
+impl Decoder {
+    /// Of messages that hold `width` numbers (asked of `f32` alone), of which these are wanted.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub(crate) fn new(
+        (encoding, definition): (Encoding, Option<&str>),
+        width: usize,
+        elements: &[Element],
+        sequence: Option<&str>,
+        stamp: &StampAt,
+    ) -> Result<Self, String> {
+        let stamp = match stamp {
+            StampAt::Nowhere => None,
+            StampAt::Pointer(pointer) => Some(pointer.as_str()),
+        };
+        match encoding {
+            Encoding::F32 if sequence.or(stamp).is_some() => {
+                Err("`f32` messages have no sequence number and no stamp; say `attachment`".to_owned())
+            }
+            Encoding::F32 => {
+                let index = |element: &Element| match element {
+                    Element::Index(index) if *index < width => Ok(*index),
+                    _ => Err(format!("`f32` messages of {width} numbers have no element `{element}`")),
+                };
+                Ok(Self::F32 { width, elements: elements.iter().map(index).collect::<Result<_, _>>()? })
+            }
+            Encoding::Cdr => {
+                let message = Message::parse(definition.ok_or("encoding `cdr` needs a `type`")?)?;
+                Self::cdr(message, elements, sequence, stamp)
+            }
+            Encoding::Json => {
+                let pointer = |element: &Element| match element {
+                    Element::Index(index) => format!("/{index}"),
+                    Element::Pointer(pointer) => pointer.clone(),
+                };
+                let (sequence, stamp) = (sequence.map(str::to_owned), stamp.map(str::to_owned));
+                Ok(Self::Json { pointers: elements.iter().map(pointer).collect(), sequence, stamp })
+            }
+        }
+    }
+
+    fn cdr(
+        message: Message,
+        elements: &[Element],
+        sequence: Option<&str>,
+        stamp: Option<&str>,
+    ) -> Result<Self, String> {
+        let mut places = Vec::new();
+        for (i, element) in elements.iter().enumerate() {
+            places.push((message.place(element)?, Use::Value(i)));
+        }
+        if let Some(pointer) = sequence {
+            places.push((message.place(&Element::Pointer(pointer.to_owned()))?, Use::Sequence));
+        }
+        match stamp.map(|pointer| (pointer, message.time(pointer))) {
+            None => {}
+            Some((_, Some([seconds, nanoseconds]))) => {
+                places.extend([(seconds, Use::Seconds), (nanoseconds, Use::Nanoseconds)]);
+            }
+            Some((pointer, None)) => {
+                places.push((message.place(&Element::Pointer(pointer.to_owned()))?, Use::Nanoseconds));
+            }
+        }
+        places.sort_by_key(|(place, _)| *place);
+        let sorted = places.iter().map(|(place, _)| *place).collect();
+        Ok(Self::Cdr { message, places, sorted })
+    }
+
+    /// The numbers that are wanted, in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// When the message is not of this kind. `values` may then hold anything.
+    pub(crate) fn decode(&self, payload: &[u8], values: &mut [f32]) -> Result<Meta, Malformed> {
+        match self {
+            Self::F32 { width, elements } => {
+                let (numbers, rest) = payload.as_chunks::<4>();
+                if numbers.len() != *width || !rest.is_empty() {
+                    return Err(Malformed);
+                }
+                for (value, element) in values.iter_mut().zip(elements) {
+                    *value = f32::from_le_bytes(*numbers.get(*element).ok_or(Malformed)?);
+                }
+                Ok(Meta::default())
+            }
+            Self::Cdr { message, places, sorted } => decode_cdr(message, places, sorted, payload, values),
+            Self::Json { pointers, sequence, stamp } => {
+                let json: Value = serde_json::from_slice(payload).map_err(|_| Malformed)?;
+                for (value, pointer) in values.iter_mut().zip(pointers) {
+                    *value = match json.pointer(pointer).ok_or(Malformed)? {
+                        Value::Bool(yes) => f32::from(u8::from(*yes)),
+                        number => number.as_f64().ok_or(Malformed)? as f32,
+                    };
+                }
+                let integer = |pointer: &Option<String>| match pointer {
+                    None => Ok(None),
+                    Some(pointer) => json.pointer(pointer).and_then(Value::as_i64).map(Some).ok_or(Malformed),
+                };
+                Ok(Meta { sequence: integer(sequence)?, stamp_unix_ns: integer(stamp)? })
+            }
+        }
+    }
+}
+
+fn decode_cdr(
+    message: &Message,
+    places: &[(Place, Use)],
+    sorted: &[Place],
+    payload: &[u8],
+    values: &mut [f32],
+) -> Result<Meta, Malformed> {
+    let (mut sequence, mut seconds, mut nanoseconds) = (None, None, None);
+    message.read(payload, sorted, |i, number: Number| match places.get(i).map(|(_, purpose)| *purpose) {
+        Some(Use::Value(i)) => values.get_mut(i).into_iter().for_each(|value| *value = number.as_f32()),
+        Some(Use::Sequence) => sequence = number.as_integer(),
+        Some(Use::Seconds) => seconds = number.as_integer(),
+        Some(Use::Nanoseconds) => nanoseconds = number.as_integer(),
+        None => {}
+    })?;
+    let has = |wanted: Use| places.iter().any(|(_, purpose)| *purpose == wanted);
+    let stamp_unix_ns = match (has(Use::Seconds), has(Use::Nanoseconds)) {
+        (true, _) => {
+            let ns = seconds.ok_or(Malformed)?.checked_mul(1_000_000_000);
+            Some(ns.and_then(|ns| ns.checked_add(nanoseconds?)).ok_or(Malformed)?)
+        }
+        (false, true) => Some(nanoseconds.ok_or(Malformed)?),
+        (false, false) => None,
+    };
+    if has(Use::Sequence) && sequence.is_none() {
+        return Err(Malformed);
+    }
+    Ok(Meta { sequence, stamp_unix_ns })
+}

@@ -1,0 +1,227 @@
+//! Definitions of ROS 2 messages, in the language of `.msg` files, and what CDR makes of them.
+
+use std::iter::Peekable;
+use std::str::SplitWhitespace;
+
+/// One value, as CDR holds it: its size is its alignment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// One byte, 0 or 1.
+    Bool,
+    /// Signed integers.
+    I8,
+    I16,
+    I32,
+    I64,
+    /// Unsigned integers.
+    U8,
+    U16,
+    U32,
+    U64,
+    /// Floating-point numbers.
+    F32,
+    F64,
+}
+
+impl Scalar {
+    /// Size in bytes.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Bool | Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::I64 | Self::U64 | Self::F64 => 8,
+        }
+    }
+}
+
+/// How often something is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Many {
+    /// `float64 x`.
+    One,
+    /// `float64[9] x`.
+    Fixed(usize),
+    /// `float64[] x`, its length before it.
+    Sequence,
+}
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Numbers.
+    Scalar(Scalar),
+    /// A text with its length before it.
+    Text,
+    /// Another message; only in sequences and arrays, as single ones are unfolded.
+    Message(Vec<Field>),
+}
+
+/// A field of a message; those of single messages inside it are unfolded, with their path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// `/linear/x`.
+    pub path: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// How often.
+    pub many: Many,
+}
+
+/// Messages that are known by name: fields as in ROS 2's `common_interfaces` (Humble to Kilted).
+const KNOWN: [(&str, &str); 21] = [
+    ("builtin_interfaces/msg/Time", "int32 sec; uint32 nanosec"),
+    ("std_msgs/msg/Header", "builtin_interfaces/msg/Time stamp; string frame_id"),
+    ("std_msgs/msg/Bool", "bool data"),
+    ("std_msgs/msg/Int32", "int32 data"),
+    ("std_msgs/msg/Float32", "float32 data"),
+    ("std_msgs/msg/Float64", "float64 data"),
+    ("std_msgs/msg/MultiArrayDimension", "string label; uint32 size; uint32 stride"),
+    ("std_msgs/msg/MultiArrayLayout", "std_msgs/msg/MultiArrayDimension[] dim; uint32 data_offset"),
+    ("std_msgs/msg/UInt8MultiArray", "std_msgs/msg/MultiArrayLayout layout; uint8[] data"),
+    ("std_msgs/msg/Int32MultiArray", "std_msgs/msg/MultiArrayLayout layout; int32[] data"),
+    ("std_msgs/msg/Float32MultiArray", "std_msgs/msg/MultiArrayLayout layout; float32[] data"),
+    ("std_msgs/msg/Float64MultiArray", "std_msgs/msg/MultiArrayLayout layout; float64[] data"),
+    ("geometry_msgs/msg/Vector3", "float64 x; float64 y; float64 z"),
+    ("geometry_msgs/msg/Point", "float64 x; float64 y; float64 z"),
+    ("geometry_msgs/msg/Quaternion", "float64 x; float64 y; float64 z; float64 w"),
+    ("geometry_msgs/msg/Pose", "geometry_msgs/msg/Point position; geometry_msgs/msg/Quaternion orientation"),
+    ("geometry_msgs/msg/Twist", "geometry_msgs/msg/Vector3 linear; geometry_msgs/msg/Vector3 angular"),
+    ("geometry_msgs/msg/TwistStamped", "std_msgs/msg/Header header; geometry_msgs/msg/Twist twist"),
+    (
+        "sensor_msgs/msg/Imu",
+        "std_msgs/msg/Header header; geometry_msgs/msg/Quaternion orientation; float64[9] orientation_covariance; \
+         geometry_msgs/msg/Vector3 angular_velocity; float64[9] angular_velocity_covariance; \
+         geometry_msgs/msg/Vector3 linear_acceleration; float64[9] linear_acceleration_covariance",
+    ),
+    (
+        "sensor_msgs/msg/JointState",
+        "std_msgs/msg/Header header; string[] name; float64[] position; float64[] velocity; float64[] effort",
+    ),
+    (
+        "nav_msgs/msg/Odometry",
+        "std_msgs/msg/Header header; string child_frame_id; geometry_msgs/msg/Pose pose; float64[36] pose_covariance; \
+         geometry_msgs/msg/Twist twist; float64[36] twist_covariance",
+    ),
+];
+
+/// The fields of a message that is known by name, or of a definition: `TYPE NAME; TYPE NAME; ...`, where a type is a
+/// number (`float32`), `string`, a known message, or one of them with `[]` or `[N]`.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn parse(text: &str) -> Result<Vec<Field>, String> {
+    let mut fields = Vec::new();
+    match known(text.trim()) {
+        Some(definition) => unfold(definition, "", &mut fields)?,
+        None if text.contains(char::is_whitespace) => unfold(text, "", &mut fields)?,
+        None => {
+            return Err(format!("message `{text}` is not known; write its definition, as `float32[] data; bool on`"));
+        }
+    }
+    Ok(fields)
+}
+
+fn known(name: &str) -> Option<&'static str> {
+    KNOWN.iter().find(|(known, _)| *known == name).map(|(_, definition)| *definition)
+}
+
+fn unfold(definition: &str, path: &str, fields: &mut Vec<Field>) -> Result<(), String> {
+    for entry in definition.split([';', '\n']).map(str::trim).filter(|entry| !entry.is_empty()) {
+        let mut words = entry.split_whitespace().peekable();
+        let (kind, name) = words.next().zip(last(&mut words)).ok_or(format!("`{entry}` is not `TYPE NAME`"))?;
+        let (kind, many) = many(kind)?;
+        let path = format!("{path}/{name}");
+        let kind = match (scalar(kind), known(kind)) {
+            (Some(scalar), _) => Kind::Scalar(scalar),
+            (None, None) if kind == "string" => Kind::Text,
+            (None, None) => return Err(format!("type `{kind}` of `{name}` is not known")),
+            (None, Some(definition)) if many == Many::One => {
+                unfold(definition, &path, fields)?;
+                continue;
+            }
+            (None, Some(definition)) => {
+                let mut inner = Vec::new();
+                unfold(definition, "", &mut inner)?;
+                Kind::Message(inner)
+            }
+        };
+        fields.push(Field { path, kind, many });
+    }
+    Ok(())
+}
+
+/// The next word, if it is the last.
+fn last<'a>(words: &mut Peekable<SplitWhitespace<'a>>) -> Option<&'a str> {
+    words.next().filter(|_| words.peek().is_none())
+}
+
+fn many(kind: &str) -> Result<(&str, Many), String> {
+    let Some((kind, count)) = kind.strip_suffix(']').and_then(|kind| kind.split_once('[')) else {
+        return Ok((kind, Many::One));
+    };
+    let many = match count {
+        "" => Many::Sequence,
+        count => Many::Fixed(count.parse().map_err(|_| format!("`[{count}]` is not a length"))?),
+    };
+    Ok((kind, many))
+}
+
+fn scalar(name: &str) -> Option<Scalar> {
+    Some(match name {
+        "bool" => Scalar::Bool,
+        "int8" => Scalar::I8,
+        "int16" => Scalar::I16,
+        "int32" => Scalar::I32,
+        "int64" => Scalar::I64,
+        "uint8" | "byte" | "char" => Scalar::U8,
+        "uint16" => Scalar::U16,
+        "uint32" => Scalar::U32,
+        "uint64" => Scalar::U64,
+        "float32" => Scalar::F32,
+        "float64" => Scalar::F64,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, paths: &[&str]) {
+        let fields = parse(text).unwrap();
+        assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), paths);
+    }
+
+    #[test]
+    fn messages_are_unfolded() {
+        check("float32[] data", &["/data"]);
+        check(
+            "std_msgs/msg/Header header\nbool on;",
+            &["/header/stamp/sec", "/header/stamp/nanosec", "/header/frame_id", "/on"],
+        );
+        check("std_msgs/msg/Float32MultiArray", &["/layout/dim", "/layout/data_offset", "/data"]);
+        let twist = ["/linear/x", "/linear/y", "/linear/z", "/angular/x", "/angular/y", "/angular/z"];
+        check("geometry_msgs/msg/Twist", &twist);
+    }
+
+    #[test]
+    fn every_known_message_can_be_read() {
+        for (name, _) in KNOWN {
+            assert!(!parse(name).unwrap().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_definition_is_told() {
+        for (text, why) in [
+            ("std_msgs/msg/Flaot32", "is not known; write its definition"),
+            ("float32 x y", "is not `TYPE NAME`"),
+            ("float32[x] y", "is not a length"),
+            ("foo/msg/Bar x", "type `foo/msg/Bar` of `x` is not known"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
