@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env cuda cuda-test install test-embedded clean
+.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env bench-node test-node cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -69,6 +69,14 @@ bench-load: ## Loading a million transitions against h5py and flashbax; BENCH="-
 
 bench-env: ## Steps of the environments per second against gymnasium and jaxmarl; BENCH="--task hopper-3x1 --rounds 1", BENCH="battles --map 3m"
 	@scripts/bench_env.sh $(BENCH)
+
+bench-node: ## A hundred nodes at 100 Hz on this machine, beside zenoh alone; BENCH="--nodes 10 --seconds 5" for a short run
+	@scripts/bench_node.sh $(BENCH)
+
+test-node: ## Nodes on a network (zenoh is much to compile): processes, lints, and the example
+	cargo clippy --release -p omiga-node --features zenoh --all-targets -- -D warnings
+	cargo test --release -p omiga-node --features zenoh
+	cargo clippy --release --features node --all-targets -- -D warnings && cargo run --release --features node --example mujoco_decentralised
 
 mujoco: ## Fetch the MuJoCo simulator and the robots' models from PyPI into .deps
 	@scripts/mujoco.sh

@@ -4,7 +4,7 @@ Takes the numbers from `target/bench/*.json` and the facts from the machine it r
 measurement, on the same machine; the scripts call it themselves. Without a section it only adds those that are missing.
 Standard library only; the versions of Python packages are those of the Python that runs it.
 
-    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | flows | collect]
+    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | flows | collect | node]
 """
 
 import argparse
@@ -195,6 +195,24 @@ def plain_lines(data: object, path: Path) -> list[str]:
     return [*lines, *([""] if lines else []), *body]
 
 
+def node_lines(data: dict, path: Path) -> list[str]:
+    """A line a distribution, then what was counted."""
+    columns = ("p50", "p99", "p999", "max")
+    cell = lambda x: "" if x is None else number(x)
+    whole = lambda name, of: [name, *(cell(of.get(column)) for column in columns)]
+    nodes = lambda name, of, which: [f"{name}, {which} node", *(cell(of.get(column, {}).get(which)) for column in columns)]
+    rows = [whole("echo of zenoh alone, there and back", data["echo_us"]), whole("command to the plant", data["command_us"])]
+    for name, key in (("sample to the loop", "sample_us"), ("lateness of ticks", "lateness_us"), ("work of a tick", "work_us")):
+        rows += [nodes(name, data[key], which) for which in ("median", "worst")]
+    rows.append(whole("lateness of the scheduler", data["scheduler_lateness_us"]))
+    ratio, ticks = data["latency_ratio"], data["ticks"]
+    return [f"{data['nodes']} nodes, {data['echoes']} echoes, {data['hz']:g} Hz, {data['seconds']:g} s.", "",
+            *table(["microseconds", *columns], rows, 1), "",
+            f"Sample and command together are {ratio['p50']:.2f} times an echo (p50; p99: {ratio['p99']:.2f}). Of {ticks:,} ticks "
+            f"{data['ticks_of_policy']:,} were the policy's; {data['skipped_periods']} periods were skipped, {data['lost']} samples "
+            f"lost, {data['unsent']} commands not taken."]
+
+
 SECTIONS = {
     "train-cpu": Section(
         "Training on the CPU",
@@ -243,6 +261,14 @@ makes it; pandas' default reader and pyarrow make arrays. `omiga-import` writes 
 as ours. `seconds` is by the clock, `cpu seconds` what all cores worked for it. What the times consist of is in
 [performance.md](performance.md#reading-data).""",
         "make bench-load", "load.json", plain_lines),
+    "node": Section(
+        "Nodes on a network",
+        """Nodes of `models/spread`, each a process, at 100 Hz on this machine, over TCP through one router in the plant's process. Each
+gets an observation and commands once a period. A sample's way ends where the loop can take it, a command's begins with the tick;
+between them is a part of a period. Echoes are processes of zenoh alone in the same run, as many bytes and the same quality of
+service: they put what they get. `scheduler` is a thread that does nothing but wake up each period. Microseconds; of the nodes'
+own figures the one in the middle and the worst.""",
+        "make bench-node", "node.json", node_lines),
     "runtime": Section(
         "A policy's step",
         """The same files in several engines, in turns, in one run; two hidden layers of 256, batch 1, one thread.

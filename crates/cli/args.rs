@@ -19,6 +19,7 @@ mod export;
 mod graph;
 mod import;
 mod inspect;
+mod node;
 mod report;
 mod select;
 
@@ -26,6 +27,9 @@ pub use convert::ConvertArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inspect::InspectArgs;
+pub use node::NodeArgs;
+#[cfg(feature = "node")]
+pub use node::{NodeCommand, NodeStatusArgs, NodeTemplateArgs};
 pub use report::ReportArgs;
 pub use select::SelectArgs;
 
@@ -119,6 +123,12 @@ pub enum Command {
     #[command(after_help = "Example: omiga replay incident.rec --bundle models/spread --svg incident.svg\n\
                             Exit codes: 0 no difference, 1 something differs, 2 could not do it")]
     Replay(ReplayArgs),
+    /// Run an agent of a bundle as a process on a network, or show the team
+    #[command(after_help = "Example: omiga node agent_0.toml\n\
+                            First:   omiga node template models/spread --agent agent_0 > agent_0.toml\n\
+                            Look:    omiga node status --connect tcp/10.0.0.1:7447\n\
+                            Exit codes: 0 stopped by a signal after the safe action, 2 could not do it")]
+    Node(NodeArgs),
     /// Rank the checkpoints of runs without playing them, and export the best
     #[command(after_help = "Example: omiga select runs/spread --data spread.hdf5 --out runs/spread/selected\n\
                             Exit codes: 0 ranked, 1 stopped by Ctrl-C, 2 could not do it")]

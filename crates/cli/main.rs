@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => command::verify(args),
         Command::Eval(args) => command::eval(args),
         Command::Replay(args) => command::replay(args),
+        Command::Node(args) => command::node(args),
         Command::Select(args) => command::select(args),
         Command::Report(args) => command::report(args),
         Command::Bench(args) => command::bench(args),

@@ -1,25 +1,36 @@
 //! The simulated machine: shows each agent its own observation, and moves by the commands that came in time.
 
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use omiga_env::{JointAction, MultiAgentEnv, Timestep};
+use omiga_node::{Attachment, Commanded, Link, Publisher, ZenohLink};
 
-use crate::agent::{Actuators, Message, Pace};
+use crate::Trouble;
+use crate::nodes::NodeProcess;
 
 pub struct Plant {
-    pub env: Box<dyn MultiAgentEnv>,
-    /// One an agent.
-    pub inboxes: Vec<Sender<Message>>,
-    pub returned: Receiver<Message>,
-    /// One an agent.
-    pub actuators: Vec<Actuators>,
-    /// From this step on the last agent gets no observation.
-    pub cut: Option<u32>,
-    pub pace: Pace,
-    pub period_ns: u64,
+    env: Box<dyn MultiAgentEnv>,
+    agents: Vec<Wires>,
+    period: Duration,
+}
+
+/// What leads to an agent and back.
+struct Wires {
+    obs: Box<dyn Publisher>,
+    actuators: Arc<Mutex<Actuators>>,
+}
+
+/// They keep what they were told last.
+#[derive(Default)]
+struct Actuators {
+    /// `[A]`
+    commands: Vec<f32>,
+    /// The time of the newest observation that was answered, and when the first answer to it came.
+    answered: i64,
+    came: Option<Instant>,
 }
 
 /// What came of an episode.
@@ -29,85 +40,104 @@ pub struct Episode {
     pub agents: Vec<Times>,
 }
 
-/// From an observation to the commands that answer it.
+/// From an observation to the command that answers it, through the network and back.
 #[derive(Default)]
 pub struct Times {
     taken: Vec<Duration>,
-    /// Periods that ended before they came.
+    /// Periods that ended before it came.
     pub missed: u32,
 }
 
 impl Plant {
+    pub fn new(env: Box<dyn MultiAgentEnv>, link: &ZenohLink, period_ns: u64) -> Result<Self> {
+        let task = env.task();
+        let agents =
+            task.agents.iter().map(|agent| Wires::new(link, &agent.name, task.action_dim())).collect::<Result<_>>()?;
+        Ok(Self { env, agents, period: Duration::from_nanos(period_ns) })
+    }
+
+    /// Until every agent has commanded something: what is safe, as nothing was observed yet.
+    pub fn wait_for_all(&self, patience: Duration) -> Result<()> {
+        let begin = Instant::now();
+        while self.agents.iter().any(|agent| agent.actuators().came.is_none()) {
+            ensure!(begin.elapsed() < patience, "an agent commands nothing after {} s", patience.as_secs());
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// Play one. Observations are made at the begin of a period, and what the actuators are told until its end moves the
     /// machine through it.
-    pub fn episode(mut self, seed: u64) -> Result<Episode> {
-        let task = self.env.task().clone();
-        let (n, a) = (task.n_agents(), task.action_dim());
-        let mut idle: Vec<Option<Message>> = (0..n)
-            .map(|agent| {
-                let obs = vec![0.0; task.agents[agent].obs.len()];
-                Some(Message { agent, stamp_ns: 0, obs })
-            })
-            .collect();
-        let mut commands = vec![0.0; n * a];
+    pub fn episode(&mut self, seed: u64, steps: u32, trouble: Trouble, nodes: &mut [NodeProcess]) -> Result<Episode> {
         let mut episode = Episode { team_return: 0.0, steps: 0, agents: Vec::new() };
-        episode.agents.resize_with(n, Times::default);
-        let mut sent = vec![Instant::now(); n];
+        episode.agents.resize_with(self.agents.len(), Times::default);
         let mut t = Timestep::for_env(&*self.env);
         self.env.reset(seed, &mut t);
-        while !t.is_last() {
-            let begin_ns = u64::from(episode.steps) * self.period_ns;
-            self.wait_until(begin_ns);
-            let is_cut = self.cut.is_some_and(|step| episode.steps >= step);
-            for (agent, inbox) in self.inboxes.iter().enumerate().take(n - usize::from(is_cut)) {
-                // Whoever has not answered yet sees the next one.
-                let Some(mut message) = idle[agent].take() else { continue };
-                message.stamp_ns = self.now_ns(begin_ns);
-                let own = message.obs.len();
-                message.obs.copy_from_slice(&t.agent_obs(agent)[..own]);
-                sent[agent] = Instant::now();
-                inbox.send(message).ok().context("an agent ended")?;
+        let begin = Instant::now();
+        while !t.is_last() && episode.steps < steps {
+            if trouble.kill == Some(episode.steps) {
+                nodes.last_mut().into_iter().for_each(NodeProcess::kill);
             }
-            while idle.iter().any(Option::is_none) {
-                let Some(message) = self.next(begin_ns + self.period_ns)? else { break };
-                let agent = message.agent;
-                episode.agents[agent].taken.push(sent[agent].elapsed());
-                idle[agent] = Some(message);
+            let cut = trouble.cut.is_some_and(|step| episode.steps >= step);
+            let (sent, stamp) = (Instant::now(), unix_ns());
+            let heard = self.agents.len() - usize::from(cut);
+            for (i, agent) in self.agents.iter_mut().enumerate().take(heard) {
+                let own = self.env.task().agents[i].obs.len();
+                agent.send(&t.agent_obs(i)[..own], episode.steps.into(), stamp)?;
             }
-            for (times, _) in episode.agents.iter_mut().zip(&idle).filter(|(_, message)| message.is_none()) {
-                times.missed += 1;
-            }
-            self.wait_until(begin_ns + self.period_ns);
-            for (actuators, commands) in self.actuators.iter().zip(commands.chunks_exact_mut(a)) {
-                actuators.read(commands);
-            }
-            self.env.step(&JointAction::Continuous(commands.clone()), &mut t)?;
-            episode.team_return += t.team_reward;
             episode.steps += 1;
+            thread::sleep((begin + self.period * episode.steps).saturating_duration_since(Instant::now()));
+
+            let mut commands = Vec::new();
+            for (agent, times) in self.agents.iter().zip(&mut episode.agents) {
+                let actuators = agent.actuators();
+                commands.extend_from_slice(&actuators.commands);
+                match actuators.came.filter(|_| actuators.answered == stamp) {
+                    Some(came) => times.taken.push(came.saturating_duration_since(sent)),
+                    None => times.missed += 1,
+                }
+            }
+            self.env.step(&JointAction::Continuous(commands), &mut t)?;
+            episode.team_return += f64::from(t.team_reward);
         }
         Ok(episode)
     }
+}
 
-    /// The next message that comes back before this time, if there is one.
-    fn next(&self, until_ns: u64) -> Result<Option<Message>> {
-        match self.pace {
-            Pace::Fast => Ok(Some(self.returned.recv().context("all agents ended")?)),
-            Pace::RealTime(_) => {
-                let left = Duration::from_nanos(until_ns.saturating_sub(self.now_ns(0)));
-                Ok(self.returned.recv_timeout(left).ok())
+impl Wires {
+    fn new(link: &ZenohLink, agent: &str, width: usize) -> Result<Self> {
+        let actuators = Arc::new(Mutex::new(Actuators { commands: vec![0.0; width], ..Actuators::default() }));
+        let told = Arc::clone(&actuators);
+        let take = move |_: &str, payload: &[u8], attachment: &[u8]| {
+            let (Ok(commanded), (numbers, [])) = (Commanded::read(attachment), payload.as_chunks::<4>()) else {
+                return;
+            };
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.commands.iter_mut().zip(numbers).for_each(|(command, x)| *command = f32::from_le_bytes(*x));
+            if told.answered != commanded.obs_stamp_unix_ns || told.came.is_none() {
+                (told.answered, told.came) = (commanded.obs_stamp_unix_ns, Some(Instant::now()));
             }
-        }
+        };
+        link.subscribe(&format!("plant/{agent}/command"), Box::new(take))?;
+        Ok(Self { obs: link.publisher(&format!("plant/{agent}/obs"))?, actuators })
     }
 
-    fn wait_until(&self, time_ns: u64) {
-        if let Pace::RealTime(_) = self.pace {
-            thread::sleep(Duration::from_nanos(time_ns.saturating_sub(self.now_ns(0))));
-        }
+    fn actuators(&self) -> std::sync::MutexGuard<'_, Actuators> {
+        self.actuators.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now_ns(&self, simulated_ns: u64) -> u64 {
-        self.pace.now_ns(simulated_ns)
+    fn send(&mut self, obs: &[f32], sequence: i64, stamp_unix_ns: i64) -> Result<()> {
+        let mut attachment = Vec::new();
+        Attachment { sequence, stamp_unix_ns, sender: [1; 16] }.write(&mut attachment);
+        let payload: Vec<u8> = obs.iter().flat_map(|x| x.to_le_bytes()).collect();
+        Ok(self.obs.put(&payload, &attachment)?)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "stamps between processes are wall-clock time")]
+fn unix_ns() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_nanos().try_into().unwrap_or(i64::MAX)
 }
 
 impl Times {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bind::BoundInput;
 use crate::clock::Now;
+use crate::histogram::Histogram;
 use crate::latest::{Reader, Writer, latest};
 use crate::wire::{Attachment, Decoder, Malformed, SENDER_BYTES};
 
@@ -15,6 +16,8 @@ pub(crate) struct Sample {
     pub(crate) values: Box<[f32]>,
     /// On the loop's clock.
     pub(crate) stamp_ns: u64,
+    /// As the sender said it.
+    pub(crate) stamp_unix_ns: i64,
 }
 
 /// What became of a message.
@@ -47,6 +50,8 @@ pub(crate) struct Counts {
     pub(crate) late: AtomicU64,
     /// Numbers that were left out between two news.
     pub(crate) lost: AtomicU64,
+    /// How old news was when it came, by its stamp.
+    pub(crate) transit: Mutex<Histogram>,
 }
 
 /// When a stream counts as silent, and how far into the future stamps may be.
@@ -91,7 +96,7 @@ impl Input {
     /// And the loop's end of it.
     pub(crate) fn new(bound: &BoundInput, ages: Ages) -> (Self, Reader<Sample>, Arc<Counts>) {
         let values = vec![f32::NAN; bound.targets.len()].into_boxed_slice();
-        let (writer, reader) = latest(Sample { values, stamp_ns: 0 });
+        let (writer, reader) = latest(Sample { values, stamp_ns: 0, stamp_unix_ns: 0 });
         let counts = Arc::new(Counts::default());
         let input = Self {
             decoder: bound.decoder.clone(),
@@ -115,6 +120,7 @@ impl Input {
                 self.read(payload, attachment, now, &mut sample.values).map_err(|Malformed| Verdict::Malformed)?;
             let message = self.judge(*last, message)?;
             sample.stamp_ns = message.stamp_ns;
+            sample.stamp_unix_ns = message.stamp_unix_ns.unwrap_or(now.unix_ns);
             news = Some(message);
             Ok(())
         });
@@ -180,7 +186,9 @@ impl Input {
             1,
         );
         let Some(news) = news else { return };
-        add(&counts.late, u64::from(news.came_ns.saturating_sub(news.stamp_ns) > self.ages.max_ns));
+        let transit_ns = news.came_ns.saturating_sub(news.stamp_ns);
+        counts.transit.lock().unwrap_or_else(PoisonError::into_inner).add(transit_ns);
+        add(&counts.late, u64::from(transit_ns > self.ages.max_ns));
         let numbers = last.filter(|last| last.sender == news.sender).and_then(|last| last.sequence.zip(news.sequence));
         if let Some((before, now)) = numbers.filter(|(before, now)| now > before) {
             add(&counts.lost, now.abs_diff(before) - 1);
@@ -315,7 +323,7 @@ mod tests {
         for (payload, beside) in [(&[0_u8; 4][..], &[][..]), (&[0; 8], &[]), (&[], &[1, 2]), (&[0; 4], &[0xff; 80])] {
             assert_eq!(input.take(payload, beside, now), Verdict::Malformed);
         }
-        assert_eq!(reader.look(|sample| sample.values[0]), Some(1.5));
+        assert_eq!(reader.fresh(|sample| sample.values[0]), Some(1.5));
         assert_eq!(counts.malformed.load(Ordering::Relaxed), 4);
     }
 }

@@ -91,11 +91,6 @@ impl<T> Reader<T> {
         self.mine = self.shared.exchange(self.mine) & INDEX;
         self.shared.with(self.mine, look)
     }
-
-    /// Look at the newest value again, or for the first time.
-    pub(crate) fn look<R>(&mut self, look: impl Fn(&mut T) -> R) -> Option<R> {
-        self.fresh(&look).or_else(|| self.shared.with(self.mine, &look))
-    }
 }
 
 #[cfg(test)]
@@ -105,11 +100,11 @@ mod tests {
     #[test]
     fn the_newest_is_seen_once() {
         let (mut writer, mut reader) = latest(0);
-        assert_eq!((reader.fresh(|x| *x), reader.look(|x| *x)), (None, Some(0)));
+        assert_eq!(reader.fresh(|x| *x), None);
         writer.write(|x| *x = 1);
         writer.write(|x| *x = 2);
         assert_eq!(writer.try_write(|_| Err("refused")), Err("refused"));
-        assert_eq!((reader.fresh(|x| *x), reader.fresh(|x| *x), reader.look(|x| *x)), (Some(2), None, Some(2)));
+        assert_eq!((reader.fresh(|x| *x), reader.fresh(|x| *x)), (Some(2), None));
     }
 
     #[test]

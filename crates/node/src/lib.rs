@@ -22,9 +22,10 @@
 //! pass between it and the network's threads through cells that neither waits for. What is old, lost, repeated, out of
 //! order or somebody else's ends in the states of [`omiga_runtime::Guard`].
 //!
-//! With the cargo feature `zenoh` a [`ZenohLink`] is the network.
+//! With the cargo feature `zenoh` a [`ZenohLink`] is the network, and there is the program `omiga-node NODE.toml`: what
+//! `omiga node` does, without the trainer around it.
 //!
-//! Deliberately absent: learning, tensor libraries, signals and the command line (the binary has them).
+//! Deliberately absent: learning, tensor libraries, simulators, and security of the network: see docs/node.md.
 
 mod bind;
 mod clock;
@@ -37,6 +38,7 @@ mod node;
 mod realtime;
 mod record;
 mod report;
+mod roster;
 mod seat;
 mod settings;
 mod ticker;
@@ -50,8 +52,9 @@ pub use link::{Link, MemoryLink, Publisher, Take};
 pub use node::{Node, Signals};
 pub use record::{Records, TickRecord};
 pub use report::{InputReport, Quantiles, Report, ShadowReport, State, Ticks};
+pub use roster::Roster;
 pub use settings::{
     Bind, CandidateSettings, CommandSettings, InputSettings, Mask, Millis, Mode, NetworkSettings, RealTimeSettings,
-    SafeSettings, Sequence, Settings, Stamp,
+    SafeSettings, Sequence, Settings, Stamp, template,
 };
-pub use wire::{Attachment, Element, Encoding, Malformed, SENDER_BYTES};
+pub use wire::{Attachment, Commanded, Element, Encoding, Malformed, SENDER_BYTES};

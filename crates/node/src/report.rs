@@ -1,5 +1,6 @@
 //! What a node says of itself, once a second: its heartbeat.
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use omiga_runtime::{Flags, Source};
@@ -103,7 +104,7 @@ pub struct Quantiles {
 }
 
 /// What became of a stream's messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InputReport {
     /// Its key expression.
     pub key: String,
@@ -123,6 +124,8 @@ pub struct InputReport {
     pub malformed: u64,
     /// Those stamped after now.
     pub from_future: u64,
+    /// How old news was when it came, by its stamp: right as far as the machines' clocks are kept together.
+    pub transit_us: Quantiles,
 }
 
 /// How the policy that looks on differs.
@@ -157,6 +160,7 @@ impl InputReport {
             foreign: n(&counts.foreign),
             malformed: n(&counts.malformed),
             from_future: n(&counts.from_future),
+            transit_us: Quantiles::from(&*counts.transit.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 }

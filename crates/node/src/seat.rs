@@ -314,14 +314,15 @@ mod tests {
         }
 
         /// So many ticks; `old`: with an observation that is too old. No command moves faster than it may.
-        fn ticks(&mut self, n: usize, old: bool) -> Status {
-            let mut status = Status::default();
+        fn ticks(&mut self, n: usize, old: bool) -> Source {
+            let mut source = Source::None;
             for _ in 0..n {
                 let before = self.seat.commanded.then(|| self.seat.driver.numbers.clone());
                 let values: Vec<f32> = (0..18).map(|i| 0.3 + 0.01 * i as f32).collect();
                 let stamp_ns = self.now_ns - if old { 200 * MS } else { 0 };
                 let obs = Observation { values: &values, stamp_ns, mask: &[] };
-                status = self.seat.tick(self.now_ns, obs);
+                let status = self.seat.tick(self.now_ns, obs);
+                source = status.source;
                 self.seat.look_on(self.now_ns, obs, status.source);
                 self.native += u64::from(!status.flags.contains(Flags::INTERMEDIATE));
                 let moved = before.iter().flatten().zip(&self.seat.driver.numbers);
@@ -330,7 +331,7 @@ mod tests {
                 }
                 self.now_ns += TICK;
             }
-            status
+            source
         }
 
         fn gone(&mut self) -> Vec<Gone> {
@@ -371,7 +372,7 @@ mod tests {
         rig.ticks(1, true);
         assert!(!rig.seat.is_on_trial());
         assert_eq!(rig.gone(), [Gone::RolledBack { bundle: [b'1'; 64], faults: 5, allowed: 4 }]);
-        assert_eq!((rig.seat.driver.bundle[0], rig.ticks(1, false).source), (b'0', Source::Policy));
+        assert_eq!((rig.seat.driver.bundle[0], rig.ticks(1, false)), (b'0', Source::Policy));
         rig.ticks(100, false);
         assert_eq!(rig.gone(), []);
     }
@@ -394,7 +395,7 @@ mod tests {
     fn one_that_cannot_go_on_from_the_last_command_is_refused() {
         let mut rig = Rig::new();
         rig.ticks(5, false);
-        rig.seat.driver.numbers.fill(7.0);
+        rig.seat.driver.numbers.fill(f32::NAN);
         rig.orders.push(Order::Exchange(Box::new(driver("agent_1")), WATCH)).ok().unwrap();
         rig.seat.obey(rig.now_ns);
         assert_eq!((rig.seat.driver.bundle[0], rig.gone()), (b'0', vec![Gone::Refused { bundle: [b'1'; 64] }]));

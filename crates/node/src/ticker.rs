@@ -15,6 +15,8 @@ use crate::seat::{BundleHash, Driver, Seat, copy};
 pub(crate) struct Command {
     pub(crate) sequence: i64,
     pub(crate) stamp_unix_ns: i64,
+    /// 0 if there was none.
+    pub(crate) obs_stamp_unix_ns: i64,
     pub(crate) source: Source,
     pub(crate) bundle: BundleHash,
     pub(crate) numbers: Box<[f32]>,
@@ -24,7 +26,7 @@ impl Command {
     /// None yet, of so many numbers.
     pub(crate) fn empty(numbers: usize) -> Self {
         let numbers = vec![0.0; numbers].into_boxed_slice();
-        Self { sequence: 0, stamp_unix_ns: 0, source: Source::None, bundle: [b'0'; 64], numbers }
+        Self { sequence: 0, stamp_unix_ns: 0, obs_stamp_unix_ns: 0, source: Source::None, bundle: [b'0'; 64], numbers }
     }
 }
 
@@ -88,8 +90,8 @@ impl Tally {
 pub(crate) struct Heard {
     pub(crate) reader: Reader<Sample>,
     pub(crate) targets: Box<[Target]>,
-    /// Of its newest sample; 0 before the first.
-    pub(crate) stamp_ns: u64,
+    /// Of its newest sample, on the loop's clock and as the sender said it; 0 before the first.
+    pub(crate) stamp: (u64, i64),
 }
 
 pub(crate) struct Ticker {
@@ -116,11 +118,12 @@ impl Ticker {
     pub(crate) fn tick(&mut self, now: Now, due_ns: u64) -> bool {
         self.tally.lateness.add(now.ns.saturating_sub(due_ns));
         self.hear();
-        let stamp_ns = self.inputs.iter().map(|input| input.stamp_ns).min().unwrap_or(0);
+        let (stamp_ns, stamp_unix_ns) = oldest(&self.inputs);
         let obs = Observation { values: &self.obs, stamp_ns, mask: &self.mask };
         let status = self.seat.tick(now.ns, obs);
         self.tally.sequence += 1;
-        tell(&mut self.commands, self.tally.sequence, now, &status, &self.seat.driver);
+        let times = (now, stamp_unix_ns);
+        tell(&mut self.commands, self.tally.sequence, times, &status, &self.seat.driver);
         if let Some(recording) = &mut self.recording {
             recording.record(now, obs, &status, &self.seat.driver);
         }
@@ -131,7 +134,7 @@ impl Ticker {
     /// Command what somebody else than the seat has decided, at the end.
     pub(crate) fn tell(&mut self, now: Now, status: &Status, driver: &Driver) {
         self.tally.sequence += 1;
-        tell(&mut self.commands, self.tally.sequence, now, status, driver);
+        tell(&mut self.commands, self.tally.sequence, (now, 0), status, driver);
         self.count(now.ns, status);
     }
 
@@ -141,7 +144,7 @@ impl Ticker {
     /// As a tick.
     pub(crate) fn after(&mut self, now_ns: u64, work_ns: u64) {
         self.tally.work.add(work_ns);
-        let stamp_ns = self.inputs.iter().map(|input| input.stamp_ns).min().unwrap_or(0);
+        let (stamp_ns, _) = oldest(&self.inputs);
         let obs = Observation { values: &self.obs, stamp_ns, mask: &self.mask };
         self.seat.look_on(now_ns, obs, self.tally.status.source);
         if now_ns.saturating_sub(self.tallied_ns) >= self.tally_ns {
@@ -153,9 +156,9 @@ impl Ticker {
     /// The newest sample of each stream, if there is a new one.
     fn hear(&mut self) {
         let (obs, mask) = (&mut self.obs, &mut self.mask);
-        for Heard { reader, targets, stamp_ns } in &mut self.inputs {
+        for Heard { reader, targets, stamp } in &mut self.inputs {
             let _: Option<()> = reader.fresh(|sample| {
-                *stamp_ns = sample.stamp_ns;
+                *stamp = (sample.stamp_ns, sample.stamp_unix_ns);
                 for (target, value) in targets.iter().zip(&sample.values) {
                     match target {
                         Target::Obs(i) => obs.get_mut(*i).into_iter().for_each(|field| *field = *value),
@@ -196,13 +199,20 @@ impl Ticker {
     }
 }
 
+/// The observation is as old as the oldest of what it is made of.
+fn oldest(inputs: &[Heard]) -> (u64, i64) {
+    inputs.iter().map(|input| input.stamp).min().unwrap_or_default()
+}
+
 /// An action on its way, if there is one.
-fn tell(commands: &mut Writer<Command>, sequence: i64, now: Now, status: &Status, driver: &Driver) {
+fn tell(commands: &mut Writer<Command>, sequence: i64, times: (Now, i64), status: &Status, driver: &Driver) {
+    let (now, obs_stamp_unix_ns) = times;
     if !status.has_action() {
         return;
     }
     commands.write(|command| {
         (command.sequence, command.stamp_unix_ns) = (sequence, now.unix_ns);
+        command.obs_stamp_unix_ns = obs_stamp_unix_ns;
         (command.source, command.bundle) = (status.source, driver.bundle);
         copy(&mut command.numbers, &driver.numbers);
     });

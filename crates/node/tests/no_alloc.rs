@@ -1,17 +1,14 @@
 //! From a message to a command nothing is allocated: by the network's thread, the loop, the sender, a shadow or the recording.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test without a harness")]
 
-mod support;
-
 use std::alloc::System;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use omiga_node::{Attachment, Link, Node, Publisher, Result, Take};
+use omiga_node::{Attachment, Link, Millis, Node, Publisher, Result, Settings, Take};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-use support::{models, settings, unix_ns};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -41,14 +38,21 @@ impl Publisher for Direct {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "stamps are wall-clock time")]
+fn unix_ns() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64
+}
+
 /// A program of one thread beside the node's: the allocator counts for all of them.
 fn main() {
     let link = Direct::default();
-    let mut settings = settings();
-    settings.tick_ms = Some(omiga_node::Millis::from_ns(2_000_000));
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/spread");
+    let mut settings = Settings::parse(include_str!("data/spread.toml")).unwrap();
+    settings.bundle.clone_from(&bundle);
+    settings.tick_ms = Some(Millis::from_ns(2_000_000));
     let (mut node, mut records) = Node::start_recorded(&settings, Arc::new(link.clone()), 1000).unwrap();
     let link: &Direct = &link;
-    node.shadow(&models("spread")).unwrap();
+    node.shadow(&bundle).unwrap();
 
     let take = link.take.lock().unwrap().take().unwrap();
     let payload: Vec<u8> = (0..18).flat_map(|i| (0.1 + i as f32 * 0.01).to_le_bytes()).collect();

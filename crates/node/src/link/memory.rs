@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Link, Publisher, Take};
 use crate::Result;
 
-/// Messages go straight to whoever subscribed to exactly their key, on the sender's thread. Clones are the same network.
+/// Messages go straight to whoever subscribed to their key (`*` is any one part of it), on the sender's thread. Clones are the
+/// same network.
 #[derive(Clone, Default)]
 pub struct MemoryLink {
     subscribers: Arc<Mutex<Vec<(String, Arc<Take>)>>>,
@@ -32,10 +33,16 @@ impl Publisher for MemoryPublisher {
     fn put(&mut self, payload: &[u8], attachment: &[u8]) -> Result<()> {
         let subscribers = self.link.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
         let mine: Vec<_> =
-            subscribers.iter().filter(|(key, _)| *key == self.key).map(|(_, take)| Arc::clone(take)).collect();
+            subscribers.iter().filter(|(key, _)| matches(key, &self.key)).map(|(_, take)| Arc::clone(take)).collect();
         // Whoever is called may publish in turn.
         drop(subscribers);
         mine.iter().for_each(|take| take(&self.key, payload, attachment));
         Ok(())
     }
+}
+
+fn matches(expression: &str, key: &str) -> bool {
+    let (expected, found) = (expression.split('/'), key.split('/'));
+    expected.clone().count() == found.clone().count()
+        && expected.zip(found).all(|(part, found)| part == "*" || part == found)
 }

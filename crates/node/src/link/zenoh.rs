@@ -49,7 +49,11 @@ fn configure(settings: &NetworkSettings) -> Result<Config> {
             .map_err(|error| refused(format!("setting `{key}` of zenoh"), &*error))
     };
     set("mode", json!(mode))?;
-    set("scouting/multicast/enabled", json!(settings.multicast))?;
+    set("scouting/multicast/enabled", json!(settings.discover))?;
+    set("scouting/gossip/enabled", json!(settings.discover))?;
+    // A node ticks whether others are there or not; it looks for them until they are.
+    set("connect/timeout_ms", json!(-1))?;
+    set("connect/exit_on_failure", json!(false))?;
     for (key, addresses) in [("connect/endpoints", &settings.connect), ("listen/endpoints", &settings.listen)] {
         if !addresses.is_empty() {
             set(key, json!(addresses))?;

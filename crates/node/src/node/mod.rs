@@ -9,7 +9,7 @@ mod sending;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{JoinHandle, Thread};
 
 use omiga_runtime::{Controller, Fallback, Identity, LoadOptions, Policy, PolicyContract, SafeAction};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -57,8 +57,8 @@ pub struct Node {
     tick_ns: u64,
     period_ns: u64,
     shared: Arc<Shared>,
-    driving: JoinHandle<()>,
-    sending: JoinHandle<()>,
+    /// Until they are joined.
+    threads: Option<[JoinHandle<()>; 2]>,
     tallies: Reader<Tally>,
     tally: Box<Tally>,
     orders: Producer<Order>,
@@ -91,17 +91,27 @@ impl Node {
         Ok((Self::start_with(settings, link, Some(recording))?, records))
     }
 
+    /// Would it start? All is checked but the network and the operating system; which bundle it would run.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn check(settings: &Settings) -> Result<Identity> {
+        let policy = load(settings, &settings.bundle, None)?;
+        let contract = contract_of(&policy)?;
+        Bound::new(settings, &contract)?;
+        let driver = Driver::new(Controller::new(policy.clone(), &settings.controller_options(&contract)?)?);
+        tick_ns(settings, &driver)?;
+        identity_of(&policy)
+    }
+
     fn start_with(settings: &Settings, link: Arc<dyn Link>, recording: Option<Recording>) -> Result<Self> {
         let policy = load(settings, &settings.bundle, None)?;
         let contract = contract_of(&policy)?;
-        let identity = policy.identity().cloned().ok_or_else(|| Error::setting("bundle", "is none"))?;
+        let identity = identity_of(&policy)?;
         let driver = Driver::new(Controller::new(policy.clone(), &settings.controller_options(&contract)?)?);
         let parachute = parachute(settings, policy, &contract)?;
         let (period_ns, clock) = (driver.controller.period_ns(), Clock::start());
-        let tick_ns = settings.tick_ms.map_or(period_ns, crate::settings::Millis::ns);
-        if tick_ns > period_ns {
-            return Err(Error::setting("tick_ms", format!("is more than the period of {} ms", period_ns as f64 / 1e6)));
-        }
+        let tick_ns = tick_ns(settings, &driver)?;
 
         let bound = Bound::new(settings, &contract)?;
         let (heard, inputs) = subscribe(settings, &contract, &bound, &*link, clock)?;
@@ -117,7 +127,7 @@ impl Node {
             commands,
             tally: (*tally).clone(),
             tallies,
-            tally_ns: TALLY_NS.min(tick_ns),
+            tally_ns: TALLY_NS,
             tallied_ns: 0,
             recording,
         };
@@ -141,8 +151,7 @@ impl Node {
             tick_ns,
             period_ns,
             shared,
-            driving,
-            sending,
+            threads: Some([driving, sending]),
             tallies: tallied,
             tally,
             orders,
@@ -176,23 +185,34 @@ impl Node {
     /// # Errors
     /// [`Error::Panicked`] if the loop had ended by itself.
     pub fn stop(mut self) -> Result<Report> {
+        self.halt()?;
+        self.publish()
+    }
+
+    /// Command the safe action and wait until it is sent.
+    fn halt(&mut self) -> Result<()> {
+        let Some(threads) = self.threads.take() else { return Ok(()) };
         self.shared.stop.store(true, Ordering::Release);
-        self.driving.thread().unpark();
-        while !self.driving.is_finished() {
-            thread::sleep(std::time::Duration::from_millis(1));
+        let mut joined = true;
+        // The loop first: what it commands last is sent.
+        for thread in threads {
+            thread.thread().unpark();
+            joined &= thread.join().is_ok();
+            self.shared.over.store(true, Ordering::Release);
         }
-        let report = self.publish();
-        end(&self.shared, self.sending.thread());
-        let joined = self.driving.join().and(self.sending.join());
-        if joined.is_err() || self.shared.panicked.load(Ordering::Relaxed) {
-            return Err(Error::Panicked);
-        }
-        report
+        if joined && !self.shared.panicked.load(Ordering::Relaxed) { Ok(()) } else { Err(Error::Panicked) }
     }
 
     /// The network that it is part of.
     pub fn link(&self) -> &Arc<dyn Link> {
         &self.link
+    }
+}
+
+/// A node that is dropped stops as safely as one that is told to.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.halt();
     }
 }
 
@@ -213,6 +233,20 @@ fn load(settings: &Settings, folder: &Path, contract_sha256: Option<&str>) -> Re
         options = options.with_contract_sha256(sha256);
     }
     Ok(Policy::load(folder, &options)?)
+}
+
+fn identity_of(policy: &Policy) -> Result<Identity> {
+    policy.identity().cloned().ok_or_else(|| Error::setting("bundle", "is none"))
+}
+
+/// Time between two ticks, at most a period.
+fn tick_ns(settings: &Settings, driver: &Driver) -> Result<u64> {
+    let period_ns = driver.controller.period_ns();
+    let tick_ns = settings.tick_ms.map_or(period_ns, crate::settings::Millis::ns);
+    if tick_ns > period_ns {
+        return Err(Error::setting("tick_ms", format!("is more than the period of {} ms", period_ns as f64 / 1e6)));
+    }
+    Ok(tick_ns)
 }
 
 fn contract_of(policy: &Policy) -> Result<PolicyContract> {
@@ -250,7 +284,7 @@ fn subscribe(
     for stream in &bound.inputs {
         let (input, reader, count) = Input::new(stream, Ages { max_ns, max_future_ns });
         let targets: Box<[Target]> = stream.targets.clone().into();
-        heard.push(Heard { reader, targets, stamp_ns: 0 });
+        heard.push(Heard { reader, targets, stamp: (0, 0) });
         counts.push((stream.key.clone(), count));
         link.subscribe(
             &stream.key,

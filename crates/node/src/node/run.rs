@@ -40,6 +40,35 @@ impl Signals {
     }
 }
 
+#[cfg(all(unix, feature = "zenoh"))]
+impl Signals {
+    /// From now on Ctrl-C and a termination signal stop the node, and a hang-up lets it read its file again.
+    ///
+    /// # Errors
+    /// [`Error::Thread`], if the operating system refuses.
+    pub fn catch(self: &std::sync::Arc<Self>) -> Result<()> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+        let (signals, caught) = (std::sync::Arc::clone(self), [SIGINT, SIGTERM, SIGHUP]);
+        let mut caught = signal_hook::iterator::Signals::new(caught).map_err(Error::Thread)?;
+        let answer = move || {
+            caught.forever().for_each(|signal| if signal == SIGHUP { signals.reload() } else { signals.stop() });
+        };
+        thread::Builder::new().name("omiga-signals".to_owned()).spawn(answer).map(drop).map_err(Error::Thread)
+    }
+}
+
+#[cfg(all(not(unix), feature = "zenoh"))]
+impl Signals {
+    /// Elsewhere nothing stops it safely.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn catch(self: &std::sync::Arc<Self>) -> Result<()> {
+        Err(Error::Thread(std::io::Error::new(std::io::ErrorKind::Unsupported, "there are no signals but on Unix")))
+    }
+}
+
 impl Default for Signals {
     fn default() -> Self {
         Self::new()

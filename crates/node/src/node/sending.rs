@@ -9,7 +9,7 @@ use crate::latest::Reader;
 use crate::link::Publisher;
 use crate::report::source_name;
 use crate::ticker::Command;
-use crate::wire::{Attachment, Encoder, Given, SENDER_BYTES};
+use crate::wire::{Attachment, Commanded, Encoder, Given, SENDER_BYTES};
 use crate::{Error, Result};
 
 pub(super) struct Sending {
@@ -55,13 +55,15 @@ impl Sending {
     fn send(&mut self) -> bool {
         let Self { agent, encoder, commands, sender, payload, attachment, .. } = self;
         let news = commands.fresh(|command| {
-            let Command { sequence, stamp_unix_ns, source, bundle, numbers } = command;
-            let bundle_sha256 = str::from_utf8(bundle).unwrap_or_default();
-            let (source, numbers) = (source_name(*source), &**numbers);
-            let (sequence, stamp_unix_ns) = (*sequence, *stamp_unix_ns);
-            encoder.encode(Given { agent, sequence, stamp_unix_ns, source, bundle_sha256, numbers }, payload);
+            let Command { sequence, stamp_unix_ns, obs_stamp_unix_ns, source, .. } = *command;
+            let bundle_sha256 = str::from_utf8(&command.bundle).unwrap_or_default();
+            let (source, numbers) = (source_name(source), &*command.numbers);
+            encoder.encode(
+                Given { agent, sequence, stamp_unix_ns, source, bundle_sha256, obs_stamp_unix_ns, numbers },
+                payload,
+            );
             let beside = Attachment { sequence, stamp_unix_ns, sender: *sender };
-            beside.write_command(source, bundle_sha256, attachment);
+            Commanded { attachment: beside, source, bundle_sha256, obs_stamp_unix_ns }.write(attachment);
         });
         if news.is_some() && self.publisher.put(&self.payload, &self.attachment).is_err() {
             self.shared.unsent.fetch_add(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 mod messages;
 mod options;
 mod process;
+mod template;
 mod time;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::{Error, Result};
 pub use self::messages::{Bind, CommandSettings, InputSettings, Sequence, Stamp};
 pub(crate) use self::options::no_names;
 pub use self::process::{CandidateSettings, Mode, NetworkSettings, RealTimeSettings};
+pub use self::template::template;
 pub use self::time::Millis;
 
 /// A node's file. Paths in it are relative to its folder; unknown keys are errors.

@@ -36,8 +36,8 @@ pub struct NetworkSettings {
     pub connect: Vec<String>,
     /// Where it listens, e.g. `tcp/0.0.0.0:7447`; else a peer listens on any free port.
     pub listen: Vec<String>,
-    /// Find others in the same network by multicast.
-    pub multicast: bool,
+    /// Find others in the same network, by multicast and by what those say who were found; else only `connect` says who.
+    pub discover: bool,
     /// A file of zenoh (JSON5) that says all the rest; the settings above come on top of it.
     pub config: Option<PathBuf>,
     /// Where statuses are published: `PREFIX/NAME/status`.
@@ -50,7 +50,7 @@ impl Default for NetworkSettings {
             mode: Mode::Peer,
             connect: Vec::new(),
             listen: Vec::new(),
-            multicast: true,
+            discover: true,
             config: None,
             prefix: "omiga/node".to_owned(),
         }

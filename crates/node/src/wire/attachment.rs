@@ -18,8 +18,21 @@ pub struct Attachment {
 
 /// The names before the values, which newer versions of `rmw_zenoh` write.
 const NAMES: [&str; 3] = ["sequence_number", "source_timestamp", "source_gid"];
-/// What a command has beside.
-const COMMAND_NAMES: [&str; 2] = ["source", "bundle_sha256"];
+/// What a command has beside, two texts and a time.
+const COMMAND_NAMES: [&str; 3] = ["source", "bundle_sha256", "obs_stamp"];
+
+/// What a node says beside a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commanded<'a> {
+    /// Who, when, and after how many others.
+    pub attachment: Attachment,
+    /// Whose action it is: `policy`, `held` or `safe`.
+    pub source: &'a str,
+    /// SHA-256 of the bundle, hexadecimal.
+    pub bundle_sha256: &'a str,
+    /// When the tick's observation was measured: UNIX time in nanoseconds, 0 if there was none.
+    pub obs_stamp_unix_ns: i64,
+}
 
 impl Attachment {
     /// Read one, with names (ROS 2 Jazzy and later) or without (Humble). What follows is left alone.
@@ -29,16 +42,13 @@ impl Attachment {
     pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader(bytes);
         let named = bytes.get(1..).is_some_and(|rest| rest.starts_with(NAMES[0].as_bytes()));
+        let skip = |reader: &mut Reader<'_>, name: &str| if named { reader.name(name) } else { Ok(()) };
         let [sequence, stamp, sender] = NAMES;
-        let name = |reader: &mut Reader<'_>, name: &str| match named {
-            true if reader.sized()? != name.as_bytes() => Err(Malformed),
-            _ => Ok(()),
-        };
-        name(&mut reader, sequence)?;
+        skip(&mut reader, sequence)?;
         let sequence = i64::from_le_bytes(reader.array()?);
-        name(&mut reader, stamp)?;
+        skip(&mut reader, stamp)?;
         let stamp_unix_ns = i64::from_le_bytes(reader.array()?);
-        name(&mut reader, sender)?;
+        skip(&mut reader, sender)?;
         let sender = reader.sized()?.try_into().map_err(|_| Malformed)?;
         Ok(Self { sequence, stamp_unix_ns, sender })
     }
@@ -54,34 +64,35 @@ impl Attachment {
         push_sized(bytes, sender.as_bytes());
         push_sized(bytes, &self.sender);
     }
+}
 
-    /// Write it and what a command has beside: whose action it is, and the bundle.
-    pub fn write_command(&self, source: &str, bundle_sha256: &str, bytes: &mut Vec<u8>) {
-        self.write(bytes);
-        for (name, value) in COMMAND_NAMES.into_iter().zip([source, bundle_sha256]) {
+impl<'a> Commanded<'a> {
+    /// Write it. Who reads an [`Attachment`] alone finds it at the begin.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let [source, bundle, obs] = COMMAND_NAMES;
+        self.attachment.write(bytes);
+        for (name, value) in [(source, self.source), (bundle, self.bundle_sha256)] {
             push_sized(bytes, name.as_bytes());
             push_sized(bytes, value.as_bytes());
         }
+        push_sized(bytes, obs.as_bytes());
+        bytes.extend(self.obs_stamp_unix_ns.to_le_bytes());
     }
 
-    /// What [`Self::write_command`] wrote: the attachment, the source and the bundle.
+    /// Read one, with names.
     ///
     /// # Errors
-    /// When it is not that of a command.
-    pub fn read_command(bytes: &[u8]) -> Result<(Self, &str, &str), Malformed> {
-        let attachment = Self::read(bytes)?;
+    /// When it is none.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let attachment = Attachment::read(bytes)?;
         let mut start = Vec::new();
         attachment.write(&mut start);
         let mut reader = Reader(bytes.strip_prefix(&start[..]).ok_or(Malformed)?);
-        let mut values = [""; COMMAND_NAMES.len()];
-        for (name, value) in COMMAND_NAMES.into_iter().zip(&mut values) {
-            if reader.sized()? != name.as_bytes() {
-                return Err(Malformed);
-            }
-            *value = str::from_utf8(reader.sized()?).map_err(|_| Malformed)?;
-        }
-        let [source, bundle] = values;
-        Ok((attachment, source, bundle))
+        let [source, bundle, obs] = COMMAND_NAMES;
+        let source = reader.text(source)?;
+        let bundle_sha256 = reader.text(bundle)?;
+        reader.name(obs)?;
+        Ok(Self { attachment, source, bundle_sha256, obs_stamp_unix_ns: i64::from_le_bytes(reader.array()?) })
     }
 }
 
@@ -107,6 +118,15 @@ impl<'a> Reader<'a> {
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         self.take(N)?.try_into().map_err(|_| Malformed)
+    }
+
+    fn name(&mut self, name: &str) -> Result<(), Malformed> {
+        if self.sized()? == name.as_bytes() { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn text(&mut self, name: &str) -> Result<&'a str, Malformed> {
+        self.name(name)?;
+        str::from_utf8(self.sized()?).map_err(|_| Malformed)
     }
 
     /// Nothing here is longer than four bytes of a length can say.
@@ -155,19 +175,29 @@ mod tests {
 
     #[test]
     fn a_command_says_whose_it_is() {
+        let bundle_sha256 = "ab".repeat(100);
+        let commanded = Commanded {
+            attachment: ATTACHMENT,
+            source: "policy",
+            bundle_sha256: &bundle_sha256,
+            obs_stamp_unix_ns: 1_700_000_000_123_400_000,
+        };
         let mut bytes = Vec::new();
-        ATTACHMENT.write_command("policy", &"ab".repeat(100), &mut bytes);
-        assert_eq!(Attachment::read_command(&bytes), Ok((ATTACHMENT, "policy", &*"ab".repeat(100))));
+        commanded.write(&mut bytes);
+        assert_eq!(Commanded::read(&bytes), Ok(commanded));
         // Who does not know of it reads the rest.
         assert_eq!(Attachment::read(&bytes), Ok(ATTACHMENT));
+        for end in 0..bytes.len() {
+            assert_eq!(Commanded::read(&bytes[..end]), Err(Malformed), "{end}");
+        }
     }
 
     #[test]
-    fn none_that_is_cut_short_is_one() {
+    fn what_is_no_attachment_is_none() {
         let mut bytes = Vec::new();
-        ATTACHMENT.write_command("held", "00", &mut bytes);
+        ATTACHMENT.write(&mut bytes);
         for end in 0..bytes.len() {
-            assert_eq!(Attachment::read_command(&bytes[..end]), Err(Malformed), "{end}");
+            assert_eq!(Attachment::read(&bytes[..end]), Err(Malformed), "{end}");
         }
         assert_eq!(Attachment::read(&[0xff; 64]), Err(Malformed));
     }

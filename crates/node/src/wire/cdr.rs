@@ -126,6 +126,12 @@ fn align(bytes: &mut Vec<u8>, size: usize) {
     bytes.resize(aligned, 0);
 }
 
+fn push_zeros(bytes: &mut Vec<u8>, kind: &Kind, count: usize) {
+    for _ in 0..count {
+        push_zero(bytes, kind);
+    }
+}
+
 /// Where it begins.
 fn push_zero(bytes: &mut Vec<u8>, kind: &Kind) -> usize {
     match kind {
@@ -146,8 +152,8 @@ fn push_zero(bytes: &mut Vec<u8>, kind: &Kind) -> usize {
             let at = bytes.len();
             for field in fields {
                 match field.many {
-                    Many::One => drop(push_zero(bytes, &field.kind)),
-                    Many::Fixed(count) => (0..count).for_each(|_| drop(push_zero(bytes, &field.kind))),
+                    Many::One => push_zeros(bytes, &field.kind, 1),
+                    Many::Fixed(count) => push_zeros(bytes, &field.kind, count),
                     Many::Sequence => {
                         align(bytes, 4);
                         bytes.extend([0; 4]);

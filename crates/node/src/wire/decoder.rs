@@ -171,3 +171,110 @@ fn decode_cdr(
     }
     Ok(Meta { sequence, stamp_unix_ns })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointer(text: &str) -> Element {
+        Element::Pointer(text.to_owned())
+    }
+
+    fn at(pointer: &str) -> StampAt {
+        StampAt::Pointer(pointer.to_owned())
+    }
+
+    fn check(decoder: &Decoder, payload: &[u8], expected: Result<(Meta, &[f32]), Malformed>) {
+        let mut values = vec![0.0; expected.map_or(3, |(_, values)| values.len())];
+        let found = decoder.decode(payload, &mut values);
+        assert_eq!(found.map(|meta| (meta, values.as_slice())), expected);
+    }
+
+    #[test]
+    fn raw_numbers_are_picked_by_their_place() {
+        let decoder =
+            Decoder::new((Encoding::F32, None), 3, &[Element::Index(2), Element::Index(0)], None, &StampAt::Nowhere);
+        let decoder = decoder.unwrap();
+        let payload: Vec<u8> = [1.0_f32, 2.0, f32::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let mut values = [0.0; 2];
+        decoder.decode(&payload, &mut values).unwrap();
+        assert!(values[0].is_nan() && values[1] == 1.0);
+        for end in [0, 4, 11] {
+            check(&decoder, &payload[..end], Err(Malformed));
+        }
+        check(&decoder, &[&payload[..], &[0; 4]].concat(), Err(Malformed));
+    }
+
+    #[test]
+    fn json_is_picked_by_pointers() {
+        let elements = [pointer("/pose/x"), Element::Index(1), pointer("/on")];
+        let decoder = Decoder::new((Encoding::Json, None), 0, &elements, Some("/n"), &at("/t")).unwrap();
+        let meta = |n, t| Meta { sequence: Some(n), stamp_unix_ns: Some(t) };
+        let text = br#"{"pose": {"x": -1.5}, "1": 2, "on": true, "n": 4, "t": 1700000000123456789}"#;
+        check(&decoder, text, Ok((meta(4, 1_700_000_000_123_456_789), &[-1.5, 2.0, 1.0])));
+        for wrong in [
+            &br#"{"pose": {"x": "1"}, "1": 2, "on": true, "n": 4, "t": 1}"#[..],
+            br#"{"pose": {"x": null}, "1": 2, "on": true, "n": 4, "t": 1}"#,
+            br#"{"pose": {"x": 1}, "1": 2, "n": 4, "t": 1}"#,
+            br#"{"pose": {"x": 1}, "1": 2, "on": true, "n": 4.5, "t": 1}"#,
+            br#"{"pose": {"x": 1}, "1": 2, "on": true, "n": 4}"#,
+            br#"{"pose": {"x": 1}, "1": 2"#,
+            b"",
+        ] {
+            check(&decoder, wrong, Err(Malformed));
+        }
+        // A number that f32 does not hold is not finite, which the guard sees.
+        let text = br#"{"pose": {"x": 1e300}, "1": 2, "on": false, "n": 0, "t": 0}"#;
+        check(&decoder, text, Ok((meta(0, 0), &[f32::INFINITY, 2.0, 0.0])));
+    }
+
+    #[test]
+    fn messages_of_ros_have_their_stamp() {
+        let golden: Vec<Value> = serde_json::from_str(include_str!("../../tests/golden/cdr.json")).unwrap();
+        let joints = golden.iter().find(|message| message["type"] == "sensor_msgs/msg/JointState").unwrap();
+        let elements = [pointer("/velocity/2"), pointer("/position/0")];
+        let kind = (Encoding::Cdr, joints["type"].as_str());
+        let decoder = Decoder::new(kind, 0, &elements, None, &at("/header/stamp")).unwrap();
+        for order in ["little", "big"] {
+            let hex = joints[order].as_str().unwrap();
+            let payload: Vec<u8> =
+                (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+            let meta = Meta { sequence: None, stamp_unix_ns: Some(1_700_000_000_123_456_789) };
+            check(&decoder, &payload, Ok((meta, &[6.0, 0.5])));
+        }
+        let counted = Decoder::new(
+            (Encoding::Cdr, Some("int64 t; uint32 n; float32[] x")),
+            0,
+            &[Element::Index(0)],
+            Some("/n"),
+            &at("/t"),
+        );
+        let payload = [
+            &[0, 1, 0, 0][..],
+            &7_i64.to_le_bytes(),
+            &9_u32.to_le_bytes(),
+            &1_u32.to_le_bytes(),
+            &2.5_f32.to_le_bytes(),
+        ]
+        .concat();
+        check(&counted.unwrap(), &payload, Ok((Meta { sequence: Some(9), stamp_unix_ns: Some(7) }, &[2.5])));
+    }
+
+    #[test]
+    fn what_a_message_does_not_have_is_told() {
+        let new =
+            |kind, element: Element, sequence, stamp| Decoder::new(kind, 2, &[element], sequence, &stamp).unwrap_err();
+        for (error, why) in [
+            (new((Encoding::F32, None), Element::Index(2), None, StampAt::Nowhere), "of 2 numbers have no element `2`"),
+            (new((Encoding::F32, None), pointer("/x"), None, StampAt::Nowhere), "no element `/x`"),
+            (new((Encoding::F32, None), Element::Index(0), Some("/n"), StampAt::Nowhere), "say `attachment`"),
+            (new((Encoding::Cdr, None), Element::Index(0), None, StampAt::Nowhere), "needs a `type`"),
+            (
+                new((Encoding::Cdr, Some("float32 x")), pointer("/x"), None, at("/header/stamp")),
+                "no number `/header/stamp`",
+            ),
+        ] {
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

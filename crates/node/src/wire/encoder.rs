@@ -14,6 +14,7 @@ pub(crate) struct Given<'a> {
     pub(crate) stamp_unix_ns: i64,
     pub(crate) source: &'a str,
     pub(crate) bundle_sha256: &'a str,
+    pub(crate) obs_stamp_unix_ns: i64,
     /// `[A]` in the contract's units; of a choice its index alone.
     pub(crate) numbers: &'a [f32],
 }
@@ -94,6 +95,7 @@ impl Encoder {
                     "stamp_unix_ns": given.stamp_unix_ns,
                     "source": given.source,
                     "bundle_sha256": given.bundle_sha256,
+                    "obs_stamp_unix_ns": given.obs_stamp_unix_ns,
                 });
                 if *discrete {
                     let choice = given.numbers.first().map_or(0, |x| *x as usize);
@@ -108,5 +110,72 @@ impl Encoder {
                 let _ = serde_json::to_writer(payload, &message);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omiga_runtime::ActionSpace;
+
+    fn given(numbers: &[f32]) -> Given<'_> {
+        let (sequence, stamp_unix_ns) = (3, 1_700_000_000_123_456_789);
+        let (source, bundle_sha256) = ("policy", "abc");
+        Given { agent: "a", sequence, stamp_unix_ns, source, bundle_sha256, obs_stamp_unix_ns: 0, numbers }
+    }
+
+    fn encoded(encoder: Result<Encoder, String>, numbers: &[f32]) -> Vec<u8> {
+        let mut payload = vec![1; 7];
+        encoder.unwrap().encode(given(numbers), &mut payload);
+        payload
+    }
+
+    #[test]
+    fn commands_are_where_they_are_bound() {
+        let (two, swapped) = (ActionSpace::unit_box(2), [Element::Index(1), Element::Index(0)]);
+        let payload = encoded(Encoder::new((Encoding::F32, None), &swapped, None, &two), &[0.5, -1.0]);
+        assert_eq!(payload, [(-1.0_f32).to_le_bytes(), 0.5_f32.to_le_bytes()].concat());
+
+        let json: Value =
+            serde_json::from_slice(&encoded(Encoder::new((Encoding::Json, None), &[], None, &two), &[0.5, -1.0]))
+                .unwrap();
+        assert_eq!(json["commands"], json!({"action.0": 0.5, "action.1": -1.0}));
+        assert_eq!((json["source"].as_str(), json["sequence"].as_i64()), (Some("policy"), Some(3)));
+
+        let paths = ["/twist/linear/x", "/twist/angular/z"].map(|path| Element::Pointer(path.to_owned()));
+        let kind = (Encoding::Cdr, Some("geometry_msgs/msg/TwistStamped"));
+        let payload = encoded(Encoder::new(kind, &paths, Some("/header/stamp"), &two), &[0.5, -1.0]);
+        // Encapsulation, stamp, an empty text and what aligns the numbers, six of them.
+        let head = [
+            &[0, 1, 0, 0][..],
+            &1_700_000_000_i32.to_le_bytes(),
+            &123_456_789_u32.to_le_bytes(),
+            &[1, 0, 0, 0, 0, 0, 0, 0],
+        ];
+        let numbers: Vec<u8> = [0.5, 0.0, 0.0, 0.0, 0.0, -1.0_f64].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(payload, [&head.concat()[..], &numbers].concat());
+    }
+
+    #[test]
+    fn a_choice_is_one_integer() {
+        let choices = ActionSpace::choices(9);
+        assert_eq!(
+            encoded(Encoder::new((Encoding::F32, None), &[Element::Index(0)], None, &choices), &[7.0]),
+            7_i32.to_le_bytes()
+        );
+        let kind = (Encoding::Cdr, Some("std_msgs/msg/Int32"));
+        let payload = encoded(Encoder::new(kind, &[Element::Pointer("/data".to_owned())], None, &choices), &[7.0]);
+        assert_eq!(payload, [0, 1, 0, 0, 7, 0, 0, 0]);
+        let json: Value =
+            serde_json::from_slice(&encoded(Encoder::new((Encoding::Json, None), &[], None, &choices), &[7.0]))
+                .unwrap();
+        assert_eq!((json["choice"].as_u64(), json["name"].as_str()), (Some(7), Some("action.7")));
+    }
+
+    #[test]
+    fn elements_without_a_command_are_told() {
+        let far = [Element::Index(0), Element::Index(2)];
+        let error = Encoder::new((Encoding::F32, None), &far, None, &ActionSpace::unit_box(2)).unwrap_err();
+        assert!(error.contains("no command is element 1"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-pub use self::attachment::{Attachment, SENDER_BYTES};
+pub use self::attachment::{Attachment, Commanded, SENDER_BYTES};
 pub(crate) use self::decoder::{Decoder, StampAt};
 pub(crate) use self::encoder::{Encoder, Given};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use omiga_node::{Attachment, Link, Publisher, Settings};
+use omiga_node::{Attachment, Commanded, Link, Publisher, Settings};
 
 /// What is commanded when nothing else may be.
 pub const SAFE: [f32; 5] = [0.0; 5];
@@ -35,6 +35,7 @@ pub struct Told {
     pub sequence: i64,
     pub stamp_unix_ns: i64,
     pub sender: [u8; 16],
+    pub obs_stamp_unix_ns: i64,
     pub source: String,
     pub bundle: String,
     pub numbers: Vec<f32>,
@@ -49,13 +50,15 @@ impl Actuators {
         let actuators = Self::default();
         let told = Arc::clone(&actuators.0);
         let take = move |_: &str, payload: &[u8], attachment: &[u8]| {
-            let (beside, source, bundle) = Attachment::read_command(attachment).unwrap();
+            let commanded = Commanded::read(attachment).unwrap();
+            let Attachment { sequence, stamp_unix_ns, sender } = commanded.attachment;
             told.lock().unwrap().push(Told {
-                sequence: beside.sequence,
-                stamp_unix_ns: beside.stamp_unix_ns,
-                sender: beside.sender,
-                source: source.to_owned(),
-                bundle: bundle.to_owned(),
+                sequence,
+                stamp_unix_ns,
+                sender,
+                obs_stamp_unix_ns: commanded.obs_stamp_unix_ns,
+                source: commanded.source.to_owned(),
+                bundle: commanded.bundle_sha256.to_owned(),
                 numbers: payload.chunks(4).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect(),
             });
         };

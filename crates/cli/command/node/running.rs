@@ -1,0 +1,52 @@
+//! Running a node, and what comes before.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use omiga_node::{Node, Settings, Signals, ZenohLink, template as template_of};
+use omiga_runtime::{LoadOptions, Policy};
+
+use crate::Verdict;
+use crate::args::NodeTemplateArgs;
+use crate::output::{next, note, quoted, say};
+
+/// Until it is told to stop.
+pub(super) fn run(path: &Path) -> Result<Verdict> {
+    let settings = Settings::read(path)?;
+    let identity = Node::check(&settings)?;
+    let signals = Arc::new(Signals::new());
+    signals.catch()?;
+    let link = ZenohLink::open(&settings.network)?;
+    let node = Node::start(&settings, Arc::new(link))?;
+    let (name, task) = (settings.name(), &identity.task);
+    note(format!("{name}: {} of {task}, bundle {}; Ctrl-C stops it safely", settings.agent, identity.bundle_sha256));
+    let report = node.run(path, &signals, |line| note(format!("{name}: {line}")))?;
+    note(format!("{name}: stopped after command {}, the last ones safe", report.sequence));
+    Ok(Verdict::Yes)
+}
+
+/// Would it start?
+pub(super) fn check(path: &Path) -> Result<Verdict> {
+    let settings = Settings::read(path)?;
+    let identity = Node::check(&settings)?;
+    let signer = identity.signer.map_or("nobody".to_owned(), |signer| signer.key.to_string());
+    say(format!(
+        "{}: {} of {}, bundle {} signed by {signer}, {} inputs; every field is bound",
+        path.display(),
+        settings.agent,
+        identity.task,
+        identity.bundle_sha256,
+        settings.inputs.len()
+    ))?;
+    next(format!("omiga node {}", quoted(path)));
+    Ok(Verdict::Yes)
+}
+
+/// A first file.
+pub(super) fn template(args: &NodeTemplateArgs) -> Result<Verdict> {
+    let policy = Policy::load(&args.bundle, &LoadOptions::default().with_agent(&args.agent))?;
+    let contract = policy.contract().context("the policy has no contract")?;
+    say(template_of(&args.bundle, contract).trim_end())?;
+    Ok(Verdict::Yes)
+}

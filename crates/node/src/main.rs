@@ -1,0 +1,34 @@
+//! `omiga-node NODE.toml`: an agent of a bundle as a process on a network, without the trainer around it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use omiga_node::{Node, Result, Settings, Signals, ZenohLink};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(path), None) = (arguments.next().map(PathBuf::from), arguments.next()) else {
+        eprintln!("usage: omiga-node NODE.toml");
+        return ExitCode::from(2);
+    };
+    match run(&path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let text: Vec<_> = causes.map(|cause| cause.to_string().escape_debug().to_string()).collect();
+            eprintln!("omiga-node: {}", text.join(": "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Until a signal stops it, after the safe action.
+fn run(path: &Path) -> Result<()> {
+    let settings = Settings::read(path)?;
+    Node::check(&settings)?;
+    let signals = Arc::new(Signals::new());
+    signals.catch()?;
+    let node = Node::start(&settings, Arc::new(ZenohLink::open(&settings.network)?))?;
+    node.run(path, &signals, |line| eprintln!("{}: {line}", settings.name())).map(drop)
+}
