@@ -36,7 +36,8 @@ pub fn decimal(row: &[u8], cell: Range<usize>) -> Option<f64> {
     }
     let whole = 100_000_000 * eight(digits as u64) + eight((digits >> 64) as u64);
     let value = whole as f64 / POWERS[behind];
-    (whole <= MAX_WHOLE).then_some(if is_negative { -value } else { value })
+    // Every other number may be negative, which nobody can predict.
+    (whole <= MAX_WHOLE).then_some(f64::from_bits(value.to_bits() | u64::from(is_negative) << 63))
 }
 
 /// Which byte is the first point.
