@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use memmap2::MmapMut;
 
 /// Elements that are zero until they are written. Pages that nobody touched take no memory; where the system has large ones
-/// they are asked for: a million rows are touched for the first time in a tenth of the time, and drawn from with fewer misses.
+/// they are asked for, as batches are drawn from them in three quarters of the time (`docs/performance.md`, "Reading data").
 ///
 /// An allocator would keep what is given back, and fill it with zeros that new pages have.
 #[derive(Debug)]

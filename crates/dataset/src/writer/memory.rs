@@ -9,7 +9,7 @@ use crate::store::columns::Columns;
 use crate::{Header, Result};
 
 /// Bytes of the rows that room is made for at once.
-const PART: usize = 8 << 20;
+const PART: usize = 4 << 20;
 
 /// Keeps episodes in memory, for a [`Dataset`](crate::Dataset) without a file: [`Dataset::from_memory`](crate::Dataset::from_memory).
 #[derive(Debug)]
