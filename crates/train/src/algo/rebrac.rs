@@ -11,8 +11,8 @@
 //! over agents and actuators.
 //!
 //! Differences from the paper: all agents share one actor, told apart by their ids; LayerNorm has no gain and bias of its own,
-//! which the next layer's weights take up; targets follow in every update, not in those of the policies alone; critics begin
-//! near the mean value of the data (`rebrac.value_init`); actions of dead agents are the data's (`omiga.mask_dead`).
+//! which the next layer's weights take up; targets follow in every update, not in those of the policies alone; actions of dead
+//! agents are the data's (`omiga.mask_dead`). An option: critics begin near the mean value of the data (`rebrac.value_init`).
 
 use candle_core::Tensor;
 use tracing::trace_span;

@@ -69,11 +69,11 @@ choices! {
 choices! {
     /// The value that new critics begin near.
     ValueInit {
-        /// The constant that is its own target in the mean of the data. A value that sums up 1 / (1 - gamma) steps otherwise
-        /// takes 1 / (tau (1 - gamma)) updates to get there, and policies climb what it is not yet.
-        Data = "data",
         /// 0.
         Zero = "zero",
+        /// The constant that is its own target in the mean of the data. A value that sums up 1 / (1 - gamma) steps otherwise
+        /// takes 1 / (tau (1 - gamma)) updates to get there.
+        Data = "data",
     }
 }
 

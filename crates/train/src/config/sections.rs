@@ -190,7 +190,8 @@ section! {
         /// Rate of the target networks. The paper: 0.005 in every second update; here in every one.
         tau: f64 = 0.005,
         /// The value that new critics begin near. The paper: `zero`.
-        value_init: ValueInit = ValueInit::Data,
+        #[serde(skip_serializing_if = "is_default")]
+        value_init: ValueInit = ValueInit::Zero,
         /// Standard deviation of the noise on the target's next actions, which are in [-1, 1]. The paper: 0.2.
         policy_noise: f64 = 0.2,
         /// Largest such noise. The paper: 0.5.
