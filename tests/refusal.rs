@@ -75,7 +75,7 @@ fn what_is_missing_is_named() {
             (
                 "inspect log.parquet",
                 "`log.parquet`: a Parquet table, which is not read as a dataset; make one of a CSV, a Parquet table or an MCAP log with \
-                 `omiga import` (docs/tables.md)",
+                 `omiga import`, or train from it with `--map` (docs/tables.md)",
             ),
             ("inspect log.mcap", "`log.mcap`: an MCAP log, which is not read as a dataset"),
             ("inspect robot", "`robot`: a LeRobot dataset, which is not read as a dataset"),

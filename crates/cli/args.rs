@@ -78,7 +78,7 @@ pub enum Command {
                       Exit codes: 0 written, 1 stopped by Ctrl-C and nothing written, 2 could not do it"
     )]
     Collect(CollectArgs),
-    /// Write a dataset of logs: CSV, Parquet or MCAP, and a map that says what the columns mean
+    /// Write a dataset of logs (CSV, Parquet, MCAP), by a map of what the columns mean
     #[command(after_help = "Example: omiga import log.csv --map map.toml --out data.hdf5\n\
                             First:   omiga import log.csv --suggest > map.toml\n\
                             Exit codes: 0 written, 2 could not do it")]
