@@ -152,7 +152,8 @@ struct Plant {
 impl Plant {
     /// Put to all, another one first each time, so that nobody is always behind the others.
     fn send(&mut self, step: usize) -> Result<()> {
-        let (before, after) = self.wires.split_at_mut(step % self.wires.len().max(1));
+        let first = step % self.wires.len().max(1);
+        let (before, after) = self.wires.split_at_mut(first);
         for wire in after.iter_mut().chain(before) {
             let sequence = step.try_into()?;
             Attachment { sequence, stamp_unix_ns: unix_ns(), sender: [1; 16] }.write(&mut self.attachment);

@@ -52,7 +52,8 @@ pub(crate) fn apply(settings: RealTimeSettings) -> Result<()> {
     Err(Error::RealTime { setting: "realtime", reason: "there is this on Linux alone; leave it out".to_owned() })
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

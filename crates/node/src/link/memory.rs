@@ -9,8 +9,11 @@ use crate::Result;
 /// same network.
 #[derive(Clone, Default)]
 pub struct MemoryLink {
-    subscribers: Arc<Mutex<Vec<(String, Arc<Take>)>>>,
+    subscribers: Arc<Mutex<Vec<Subscriber>>>,
 }
+
+/// A key expression, and who hears what matches it.
+type Subscriber = (String, Arc<Take>);
 
 impl Link for MemoryLink {
     fn subscribe(&self, key: &str, take: Take) -> Result<()> {
