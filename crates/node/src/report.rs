@@ -43,8 +43,8 @@ pub struct Report {
     pub sequence: i64,
     /// Whose action the last tick's was: `policy`, `held`, `safe` or `none`.
     pub source: String,
-    /// Age of its observation.
-    pub obs_age_ms: f64,
+    /// Age of its observation, once every input was heard.
+    pub obs_age_ms: Option<f64>,
     /// Oldest observation that the policy ever acted on.
     pub max_acted_age_ms: f64,
     /// What was noticed in the last tick.

@@ -35,6 +35,8 @@ impl Command {
 pub(crate) struct Tally {
     pub(crate) now_ns: u64,
     pub(crate) status: Status,
+    /// Every input was heard.
+    pub(crate) observed: bool,
     pub(crate) stats: Stats,
     pub(crate) sequence: i64,
     pub(crate) bundle: BundleHash,
@@ -63,6 +65,7 @@ impl Tally {
         Self {
             now_ns: 0,
             status: Status::default(),
+            observed: false,
             stats: driver.controller.stats(),
             sequence: 0,
             bundle: driver.bundle,
@@ -119,6 +122,7 @@ impl Ticker {
         self.tally.lateness.add(now.ns.saturating_sub(due_ns));
         self.hear();
         let (stamp_ns, stamp_unix_ns) = oldest(&self.inputs);
+        self.tally.observed = stamp_ns > 0;
         let obs = Observation { values: &self.obs, stamp_ns, mask: &self.mask };
         let status = self.seat.tick(now.ns, obs);
         self.tally.sequence += 1;

@@ -136,7 +136,7 @@ fn row((report, since): &(Report, Duration)) -> Vec<String> {
         bundle,
         source,
         faults.join(" "),
-        format!("{:.1}", report.obs_age_ms),
+        report.obs_age_ms.map_or("never".to_owned(), |ms| format!("{ms:.1}")),
         report.ticks.policy.to_string(),
         report.ticks.held.to_string(),
         report.ticks.safe.to_string(),

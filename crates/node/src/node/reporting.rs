@@ -33,7 +33,7 @@ impl Node {
             ticked_ago_ms: since(shared.ticked_ns.load(Ordering::Relaxed).max(self.started_ns)),
             sequence: shared.sequence.load(Ordering::Relaxed),
             source: source_name(tally.status.source).to_owned(),
-            obs_age_ms: ms(tally.status.obs_age_ns),
+            obs_age_ms: tally.observed.then(|| ms(tally.status.obs_age_ns)),
             max_acted_age_ms: ms(tally.max_acted_age_ns),
             flags: flag_names(tally.status.flags),
             faults: flag_names(tally.faults),

@@ -109,6 +109,7 @@ fn ms(ns: u64) -> f64 {
 
 fn comment(unit: &str, range: Option<Range>) -> String {
     let range = range.map(|range| format!("{} to {}", range.low, range.high)).unwrap_or_default();
+    let unit = if unit == "1" { "" } else { unit };
     match format!("{range} {unit}").trim() {
         "" => String::new(),
         said => format!(" # {}", said.escape_debug()),
