@@ -22,7 +22,7 @@
 //! pass between it and the network's threads through cells that neither waits for. What is old, lost, repeated, out of
 //! order or somebody else's ends in the states of [`omiga_runtime::Guard`].
 //!
-//! With the cargo feature `zenoh` a [`ZenohLink`] is the network, and there is the program `omiga-node NODE.toml`: what
+//! With the cargo feature `zenoh` a `ZenohLink` is the network, and there is the program `omiga-node NODE.toml`: what
 //! `omiga node` does, without the trainer around it.
 //!
 //! Deliberately absent: learning, tensor libraries, simulators, and security of the network: see docs/node.md.

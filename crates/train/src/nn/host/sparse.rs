@@ -28,11 +28,12 @@ const SAMPLE: usize = 4096;
 /// `out = a b` if `a` has enough zeros for that to be faster than the dense product, and shapes and processor are as this
 /// needs; else nothing is done. Was it?
 pub fn product(out: &mut [f32], a: Matrix<'_, f32>, b: Matrix<'_, f32>) -> bool {
-    let lies = b.col == 1 && (a.col == 1 || a.rows.is_multiple_of(GROUP));
+    // A single row, or column, is multiplied in another order where it is dense.
+    let lies = b.col == 1 && a.rows > 1 && (a.col == 1 || a.rows.is_multiple_of(GROUP));
     let sample = &a.data[..a.data.len().min(SAMPLE)];
     let zeros = sample.iter().filter(|x| **x == 0.0).count();
     // Where a third is left out, both are as fast.
-    if !lies || a.cols == 0 || a.cols > LONGEST || 5 * zeros < 2 * sample.len() {
+    if !lies || a.cols < 2 || a.cols > LONGEST || 5 * zeros < 2 * sample.len() {
         return false;
     }
     match Arch::new() {
@@ -131,8 +132,11 @@ fn panel<S: Lanes, const V: usize>(simd: S, out: &mut [f32], a: Matrix<'_, f32>,
 fn masks<S: Lanes>(simd: S, a: Matrix<'_, f32>, row: usize, run: Range<usize>) -> [u32; GROUP] {
     let mut masks = [0; GROUP];
     if a.col == 1 {
-        for (mask, line) in masks.iter_mut().zip(a.data[row * a.row..].chunks_exact(a.row)) {
-            let (whole, rest) = S::as_simd_f32s(&line[run.clone()]);
+        for (i, mask) in masks.iter_mut().enumerate() {
+            // A single row's stride may be anything.
+            let line = a.data.get((row + i) * a.row..).and_then(|line| line.get(run.clone()));
+            let Some(line) = line else { break };
+            let (whole, rest) = S::as_simd_f32s(line);
             for (k, x) in whole.iter().enumerate() {
                 *mask |= simd.nonzero(*x) << (k * S::F32_LANES);
             }
@@ -172,7 +176,7 @@ mod tests {
                 let (mut dense, mut sparse) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
                 gemm::product(&mut dense, a, b, false);
                 let done = product(&mut sparse, a, b);
-                assert_eq!(done, a.col == 1 || m % GROUP == 0, "({m}, {n}, {k})");
+                assert_eq!(done, m > 1 && k > 1 && (a.col == 1 || m % GROUP == 0), "({m}, {n}, {k})");
                 let same = dense.iter().zip(&sparse).all(|(d, s)| d.to_bits() == s.to_bits());
                 assert!(same || !done, "({m}, {n}, {k})");
             }
