@@ -34,6 +34,11 @@ impl<'a, T> Matrix<'a, T> {
     pub fn t(self) -> Self {
         Self { rows: self.cols, cols: self.rows, row: self.col, col: self.row, ..self }
     }
+
+    /// Is each row behind the one before, as in [`Self::new`]?
+    pub fn is_row_by_row(&self) -> bool {
+        self.col == 1 && self.row == self.cols
+    }
 }
 
 /// Widest layer whose weights are read where they are. From there on rows are a page apart and fall on the same cache sets,

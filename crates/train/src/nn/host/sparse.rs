@@ -7,7 +7,7 @@
 //!
 //! The inner index is cut into runs whose rows of the right factor fit the first-level cache.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use pulp::x86::{V3, V4};
 use pulp::{Arch, NullaryFnOnce, Simd, cast};
@@ -20,20 +20,19 @@ const CACHED: usize = 1 << 13;
 const RUN: [usize; 2] = [8, 32];
 /// Rows of the product whose masks are made at once: the lanes of a transposed left factor.
 const GROUP: usize = 16;
-/// Longest inner dimension whose sums the dense product adds in one go, too.
-const LONGEST: usize = 512;
+/// Inner dimensions whose sums the dense product adds in one go by fused multiply-adds from 0, too.
+const INNER: RangeInclusive<usize> = 3..=512;
 /// Elements by which the share of zeros is judged.
 const SAMPLE: usize = 4096;
 
 /// `out = a b` if `a` has enough zeros for that to be faster than the dense product, and shapes and processor are as this
 /// needs; else nothing is done. Was it?
 pub fn product(out: &mut [f32], a: Matrix<'_, f32>, b: Matrix<'_, f32>) -> bool {
-    // A single row, or column, is multiplied in another order where it is dense.
-    let lies = b.col == 1 && a.rows > 1 && (a.col == 1 || a.rows.is_multiple_of(GROUP));
+    let lies = b.is_row_by_row() && (a.is_row_by_row() || a.rows.is_multiple_of(GROUP));
     let sample = &a.data[..a.data.len().min(SAMPLE)];
     let zeros = sample.iter().filter(|x| **x == 0.0).count();
-    // Where a third is left out, both are as fast.
-    if !lies || a.cols < 2 || a.cols > LONGEST || 5 * zeros < 2 * sample.len() {
+    // Where a third is left out, both are as fast; fewer are not worth the risk.
+    if !lies || !INNER.contains(&a.cols) || 5 * zeros < 2 * sample.len() {
         return false;
     }
     match Arch::new() {
@@ -131,12 +130,9 @@ fn panel<S: Lanes, const V: usize>(simd: S, out: &mut [f32], a: Matrix<'_, f32>,
 #[inline(always)]
 fn masks<S: Lanes>(simd: S, a: Matrix<'_, f32>, row: usize, run: Range<usize>) -> [u32; GROUP] {
     let mut masks = [0; GROUP];
-    if a.col == 1 {
-        for (i, mask) in masks.iter_mut().enumerate() {
-            // A single row's stride may be anything.
-            let line = a.data.get((row + i) * a.row..).and_then(|line| line.get(run.clone()));
-            let Some(line) = line else { break };
-            let (whole, rest) = S::as_simd_f32s(line);
+    if a.is_row_by_row() {
+        for (mask, line) in masks.iter_mut().zip(a.data[row * a.row..].chunks_exact(a.row)) {
+            let (whole, rest) = S::as_simd_f32s(&line[run.clone()]);
             for (k, x) in whole.iter().enumerate() {
                 *mask |= simd.nonzero(*x) << (k * S::F32_LANES);
             }
@@ -160,7 +156,7 @@ mod tests {
     use super::*;
     use crate::nn::host::gemm;
 
-    /// Every `every`-th element is 0 in no regular way, and some are -0.
+    /// With `zeros` more than half of the elements are 0, in no regular way, or -0.
     fn draw(count: usize, seed: f32, zeros: bool) -> Vec<f32> {
         let number = |i: usize| (seed + 1.7 * i as f32).sin();
         (0..count).map(|i| if zeros && number(i) < 0.2 { 0.0 * number(i) } else { number(i) }).collect()
@@ -169,17 +165,38 @@ mod tests {
     /// To the bit as the dense product, either factor's rows as they lie or transposed.
     #[test]
     fn bits_are_those_of_the_dense_product() {
-        for (m, n, k) in [(1, 128, 32), (16, 256, 256), (48, 384, 77), (7, 128, 31), (96, 128, 192), (32, 640, 1)] {
+        for (m, n, k) in [
+            (1, 128, 32),
+            (16, 256, 256),
+            (48, 384, 77),
+            (7, 128, 31),
+            (96, 128, 192),
+            (32, 640, 3),
+            (1, 256, 512),
+            (2, 512, 256),
+        ] {
             let (a, b) = (draw(m * k, 0.3, true), draw(k * n, 0.1, false));
             for a in [Matrix::new(&a, m, k), Matrix::new(&a, k, m).t()] {
                 let b = Matrix::new(&b, k, n);
                 let (mut dense, mut sparse) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
                 gemm::product(&mut dense, a, b, false);
                 let done = product(&mut sparse, a, b);
-                assert_eq!(done, m > 1 && k > 1 && (a.col == 1 || m % GROUP == 0), "({m}, {n}, {k})");
+                assert_eq!(done, a.is_row_by_row() || m % GROUP == 0, "({m}, {n}, {k})");
                 let same = dense.iter().zip(&sparse).all(|(d, s)| d.to_bits() == s.to_bits());
                 assert!(same || !done, "({m}, {n}, {k})");
+                if let (true, Some(simd)) = (done, V3::try_new()) {
+                    let mut narrow = vec![f32::NAN; m * n];
+                    simd.vectorize(Product { simd, out: &mut narrow, a, b });
+                    let same = dense.iter().zip(&narrow).all(|(d, s)| d.to_bits() == s.to_bits());
+                    assert!(same, "({m}, {n}, {k}) with narrower vectors");
+                }
             }
         }
+    }
+
+    #[test]
+    fn few_zeros_are_left_to_the_dense_product() {
+        let (a, b) = (draw(32 * 256, 0.3, false), draw(256 * 128, 0.1, false));
+        assert!(!product(&mut vec![0.0; 32 * 128], Matrix::new(&a, 32, 256), Matrix::new(&b, 256, 128)));
     }
 }
