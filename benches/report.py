@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benches" / "opponents"))
 import whole_files  # noqa: E402
-from targets import TARGETS, verdict  # noqa: E402
+from targets import REBRAC, TARGETS, verdict  # noqa: E402
 
 HEAD = """# Benchmarks
 
@@ -76,9 +76,10 @@ def train_lines(rows: object, path: Path) -> list[str]:
     targets = TARGETS[device.partition(":")[0]]
     impls = [impl for impl in dict.fromkeys(row["impl"] for row in rows) if impl != "ours"]
     floors = all(row["floor_ms"] is not None for row in rows)
-    judged = [impl for impl in impls if impl in targets]
+    judged = [impl for impl in impls if impl in targets or impl == "rebrac"]
+    bounds = {impl: f"at least {least:g}x {impl}" for impl, least in targets.items()} | {"rebrac": f"rebrac at most {REBRAC:g}x"}
     head = ["shapes", "threads", *(["floor", "ours", "ours / floor"] if floors else ["ours", "updates/s"])]
-    head += [*impls, *(f"at least {targets[impl]:g}x {impl}" for impl in judged)]
+    head += [*impls, *(bounds[impl] for impl in judged)]
     lines = []
     for (task, threads), of in groups.items():
         if "ours" not in of:
@@ -220,9 +221,10 @@ SECTIONS = {
 `torch.compile`) and in JAX (the whole loop in one `jit(lax.scan)`), all checked against the official
 implementation's numbers, see [benches/opponents](../benches/opponents). Batch 128, hidden 256, f32, random data
 in the shapes of the tasks; sampling, clipping, Adam and targets included. Milliseconds per update, medians of
-several rounds in turns; in brackets how many times ours. The floor is the time that the update's matrix
-products need at the measured f32 peak of as many cores: no program can be faster. Where an opponent needs less
-than four times the floor, nobody can be four times as fast as it.""",
+several rounds in turns; in brackets how many times ours. `rebrac` is an update of our other algorithm on the same
+batch and width. The floor is the time that the update's matrix products need at the measured f32 peak of as many
+cores: no program that does them in full can be faster. Ours leaves out the zeros behind a ReLU. Where an opponent
+needs less than four times the floor, nobody who does them in full can be four times as fast as it.""",
         "make bench-train", "train.json", train_lines),
     "train-cuda": Section(
         "Training on a GPU",

@@ -6,6 +6,8 @@ gets slower or faster wrongs nobody. Writes rows {task, impl, threads, device, m
 the peak that the floor is counted from to `peak.json` beside it.
 
     python compare.py --omiga target/release/omiga --peak target/release/peak --rounds 4
+
+`rebrac` is our other algorithm on the same shapes and batch; `--before` adds another build of `omiga`, as `before`.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import time
 from pathlib import Path
 
 from dataset import write
-from targets import target_of, verdict
+from targets import REBRAC, target_of, verdict
 from tasks import IMPLEMENTATIONS, TASKS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -42,21 +44,23 @@ def run(command: list[str], threads: int, environment: dict[str, str] | None = N
     return done.stdout
 
 
-def seconds_of_ours(omiga: Path, data: Path, threads: int, device: str, steps: int) -> float:
+def seconds_of_ours(omiga: Path, data: Path, threads: int, device: str, steps: int, algorithm: str = "omiga") -> float:
     with tempfile.TemporaryDirectory() as folder:
         command = [str(omiga), "train", "--no-preset", "--data", str(data), "--out", f"{folder}/run",
                    "--steps", str(steps), "--set", "data.transform=none", "--set", "run.checkpoint_every=1000000000",
-                   "--set", f"run.device={device}", "--threads", str(threads)]
+                   "--set", f"run.device={device}", "--threads", str(threads),
+                   "--set", f"run.algorithm={algorithm}", "--set", "data.batch_size=128"]
         begin = time.perf_counter()
         run(command, threads)
         return time.perf_counter() - begin
 
 
-def measure(impl: str, task: str, threads: int, device: str, omiga: Path, data: Path) -> float:
+def measure(impl: str, task: str, threads: int, device: str, programs: dict[str, Path], data: Path) -> float:
     """Milliseconds per update."""
-    if impl == "ours":
+    if impl in programs:
         lengths = LENGTHS[device.partition(":")[0]]
-        short, long = (seconds_of_ours(omiga, data, threads, device, steps) for steps in lengths)
+        algorithm = "rebrac" if impl == "rebrac" else "omiga"
+        short, long = (seconds_of_ours(programs[impl], data, threads, device, steps, algorithm) for steps in lengths)
         return (long - short) / (lengths[1] - lengths[0]) * 1e3
     command = [sys.executable, str(HERE / "bench.py"), "--task", task, "--impl", impl, "--threads", str(threads),
                "--device", device]
@@ -74,17 +78,20 @@ def peak_of_a_core(program: Path, threads: int, out: Path) -> float:
     return one * 1e9
 
 
-def show(row: dict, times: list[float], ours_ms: float) -> None:
+def show(row: dict, times: list[float], ours: list[float]) -> None:
     threads, milliseconds, floor = row["threads"], row["ms_per_update"], row["floor_ms"]
+    ours_ms = statistics.median(ours)
     text = (f"{row['task']:16} {threads} thread{'s' if threads > 1 else ' '} {row['impl']:16} {milliseconds:9.3f} ms "
             f"({min(times):.3f} to {max(times):.3f})")
-    if floor is not None:
+    if floor is not None and row["impl"] != "rebrac":
         text += f", {milliseconds / floor:5.2f}x the floor"
     if row["impl"] != "ours":
-        text += f", {milliseconds / ours_ms:5.2f}x ours"
+        ratios = [theirs / of_ours for theirs, of_ours in zip(times, ours)]
+        text += f", {milliseconds / ours_ms:5.2f}x ours ({min(ratios):.2f} to {max(ratios):.2f} in a round)"
     holds = verdict(row, ours_ms)
     if holds is not None:
-        text += f"; at least {target_of(row['impl'], row['device'])}x: {holds}"
+        bound = f"at most {REBRAC}x" if row["impl"] == "rebrac" else f"at least {target_of(row['impl'], row['device'])}x"
+        text += f"; {bound}: {holds}"
     print(text, flush=True)
 
 
@@ -94,7 +101,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peak", type=Path, help="the program of benches/peak, a release build; on the CPU")
     parser.add_argument("--out", type=Path, help="default: target/bench/train.json, on a GPU train-cuda.json")
     parser.add_argument("--task", action="append", choices=TASKS, help="default: all")
-    parser.add_argument("--impl", action="append", choices=("ours", *IMPLEMENTATIONS),
+    parser.add_argument("--before", type=Path, help="another build of it to compare with")
+    parser.add_argument("--impl", action="append", choices=("ours", "rebrac", *IMPLEMENTATIONS),
                         help="beside ours; default: all")
     parser.add_argument("--threads", action="append", type=int, help=f"default: 1 and 2, on a GPU all CPUs up to {MOST_CPUS}")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
@@ -120,7 +128,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     args = parse()
-    impls = ["ours", *(impl for impl in args.impl or IMPLEMENTATIONS if impl != "ours")]
+    programs = {"ours": args.omiga, "rebrac": args.omiga} | ({"before": args.before} if args.before else {})
+    wanted = ["ours", *(["before"] if args.before else []),
+              *(impl for impl in args.impl or ("rebrac", *IMPLEMENTATIONS) if impl != "ours")]
     peak = None
     if args.device == "cpu":
         peak = peak_of_a_core(args.peak, max(args.threads), args.out.with_name("peak.json"))
@@ -130,18 +140,19 @@ def main() -> None:
         write(TASKS[task], data)
         if args.device != "cpu":  # the driver's first start is no part of an update
             seconds_of_ours(args.omiga, data, args.threads[0], args.device, 100)
+        # ReBRAC needs actions that can be climbed.
+        impls = [impl for impl in wanted if impl != "rebrac" or not TASKS[task].discrete]
         for threads in args.threads:
             times: dict[str, list[float]] = {impl: [] for impl in impls}
             for k in range(args.rounds):
                 for impl in impls if k % 2 == 0 else reversed(impls):
-                    times[impl].append(measure(impl, task, threads, args.device, args.omiga, data))
+                    times[impl].append(measure(impl, task, threads, args.device, programs, data))
             floor = None if peak is None else round(TASKS[task].matrix_flops() / (peak * threads) * 1e3, 4)
-            ours_ms = statistics.median(times["ours"])
             for impl in impls:
                 row = {"task": task, "impl": impl, "threads": threads, "device": args.device,
                        "ms_per_update": round(statistics.median(times[impl]), 4), "floor_ms": floor}
                 rows.append(row)
-                show(row, times[impl], ours_ms)
+                show(row, times[impl], times["ours"])
             whole_files.write_rows(args.out, rows)
 
 
