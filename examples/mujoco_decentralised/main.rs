@@ -113,7 +113,7 @@ fn in_one_process(bundle: &Bundle, options: &Options) -> Result<f64> {
     while !t.is_last() && steps < options.steps {
         team.step(&t.obs, &mut actions)?;
         env.step(&JointAction::Continuous(actions.clone()), &mut t)?;
-        (team_return, steps) = (team_return + f64::from(t.team_reward), steps + 1);
+        (team_return, steps) = (team_return + t.team_reward, steps + 1);
     }
     Ok(team_return)
 }

@@ -98,7 +98,7 @@ impl Plant {
                 }
             }
             self.env.step(&JointAction::Continuous(commands), &mut t)?;
-            episode.team_return += f64::from(t.team_reward);
+            episode.team_return += t.team_reward;
         }
         Ok(episode)
     }

@@ -71,7 +71,7 @@ fn redraw(text: &str) {
     let harmless: String =
         text.chars().map(|c| if c == '\n' || omiga_format::is_visible(c) { c } else { '?' }).collect();
     let mut out = stdout().lock();
-    drop(write!(out, "{REDRAW}{harmless}\n").and_then(|()| out.flush()));
+    drop(writeln!(out, "{REDRAW}{harmless}").and_then(|()| out.flush()));
 }
 
 fn verdict(reports: &[(Report, Duration)]) -> Verdict {
