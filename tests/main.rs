@@ -20,6 +20,7 @@ mod forms;
 mod hostile;
 mod import;
 mod manners;
+mod nodes;
 mod novelty;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;

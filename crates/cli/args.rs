@@ -29,7 +29,7 @@ pub use import::ImportArgs;
 pub use inspect::InspectArgs;
 pub use node::NodeArgs;
 #[cfg(feature = "node")]
-pub use node::{NodeCommand, NodeStatusArgs, NodeTemplateArgs};
+pub use node::{NodeCommand, NodeMapArgs, NodeStatusArgs, NodeTemplateArgs};
 pub use report::ReportArgs;
 pub use select::SelectArgs;
 

@@ -26,6 +26,10 @@ pub enum NodeCommand {
     /// Print a first file for an agent: every name of its contract, to be told where it is
     #[command(after_help = "Example: omiga node template models/spread --agent agent_0 > agent_0.toml")]
     Template(NodeTemplateArgs),
+    /// Print the map with which `omiga import` makes a dataset of a team's recordings
+    #[command(after_help = "Example: omiga node map models/spread > map.toml\n\
+                            Then:    omiga import recordings/*.mcap --map map.toml --out data.hdf5")]
+    Map(NodeMapArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,4 +55,10 @@ pub struct NodeTemplateArgs {
     /// Which agent of it
     #[arg(long)]
     pub agent: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct NodeMapArgs {
+    /// The bundle's folder
+    pub bundle: PathBuf,
 }

@@ -206,6 +206,21 @@ fn a_log_that_was_cut_short_is_used_as_far_as_it_goes() {
     assert_eq!(cut.obs[..], whole.obs[..cut.obs.len()]);
     assert!(cut.ends[0].0 > 3 && cut.obs.len() < whole.obs.len(), "{:?}", cut.ends);
     assert_eq!(cut.report.notes[0].what, "logs that end before their end, read up to there");
+
+    // With a chunk that was begun: its lengths are not known yet.
+    let (mut at, mut data_end) = (8, 0);
+    while data_end == 0 {
+        let length = u64::from_le_bytes(all[at + 1..at + 9].try_into().unwrap()) as usize;
+        data_end = if all[at] == mcap::records::op::DATA_END { at } else { 0 };
+        at += 9 + length;
+    }
+    let unknown = [0xff; 8];
+    let header =
+        [&[mcap::records::op::CHUNK][..], &unknown, &[0; 16], &unknown, &unknown[..4], b"\x04\0\0\0zstd", &unknown];
+    let killed = [&all[..data_end], &header.concat(), &[7; 100]].concat();
+    let found = import_bytes(&killed, &map).unwrap();
+    assert_eq!(found.obs, whole.obs);
+    assert_eq!(found.report.notes[0].what, cut.report.notes[0].what);
 }
 
 proptest! {

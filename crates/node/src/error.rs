@@ -61,6 +61,14 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// A recording cannot be written.
+    #[error("`{path}`: {reason}")]
+    Record {
+        /// The file or its folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),

@@ -22,6 +22,8 @@
 //! pass between it and the network's threads through cells that neither waits for. What is old, lost, repeated, out of
 //! order or somebody else's ends in the states of [`omiga_runtime::Guard`].
 //!
+//! With the cargo feature `mcap` a `McapRecorder` writes its ticks to a file, on a thread of its own.
+//!
 //! With the cargo feature `zenoh` a `ZenohLink` is the network, and there is the program `omiga-node NODE.toml`: what
 //! `omiga node` does, without the trainer around it.
 //!
@@ -34,6 +36,8 @@ mod histogram;
 mod input;
 mod latest;
 mod link;
+#[cfg(feature = "mcap")]
+mod mcap;
 mod node;
 mod realtime;
 mod record;
@@ -44,6 +48,8 @@ mod settings;
 mod ticker;
 mod wire;
 
+#[cfg(feature = "mcap")]
+pub use crate::mcap::{McapRecorder, Recorded, map};
 pub use clock::Now;
 pub use error::{Error, Result};
 #[cfg(feature = "zenoh")]
@@ -55,6 +61,6 @@ pub use report::{InputReport, Quantiles, Report, ShadowReport, State, Ticks};
 pub use roster::Roster;
 pub use settings::{
     Bind, CandidateSettings, CommandSettings, InputSettings, Mask, Millis, Mode, NetworkSettings, RealTimeSettings,
-    SafeSettings, Sequence, Settings, Stamp, template,
+    RecordSettings, SafeSettings, Sequence, Settings, Stamp, template,
 };
 pub use wire::{Attachment, Commanded, Element, Encoding, Malformed, SENDER_BYTES};

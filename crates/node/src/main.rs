@@ -29,6 +29,12 @@ fn run(path: &Path) -> Result<()> {
     Node::check(&settings)?;
     let signals = Arc::new(Signals::new());
     signals.catch()?;
-    let node = Node::start(&settings, Arc::new(ZenohLink::open(&settings.network)?))?;
-    node.run(path, &signals, |line| eprintln!("{}: {line}", settings.name())).map(drop)
+    let tell = |line: &str| eprintln!("{}: {line}", settings.name());
+    let (node, recorder) = Node::start_with_recorder(&settings, Arc::new(ZenohLink::open(&settings.network)?))?;
+    let done = node.run(path, &signals, tell);
+    // However it ended, what was recorded is a file.
+    if let Some(recorder) = recorder {
+        tell(&recorder.finish()?.to_string());
+    }
+    done.map(drop)
 }

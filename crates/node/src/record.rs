@@ -14,6 +14,8 @@ use crate::seat::{BundleHash, Driver, copy};
 pub struct TickRecord {
     /// When.
     pub now: Now,
+    /// Counts ticks; a command's number is its tick's.
+    pub sequence: i64,
     /// When the observation was measured, on the loop's clock.
     pub stamp_ns: u64,
     /// `[O]`, in the contract's order and units; NaN what was never heard.
@@ -49,6 +51,7 @@ pub(crate) fn records(capacity: usize, sizes: [usize; 3]) -> (Recording, Records
     for _ in 0..capacity {
         let empty = TickRecord {
             now: Now::default(),
+            sequence: 0,
             stamp_ns: 0,
             obs: vec![0.0; obs].into_boxed_slice(),
             mask: vec![false; mask].into_boxed_slice(),
@@ -64,14 +67,20 @@ pub(crate) fn records(capacity: usize, sizes: [usize; 3]) -> (Recording, Records
 }
 
 impl Recording {
+    /// Counts what is dropped.
+    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+
     /// # Real-time
     /// As a tick.
-    pub(crate) fn record(&mut self, now: Now, obs: Observation<'_>, status: &Status, driver: &Driver) {
+    pub(crate) fn record(&mut self, now: Now, sequence: i64, obs: Observation<'_>, status: &Status, driver: &Driver) {
         let Ok(mut record) = self.free.pop() else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        (record.now, record.stamp_ns, record.status, record.bundle) = (now, obs.stamp_ns, *status, driver.bundle);
+        (record.now, record.sequence, record.stamp_ns) = (now, sequence, obs.stamp_ns);
+        (record.status, record.bundle) = (*status, driver.bundle);
         copy(&mut record.obs, obs.values);
         record.mask.iter_mut().zip(obs.mask).for_each(|(to, from)| *to = *from);
         copy(&mut record.action, &driver.numbers);
@@ -93,9 +102,15 @@ impl Records {
         count
     }
 
-    /// Ticks that there was no room for.
+    /// Ticks that there was no room for, and those that were left out.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Count a tick that is not kept, though it came: the node's status says how many.
+    #[cfg(feature = "mcap")]
+    pub(crate) fn leave_out(&self, ticks: u64) {
+        self.dropped.fetch_add(ticks, Ordering::Relaxed);
     }
 
     /// Is the node gone, so that no more will come?

@@ -61,6 +61,8 @@ pub struct Report {
     pub skipped_periods: u64,
     /// Commands that the network did not take.
     pub unsent: u64,
+    /// Ticks that its recording lacks: the disk was slower, full, or the file as large as it may be.
+    pub unrecorded: u64,
     /// The streams that it hears.
     pub inputs: Vec<InputReport>,
     /// The policy that looks on.

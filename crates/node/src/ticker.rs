@@ -129,7 +129,7 @@ impl Ticker {
         let times = (now, stamp_unix_ns);
         tell(&mut self.commands, self.tally.sequence, times, &status, &self.seat.driver);
         if let Some(recording) = &mut self.recording {
-            recording.record(now, obs, &status, &self.seat.driver);
+            recording.record(now, self.tally.sequence, obs, &status, &self.seat.driver);
         }
         self.count(now.ns, &status);
         status.has_action()
@@ -139,6 +139,11 @@ impl Ticker {
     pub(crate) fn tell(&mut self, now: Now, status: &Status, driver: &Driver) {
         self.tally.sequence += 1;
         tell(&mut self.commands, self.tally.sequence, (now, 0), status, driver);
+        if let Some(recording) = &mut self.recording {
+            let (stamp_ns, _) = oldest(&self.inputs);
+            let obs = Observation { values: &self.obs, stamp_ns, mask: &self.mask };
+            recording.record(now, self.tally.sequence, obs, status, driver);
+        }
         self.count(now.ns, status);
     }
 

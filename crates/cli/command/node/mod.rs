@@ -18,6 +18,7 @@ pub fn node(args: &NodeArgs) -> Result<Verdict> {
     match (&args.command, &args.settings) {
         (Some(NodeCommand::Status(args)), _) => status::status(args),
         (Some(NodeCommand::Template(args)), _) => running::template(args),
+        (Some(NodeCommand::Map(args)), _) => running::map(args),
         (None, Some(path)) if args.check => running::check(path),
         (None, Some(path)) => running::run(path),
         // Clap has refused it.

@@ -67,6 +67,8 @@ pub struct Node {
     status: Box<dyn Publisher>,
     heartbeat: u64,
     last_change: String,
+    /// Ticks that are missing in the recording.
+    unrecorded: Arc<AtomicU64>,
 }
 
 impl Node {
@@ -113,6 +115,7 @@ impl Node {
         let (period_ns, clock) = (driver.controller.period_ns(), Clock::start());
         let tick_ns = tick_ns(settings, &driver)?;
 
+        let unrecorded = recording.as_ref().map(Recording::dropped).unwrap_or_default();
         let bound = Bound::new(settings, &contract)?;
         let (heard, inputs) = subscribe(settings, &contract, &bound, &*link, clock)?;
         let (commands, commanded) = latest(Command::empty(driver.numbers.len()));
@@ -160,6 +163,7 @@ impl Node {
             status,
             heartbeat: 0,
             last_change,
+            unrecorded,
         })
     }
 
@@ -201,6 +205,11 @@ impl Node {
             self.shared.over.store(true, Ordering::Release);
         }
         if joined && !self.shared.panicked.load(Ordering::Relaxed) { Ok(()) } else { Err(Error::Panicked) }
+    }
+
+    /// What its agent observes and commands.
+    pub fn contract(&self) -> &PolicyContract {
+        &self.contract
     }
 
     /// The network that it is part of.

@@ -42,6 +42,7 @@ impl Node {
             work_us: Quantiles::from(&tally.work),
             skipped_periods: tally.stats.skipped_periods,
             unsent: shared.unsent.load(Ordering::Relaxed),
+            unrecorded: self.unrecorded.load(Ordering::Relaxed),
             inputs: self.inputs.iter().map(|(key, counts)| InputReport::new(key, counts)).collect(),
             shadow: tally.shadow.map(|bundle| ShadowReport {
                 bundle_sha256: hex(&bundle),

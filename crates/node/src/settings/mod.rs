@@ -17,7 +17,7 @@ use crate::{Error, Result};
 
 pub use self::messages::{Bind, CommandSettings, InputSettings, Sequence, Stamp};
 pub(crate) use self::options::no_names;
-pub use self::process::{CandidateSettings, Mode, NetworkSettings, RealTimeSettings};
+pub use self::process::{CandidateSettings, Mode, NetworkSettings, RealTimeSettings, RecordSettings};
 pub use self::template::template;
 pub use self::time::Millis;
 
@@ -86,6 +86,8 @@ pub struct Settings {
     /// What it asks of the operating system.
     #[serde(default)]
     pub realtime: RealTimeSettings,
+    /// Where it records its ticks; without it nowhere.
+    pub record: Option<RecordSettings>,
 }
 
 /// What a choosing agent may choose.
@@ -126,6 +128,9 @@ impl Settings {
         settings.bundle = folder.join(&settings.bundle);
         settings.candidate.bundle = settings.candidate.bundle.map(|bundle| folder.join(bundle));
         settings.network.config = settings.network.config.map(|config| folder.join(config));
+        if let Some(record) = &mut settings.record {
+            record.folder = folder.join(&record.folder);
+        }
         settings.public_key = settings.public_key.map(|key| match key.ends_with(".pub") {
             true => folder.join(key).to_string_lossy().into_owned(),
             false => key,

@@ -70,6 +70,30 @@ pub enum Mode {
     Router,
 }
 
+/// Where ticks are recorded, as MCAP.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordSettings {
+    /// The folder of the recordings, one a start.
+    pub folder: PathBuf,
+    /// Largest size of one, in megabytes before it is compressed; ticks after it are counted alone.
+    #[serde(default = "RecordSettings::max_mb")]
+    pub max_mb: u64,
+    /// Ticks that wait for the disk; more are dropped and counted.
+    #[serde(default = "RecordSettings::queue")]
+    pub queue: usize,
+}
+
+impl RecordSettings {
+    fn max_mb() -> u64 {
+        4096
+    }
+
+    fn queue() -> usize {
+        4096
+    }
+}
+
 /// What is asked of the operating system for the loop's thread; what it does not give is an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

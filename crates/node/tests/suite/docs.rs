@@ -10,7 +10,7 @@ use crate::support::models;
 fn files_on_the_page_are_read() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/node.md")).unwrap();
     let blocks: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     let files: Vec<_> = blocks.iter().map(|block| Settings::parse(block).unwrap_or_else(|e| panic!("{e}"))).collect();
     // The first is a whole one.
     let mut whole = files[0].clone();

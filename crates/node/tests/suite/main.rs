@@ -7,6 +7,9 @@ mod docs;
 mod network;
 #[cfg(test)]
 mod node;
+#[cfg(feature = "mcap")]
+#[cfg(test)]
+mod recording;
 #[cfg(all(feature = "zenoh", unix))]
 #[cfg(test)]
 mod relay;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use mcap::McapError;
-use mcap::records::Record as Parsed;
+use mcap::records::{Record as Parsed, op};
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use mcap::sans_io::summary_reader::{SummaryReadEvent, SummaryReader, SummaryReaderOptions};
 use omiga_format::atomic;
@@ -211,7 +211,23 @@ fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, McapError>) -> Resul
     };
     match panic::catch_unwind(AssertUnwindSafe(call)) {
         Ok(Err(McapError::UnexpectedEof)) => Err(Stop::CutShort),
+        Ok(Err(McapError::UnexpectedEoc)) if has_open_chunk(path).unwrap_or(false) => Err(Stop::CutShort),
         Ok(result) => result.map_err(|e| damaged(e.to_string())),
         Err(_) => Err(damaged("the parser gave up".to_owned())),
+    }
+}
+
+/// Is its last chunk one that was begun? Recorders that go back to write a chunk's length, once they know it, leave the largest number
+/// there if they are killed before.
+fn has_open_chunk(path: &Path) -> std::io::Result<bool> {
+    let (mut file, mut record) = (File::open(path)?, [0; 9]);
+    file.seek(SeekFrom::Start(mcap::MAGIC.len() as u64))?;
+    loop {
+        file.read_exact(&mut record)?;
+        let [opcode, length @ ..] = record;
+        match u64::from_le_bytes(length) {
+            u64::MAX => return Ok(opcode == op::CHUNK),
+            length => file.seek(SeekFrom::Current(i64::try_from(length).unwrap_or(i64::MAX)))?,
+        };
     }
 }

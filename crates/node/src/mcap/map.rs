@@ -1,0 +1,75 @@
+//! The map with which `omiga import` makes a dataset of a team's recordings.
+
+use std::fmt::Write as _;
+
+use omiga_runtime::{ActionSpace, PolicyContract, Range};
+
+/// The map for recordings of these agents, called `names` by their team: fields and commands of their contracts, sampled a period
+/// apart. What is good they do not know: a reward is added by hand.
+///
+/// # Panics
+/// Never: writing to a text cannot fail.
+pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
+    let mut text =
+        String::from("# Of recordings of nodes: omiga import RECORDINGS/*.mcap --map THIS --out data.hdf5\n\n[task]\n");
+    let Some(first) = contracts.first() else { return text };
+    let quoted = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    line(&mut text, format_args!("name = {}", self::quoted(&first.task)));
+    line(&mut text, format_args!("agents = [{}]", quoted(names)));
+    if let Some(period) = first.period_ns {
+        match period % 1_000_000 {
+            0 => line(&mut text, format_args!("period = \"{} ms\"", period / 1_000_000)),
+            _ => line(&mut text, format_args!("period = \"{period} ns\"")),
+        }
+    }
+    text.push_str(
+        "\n[time]\ncolumn = \"publish_time\"\nsample = \"hold\"\ngap = \"1 s\"\n\n[episode]\nlast_row = \"state\"\n",
+    );
+    let agents_of = |has: &dyn Fn(&PolicyContract) -> bool| {
+        let of: Vec<_> =
+            names.iter().zip(contracts).filter(|(_, contract)| has(contract)).map(|(name, _)| name.clone()).collect();
+        (of.len() < names.len()).then(|| format!("agents = [{}]\n", quoted(&of))).unwrap_or_default()
+    };
+    let mut known: Vec<&str> = Vec::new();
+    for field in contracts.iter().flat_map(|contract| &contract.obs) {
+        if known.contains(&field.name.as_str()) {
+            continue;
+        }
+        known.push(&field.name);
+        let of = agents_of(&|contract| contract.obs.iter().any(|other| other.name == field.name));
+        entry(&mut text, "obs", &field.name, &field.unit, field.range, &of, "observation");
+    }
+    match &first.action {
+        ActionSpace::Continuous(fields) => {
+            for field in fields {
+                entry(&mut text, "action", &field.name, &field.unit, Some(field.range), "", "command");
+            }
+        }
+        ActionSpace::Discrete(choices) => {
+            text.push_str("\n[[action]]\nname = \"choice\"\ncolumn = \"/*/step.choice\"\n");
+            line(&mut text, format_args!("choices = [{}]", quoted(choices)));
+        }
+    }
+    text.push_str(
+        "\n# [reward] # what is good; without it only `bc` can learn\n# value = \"-abs({/plant/level.m} - 2.5)\"\n",
+    );
+    text
+}
+
+fn entry(text: &mut String, kind: &str, name: &str, unit: &str, range: Option<Range>, more: &str, part: &str) {
+    let column = quoted(&format!("/*/step.{part}.{name}"));
+    line(text, format_args!("\n[[{kind}]]\nname = {}\ncolumn = {column}\nunit = {}", quoted(name), quoted(unit)));
+    if let Some(Range { low, high }) = range {
+        line(text, format_args!("range = [{low:?}, {high:?}]"));
+    }
+    text.push_str(more);
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(text, "{line}");
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,149 @@
+//! What a node records is what it saw and commanded, and a dataset can be made of it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use omiga_dataset::{Dataset, HostBatch, LoadOptions as DataOptions};
+use omiga_import::Map;
+use omiga_node::{Error, MemoryLink, Node, RecordSettings, Recorded, Settings, map};
+use omiga_runtime::{LoadOptions, Policy};
+use serde_json::Value;
+
+use crate::support::{Plant, models, settings, wait};
+
+fn recorded(folder: &Path, max_mb: u64) -> Settings {
+    let record = RecordSettings { folder: folder.to_owned(), max_mb, queue: 1024 };
+    Settings { record: Some(record), ..settings() }
+}
+
+/// Run for so many observations, each a little larger than the last, and look at the node before it is stopped.
+fn run(settings: &Settings, samples: usize, look: impl FnOnce(&mut Node)) -> Recorded {
+    let link = MemoryLink::default();
+    let mut plant = Plant::new(&link, "plant/agent_0/obs");
+    let (mut node, recorder) = Node::start_with_recorder(settings, Arc::new(link)).unwrap();
+    for i in 0..samples {
+        plant.send(&plant.obs(i as f32 / 100.0), 0);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    wait("an action", || node.report().ticks.policy > 0);
+    look(&mut node);
+    node.stop().unwrap();
+    recorder.unwrap().finish().unwrap()
+}
+
+/// A tick as it is in the file.
+struct Tick {
+    is_step: bool,
+    sequence: u32,
+    time: u64,
+    says: Value,
+}
+
+fn ticks(path: &Path) -> Vec<Tick> {
+    let bytes = fs::read(path).unwrap();
+    let tick = |message: Result<mcap::Message<'_>, mcap::McapError>| {
+        let message = message.unwrap();
+        let is_step = message.channel.topic == "/agent_0/step";
+        assert!(is_step || message.channel.topic == "/agent_0/between");
+        let says = serde_json::from_slice(&message.data).unwrap();
+        Tick { is_step, sequence: message.sequence, time: message.publish_time, says }
+    };
+    mcap::MessageStream::new(&bytes).unwrap().map(tick).collect()
+}
+
+fn policy() -> Policy {
+    Policy::load(&models("spread"), &LoadOptions::default().with_agent("agent_0")).unwrap()
+}
+
+#[test]
+fn ticks_are_what_was_seen_and_commanded() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = run(&recorded(folder.path(), 100), 60, |_| ());
+    assert_eq!((done.path.as_path(), done.dropped), (folder.path().join("agent_0-00001.mcap").as_path(), 0));
+    let ticks = ticks(&done.path);
+    assert_eq!(ticks.len() as u64, done.ticks);
+    // Every tick until the end, the safe ones of the end too.
+    assert!(ticks.windows(2).all(|pair| pair[0].time <= pair[1].time && pair[0].sequence + 1 == pair[1].sequence));
+    assert_eq!(ticks.iter().rev().take_while(|tick| tick.says["source"] == "safe").count(), 5);
+
+    let policy = policy();
+    let contract = policy.contract().unwrap();
+    let (mut state, mut command, mut acted) = (policy.state(), vec![0.0; 5], 0);
+    let number = |tick: &Tick, part: &str, name: &str| tick.says[part][name].as_f64().unwrap() as f32;
+    for tick in ticks.iter().filter(|tick| tick.says["source"] == "policy") {
+        let told: Vec<f32> =
+            contract.action.fields().iter().map(|field| number(tick, "command", &field.name)).collect();
+        if tick.is_step {
+            // A decision: the action is of this observation, not of one before.
+            let obs: Vec<f32> = contract.obs.iter().map(|field| number(tick, "observation", &field.name)).collect();
+            policy.step(&mut state, &obs, &mut command).unwrap();
+            acted += 1;
+        }
+        assert_eq!(told, command);
+        assert_eq!(tick.says["bundle"], policy.identity().unwrap().bundle_sha256.as_str());
+        assert!((0.0..=150.0).contains(&tick.says["obs_age_ms"].as_f64().unwrap()), "{}", tick.says);
+    }
+    // Once a period, with four ticks between two.
+    assert!((8..=16).contains(&acted), "{acted}");
+    // Before the first sample nothing was seen: there is no number, and no age.
+    let first = &ticks[0].says;
+    assert!(
+        first["source"] == "policy" || first["observation"]["velocity.x"].is_null() && first["obs_age_ms"].is_null()
+    );
+    // Another start is another file.
+    assert!(run(&recorded(folder.path(), 100), 5, |_| ()).path.ends_with("agent_0-00002.mcap"));
+}
+
+/// Also of one that was killed: its file has no end.
+#[test]
+fn recordings_become_a_dataset() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = folder.path().join("killed.mcap");
+    let kill = |_: &mut Node| {
+        std::thread::sleep(Duration::from_millis(1100));
+        fs::copy(folder.path().join("agent_0-00001.mcap"), &killed).map(drop).unwrap();
+    };
+    let done = run(&recorded(folder.path(), 100), 100, kill);
+    let policy = policy();
+    let text = map(&["agent_0".to_owned()], &[policy.contract().unwrap().clone()]);
+    let (file, out) = (folder.path().join("map.toml"), folder.path().join("out.hdf5"));
+    fs::write(&file, &text).unwrap();
+    let map = Map::read(&file).unwrap();
+    let mut command = [0.0; 5];
+    for (path, cut_short) in [(done.path, 0), (killed, 1)] {
+        let report = omiga_import::import(&[path], &map, &out, &AtomicBool::new(false)).unwrap();
+        assert!(report.steps >= 15, "{report:?}");
+        let ends_early = |note: &&omiga_import::Note| note.what.starts_with("logs that end before their end");
+        assert_eq!(report.notes.iter().filter(ends_early).count(), cut_short, "{report:?}");
+        let dataset = Dataset::load(&out, &DataOptions::default()).unwrap();
+        assert_eq!(dataset.task().agents[0].obs, policy.contract().unwrap().obs);
+        let mut batch = HostBatch::new(&dataset, 1);
+        // As the policy acted: commands from 0 to 1 are actions from -1 to 1.
+        let mut is_of_policy = |step| {
+            batch.set(0, &dataset, step).unwrap();
+            policy.step(&mut policy.state(), &batch.obs, &mut command).unwrap();
+            command.iter().zip(&batch.actions).all(|(command, action)| (2.0 * command - 1.0 - action).abs() < 1e-5)
+        };
+        // Then the plant fell silent, and what was commanded was held, then safe.
+        let acted = (0..dataset.len()).take_while(|step| is_of_policy(*step)).count();
+        assert!(acted >= 15 && dataset.len() - acted <= 14, "{acted} of {}", dataset.len());
+        fs::remove_file(&out).unwrap();
+    }
+}
+
+#[test]
+fn a_recording_is_as_large_as_it_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |node: &mut Node| wait("a count", || node.report().unrecorded > 5);
+    let done = run(&recorded(folder.path(), 0), 10, told);
+    assert_eq!(done.ticks, 0);
+    assert!(done.dropped > 0 && ticks(&done.path).is_empty());
+    let nowhere = folder.path().join("file");
+    fs::write(&nowhere, "").unwrap();
+    let error =
+        Node::start_with_recorder(&recorded(&nowhere, 1), Arc::new(MemoryLink::default())).map(drop).unwrap_err();
+    assert!(matches!(&error, Error::Record { .. }) && error.to_string().contains("cannot be made"), "{error}");
+}
