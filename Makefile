@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env bench-node test-node cuda cuda-test install test-embedded clean
+.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env bench-node test-node test-network cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -77,6 +77,9 @@ test-node: ## Nodes on a network (zenoh is much to compile): processes, lints, a
 	cargo clippy --release -p omiga-node --features zenoh --all-targets -- -D warnings
 	cargo test --release -p omiga-node --features zenoh
 	cargo clippy --release --features node --all-targets -- -D warnings && cargo run --release --features node --example mujoco_decentralised
+
+test-network: ## A plant and six nodes in network namespaces whose links are bad, as root; or says that it is skipped
+	@scripts/test_network.sh
 
 mujoco: ## Fetch the MuJoCo simulator and the robots' models from PyPI into .deps
 	@scripts/mujoco.sh

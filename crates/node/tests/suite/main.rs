@@ -4,6 +4,9 @@
 mod docs;
 #[cfg(all(feature = "zenoh", unix))]
 #[cfg(test)]
+mod namespaces;
+#[cfg(all(feature = "zenoh", unix))]
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod node;

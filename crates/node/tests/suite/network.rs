@@ -13,26 +13,29 @@ use crate::relay::{Badness, Relay};
 use crate::support::{Actuators, Plant, SAFE, Told, models, wait};
 
 /// Oldest observation that may be acted on, as the nodes' file says.
-const LIMIT_NS: i64 = 150_000_000;
+pub const LIMIT_NS: i64 = 150_000_000;
 /// Fastest that a command may move, a second.
-const RATE: f32 = 4.0;
+pub const RATE: f32 = 4.0;
 
 /// A node's process; killed at the end if it is still there.
-struct NodeProcess(Child);
+pub struct NodeProcess(Child);
 
 impl NodeProcess {
     fn start(file: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_omiga-node")).arg(file).stderr(Stdio::inherit()).spawn().unwrap();
-        Self(child)
+        Self::run(Command::new(env!("CARGO_BIN_EXE_omiga-node")), file)
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn run(mut command: Command, file: &Path) -> Self {
+        Self(command.arg(file).stderr(Stdio::inherit()).spawn().unwrap())
+    }
+
+    pub fn signal(&self, signal: &str) {
         let done = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
 
     /// Its exit code.
-    fn wait(&mut self) -> Option<i32> {
+    pub fn wait(&mut self) -> Option<i32> {
         let begin = Instant::now();
         loop {
             match self.0.try_wait().unwrap() {
@@ -55,19 +58,19 @@ fn free_tcp_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn free_udp_port() -> u16 {
+pub fn free_udp_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The plant's network, which passes statuses on to whoever asks.
-fn router(address: &str) -> ZenohLink {
+pub fn router(address: &str) -> ZenohLink {
     let listen = vec![address.to_owned()];
     ZenohLink::open(&NetworkSettings { mode: Mode::Router, listen, discover: false, ..NetworkSettings::default() })
         .unwrap()
 }
 
 /// The file of `agent_0` of `models/spread` as node `name`, connected to `address`.
-fn file(folder: &Path, name: &str, address: &str) -> PathBuf {
+pub fn file(folder: &Path, name: &str, address: &str) -> PathBuf {
     let text = include_str!("../data/spread.toml");
     let bundle = format!("bundle = {:?}", models("spread").to_str().unwrap());
     let text = text.replace("bundle = \"spread\"", &bundle).replace("plant/agent_0/", &format!("plant/{name}/"));
@@ -153,7 +156,7 @@ fn a_bad_network_makes_nobody_act_on_what_is_old() {
     let link = router(&format!("udp/127.0.0.1:{port}"));
     let roster = Roster::listen(&link, "omiga/node").unwrap();
     let names: Vec<_> = (0..6).map(|i| format!("node_{i}")).collect();
-    let relays: Vec<_> = (0..6).map(|seed| Relay::to(port, seed)).collect();
+    let relays: Vec<_> = (0..6).map(|seed| Relay::to(port, "127.0.0.1", seed)).collect();
     let plant = |name: &String| {
         let (obs, command) = (format!("plant/{name}/obs"), format!("plant/{name}/command"));
         (Plant::new(&link, &obs), Actuators::of(&link, &command))

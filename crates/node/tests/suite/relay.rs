@@ -32,9 +32,9 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// To the plant that listens on this port of the loopback.
-    pub fn to(plant: u16, seed: u64) -> Self {
-        let outside = UdpSocket::bind("127.0.0.1:0").unwrap();
+    /// To the plant that listens on this port of the loopback, for a node that connects to `host`.
+    pub fn to(plant: u16, host: &str, seed: u64) -> Self {
+        let outside = UdpSocket::bind((host, 0)).unwrap();
         let inside = UdpSocket::bind("127.0.0.1:0").unwrap();
         inside.connect(("127.0.0.1", plant)).unwrap();
         let (badness, stop) = (Arc::new(Mutex::new(Badness::default())), Arc::new(AtomicBool::new(false)));
