@@ -41,8 +41,10 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     bundle::small().write(&folder.path().join("x")).unwrap();
     put("bundle", "small", &fs::read(folder.path().join("x").join(MANIFEST_FILE)).unwrap());
-    for (i, input) in formats::Copies::new().inputs().iter().enumerate() {
-        put("formats", &format!("{i:03}"), input);
+    for (_, format) in formats::KEPT {
+        for (i, input) in formats::Copies::of(|other| other == format).inputs().iter().enumerate() {
+            put(&format!("formats-{format}"), &format!("{i:03}"), input);
+        }
     }
     // What was found before, and files of other programs.
     for (target, kept) in [

@@ -5,7 +5,11 @@
 mod formats;
 
 thread_local! {
-    static COPIES: formats::Copies = formats::Copies::new();
+    /// Of the format that FORMAT names, else of all.
+    static COPIES: formats::Copies = {
+        let only = std::env::var("FORMAT").ok();
+        formats::Copies::of(|format| only.as_ref().is_none_or(|only| only == format))
+    };
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

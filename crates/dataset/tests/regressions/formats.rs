@@ -7,7 +7,7 @@ use omiga_dataset::{Dataset, HostBatch, LoadOptions};
 use tempfile::TempDir;
 
 /// Datasets that are right, and their formats.
-const KEPT: [(&str, &str); 12] = [
+pub const KEPT: [(&str, &str); 12] = [
     ("alberdice_npy/rware_tiny/buffer_expert", "pymarl-npy"),
     ("cfcql_h5/5m_vs_6m_mixed.h5", "pymarl-hdf5"),
     ("d3rlpy/discrete.h5", "d3rlpy"),
@@ -37,6 +37,11 @@ struct Set {
 
 impl Copies {
     pub fn new() -> Self {
+        Self::of(|_| true)
+    }
+
+    /// Of some formats alone.
+    pub fn of(format: impl Fn(&str) -> bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let set = |(i, (name, format)): (usize, &(&str, &str))| {
             let from = kept().join(name);
@@ -50,7 +55,7 @@ impl Copies {
                 files,
             }
         };
-        let sets = KEPT.iter().enumerate().map(set).collect();
+        let sets = KEPT.iter().filter(|kept| format(kept.1)).enumerate().map(set).collect();
         Self { _folder: folder, sets }
     }
 
