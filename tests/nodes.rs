@@ -17,7 +17,8 @@ use crate::program::{Program, root};
 const AGENTS: [&str; 3] = ["agent_0", "agent_1", "agent_2"];
 /// A fiftieth of the contract's: nobody waits for the real machine.
 const PERIOD: Duration = Duration::from_millis(2);
-const EPISODES: u64 = 200;
+/// Decisions of each agent that are learned from: some 200 episodes, more where a busy machine skips periods.
+const DECISIONS: u64 = 5000;
 /// Largest error of a sensor, in metres and metres per second; evenly distributed.
 const SENSOR_ERROR: f32 = 0.2;
 
@@ -90,19 +91,21 @@ impl Noise {
     }
 }
 
-/// The simulated machine in real time: it is moved by what its actuators were told last.
-fn play(link: &MemoryLink, policies: &[Policy; 3]) {
+/// The simulated machine in real time, until everybody has decided often enough: it is moved by what its actuators were told last.
+fn play(link: &MemoryLink, policies: &[Policy; 3], nodes: &mut [(Node, McapRecorder)]) {
     let mut wires = AGENTS.map(|agent| Wires::new(agent, link));
-    let (mut env, mut noise, mut steps) = (make_env("spread").unwrap(), Noise(0), 0);
-    let (mut t, begin) = (Timestep::for_env(&*env), Instant::now());
-    for episode in 0..EPISODES {
+    let (mut env, mut noise, mut steps) = (make_env("spread").unwrap(), Noise(0), 0_i64);
+    let (mut t, mut next) = (Timestep::for_env(&*env), Instant::now());
+    let decided = |(node, _): &mut (Node, McapRecorder)| node.report().ticks.policy >= DECISIONS;
+    for episode in (0..).take_while(|_| !nodes.iter_mut().all(decided)) {
         env.reset(episode, &mut t);
         while !t.is_last() {
             steps += 1;
             for (i, wires) in wires.iter_mut().enumerate() {
-                wires.send(&noise.on(t.agent_obs(i), contract(&policies[i])), steps.into());
+                wires.send(&noise.on(t.agent_obs(i), contract(&policies[i])), steps);
             }
-            thread::sleep((begin + steps * PERIOD).saturating_duration_since(Instant::now()));
+            next = (next + PERIOD).max(Instant::now());
+            thread::sleep(next.saturating_duration_since(Instant::now()));
             let commands = wires.iter().flat_map(|wires| wires.commands.lock().unwrap().clone()).collect();
             env.step(&JointAction::Continuous(commands), &mut t).unwrap();
         }
@@ -146,10 +149,10 @@ fn errors(recorded: &[Policy; 3], learned: &[Policy; 3]) -> (f64, f64) {
 fn what_nodes_record_becomes_a_team_that_does_the_same() {
     let (program, bundle, link) = (Program::new(), root().join("models/spread"), MemoryLink::default());
     let recorded = policies(&bundle);
-    let team = recorded.each_ref().map(|policy| start(policy, &bundle, &program.path("recordings"), &link));
-    play(&link, &recorded);
+    let mut team = recorded.each_ref().map(|policy| start(policy, &bundle, &program.path("recordings"), &link));
+    play(&link, &recorded, &mut team);
     for (node, recorder) in team {
-        assert!(node.stop().unwrap().ticks.policy > 4000);
+        node.stop().unwrap();
         assert_eq!(recorder.finish().unwrap().dropped, 0);
     }
 
