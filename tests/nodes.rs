@@ -17,7 +17,7 @@ use crate::program::{Program, root};
 const AGENTS: [&str; 3] = ["agent_0", "agent_1", "agent_2"];
 /// A fiftieth of the contract's: nobody waits for the real machine.
 const PERIOD: Duration = Duration::from_millis(2);
-/// Decisions of each agent that are learned from: some 200 episodes, more where a busy machine skips periods.
+/// Decisions of each agent, however busy the machine is.
 const DECISIONS: u64 = 5000;
 /// Largest error of a sensor, in metres and metres per second; evenly distributed.
 const SENSOR_ERROR: f32 = 0.2;
@@ -91,14 +91,16 @@ impl Noise {
     }
 }
 
-/// The simulated machine in real time, until everybody has decided often enough: it is moved by what its actuators were told last.
-fn play(link: &MemoryLink, policies: &[Policy; 3], nodes: &mut [(Node, McapRecorder)]) {
+/// The simulated machine in real time: it is moved by what its actuators were told last.
+fn play(link: &MemoryLink, policies: &[Policy; 3], team: &mut [(Node, McapRecorder); 3]) {
     let mut wires = AGENTS.map(|agent| Wires::new(agent, link));
-    let (mut env, mut noise, mut steps) = (make_env("spread").unwrap(), Noise(0), 0_i64);
-    let (mut t, mut next) = (Timestep::for_env(&*env), Instant::now());
-    let decided = |(node, _): &mut (Node, McapRecorder)| node.report().ticks.policy >= DECISIONS;
-    for episode in (0..).take_while(|_| !nodes.iter_mut().all(decided)) {
+    let (mut env, mut noise, mut steps) = (make_env("spread").unwrap(), Noise(0), 0);
+    let (mut t, begin, mut next) = (Timestep::for_env(&*env), Instant::now(), Instant::now());
+    let mut episode = 0;
+    while team.iter_mut().any(|(node, _)| node.report().ticks.policy < DECISIONS) {
+        assert!(begin.elapsed() < Duration::from_secs(100), "they hardly act");
         env.reset(episode, &mut t);
+        episode += 1;
         while !t.is_last() {
             steps += 1;
             for (i, wires) in wires.iter_mut().enumerate() {
@@ -151,6 +153,9 @@ fn what_nodes_record_becomes_a_team_that_does_the_same() {
     let recorded = policies(&bundle);
     let mut team = recorded.each_ref().map(|policy| start(policy, &bundle, &program.path("recordings"), &link));
     play(&link, &recorded, &mut team);
+    // As if they were killed now: files without their end.
+    let names = AGENTS.map(|agent| format!("recordings/{agent}-00001.mcap"));
+    names.iter().enumerate().for_each(|(i, name)| program.write(&format!("{i}.mcap"), &program.read(name)));
     for (node, recorder) in team {
         node.stop().unwrap();
         assert_eq!(recorder.finish().unwrap().dropped, 0);
@@ -161,8 +166,9 @@ fn what_nodes_record_becomes_a_team_that_does_the_same() {
     // They ran faster than their contract says.
     assert!(text.contains("period = \"100 ms\""), "{text}");
     program.write("map.toml", text.replace("\"100 ms\"", "\"2 ms\"").as_bytes());
-    let recordings = AGENTS.map(|agent| format!("recordings/{agent}-00001.mcap")).join(" ");
-    let report = program.done(&format!("import {recordings} --map map.toml --out team.hdf5 --json")).json();
+    let killed = program.done("import 0.mcap 1.mcap 2.mcap --map map.toml --out killed.hdf5");
+    killed.shows("was the recorder killed?");
+    let report = program.done(&format!("import {} --map map.toml --out team.hdf5 --json", names.join(" "))).json();
     assert!(report["steps"].as_u64().unwrap() > 4000, "{report}");
     program.done(
         "train --data team.hdf5 --out run --algo bc --steps 10000 --set network.hidden=128 --set optim.lr=2e-3 --set policy.loss=mse \

@@ -28,7 +28,7 @@ pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
     let agents_of = |has: &dyn Fn(&PolicyContract) -> bool| {
         let of: Vec<_> =
             names.iter().zip(contracts).filter(|(_, contract)| has(contract)).map(|(name, _)| name.clone()).collect();
-        (of.len() < names.len()).then(|| format!("agents = [{}]\n", quoted(&of))).unwrap_or_default()
+        if of.len() < names.len() { format!("agents = [{}]\n", quoted(&of)) } else { String::new() }
     };
     let mut known: Vec<&str> = Vec::new();
     for field in contracts.iter().flat_map(|contract| &contract.obs) {

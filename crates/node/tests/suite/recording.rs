@@ -1,14 +1,11 @@
-//! What a node records is what it saw and commanded, and a dataset can be made of it.
+//! What a node records is what it saw and commanded.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use omiga_dataset::{Dataset, HostBatch, LoadOptions as DataOptions};
-use omiga_import::Map;
-use omiga_node::{Error, MemoryLink, Node, RecordSettings, Recorded, Settings, map};
+use omiga_node::{Error, MemoryLink, Node, RecordSettings, Recorded, Settings};
 use omiga_runtime::{LoadOptions, Policy};
 use serde_json::Value;
 
@@ -95,43 +92,6 @@ fn ticks_are_what_was_seen_and_commanded() {
     );
     // Another start is another file.
     assert!(run(&recorded(folder.path(), 100), 5, |_| ()).path.ends_with("agent_0-00002.mcap"));
-}
-
-/// Also of one that was killed: its file has no end.
-#[test]
-fn recordings_become_a_dataset() {
-    let folder = tempfile::tempdir().unwrap();
-    let killed = folder.path().join("killed.mcap");
-    let kill = |_: &mut Node| {
-        std::thread::sleep(Duration::from_millis(1100));
-        fs::copy(folder.path().join("agent_0-00001.mcap"), &killed).map(drop).unwrap();
-    };
-    let done = run(&recorded(folder.path(), 100), 100, kill);
-    let policy = policy();
-    let text = map(&["agent_0".to_owned()], &[policy.contract().unwrap().clone()]);
-    let (file, out) = (folder.path().join("map.toml"), folder.path().join("out.hdf5"));
-    fs::write(&file, &text).unwrap();
-    let map = Map::read(&file).unwrap();
-    let mut command = [0.0; 5];
-    for (path, cut_short) in [(done.path, 0), (killed, 1)] {
-        let report = omiga_import::import(&[path], &map, &out, &AtomicBool::new(false)).unwrap();
-        assert!(report.steps >= 15, "{report:?}");
-        let ends_early = |note: &&omiga_import::Note| note.what.starts_with("logs that end before their end");
-        assert_eq!(report.notes.iter().filter(ends_early).count(), cut_short, "{report:?}");
-        let dataset = Dataset::load(&out, &DataOptions::default()).unwrap();
-        assert_eq!(dataset.task().agents[0].obs, policy.contract().unwrap().obs);
-        let mut batch = HostBatch::new(&dataset, 1);
-        // As the policy acted: commands from 0 to 1 are actions from -1 to 1.
-        let mut is_of_policy = |step| {
-            batch.set(0, &dataset, step).unwrap();
-            policy.step(&mut policy.state(), &batch.obs, &mut command).unwrap();
-            command.iter().zip(&batch.actions).all(|(command, action)| (2.0 * command - 1.0 - action).abs() < 1e-5)
-        };
-        // Then the plant fell silent, and what was commanded was held, then safe.
-        let acted = (0..dataset.len()).take_while(|step| is_of_policy(*step)).count();
-        assert!(acted >= 15 && dataset.len() - acted <= 14, "{acted} of {}", dataset.len());
-        fs::remove_file(&out).unwrap();
-    }
 }
 
 #[test]
