@@ -43,6 +43,7 @@
 //! Deliberately absent: tensor libraries, environments.
 
 mod about;
+mod arrays;
 mod batch;
 mod card;
 mod check;
@@ -68,6 +69,7 @@ mod store;
 mod writer;
 
 pub use about::{Origin, StateKind};
+pub use arrays::Arrays;
 pub use batch::HostBatch;
 pub use card::{ActionKind, Card, FieldCard, Readiness};
 pub use check::episodes::Episode;

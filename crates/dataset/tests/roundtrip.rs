@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use omiga_dataset::{
-    Card, Dataset, Ending, Format, Header, HostBatch, LastRow, LoadOptions, MemoryWriter, Record, Result, StateKind,
-    StepActions, StepRow, StoredObs, Writer,
+    Arrays, Card, Dataset, Ending, Format, Header, HostBatch, LastRow, LoadOptions, MemoryWriter, Record, Result,
+    StateKind, StepActions, StepRow, StoredObs, Writer,
 };
 use omiga_format::{ActionSpace, Better, Metric, ObsTransform, Range, TaskSpec};
 use proptest::prelude::*;
@@ -177,6 +177,35 @@ fn check_dataset(recipe: &Recipe, steps: &[Step], dataset: Dataset) {
         let alive = if dataset.has_alive() { &row.alive[..] } else { &[] };
         assert_eq!((&batch.action_mask[..], &batch.alive[..]), (mask, alive));
     }
+    check_arrays(recipe, &path, &steps);
+}
+
+/// Whole columns hold the same rows.
+fn check_arrays(recipe: &Recipe, path: &Path, steps: &[Step]) {
+    let arrays = Arrays::load(path, &LoadOptions::default(), false).unwrap();
+    let rows = recipe.episodes.iter().map(|episode| episode.0 + 1).sum::<usize>();
+    assert_eq!((arrays.rewards.len(), arrays.steps.len()), (rows, steps.len()));
+    assert_eq!(arrays.obs().len(), rows * recipe.agents * arrays.obs_dim);
+    assert!(arrays.episodes.iter().map(|e| (e.steps(), e.truncated)).eq(recipe.episodes.iter().copied()));
+    for (at, (row, next, _)) in arrays.steps.iter().map(|row| *row as usize).zip(steps) {
+        assert_eq!(part(arrays.obs(), rows, at), row.obs);
+        assert_eq!(part(arrays.obs(), rows, at + 1), next.obs);
+        assert_eq!(part(arrays.state(), rows, at), row.state);
+        assert_eq!(arrays.rewards[at], row.reward);
+        assert_eq!(part(arrays.actions(), rows, at), if recipe.discrete { &[][..] } else { &row.commands[..] });
+        assert_eq!(part(arrays.action_indices(), rows, at), if recipe.discrete { &row.indices[..] } else { &[][..] });
+        assert_eq!(
+            part(arrays.action_mask(), rows, at),
+            if recipe.masked && recipe.discrete { &row.mask[..] } else { &[] }
+        );
+        assert!(arrays.alive().is_empty() || part(arrays.alive(), rows, at) == row.alive);
+    }
+}
+
+/// What a column of `rows` rows holds in row `at`.
+fn part<T>(column: &[T], rows: usize, at: usize) -> &[T] {
+    let width = column.len() / rows;
+    &column[at * width..(at + 1) * width]
 }
 
 proptest! {
@@ -235,6 +264,23 @@ fn a_written_file_equals_its_own_transform() {
         load().raw_obs(row, 1, &mut raw).unwrap();
         dataset.raw_obs(row, 1, &mut found).unwrap();
         assert!(raw.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5), "{raw:?} {found:?}");
+    }
+}
+
+#[test]
+fn arrays_are_taken_back_to_raw_observations() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    let recipe = Recipe { with_id: true, ..small() };
+    recipe.record(&path).unwrap().0.finish().unwrap();
+    let [stored, raw] = [false, true].map(|raw| Arrays::load(&path, &LoadOptions::default(), raw).unwrap());
+    assert_eq!((stored.obs_dim, stored.stored_obs), (5, StoredObs::Standardised { with_id: true }));
+    assert_eq!((raw.obs_dim, raw.stored_obs), (3, StoredObs::Raw));
+    let dataset = Dataset::load(&path, &LoadOptions::default()).unwrap();
+    let mut expected = [0.0; 3];
+    for (i, found) in raw.obs().chunks_exact(3).enumerate() {
+        dataset.raw_obs(i / 2, i % 2, &mut expected).unwrap();
+        assert_eq!(found, expected);
     }
 }
 
