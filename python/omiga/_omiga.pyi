@@ -6,6 +6,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Self
 
+__all__ = [
+    "DatasetError",
+    "Error",
+    "Policy",
+    "PolicyError",
+    "StepError",
+    "Team",
+    "Writer",
+    "__version__",
+    "dataset_card",
+    "mean_interval",
+    "read_dataset",
+]
+
 __version__: str
 
 class Error(Exception): ...

@@ -68,7 +68,7 @@ def test_episodes_are_views(formats: Path) -> None:
 
 def test_an_array_outlives_its_dataset(formats: Path) -> None:
     kept = []
-    for _ in range(50):
+    for _ in range(10):
         kept.append(omiga.Dataset(formats / "d3rlpy/cont.h5").episodes[1].obs)
         gc.collect()
     assert all(np.array_equal(obs, kept[0]) for obs in kept) and np.ptp(kept[0]) > 1
