@@ -2,7 +2,7 @@
 
 Each measurement is a loop over observations made beforehand, seconds of the process divided by its steps; rounds alternate
 and medians are told. onnxruntime is measured twice: `InferenceSession.run` with numpy arrays, and `run_with_iobinding`
-with buffers that were bound once and are written in place, its fastest way. Before that both must give the same actions.
+with buffers that were bound once and are written in place. Before that all must give the same actions.
 
     python benches/python/steps.py --out target/bench/python.json
 """
