@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from os import PathLike, fspath, path
 from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omiga._omiga import PolicyError, Team, Writer, mean_interval
+from omiga._omiga import Error, PolicyError, Team, Writer, mean_interval
 from omiga.spaces import Layout, task_of
 
 Actor = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
@@ -62,20 +63,20 @@ def record(
     """Play episodes and write them to `out`, a file that `omiga train --data` takes.
 
     Episode i begins with `env.reset(seed=seed + i)`. `policy` is a bundle's folder, a `Team`, "random", or a function of
-    observations and infos (dictionaries by agent) that returns actions. `task` is its name, or a dictionary as
-    `task_of` makes it, with names, units and ranges of your own. The team's reward is the "mean" or the "sum" of the
-    rewards of those that acted. The global state is `env.state()` where there is one that is no picture; `state` True or False decides. An
-    episode ends when nobody is left (terminated if all that were left terminated, else truncated), or truncated after
-    `max_steps`. Masks are taken from `action_mask` in observations or infos.
+    observations and infos (dictionaries by agent, of those that act) that returns their actions. `task` is its name, or
+    a dictionary as `task_of` makes it, with names, units and ranges of your own. The team's reward is the "mean" or the
+    "sum" of the rewards of those that acted. The global state is `env.state()` where there is one that is no picture;
+    `state` True or False decides. Who terminated or was truncated is gone. An episode ends when nobody is left
+    (terminated if all that were left terminated, else truncated), or truncated after `max_steps`. Masks are taken from
+    `action_mask` in observations or infos.
     """
     if path.exists(out) and not overwrite:
         raise FileExistsError(f"{fspath(out)} is there already; expected another name, or `overwrite=True`")
-    spec = task if isinstance(task, dict) else task_of(env, task)
-    stage = _Stage(env, policy, spec, team_reward, max_steps)
+    stage = _Stage(env, policy, task, team_reward, max_steps)
     env.reset(seed=seed)
     width = _state_width(env, state)
     stage.state = width is not None
-    with Writer(fspath(out), spec, state_dim=width) as writer:
+    with Writer(fspath(out), stage.layout.task, state_dim=width) as writer:
         return stage.play(episodes, seed, writer)
 
 
@@ -85,12 +86,12 @@ def evaluate(
     episodes: int,
     *,
     seed: int = 0,
-    task: dict[str, Any] | None = None,
+    task: str | dict[str, Any] | None = None,
     team_reward: str = "mean",
     max_steps: int | None = None,
 ) -> Played:
     """Play episodes and say what they came to. All arguments are as in `record`."""
-    return _Stage(env, policy, task or task_of(env), team_reward, max_steps).play(episodes, seed)
+    return _Stage(env, policy, task, team_reward, max_steps).play(episodes, seed)
 
 
 def _state_width(env: Any, wanted: bool | None) -> int | None:
@@ -110,11 +111,15 @@ def _state_width(env: Any, wanted: bool | None) -> int | None:
 class _Stage:
     """Who plays what."""
 
-    def __init__(self, env: Any, policy: TeamPolicy, task: dict[str, Any], team_reward: str, limit: int | None) -> None:
+    def __init__(
+        self, env: Any, policy: TeamPolicy, task: str | dict[str, Any] | None, team_reward: str, limit: int | None
+    ) -> None:
         if team_reward not in ("mean", "sum"):
             raise ValueError(f"team_reward is {team_reward!r}, expected 'mean' or 'sum'")
+        if limit is not None and limit < 1:
+            raise ValueError(f"max_steps is {limit}, expected 1 or more")
         self.env, self.limit, self.state = env, limit, False
-        self.layout = Layout(env, task)
+        self.layout = Layout(env, task if isinstance(task, dict) else task_of(env, task))
         self._sum = team_reward == "sum"
         self._random = policy == "random"
         if not self._random and isinstance(policy, (str, PathLike)):
@@ -127,8 +132,9 @@ class _Stage:
 
     def play(self, episodes: int, seed: int, writer: Writer | None = None) -> Played:
         """Play them in order."""
-        played = [self._episode(seed + i, writer) for i in range(episodes)]
-        returns, lengths, terminated = zip(*played) if played else ((), (), ())
+        if episodes < 1:
+            raise ValueError(f"episodes is {episodes}, expected 1 or more")
+        returns, lengths, terminated = zip(*(self._episode(seed + i, writer) for i in range(episodes)))
         return Played(np.array(returns, np.float64), np.array(lengths, np.int64), np.array(terminated, bool))
 
     def _episode(self, seed: int, writer: Writer | None) -> tuple[float, int, bool]:
@@ -137,45 +143,60 @@ class _Stage:
         if isinstance(self._policy, Team):
             self._policy.reset()
         rng = np.random.default_rng(seed)
-        total, steps = 0.0, 0
+        total, steps, acting = 0.0, 0, list(env.agents)
+        gone: set[str] = set()
         while True:
-            acting = list(env.agents)
-            before = self._row(acting, observations, infos) if writer else {}
-            actions = self._act(acting, observations, infos, rng)
+            present = _each(acting, observations, "no observation")
+            before = self._row(acting, present, infos) if writer else {}
+            actions = self._act(present, infos, rng)
             observations, rewards, terminations, truncations, infos = env.step(actions)
-            reward = self._team_reward([float(rewards[agent]) for agent in acting])
+            reward = self._team_reward(_each(acting, rewards, "no reward"))
             total, steps = total + reward, steps + 1
             if writer:
-                done = {agent: actions[agent] for agent in acting}
-                writer.push_step(actions=self.layout.action_rows(done), reward=reward, **before)
-            if not env.agents or steps == self.limit:
+                writer.push_step(actions=self.layout.action_rows(actions), reward=reward, **before)
+            left = [agent for agent in acting if not terminations.get(agent)]
+            # Some environments keep those that are gone in their list.
+            gone.update(agent for agent in acting if terminations.get(agent) or truncations.get(agent))
+            still = [agent for agent in env.agents if agent not in gone]
+            if not still or steps == self.limit:
                 break
-        left = [agent for agent in acting if not terminations[agent]]
+            acting = still
         if writer:
-            writer.end_episode(terminated=not left, **self._row(left or acting, observations, infos))
+            # Of an end nothing is learned from what is observed then, and not every environment says it.
+            last = observations if left else {**present, **observations}
+            seen = _each(left or acting, last, "no observation")
+            writer.end_episode(terminated=not left, **self._row(left or acting, seen, infos))
         return total, steps, not left
 
-    def _act(self, acting: list[str], observations: dict[str, Any], infos: dict[str, Any], rng: Any) -> dict[str, Any]:
+    def _act(self, present: dict[str, Any], infos: dict[str, Any], rng: Any) -> dict[str, Any]:
+        """Everybody's action, as the environment takes it."""
         policy = self._policy
         if not isinstance(policy, Team) and callable(policy):
-            return policy(observations, infos)
-        present = {agent: observations[agent] for agent in acting}
+            actions = policy(present, infos)
+            if not hasattr(actions, "keys"):
+                raise Error(f"the policy returned {actions!r}, expected a dictionary of actions by agent")
+            actions = _each(list(present), actions, "no action")
+            self.layout.check(actions)
+            return actions
         masks = self.layout.masks(present, infos)
         if isinstance(policy, Team):
             return self.layout.to_env(policy.act(self.layout.observed(present), masks))
-        return {agent: self.layout.sample(agent, (masks or {}).get(agent), rng) for agent in acting}
+        return {agent: self.layout.sample(agent, (masks or {}).get(agent), rng) for agent in present}
 
-    def _team_reward(self, rewards: list[float]) -> float:
+    def _team_reward(self, by_agent: dict[str, Any]) -> float:
+        rewards = [float(reward) for reward in by_agent.values()]
+        for agent, reward in zip(by_agent, rewards):
+            if not isfinite(reward):
+                raise Error(f"{agent}: the reward is {reward}, expected a finite one; check the environment")
         if self._sum:
             return sum(rewards)
         # A mean of equal numbers may be another by rounding.
         return rewards[0] if len(set(rewards)) == 1 else sum(rewards) / len(rewards)
 
-    def _row(self, alive: list[str], observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, alive: list[str], present: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
         """A state as `Writer` takes it."""
         layout = self.layout
         living = np.array([agent in alive for agent in layout.agents])
-        present = {agent: observations[agent] for agent in layout.agents if agent in alive}
         row: dict[str, Any] = {"obs": layout.obs_rows(layout.observed(present), living), "alive": living}
         masks = layout.masks(present, infos)
         if masks is not None:
@@ -183,6 +204,14 @@ class _Stage:
         if self.state:
             row["state"] = np.ravel(np.asarray(self.env.state(), np.float32))
         return row
+
+
+def _each(agents: list[str], values: dict[str, Any], missing: str) -> dict[str, Any]:
+    """What each of these agents has; an error says who has nothing."""
+    try:
+        return {agent: values[agent] for agent in agents}
+    except KeyError as error:
+        raise Error(f"{error.args[0]}: {missing}, but it is among those that act") from None
 
 
 def _check(team: Team, layout: Layout) -> None:

@@ -91,14 +91,22 @@ class Layout:
         first = specs[self.agents[0]]["action"]
         self.discrete = "discrete" in first
         self.action_dim = len(next(iter(first.values())))
-        self._idle = self._middle(specs)
-
-    def _middle(self, specs: dict[str, Any]) -> NDArray[Any]:
-        """What stands in the rows of those that are gone: nothing is learned from it."""
         if self.discrete:
-            return np.zeros(len(self.agents), np.int64)
-        ranges = [[field["range"] for field in specs[agent]["action"]["continuous"]] for agent in self.agents]
-        return np.array([[(r["low"] + r["high"]) / 2 for r in own] for own in ranges], np.float32)
+            self._idle = np.zeros(len(self.agents), np.int64)
+            return
+        ranges = {agent: [field["range"] for field in specs[agent]["action"]["continuous"]] for agent in self.agents}
+        self._limits = {agent: np.array([[r[end] for r in own] for end in ("low", "high")]) for agent, own in ranges.items()}
+        # What stands in the rows of those that are gone: nothing is learned from it.
+        self._idle = np.array([limits.mean(axis=0) for limits in self._limits.values()], np.float32)
+
+    def check(self, actions: dict[str, Any]) -> None:
+        """Do these actions have the form that the environment takes?"""
+        for agent, action in actions.items():
+            found, expected = np.shape(action), () if self.discrete else self._actions[agent].shape
+            if found != expected:
+                raise Error(f"{agent}: an action has shape {found}, expected {expected}; got {action!r}")
+            if not (self.discrete or np.isfinite(action).all()):
+                raise Error(f"{agent}: an action is {action!r}, expected finite numbers")
 
     def observed(self, observations: dict[str, Any]) -> dict[str, NDArray[np.float32]]:
         """Each agent's observation as one row of numbers."""
@@ -161,7 +169,8 @@ class Layout:
         if self.discrete:
             open_ = np.flatnonzero(np.ones(self.action_dim, bool) if mask is None else mask)
             return int(rng.choice(open_)) + self._start(agent)
-        return rng.uniform(space.low, space.high).astype(space.dtype)
+        low, high = self._limits[agent]
+        return np.clip(rng.uniform(low, high).reshape(space.shape), space.low, space.high).astype(space.dtype)
 
     def _start(self, agent: str) -> int:
         return int(getattr(self._actions[agent], "start", 0))

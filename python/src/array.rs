@@ -16,7 +16,7 @@ pub type Indices<'py> = PyArrayLikeDyn<'py, i64, AllowTypeChange>;
 /// A copy of the elements, row-major. Without the interpreter's lock the array may change under a borrow.
 pub fn copied<T: Element + Copy>(array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<Vec<T>> {
     // `as_slice` alone also gives the columns of an array in Fortran's order.
-    if let (true, Ok(elements)) = (array.is_c_contiguous(), array.readonly().as_slice()) {
+    if let (true, Ok(elements)) = (array.is_c_contiguous(), array.try_readonly()?.as_slice()) {
         return Ok(elements.to_vec());
     }
     let straight = array.call_method1("copy", ("C",))?;

@@ -171,14 +171,17 @@ impl Team {
     fn run(&self, py: Python<'_>, obs: &[f32]) -> PyResult<Vec<f32>> {
         let mut actions = vec![0.0; self.spec.n_agents() * self.spec.action_dim()];
         let act = || self.team.lock().unwrap_or_else(PoisonError::into_inner).step(obs, &mut actions);
-        py.detach(act).map_err(error::step)?;
+        py.detach(act).map_err(|e| self.whose(e))?;
         Ok(actions)
     }
 
     fn run_choices(&self, py: Python<'_>, obs: &[f32], mask: &[bool]) -> PyResult<Vec<i64>> {
         let mut choices = vec![0; self.spec.n_agents()];
         let act = || self.team.lock().unwrap_or_else(PoisonError::into_inner).choose(obs, mask, &mut choices);
-        py.detach(act).map_err(error::step)?;
+        if let Some(at) = mask.chunks_exact(self.spec.action_dim()).position(|mask| !mask.contains(&true)) {
+            return Err(self.named(at, StepError::NoActionAvailable));
+        }
+        py.detach(act).map_err(|e| self.whose(e))?;
         Ok(choices.into_iter().map(i64::from).collect())
     }
 
@@ -208,6 +211,18 @@ impl Team {
         })
     }
 
+    /// An error of the whole rows as one of the agent whose row it is in.
+    fn whose(&self, error: StepError) -> PyErr {
+        let (o, a) = (self.spec.obs_dim(), self.spec.action_dim());
+        let (at, own) = match error {
+            StepError::ObsNotFinite { index } => (index / o, StepError::ObsNotFinite { index: index % o }),
+            StepError::ObsTooLarge { index } => (index / o, StepError::ObsTooLarge { index: index % o }),
+            StepError::ActionNotFinite { index } => (index / a, StepError::ActionNotFinite { index: index % a }),
+            other => return error::step(other),
+        };
+        self.named(at, own)
+    }
+
     fn named(&self, agent: usize, error: StepError) -> PyErr {
         error::StepError::new_err(format!("{}: {error}", self.spec.agents[agent].name))
     }
@@ -233,8 +248,13 @@ fn parts<'py>(
     let mask = masks.map(|masks| masks.get_item(name)).transpose()?.flatten();
     match value.cast::<PyDict>() {
         Ok(both) => {
-            let own = both.get_item("action_mask")?;
-            Ok((both.as_any().get_item("observation")?, own.or(mask)))
+            let seen = both.get_item("observation")?.ok_or_else(|| {
+                error::StepError::new_err(format!(
+                    "{name}: a dictionary of {}, expected \"observation\" in it",
+                    both.keys()
+                ))
+            })?;
+            Ok((seen, both.get_item("action_mask")?.or(mask)))
         }
         Err(_) => Ok((value.clone(), mask)),
     }

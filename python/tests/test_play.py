@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, MultiDiscrete
 from gymnasium_robotics import mamujoco_v1
 from mpe2 import simple_speaker_listener_v4, simple_spread_v3, simple_tag_v3
 from pettingzoo.butterfly import knights_archers_zombies_v11
-from worlds import Drives, Relay, Skirmish
+from worlds import Drives, Faulty, Relay, Skirmish
 
 import omiga
 
@@ -205,6 +205,9 @@ def test_commands_in_their_own_units_and_shapes(tmp_path: Path) -> None:
     omiga.record(env, "random", 1, path, max_steps=50, overwrite=True)
     commands = omiga.Dataset(path).physical_actions()[:50]
     assert commands.min() < -1 and commands.max() > 5 and abs(commands.mean() - 2) < 1
+    # Where the environment knows no limits, chance keeps to the task's.
+    omiga.record(Drives(-np.inf, np.inf), "random", 1, path, max_steps=50, overwrite=True, task=task)
+    assert np.array_equal(omiga.Dataset(path).physical_actions()[:50], commands)
 
 
 def test_what_does_not_fit_is_said(models: Path, tmp_path: Path) -> None:
@@ -212,7 +215,7 @@ def test_what_does_not_fit_is_said(models: Path, tmp_path: Path) -> None:
 
     def refused(message: str, env: Any, policy: Any = "random", error: type = omiga.Error, **options: Any) -> None:
         with pytest.raises(error, match=message):
-            omiga.record(env, policy, 1, out, max_steps=2, **options)
+            omiga.record(env, policy, 1, out, **{"max_steps": 2, **options})
         assert list(tmp_path.iterdir()) == []
 
     refused("no parallel environment", simple_spread_v3.env())
@@ -232,6 +235,47 @@ def test_what_does_not_fit_is_said(models: Path, tmp_path: Path) -> None:
     refused("expected 'mean' or 'sum'", Drives(), team_reward="max", error=ValueError)
     refused("state", Drives(), state=True, error=(NotImplementedError, AttributeError))
     refused("No such file", Drives(), tmp_path / "bundle", omiga.PolicyError)
+    refused("max_steps is 0", Drives(), error=ValueError, max_steps=0)
+    with pytest.raises(ValueError, match="episodes is 0"):
+        omiga.evaluate(Drives(), "random", 0, max_steps=2)
+
+
+def test_what_a_function_returns_is_looked_at() -> None:
+    one = np.ones((1, 2))
+    for actions, message in (
+        ({"head": one}, "tail: no action"),
+        ({"head": one, "tail": np.ones(2)}, r"tail: an action has shape \(2,\), expected \(1, 2\)"),
+        ({"head": one * np.nan, "tail": one}, "head: an action is .*nan.*, expected finite"),
+        (None, "the policy returned None"),
+    ):
+        with pytest.raises(omiga.Error, match=message):
+            omiga.evaluate(Drives(), lambda *_, actions=actions: actions, 1, max_steps=2)
+
+
+def test_what_an_environment_returns_is_looked_at(models: Path, tmp_path: Path) -> None:
+    for policy in ("random", omiga.Team(models / "spread")):
+        for fault, message in (
+            (lambda seen, rewards: seen.update(agent_1=np.full(18, np.nan)), "finite"),
+            (lambda seen, rewards: seen.pop("agent_1"), "agent_1: no observation"),
+            (lambda seen, rewards: rewards.update(agent_1=np.inf), "agent_1: the reward is inf"),
+            (lambda seen, rewards: seen.update(agent_1=np.zeros(17)), "agent_1: .*17.*, expected 18"),
+        ):
+            with pytest.raises(omiga.Error, match=message):
+                omiga.record(Faulty(spread(), fault), policy, 1, tmp_path / "x.hdf5")
+            assert list(tmp_path.iterdir()) == []
+
+
+def test_agents_that_stay_in_the_list_are_gone_all_the_same(tmp_path: Path) -> None:
+    class Crowded(Relay):
+        """Lists everybody until the end; who is gone must not act."""
+
+        agents = property(lambda self: self.possible_agents)
+
+    path = tmp_path / "relay.hdf5"
+    for env in (Relay(), Crowded()):
+        assert omiga.record(env, "random", 2, path, seed=4, overwrite=True).returns.tolist() == [9.5] * 2
+        alive = omiga.Dataset(path).alive
+        assert alive is not None and alive[:5].sum(axis=1).tolist() == [3, 3, 2, 1, 1]
 
 
 def spread_with_less() -> Any:

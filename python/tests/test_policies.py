@@ -173,8 +173,16 @@ def test_a_teams_mistakes_name_the_agent(models: Path) -> None:
         team.step(np.zeros((18, 3)))
     obs = np.zeros((3, 18))
     obs[2, 1] = np.inf
-    with pytest.raises(omiga.StepError, match="not finite at 37"):
+    with pytest.raises(omiga.StepError, match="agent_2: observation is not finite at 1;"):
         team.step(obs)
+    with pytest.raises(omiga.StepError, match="agent_1: observation is beyond 1e16 at 17;"):
+        team.act({"agent_0": np.zeros(18), "agent_1": np.append(np.zeros(17), 1e17)})
+    with pytest.raises(omiga.StepError, match=r"agent_0: a dictionary of \['obs'\], expected"):
+        team.act({"agent_0": {"obs": np.zeros(18)}})
+    battle = omiga.Team(models / "smax-3m")
+    mask = np.arange(24).reshape(3, 8) < 16
+    with pytest.raises(omiga.StepError, match="ally_2: no action is available"):
+        battle.choose(np.zeros((3, battle.obs_dim)), mask)
 
 
 def test_other_threads_go_on_while_a_policy_computes(models: Path) -> None:

@@ -9,6 +9,22 @@ from gymnasium.spaces import Box, Dict, Discrete
 from pettingzoo import ParallelEnv
 
 
+class Faulty:
+    """An environment whose steps return something else: `fault` changes observations and rewards."""
+
+    def __init__(self, env: Any, fault: Any) -> None:
+        self._env, self._fault = env, fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+    def step(self, actions: dict[str, Any]) -> Any:
+        observations, rewards, *rest = self._env.step(actions)
+        observations, rewards = dict(observations), dict(rewards)
+        self._fault(observations, rewards)
+        return observations, rewards, *rest
+
+
 class Relay(ParallelEnv):
     """Three runners with masks, choices from 1 to 3 and observations of different widths.
 
@@ -21,6 +37,10 @@ class Relay(ParallelEnv):
     def __init__(self, by_clock: bool = False) -> None:
         self.possible_agents = [f"runner_{i}" for i in range(3)]
         self.by_clock = by_clock
+
+    @property
+    def agents(self) -> list[str]:
+        return self.acting
 
     def observation_space(self, agent: str) -> Dict:
         width = 1 + self.possible_agents.index(agent)
@@ -38,15 +58,15 @@ class Relay(ParallelEnv):
         }
 
     def reset(self, seed: int | None = None, options: Any = None) -> Any:
-        self.time, self.seed, self.agents = 0, seed, list(self.possible_agents)
+        self.time, self.seed, self.acting = 0, seed, list(self.possible_agents)
         self.taken: list[dict[str, int]] = []
-        return self._observe(self.agents), {agent: {} for agent in self.agents}
+        return self._observe(self.acting), {agent: {} for agent in self.acting}
 
     def state(self) -> np.ndarray:
         return np.array([self.time, self.seed], np.float64)
 
     def step(self, actions: dict[str, int]) -> Any:
-        acting = self.agents
+        acting = self.acting
         assert sorted(actions) == sorted(acting), (actions, acting)
         assert all(1 <= action <= 3 and (action != 2 or self.time % 2 == 0) for action in actions.values()), actions
         self.taken.append(dict(actions))
@@ -56,7 +76,7 @@ class Relay(ParallelEnv):
         flags = {agent: agent in leaving for agent in acting}
         none = dict.fromkeys(acting, False)
         rewards = {agent: float(1 + self.possible_agents.index(agent)) for agent in acting}
-        self.agents = [agent for agent in acting if agent not in leaving]
+        self.acting = [agent for agent in acting if agent not in leaving]
         infos: dict[str, Any] = {agent: {} for agent in acting}
         return self._observe(acting), rewards, none if last else flags, flags if last else none, infos
 
