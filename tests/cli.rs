@@ -13,6 +13,7 @@ pub const COMMANDS: [&str; 16] = [
     "inspect",
     "convert",
     "run",
+    "sweep",
     "train",
     "export",
     "verify",

@@ -22,6 +22,7 @@ mod inspect;
 mod node;
 mod report;
 mod select;
+mod sweep;
 
 pub use convert::ConvertArgs;
 pub use export::ExportArgs;
@@ -32,6 +33,7 @@ pub use node::NodeArgs;
 pub use node::{NodeCommand, NodeMapArgs, NodeStatusArgs, NodeTemplateArgs};
 pub use report::ReportArgs;
 pub use select::SelectArgs;
+pub use sweep::{Place, StatusArgs, SweepArgs, SweepCommand, TaskArgs};
 
 /// Offline multi-agent reinforcement learning, from a dataset to running controllers.
 #[derive(Debug, Parser)]
@@ -97,6 +99,13 @@ pub enum Command {
                             First:   omiga run examples/plans/train.toml --set data.task=spread --dry-run\n\
                             Exit codes: 0 done, 1 stopped by Ctrl-C (the same command goes on), 2 a step failed")]
     Run(RunArgs),
+    /// Do the trainings of a plan and nothing else, here or by Slurm: seeds, datasets, and settings as a grid or a list
+    #[command(after_help = "Example: omiga sweep examples/sweeps/alpha.toml --set train.seeds=0..2\n\
+                            On a cluster: omiga sweep examples/sweeps/alpha.toml --on slurm\n\
+                            How far it is: omiga sweep status examples/sweeps/alpha.toml\n\
+                            Tables: omiga run examples/sweeps/alpha.toml\n\
+                            Exit codes: 0 done or submitted, 1 stopped by Ctrl-C (--resume goes on), 2 some failed")]
+    Sweep(SweepArgs),
     /// Learn policies from a dataset
     #[command(after_help = "Example: omiga train --data spread.hdf5 --out runs/spread --set omiga.alpha=0.1\n\
                             Continue: omiga train --data spread.hdf5 --out runs/spread --resume\n\

@@ -21,6 +21,7 @@ mod select;
 mod settings;
 mod signer;
 mod stop;
+mod sweep;
 mod table;
 mod training;
 mod values;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => command::inspect(args),
         Command::Convert(args) => command::convert(args),
         Command::Run(args) => command::run(args),
+        Command::Sweep(args) => command::sweep(args),
         Command::Train(args) => command::train(args),
         Command::Export(args) => command::export(args),
         Command::Verify(args) => command::verify(args),

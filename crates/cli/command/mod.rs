@@ -16,6 +16,7 @@ mod replay;
 mod report;
 mod run;
 mod select;
+mod sweep;
 mod train;
 mod verify;
 
@@ -33,5 +34,6 @@ pub use replay::replay;
 pub use report::report;
 pub use run::run;
 pub use select::select;
+pub use sweep::sweep;
 pub use train::train;
 pub use verify::verify;

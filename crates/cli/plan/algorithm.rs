@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use omiga_train::config::merge;
 use serde::Deserialize;
 
-/// `[algorithm.NAME]`: an algorithm of one's own, or what concerns a built-in one.
+use super::value::{Names, Seeds};
+
+/// `[algorithm.NAME]` or an entry of `[[list]]`: an algorithm of one's own, or what concerns a built-in one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlgorithmPart {
@@ -23,6 +25,14 @@ pub struct AlgorithmPart {
     /// Datasets that its settings were chosen on, as `<task>/<quality>` or in words: the page marks them.
     #[serde(default)]
     pub tuned_on: Vec<String>,
+    /// Its seeds, in place of `train.seeds`.
+    pub seeds: Option<Seeds>,
+    /// The datasets that it is trained on, by task, by quality or name of a file, or by both; all of the plan if left out.
+    #[serde(default)]
+    pub data: Names,
+    /// Lists of values of settings: every combination makes a row of its own.
+    #[serde(default)]
+    pub grid: toml::Table,
 }
 
 /// An algorithm with its settings, as a row of the tables.
@@ -67,6 +77,16 @@ impl Arm {
             }
         }
         settings
+    }
+
+    /// Its seeds, if they are not those of all.
+    pub fn seeds(&self) -> Option<&Seeds> {
+        self.own.seeds.as_ref()
+    }
+
+    /// Names of the datasets that it is trained on; none if on all.
+    pub fn data(&self) -> &[String] {
+        &self.own.data.0
     }
 
     /// What its settings were chosen on.

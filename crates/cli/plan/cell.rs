@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use omiga_dataset::{Dataset, LoadOptions};
 use omiga_env::{Quality, has_task};
 
@@ -70,9 +70,17 @@ impl Cell {
             cells.push(cell);
         }
         for algorithm in &plan.train.algorithms.0 {
-            for on in plan.algorithm(algorithm)?.on() {
-                let known = cells.iter().any(|cell| cell.is_called(on)) || is_recordable(on);
+            let arm = plan.algorithm(algorithm)?;
+            let is_here = |name: &str| cells.iter().any(|cell| is_called(name, &cell.of, &cell.quality));
+            for on in arm.on() {
+                let known = is_here(on) || is_recordable(on);
                 ensure!(known, "`algorithm.{algorithm}.on` has `{on}`, expected a task or <task>/<quality>");
+            }
+            if let Some(data) = arm.data().iter().find(|name| !is_here(name)) {
+                bail!(
+                    "`{algorithm}` is to be trained on `{data}`, which is no dataset of the plan; it has {}",
+                    names(&cells)
+                );
             }
         }
         Ok(cells)
@@ -95,7 +103,11 @@ impl Cell {
         let mut runs = Vec::new();
         for algorithm in &plan.train.algorithms.0 {
             let arm = plan.algorithm(algorithm)?;
-            runs.extend(plan.train.seeds.clone().map(|seed| Run {
+            if !arm.data().is_empty() && !arm.data().iter().any(|name| is_called(name, &of, &quality)) {
+                continue;
+            }
+            let seeds = arm.seeds().unwrap_or(&plan.train.seeds).0.clone();
+            runs.extend(seeds.map(|seed| Run {
                 algorithm: algorithm.clone(),
                 arm: arm.clone(),
                 seed,
@@ -105,10 +117,6 @@ impl Cell {
         Ok(Self { name, folder, task, of, quality, source, runs, episodes })
     }
 
-    fn is_called(&self, name: &str) -> bool {
-        name == self.of || name == self.quality || name == format!("{}/{}", self.of, self.quality)
-    }
-
     /// The dataset's file.
     pub fn data(&self) -> PathBuf {
         match &self.source {
@@ -116,6 +124,16 @@ impl Cell {
             Source::File(path) => path.clone(),
         }
     }
+}
+
+/// Does `name` mean this dataset: its task, its quality or file, or both?
+fn is_called(name: &str, of: &str, quality: &str) -> bool {
+    name == of || name == quality || name == format!("{of}/{quality}")
+}
+
+/// Of all datasets, for a message.
+fn names(cells: &[Cell]) -> String {
+    cells.iter().map(|cell| format!("{}/{}", cell.of, cell.quality)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a cell is about.

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use omiga_env::Quality;
 use serde::{Deserialize, Deserializer};
 
-use super::file::Names;
+use super::value::Names;
 
 /// Every task with every quality, recorded for the plan, and files that are there already.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use omiga_runtime::EngineKind;
 use omiga_train::config::{Config, merge};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::algorithm::{AlgorithmPart, Arm};
 use super::data::DataPart;
+use super::rows::{self, Listed};
+use super::slurm::SlurmPart;
+use super::value::{Engine, Names, Seeds};
 use crate::report::{self, Measure};
 
 /// With whose row the others are compared unless another one is named.
@@ -32,10 +34,19 @@ pub struct Plan {
     /// Algorithms beside the built-in ones, and what concerns one of these, by the name of the row.
     #[serde(default)]
     pub algorithm: BTreeMap<String, AlgorithmPart>,
+    /// Lists of values of settings: every combination makes a row of each algorithm.
+    #[serde(default)]
+    pub grid: toml::Table,
+    /// Rows one by one, in place of `train.algorithms`.
+    #[serde(default)]
+    pub list: Vec<Listed>,
     #[serde(default)]
     pub evaluate: EvaluatePart,
     /// The page with all tables; none if left out.
     pub report: Option<ReportPart>,
+    /// How trainings are run by Slurm, if they are.
+    #[serde(default)]
+    pub slurm: SlurmPart,
 }
 
 /// What is trained on each dataset.
@@ -45,8 +56,7 @@ pub struct TrainPart {
     /// `bc`, `omiga`, `omiga-official`, and what `[algorithm]` names.
     pub algorithms: Names,
     /// `A..B`, B is not trained.
-    #[serde(deserialize_with = "seeds")]
-    pub seeds: Range<u64>,
+    pub seeds: Seeds,
 }
 
 /// How the learned policies are judged.
@@ -82,17 +92,9 @@ pub struct ReportPart {
     pub measure: Measure,
 }
 
-/// One name, several in a list, or several in a string with spaces between them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(pub Vec<String>);
-
-/// An engine by its name.
-#[derive(Clone, Copy, Debug)]
-pub struct Engine(pub EngineKind);
-
 impl Default for TrainPart {
     fn default() -> Self {
-        Self { algorithms: Names(vec!["bc".into(), "omiga".into()]), seeds: 0..1 }
+        Self { algorithms: Names(vec!["bc".into(), "omiga".into()]), seeds: Seeds(0..1) }
     }
 }
 
@@ -113,7 +115,7 @@ impl Plan {
         Self::parse(&text, settings).with_context(|| format!("plan `{}`", path.display()))
     }
 
-    fn parse(text: &str, settings: &[String]) -> Result<Self> {
+    pub fn parse(text: &str, settings: &[String]) -> Result<Self> {
         let mut table: toml::Table = text.parse()?;
         for setting in settings {
             let (key, value) = setting.split_once('=').context("expected `--set key.path=value`")?;
@@ -122,7 +124,11 @@ impl Plan {
             let one = one.or_else(|_| format!("{key} = {}", toml::Value::from(value)).parse());
             merge(&mut table, one.with_context(|| format!("`--set {setting}`: expected key.path=value"))?);
         }
-        let plan = Self::deserialize(table)?;
+        let names_both =
+            table.contains_key("list") && table.get("train").is_some_and(|part| part.get("algorithms").is_some());
+        ensure!(!names_both, "`list` and `train.algorithms` both say what is trained; leave one of them out");
+        let mut plan = Self::deserialize(table)?;
+        rows::write_out(&mut plan)?;
         plan.check()?;
         Ok(plan)
     }
@@ -141,6 +147,7 @@ impl Plan {
         }
         check_settings("settings", &self.settings)?;
         self.data.check()?;
+        self.slurm.check()?;
         if let Some(request) = self.report_request()? {
             request.reference()?;
         }
@@ -207,45 +214,6 @@ fn check_settings(origin: &str, settings: &toml::Table) -> Result<()> {
     Ok(())
 }
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a name, or a list of names")]
-        enum OneOrMany {
-            One(String),
-            Many(Vec<String>),
-        }
-        let mut names = match OneOrMany::deserialize(deserializer)? {
-            OneOrMany::One(text) => text.split_whitespace().map(str::to_owned).collect(),
-            OneOrMany::Many(names) => names,
-        };
-        let mut seen = std::collections::BTreeSet::new();
-        names.retain(|name: &String| seen.insert(name.clone()));
-        Ok(Self(names))
-    }
-}
-
-impl<'de> Deserialize<'de> for Engine {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        name.parse().map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// A single number is that one seed.
-fn seeds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Range<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected A..B, e.g. \"0..5\", or one seed")]
-    enum OneOrMany {
-        One(u64),
-        Many(String),
-    }
-    match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(seed) => Ok(seed..seed.saturating_add(1)),
-        OneOrMany::Many(text) => crate::values::seeds(&text).map_err(serde::de::Error::custom),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::data::OwnFile;
@@ -280,6 +248,10 @@ mod tests {
         check(SMALL, &["report.page=PAGE.md", "report.baseline=cql"], "expected one of [\"bc\", \"omiga\"]");
         check(SMALL, &["report.page=PAGE.md", "report.measure=best"], "`last-checkpoint`");
         check(SMALL, &["data.file=x.hdf5", "data.quality=expert"], "is there already");
+        check(SMALL, &["slurm.cpus=0"], "`slurm.cpus` is 0, expected at least 1");
+        check(SMALL, &["slurm.at_once=0"], "`slurm.at_once` is 0");
+        check(SMALL, &["slurm.options=['constraint']"], "`slurm.options` has `constraint`");
+        check(SMALL, &["slurm.cores=4"], "unknown field `cores`");
         check(SMALL, &["algorithm.x.algorithm=bc", "train.algorithms=../x"], "cannot name an algorithm");
         check(SMALL, &["out"], "key.path=value");
         check(SMALL, &["report.page=PAGE.txt"], "expected a name.md");
@@ -308,8 +280,8 @@ mod tests {
         let plan = Plan::parse(SMALL, &settings).unwrap();
         assert_eq!(plan.data.task.0, ["spread", "spread-discrete"]);
         assert_eq!(plan.data.quality.0, ["expert"]);
-        assert_eq!(plan.train.seeds, 0..1);
-        assert_eq!(Plan::parse(SMALL, &["train.seeds=7".to_owned()]).unwrap().train.seeds, 7..8);
+        assert_eq!(plan.train.seeds.0, 0..1);
+        assert_eq!(Plan::parse(SMALL, &["train.seeds=7".to_owned()]).unwrap().train.seeds.0, 7..8);
     }
 
     #[test]

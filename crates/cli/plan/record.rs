@@ -88,6 +88,14 @@ impl Step {
         Ok(Standing::Current)
     }
 
+    /// Did it come to its end, whatever it was asked for?
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn has_ended(&self) -> Result<bool> {
+        Ok(self.read()?.is_some_and(|record| record.made.is_some()))
+    }
+
     /// Write down that it was asked for. From here on what lies there is this step's.
     ///
     /// # Errors
@@ -158,9 +166,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (record, file) = (folder.path().join("cell/data.step.json"), folder.path().join("cell/data.hdf5"));
         let step = Step::new(record.clone(), request(&[("seed", "0"), ("task", "spread")]));
-        assert_eq!(step.standing().unwrap(), Standing::New);
+        assert_eq!((step.standing().unwrap(), step.has_ended().unwrap()), (Standing::New, false));
         step.begin().unwrap();
-        assert_eq!(step.standing().unwrap(), Standing::Begun);
+        assert_eq!((step.standing().unwrap(), step.has_ended().unwrap()), (Standing::Begun, false));
         fs::write(&file, "rows").unwrap();
         step.end(std::slice::from_ref(&file)).unwrap();
         assert_eq!(step.standing().unwrap(), Standing::Current);
@@ -172,6 +180,7 @@ mod tests {
         let other = Step::new(record.clone(), request(&[("seed", "1"), ("episodes", "5"), ("task", "spread")]));
         let Standing::Differs(found) = other.standing().unwrap() else { panic!("another seed is another request") };
         assert_eq!(in_words(&found), "episodes was nothing, now 5; seed was 0, now 1");
+        assert!(other.has_ended().unwrap());
 
         fs::write(&record, "{").unwrap();
         let error = format!("{:#}", step.standing().unwrap_err());

@@ -10,7 +10,7 @@ use omiga_format::{Bundle, SUMS_FILE, hash};
 use omiga_runtime::EngineKind;
 use omiga_train::{BEST_FILE, LAST_FILE};
 
-use super::cell::{Cell, Run, Source};
+use super::cell::{Cell, Source};
 use super::record::{Request, Standing, Step, in_words};
 use super::summary::Outcome;
 use crate::args::CollectArgs;
@@ -73,10 +73,18 @@ fn collecting(cell: &Cell) -> Option<(CollectArgs, Step)> {
     Some((args, Step::new(cell.folder.join("data.step.json"), of(request))))
 }
 
-/// The record of a training: its data and its settings.
-pub fn training(run: &Run, data_sha256: &str, settings: &str) -> Step {
+/// In a run's folder: its data, its settings, and whether it came to its end.
+const TRAINING_RECORD: &str = "train.step.json";
+
+/// The record of a training in `folder`: its data and its settings.
+pub fn training(folder: &Path, data_sha256: &str, settings: &str) -> Step {
     let request = [("data", data_sha256.to_owned()), ("settings", settings.to_owned())];
-    Step::new(run.folder.join("train.step.json"), of(request))
+    Step::new(folder.join(TRAINING_RECORD), of(request))
+}
+
+/// Did the training in `folder` come to its end?
+pub fn is_trained(folder: &Path) -> Result<bool> {
+    Step::new(folder.join(TRAINING_RECORD), Request::new()).has_ended()
 }
 
 /// A bundle of a run's checkpoint, which lies beside it.

@@ -5,18 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use anyhow::{Error, Result, anyhow};
-use omiga_dataset::{Dataset, LoadOptions};
-use omiga_train::{CONFIG_FILE, LAST_FILE};
+use anyhow::Result;
 
 use super::cell::{Cell, Run};
 use super::file::Plan;
-use super::record::{Standing, Step};
+use super::record::Standing;
 use super::summary::{Outcome, Summary};
-use super::{settings, steps, table};
+use super::training::{self, Training, Trainings};
+use super::{steps, table};
 use crate::output::in_full;
 use crate::report;
-use crate::training::{Ended, Job, State, run_all};
+use crate::training::{Ended, Job, run_all};
 
 /// What works on a plan.
 struct Work<'a> {
@@ -41,9 +40,8 @@ struct Ready<'a> {
 
 /// A training that is to be done.
 struct Due<'a> {
-    job: Job,
+    training: Training,
     run: &'a Run,
-    step: Step,
     /// Place of its dataset.
     ready: usize,
 }
@@ -74,39 +72,27 @@ pub fn run(plan: &Plan, threads: NonZeroUsize, stop: &AtomicBool) -> Result<Summ
 impl<'a> Work<'a> {
     /// Find out what there is to train on a cell's data.
     fn prepare(&mut self, cell: &'a Cell, ready: usize, due: &mut Vec<Due<'a>>) -> Result<Ready<'a>> {
-        let data = cell.data();
-        let options = LoadOptions::default();
-        let (outline, sha256) = Dataset::outline_and_sha256(&data, &options)?;
+        let Trainings { data_sha256, runs } = Trainings::of(self.plan, cell)?;
         let (mut trained, mut of_cell) = (Vec::new(), Vec::new());
-        for run in &cell.runs {
-            let name = format!("{}: train {}", cell.name, run.name());
-            let found = settings::of_run(self.plan, cell, run, &outline).and_then(|config| {
-                let step = steps::training(run, &sha256, &config.to_toml()?);
-                Ok((step.standing()?, step, config))
-            });
-            match found {
-                Ok((Standing::Current, ..)) => {
-                    self.summary.add(name, Ok(Outcome::Kept));
+        for (run, training) in runs {
+            match training.and_then(|training| Ok((training.standing()?, training))) {
+                Ok((Standing::Current, training)) => {
+                    self.summary.add(training.job.name, Ok(Outcome::Kept));
                     trained.push(run);
                 }
-                Ok((_, step, config)) => {
-                    let resume = run.folder.join(CONFIG_FILE).is_file();
-                    let job =
-                        Job { name, data: data.clone().into(), out: run.folder.clone(), config, resume, profile: None };
-                    of_cell.push(Due { job, run, step, ready });
-                }
-                Err(error) => drop(self.summary.add(name, Err(error))),
+                Ok((_, training)) => of_cell.push(Due { training, run, ready }),
+                Err(error) => drop(self.summary.add(training::name(cell, run), Err(error))),
             }
         }
         let open = of_cell.len();
         due.append(&mut of_cell);
-        Ok(Ready { cell, sha256, open, trained })
+        Ok(Ready { cell, sha256: data_sha256, open, trained })
     }
 
     /// Train everything; make each dataset's table as soon as its last training is over.
     fn train(&mut self, ready: &mut [Ready<'a>], due: Vec<Due<'a>>) {
         ready.iter().filter(|one| one.open == 0).for_each(|one| self.finish(one));
-        let jobs: Vec<Job> = due.iter().map(|due| due.job.clone()).collect();
+        let jobs: Vec<Job> = due.iter().map(|due| due.training.job.clone()).collect();
         let (threads, stop) = (self.threads, self.stop);
         let (send, ended) = channel();
         thread::scope(|scope| {
@@ -119,12 +105,12 @@ impl<'a> Work<'a> {
                 drop(run_all(&jobs, threads, stop, &on_end));
             });
             for (out, result) in ended {
-                let of =
-                    due.iter().find(|due| due.job.out == out).and_then(|due| Some((due, ready.get_mut(due.ready)?)));
-                let Some((due, one)) = of else { continue };
+                let of = due.iter().find(|due| due.training.job.out == out);
+                let of = of.and_then(|due| Some((due, ready.get_mut(due.ready)?)));
+                let Some((Due { training, run, .. }, one)) = of else { continue };
                 one.open -= 1;
-                if self.summary.add(&due.job.name, end(due, result)) {
-                    one.trained.push(due.run);
+                if self.summary.add(&training.job.name, training.end(result)) {
+                    one.trained.push(run);
                 }
                 if one.open == 0 {
                     self.finish(one);
@@ -175,14 +161,5 @@ impl<'a> Work<'a> {
 
     fn unless_stopped(&self, step: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
         if self.stop.load(Ordering::Relaxed) { Ok(Outcome::Interrupted) } else { step() }
-    }
-}
-
-/// Write down that a training came to its end.
-fn end(due: &Due<'_>, result: Result<State, String>) -> Result<Outcome, Error> {
-    match result {
-        Ok(State::Finished) => due.step.end(&[due.run.folder.join(LAST_FILE)]).map(|()| Outcome::Done),
-        Ok(State::Interrupted | State::NotBegun) => Ok(Outcome::Interrupted),
-        Err(error) => Err(anyhow!(error)),
     }
 }

@@ -17,7 +17,7 @@ pub use self::choice::{
     Algorithm, EngineChoice, LrSchedule, MixerKind, PolicyLoss, StorageChoice, TransformChoice, ValueInit,
 };
 use self::entry::{Entry, LARGEST};
-pub use self::layers::{Layer, Layers, Resolved, Setting, merge};
+pub use self::layers::{Layer, Layers, Resolved, Setting, merge, values};
 pub use self::resume::MAY_CHANGE;
 pub use self::sections::{DataConfig, NetworkConfig, OmigaConfig, OptimConfig, PolicyConfig, RebracConfig, RunConfig};
 use crate::dist::OFFICIAL_ACTION_MARGIN;

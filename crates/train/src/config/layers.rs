@@ -230,7 +230,7 @@ fn join(section: &str, key: &str) -> String {
 }
 
 /// Every value of a table by its dotted name.
-pub(super) fn values(table: &toml::Table) -> Values {
+pub fn values(table: &toml::Table) -> BTreeMap<String, toml::Value> {
     fn collect(section: &str, table: &toml::Table, into: &mut Values) {
         for (key, value) in table {
             match value {
