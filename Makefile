@@ -89,6 +89,9 @@ test-network: ## A plant and six nodes in network namespaces whose links are bad
 bench-python: ## A step of a policy through Python against onnxruntime's sessions; BENCH="--rounds 3" for a short run
 	@scripts/bench_python.sh $(BENCH)
 
+bench-sweep: ## What a training costs in a sweep beside `omiga train`, in turns; BENCH="--rounds 2" for a short run
+	@scripts/bench_sweep.sh $(BENCH)
+
 mujoco: ## Fetch the MuJoCo simulator and the robots' models from PyPI into .deps
 	@scripts/mujoco.sh
 
@@ -100,6 +103,9 @@ cuda-test: ## Tests of the trainer in that build, on the CPU and on the GPU if t
 
 test-embedded: ## Policies without the standard library on an emulated Cortex-M4F (QEMU), bit for bit as here; BUNDLE=folder for yours
 	@scripts/embedded.sh $(BUNDLE)
+
+test-slurm: ## omiga sweep on a real Slurm, started for it: killed, signalled and queued again; as root, with Debian's slurm-wlm and munge
+	@scripts/slurm_test.sh
 
 install: ## Build the C library and install it: PREFIX (/usr/local), DESTDIR, TARGET (e.g. aarch64-unknown-linux-gnu)
 	@scripts/install.sh

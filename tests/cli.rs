@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::program::{Program, Run, SMALL, root};
 
-pub const COMMANDS: [&str; 16] = [
+pub const COMMANDS: [&str; 17] = [
     "collect",
     "import",
     "inspect",

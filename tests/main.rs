@@ -36,6 +36,7 @@ mod selection;
 mod settings;
 mod signed;
 mod storage;
+mod sweep;
 mod tidy;
 mod training;
 mod widths;
