@@ -191,7 +191,7 @@ fn a_task_does_the_training_of_its_number() {
     assert!(again.stderr.contains("up to date"), "{again:?}");
     program.refused("sweep task out/slurm/0000 --number 3", "there is no task 3 in `out/slurm/0000`, which has 3");
     program.refused("sweep task out/slurm/0000", "Slurm says no number of a task here; give --number");
-    program.refused("sweep task out", "tasks.json");
+    program.refused("sweep task out --number 0", "tasks.json");
 }
 
 /// Ctrl-C and Slurm's signals: a checkpoint, and the same bytes in the end.
@@ -218,7 +218,10 @@ fn a_sweep_that_was_stopped_goes_on() {
     let status = program.run(&format!("sweep status sweep.toml {small} --json")).expect(1).json();
     assert!(status["finished"].as_u64().unwrap() < 3, "{status}");
     program.done(&format!("sweep sweep.toml {small} --resume"));
-    program.write("settings.toml", SETTINGS.replace("steps = 40", "steps = 2000").replace("= 20", "= 1000").as_bytes());
+    program.write(
+        "settings.toml",
+        SETTINGS.replace("steps = 40", "steps = 2000").replace("eval_every = 20", "eval_every = 1000").as_bytes(),
+    );
     require_same(&program, "out/bc/seed-0", "--data data.hdf5 --algo bc --seed 0");
 }
 

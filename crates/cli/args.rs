@@ -14,6 +14,7 @@ use crate::output::Level;
 use crate::training::Source;
 use crate::values::{format, seeds};
 
+mod bench;
 mod convert;
 mod export;
 mod graph;
@@ -24,6 +25,7 @@ mod report;
 mod select;
 mod sweep;
 
+pub use bench::{BenchArgs, BenchEngine};
 pub use convert::ConvertArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;
@@ -99,7 +101,7 @@ pub enum Command {
                             First:   omiga run examples/plans/train.toml --set data.task=spread --dry-run\n\
                             Exit codes: 0 done, 1 stopped by Ctrl-C (the same command goes on), 2 a step failed")]
     Run(RunArgs),
-    /// Do the trainings of a plan and nothing else, here or by Slurm: seeds, datasets, and settings as a grid or a list
+    /// Do the trainings of a plan, a grid or a list of settings, here or by Slurm
     #[command(after_help = "Example: omiga sweep examples/sweeps/alpha.toml --set train.seeds=0..2\n\
                             On a cluster: omiga sweep examples/sweeps/alpha.toml --on slurm\n\
                             How far it is: omiga sweep status examples/sweeps/alpha.toml\n\
@@ -401,54 +403,6 @@ pub struct ReplayArgs {
     /// Draw it: whose action, faults, commands, and the observation against its ranges
     #[arg(long, value_name = "FILE.svg")]
     pub svg: Option<PathBuf>,
-    /// Print as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What `bench` compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BenchEngine {
-    Native,
-    Onnxruntime,
-    Tract,
-}
-
-impl std::fmt::Display for BenchEngine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::Onnxruntime => "onnxruntime",
-            Self::Tract => "tract",
-        })
-    }
-}
-
-fn library(text: &str) -> Result<(BenchEngine, PathBuf), String> {
-    let (engine, file) = text.split_once('=').ok_or("expected ENGINE=FILE, e.g. native=libomiga.so")?;
-    Ok((clap::ValueEnum::from_str(engine, false)?, file.into()))
-}
-
-#[derive(Debug, clap::Args)]
-pub struct BenchArgs {
-    /// The bundle's folder; by default random policies of the paper's sizes
-    pub bundle: Option<PathBuf>,
-    /// native, onnxruntime or tract; may be repeated. By default all that are there
-    #[arg(long)]
-    pub engine: Vec<BenchEngine>,
-    /// Add rows for the first case with every core busy elsewhere
-    #[arg(long)]
-    pub load: bool,
-    /// What a machine needs of an engine, to report its size; may be repeated
-    #[arg(long, value_name = "ENGINE=FILE", value_parser = library)]
-    pub library: Vec<(BenchEngine, PathBuf)>,
-    /// Write the result to this file, too, as JSON
-    #[arg(long, value_name = "FILE.json")]
-    pub out: Option<PathBuf>,
-    /// Timed steps of each policy
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub steps: u32,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

@@ -17,7 +17,7 @@ pub fn man(args: &ManArgs) -> Result<Verdict> {
     let mut program = Args::command().disable_help_subcommand(true);
     // Global options belong to every command, and names become those of pages.
     program.build();
-    let shown = |command: &&Command| !command.is_hide_set();
+    let shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
     let with_its_own = |command: &Command| {
         let own = command.get_subcommands().filter(shown).cloned();
         [command.clone()].into_iter().chain(own).collect::<Vec<_>>()
