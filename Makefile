@@ -6,7 +6,7 @@
 SHELL := bash
 export ORT_DYLIB_PATH ?= $(CURDIR)/.deps/onnxruntime/libonnxruntime.$(if $(filter Darwin,$(shell uname -s)),dylib,so)
 
-.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes wheel setup bench-setup bench-runtime bench-train bench-load bench-env bench-node bench-python test-node test-network cuda cuda-test install test-embedded clean
+.PHONY: mujoco help train reproduce study test test-c check fmt deny clippy doc book interop interop-runtimes wheel setup bench-setup bench-runtime bench-train bench-load bench-env bench-node bench-python bench-sweep test-node test-network test-slurm cuda cuda-test install test-embedded clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets

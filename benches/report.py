@@ -4,7 +4,7 @@ Takes the numbers from `target/bench/*.json` and the facts from the machine it r
 measurement, on the same machine; the scripts call it themselves. Without a section it only adds those that are missing.
 Standard library only; the versions of Python packages are those of the Python that runs it.
 
-    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | flows | collect | node | python]
+    python3 benches/report.py [train-cpu | train-cuda | load | runtime | env | battles | flows | collect | node | python | sweep]
 """
 
 import argparse
@@ -279,6 +279,12 @@ between them is a part of a period. Echoes are processes of zenoh alone in the s
 service: they put what they get. `scheduler` is a thread that does nothing but wake up each period. Microseconds; of the nodes'
 own figures the one in the middle and the worst.""",
         "make bench-node", "node.json", node_lines),
+    "sweep": Section(
+        "A training in a sweep",
+        """OMIGA on `spread`, one thread: `omiga train`, `omiga sweep` of that one run, and the task that Slurm starts, in turns; all
+make the same weights. Seconds are medians, ratios are those to the same round's `omiga train`: the median, and from the least
+to the largest. `cpu` is the time of the processor, the user's and the system's.""",
+        "make bench-sweep", "sweep.json", plain_lines),
     "runtime": Section(
         "A policy's step",
         """The same files in several engines, in turns, in one run; two hidden layers of 256, batch 1, one thread.

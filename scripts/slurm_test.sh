@@ -65,7 +65,8 @@ start_cluster() {
     chmod 600 "$cluster/munge.key"
     munged --key-file="$cluster/munge.key" --socket="$cluster/munge.socket" --pid-file="$cluster/munged.pid" \
         --seed-file="$cluster/munge.seed" --log-file="$cluster/munged.log"
-    # Without accounting, as on many small clusters. Tasks that are queued again wait for their credentials to expire.
+    # Two tasks at a time, however many cores there are; without accounting, as on many small clusters. Tasks that are queued again
+    # wait for their credentials to expire.
     cat >"$SLURM_CONF" <<-END
 		ClusterName=test
 		SlurmctldHost=$host(127.0.0.1)
@@ -88,7 +89,8 @@ start_cluster() {
 		ReturnToService=2
 		JobAcctGatherType=jobacct_gather/none
 		AccountingStorageType=accounting_storage/none
-		NodeName=$host CPUs=$(nproc) NodeAddr=127.0.0.1 State=UNKNOWN
+		SlurmdParameters=config_overrides
+		NodeName=$host CPUs=2 NodeAddr=127.0.0.1 State=UNKNOWN
 		PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 	END
     slurmctld -f "$SLURM_CONF"
@@ -164,7 +166,7 @@ same() {
 
 start_cluster
 cd "$cluster"
-steps=40000
+steps=20000
 "$omiga" collect --quiet --task spread --quality medium --episodes 100 --out data.hdf5 >/dev/null
 plan a "0..4"
 plan b "0..2"
@@ -187,14 +189,14 @@ wait_for 120 has_checkpoint a 1
 signal USR1 "${job}_1"
 wait_for 60 is_logged a/slurm/0000/1.log "is queued again"
 
+echo "scontrol requeue, as when a node is needed elsewhere"
+wait_for 120 has_checkpoint a 2
+scontrol requeue "${job}_2" || fail "task 2 was over before it could be queued again"
+
 echo "scancel --signal=TERM: a checkpoint, and the task is over"
 wait_for 240 has_checkpoint a 3
 signal TERM "${job}_3"
 wait_for 60 is_logged a/slurm/0000/3.log "stopped"
-
-echo "scontrol requeue, as when a node is needed elsewhere"
-wait_for 120 has_checkpoint a 2
-scontrol requeue "${job}_2" || fail "task 2 was over before it could be queued again"
 
 wait_for 600 is_gone "$job"
 wait_for 600 is_gone "$(job b)"
@@ -206,15 +208,17 @@ echo "--resume does what is missing"
 [[ $(grep -c '"out"' a/slurm/0001/tasks.json) == 2 ]] || fail "not the two that are missing were queued"
 wait_for 600 is_gone "$(job a)"
 "$omiga" sweep status a.toml || fail "a sweep is not finished"
+
+# Slurm warns up to a minute early: here 10 seconds after the start or later, and 20 before the limit.
+echo "a time limit, while the others are compared: the task stores its state in time, is queued again, and goes on"
+steps=100000000
+plan c "0..1" $'time = "1"\nwarning_s = 20'
+"$omiga" sweep c.toml --quiet --on slurm >/dev/null
 for seed in 0 1 2 3; do same a $seed; done
 for seed in 0 1; do same b $seed; done
-
-echo "a time limit: the task stores its state in time, and waits for the next turn"
-steps=100000000
-plan c "0..1" $'time = "1"\nwarning_s = 50'
-"$omiga" sweep c.toml --quiet --on slurm >/dev/null
 wait_for 120 is_logged c/slurm/0000/0.log "is queued again"
-wait_for 60 test "$(stands c waiting)" == 1
+wait_for 60 is_logged c/slurm/0000/0.log "going on from step"
+[[ $(stands c running) == 1 ]] || fail "the task is not what goes on"
 scancel "$(job c)"
 
 echo "what was learned makes tables, and can be chosen from"

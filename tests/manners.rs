@@ -37,7 +37,7 @@ fn a_shell_completes_every_command_and_option() {
 #[test]
 fn a_page_of_the_manual_names_every_option() {
     let program = Program::new();
-    program.done("man --out man/man1").shows("man/man1: 21 pages");
+    program.done("man --out man/man1").shows("man/man1: 22 pages");
     let contents = program.read_text("man/man1/omiga.1").replace('\\', "");
     for command in COMMANDS {
         assert!(contents.contains(&format!("omiga-{command}(1)")), "{command}");

@@ -143,28 +143,27 @@ fn a_training_that_fails_stops_no_other() {
     assert_eq!((&*found["out/bc/seed-0"], &*found["out/omiga,alpha=1/seed-0"]), ("finished", "begun"));
 }
 
+/// `omiga sweep` beside programs that answer as Slurm's do: an `sbatch` of this text, and a queue with the first two tasks of job 4711.
+#[cfg(unix)]
+fn with_slurm(program: &Program, sbatch: &str, words: &str) -> Run {
+    use std::os::unix::fs::PermissionsExt;
+
+    fs::create_dir_all(program.path("bin")).unwrap();
+    for (name, text) in [("sbatch", sbatch), ("squeue", "echo '4711 0 R'\necho '4711 1 PD'\n")] {
+        program.write(&format!("bin/{name}"), format!("#!/bin/sh\n{text}").as_bytes());
+        fs::set_permissions(program.path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let (mut command, others) = (program.command(words), std::env::var("PATH").unwrap());
+    command.env("PATH", format!("{}:{others}", program.path("bin").display()));
+    Run::of(words, command)
+}
+
 /// What Slurm starts, without it.
 #[cfg(unix)]
 #[test]
 fn a_task_does_the_training_of_its_number() {
-    use std::os::unix::fs::PermissionsExt;
-
     let program = grid();
-    // It takes what it is given, as sbatch does.
-    fs::create_dir(program.path("bin")).unwrap();
-    for (name, text) in [
-        ("sbatch", "#!/bin/sh\necho \"$@\" >> asked.txt\necho 4711\n"),
-        ("squeue", "#!/bin/sh\necho '4711 0 R'\necho '4711 1 PD'\n"),
-    ] {
-        program.write(&format!("bin/{name}"), text.as_bytes());
-        fs::set_permissions(program.path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let with_slurm = |words: &str| {
-        let mut command = program.command(words);
-        let others = std::env::var("PATH").unwrap();
-        command.env("PATH", format!("{}:{others}", program.path("bin").display()));
-        Run::of(words, command)
-    };
+    let with_slurm = |words: &str| with_slurm(&program, "echo \"$@\" >> asked.txt\necho 4711\n", words);
     let small = "--set data.files=data.hdf5 --set train.seeds=0";
     let run = with_slurm(&format!("sweep sweep.toml {small} --on slurm --set slurm.time=1:00:00 --json")).expect(0);
     let asked = program.read_text("asked.txt");
@@ -189,9 +188,31 @@ fn a_task_does_the_training_of_its_number() {
     // Once more it has nothing to do.
     let again = program.done("sweep task out/slurm/0000 --number 1");
     assert!(again.stderr.contains("up to date"), "{again:?}");
+    // Its data has: its record would be wrong.
+    program.done("collect --task spread --quality random --episodes 10 --seed 1 --out other.hdf5");
+    fs::rename(program.path("other.hdf5"), program.path("data.hdf5")).unwrap();
+    program.refused("sweep task out/slurm/0001 --number 0", "`data.hdf5` is not what it was when this was submitted");
     program.refused("sweep task out/slurm/0000 --number 3", "there is no task 3 in `out/slurm/0000`, which has 3");
     program.refused("sweep task out/slurm/0000", "Slurm says no number of a task here; give --number");
     program.refused("sweep task out --number 0", "tasks.json");
+}
+
+/// Of two arrays Slurm takes one: that is said, nothing is left of the other, and the next try gives it the rest alone.
+#[cfg(unix)]
+#[test]
+fn what_slurm_does_not_take_is_not_queued() {
+    let program = grid();
+    let words = "sweep sweep.toml --set data.files=data.hdf5 --set train.seeds=0 --set slurm.array=2 --on slurm";
+    let full = "if [ -e full ]; then echo 'no more jobs' >&2; exit 1; fi\ntouch full\necho 4711\n";
+    let run = with_slurm(&program, full, words).expect(2);
+    assert!(
+        run.stderr.contains("job 4711: 2 trainings") && run.stderr.contains("did not take it: no more jobs"),
+        "{run:?}"
+    );
+    assert!(program.path("out/slurm/0000/job").is_file() && !program.path("out/slurm/0001").exists());
+    with_slurm(&program, "echo 4712\n", words).expect(0);
+    let list: Value = serde_json::from_slice(&program.read("out/slurm/0001/tasks.json")).unwrap();
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["out"]), (1, &"out/omiga,alpha=10/seed-0".into()));
 }
 
 /// Ctrl-C and Slurm's signals: a checkpoint, and the same bytes in the end.

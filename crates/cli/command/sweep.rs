@@ -92,8 +92,8 @@ impl Sweep {
     }
 
     fn give_to_slurm(&self, due: &[Training]) -> Result<()> {
-        for submission in submit(&self.root, &self.plan.slurm, due)? {
-            let Submission { folder, tasks, job } = submission;
+        for submission in submit(&self.root, &self.plan.slurm, due) {
+            let Submission { folder, tasks, job } = submission?;
             let job = job.unwrap_or_default();
             note(format!("job {job}: {} trainings, logs in `{}`", tasks.len(), folder.display()));
         }

@@ -15,13 +15,17 @@ use crate::plan::{SlurmPart, Training};
 /// What every task runs.
 const SCRIPT_FILE: &str = "task.sh";
 
-/// Give trainings to Slurm, each as a task of an array; of several arrays if there are more than one holds.
+/// Give trainings to Slurm, each as a task of an array; of several arrays, one after the other, if there are more than one holds.
 ///
 /// # Errors
 /// There is no `sbatch`, or it refuses: then nothing of that array is left.
-pub fn submit(root: &Path, part: &SlurmPart, trainings: &[Training]) -> Result<Vec<Submission>> {
+pub fn submit<'a>(
+    root: &'a Path,
+    part: &'a SlurmPart,
+    trainings: &'a [Training],
+) -> impl Iterator<Item = Result<Submission>> + 'a {
     let most = usize::try_from(part.array).unwrap_or(usize::MAX);
-    trainings.chunks(most).map(|some| one_array(root, part, some)).collect()
+    trainings.chunks(most).map(move |some| one_array(root, part, some))
 }
 
 fn one_array(root: &Path, part: &SlurmPart, trainings: &[Training]) -> Result<Submission> {
@@ -43,7 +47,7 @@ fn give(submission: &Submission, part: &SlurmPart) -> Result<String> {
     let mut sbatch = Command::new("sbatch");
     sbatch.args(options(part, submission.tasks.len(), &submission.folder)).arg("--chdir").arg(here).arg(&script);
     let output = sbatch.output().context("cannot run `sbatch`; is this a machine from which Slurm takes jobs?")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    ensure!(output.status.success(), "Slurm did not take it: {}", String::from_utf8_lossy(&output.stderr).trim());
     // `JOB`, or `JOB;CLUSTER`.
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let job = said.trim().split(';').next().unwrap_or_default().to_owned();

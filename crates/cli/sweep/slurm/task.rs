@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use omiga_dataset::{Dataset, LoadOptions};
 use omiga_train::RunFolder;
 
 use super::submission::Submission;
@@ -19,6 +20,7 @@ use crate::sweep::here;
 /// # Errors
 /// There is no such training, or it cannot be queued again.
 pub fn task(folder: &Path, number: usize, threads: NonZeroUsize) -> Result<Summary> {
+    let stop = stop::on_signal_of_batch()?;
     let submission = Submission::read(folder)?;
     let training = submission.tasks.get(number).with_context(|| {
         format!("there is no task {number} in `{}`, which has {}", folder.display(), submission.tasks.len())
@@ -29,7 +31,7 @@ pub fn task(folder: &Path, number: usize, threads: NonZeroUsize) -> Result<Summa
         summary.add(&training.job.name, Ok(Outcome::Kept));
         return Ok(summary);
     }
-    let stop = stop::on_signal_of_batch()?;
+    require_same_data(&training)?;
     let before = updates(&training)?;
     let summary = here(std::slice::from_ref(&training), threads, stop);
     if summary.count(Outcome::Interrupted) > 0 && stop::time_is_up() {
@@ -42,6 +44,19 @@ pub fn task(folder: &Path, number: usize, threads: NonZeroUsize) -> Result<Summa
         queue_again()?;
     }
     Ok(summary)
+}
+
+/// A task may wait for days, and its record says which data it learned from.
+fn require_same_data(training: &Training) -> Result<()> {
+    let data = &training.job.data.path;
+    let (_, found) = Dataset::outline_and_sha256(data, &LoadOptions::default())?;
+    ensure!(
+        found == training.data_sha256,
+        "`{}` is not what it was when this was submitted (SHA-256 {}, now {found}); bring it back, or submit anew into another `out`",
+        data.display(),
+        training.data_sha256
+    );
+    Ok(())
 }
 
 /// Updates of the newest checkpoint.
