@@ -144,6 +144,7 @@ fn check(recipe: &Recipe) {
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "same content, other bytes");
 
     check_dataset(recipe, &steps, Dataset::load(&path, &LoadOptions::default()).unwrap());
+    check_arrays(recipe, &path, &steps);
     // States of a team alone are kept in memory.
     if recipe.state.is_none() || recipe.team_state {
         let mut writer = MemoryWriter::new(recipe.header(), recipe.state).unwrap();
@@ -177,7 +178,6 @@ fn check_dataset(recipe: &Recipe, steps: &[Step], dataset: Dataset) {
         let alive = if dataset.has_alive() { &row.alive[..] } else { &[] };
         assert_eq!((&batch.action_mask[..], &batch.alive[..]), (mask, alive));
     }
-    check_arrays(recipe, &path, &steps);
 }
 
 /// Whole columns hold the same rows.
