@@ -282,8 +282,9 @@ own figures the one in the middle and the worst.""",
     "sweep": Section(
         "A training in a sweep",
         """OMIGA on `spread`, one thread: `omiga train`, `omiga sweep` of that one run, and the task that Slurm starts, in turns; all
-make the same weights. Seconds are medians, ratios are those to the same round's `omiga train`: the median, and from the least
-to the largest. `cpu` is the time of the processor, the user's and the system's.""",
+make the same weights. Seconds are medians; `more` and `ratio` compare with the same round's `omiga train`: the median, in brackets
+its 95 % interval. `cpu` is the time of the processor, the user's and the system's. What a sweep adds does not grow with the
+training: the short one shows it best.""",
         "make bench-sweep", "sweep.json", plain_lines),
     "runtime": Section(
         "A policy's step",

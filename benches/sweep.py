@@ -2,11 +2,13 @@
 
 Each round does all three, in an order that is turned round by round, and compares them with its own `omiga train`. Seconds of the
 processor (the user's and the system's) are the figure that a busy machine changes least. All three must make the same weights.
+What a sweep adds is the same for short trainings and for long ones: the short ones show it best, in many rounds.
 Standard library only; needs a built program, see scripts/bench_sweep.sh.
 """
 
 import argparse
 import json
+import math
 import os
 import shutil
 import statistics
@@ -17,6 +19,8 @@ import time
 from pathlib import Path
 
 WAYS = ("train", "sweep", "task")
+# Updates of a training, and rounds.
+LENGTHS = ((30, 60), (900, 21))
 
 
 def settings(steps: int) -> str:
@@ -71,14 +75,31 @@ def one_round(program: str, folder: Path, order: list[str]) -> dict[str, tuple[f
     return seconds
 
 
-def row(way: str, rounds: list[dict[str, tuple[float, float]]]) -> dict[str, object]:
-    """Medians; ratios are those within a round."""
+def interval(sorted_values: list[float]) -> tuple[float, float]:
+    """Of the median, with 95 % or more, whatever the distribution: by the number of values below it, which is binomial.
+
+    Of less than six values the range, which is no such interval.
+    """
+    n = len(sorted_values)
+    below = [sum(math.comb(n, j) for j in range(k + 1)) / 2**n for k in range(n)]
+    k = sum(share <= 0.025 for share in below)
+    return sorted_values[max(k - 1, 0)], sorted_values[min(n - k, n - 1)]
+
+
+def row(way: str, steps: int, rounds: list[dict[str, tuple[float, float]]]) -> dict[str, object]:
+    """Medians; what is compared is compared within a round."""
     found: dict[str, object] = {"way": {"train": "omiga train", "sweep": "omiga sweep", "task": "task of Slurm"}[way]}
+    found |= {"updates": steps, "rounds": len(rounds)}
     for k, name in enumerate(("cpu", "wall")):
-        ratios = [seconds[way][k] / seconds["train"][k] for seconds in rounds]
         found[f"{name}_s"] = statistics.median(seconds[way][k] for seconds in rounds)
-        found[f"{name}_ratio"] = f"{statistics.median(ratios):.3f}"
-        found[f"{name}_ratios"] = "" if way == "train" else f"{min(ratios):.3f} to {max(ratios):.3f}"
+        of = lambda compared: sorted(compared(seconds[way][k], seconds["train"][k]) for seconds in rounds)
+        more = of(lambda ours, train: 1e3 * (ours - train))
+        ratios = of(lambda ours, train: ours / train)
+        for what, values, digits in (("more_ms", more, 0), ("ratio", ratios, 3)):
+            middle, (least, most) = statistics.median(values), interval(values)
+            # Without the sign of a zero.
+            text = [f"{round(x, digits) + 0.0:.{digits}f}" for x in (middle, least, most)]
+            found[f"{name}_{what}"] = "" if way == "train" else f"{text[0]} [{text[1]}, {text[2]}]"
     return found
 
 
@@ -86,22 +107,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True, help="a built omiga")
     parser.add_argument("--json", type=Path, required=True, help="where the result goes")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=900, help="updates of the training")
+    parser.add_argument("--rounds", type=int, help="of each length")
+    parser.add_argument("--steps", type=int, help="updates of a training, for one length alone")
     args = parser.parse_args()
     program = str(Path(args.program).resolve())
-    rounds = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        prepare(program, folder, args.steps)
-        for k in range(args.rounds):
-            order = [WAYS[(k + i) % len(WAYS)] for i in range(len(WAYS))]
-            rounds.append(one_round(program, folder, order))
-            print(" ".join(f"{way} {cpu:.2f} s of the processor, {wall:.2f} s;" for way, (cpu, wall) in rounds[-1].items()), flush=True)
-    rows = [row(way, rounds) for way in WAYS]
-    for one in rows:
-        print("  ".join(f"{key} {value}" for key, value in one.items()))
-    args.json.write_text(json.dumps({"rounds": args.rounds, "updates": args.steps, "rows": rows}, indent=1) + "\n")
+    lengths = [(args.steps, 5)] if args.steps else LENGTHS
+    rows = []
+    for steps, count in lengths:
+        rounds = []
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            prepare(program, folder, steps)
+            for k in range(args.rounds or count):
+                order = [WAYS[(k + i) % len(WAYS)] for i in range(len(WAYS))]
+                rounds.append(one_round(program, folder, order))
+        rows += [row(way, steps, rounds) for way in WAYS]
+        for one in rows[-len(WAYS):]:
+            print("  ".join(f"{key} {value}" for key, value in one.items()), flush=True)
+    args.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
