@@ -24,6 +24,16 @@ pub fn copied<T: Element + Copy>(array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<V
     Ok(straight.as_slice()?.to_vec())
 }
 
+/// A copy of an array that must have this shape; `refused` is given another one.
+pub fn of_shape<T: Element + Copy>(
+    array: &Bound<'_, PyArrayDyn<T>>,
+    expected: &[usize],
+    refused: impl FnOnce(&[usize]) -> PyErr,
+) -> PyResult<Vec<T>> {
+    let found = array.shape();
+    if found == expected { copied(array) } else { Err(refused(found)) }
+}
+
 /// An array of this shape that takes over the elements.
 pub fn shaped<'py, T: Element>(
     py: Python<'py>,

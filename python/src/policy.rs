@@ -1,7 +1,7 @@
 //! One agent's policy.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use numpy::prelude::*;
 use omiga_runtime::{Policy as Native, PolicyState, StepError};
@@ -95,7 +95,7 @@ impl Policy {
         let (n, dim) = (shape.iter().product::<usize>(), self.policy.action_dim());
         let mut actions = vec![0.0; n * dim];
         let act = || {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.stream();
             let mut rows = obs.chunks_exact(width).zip(actions.chunks_exact_mut(dim));
             rows.try_for_each(|(obs, action)| self.policy.step(&mut state, obs, action))
         };
@@ -121,7 +121,7 @@ impl Policy {
             return Err(error::step(StepError::MaskWidth { expected: n * dim, found: mask.len() }));
         }
         let act = || {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.stream();
             let rows = obs.chunks_exact(width).zip(mask.chunks_exact(dim));
             let choose = |(obs, mask)| self.policy.choose(&mut state, obs, mask).map(|i| i as i64);
             rows.map(choose).collect::<Result<Vec<_>, _>>()
@@ -135,7 +135,7 @@ impl Policy {
 
     /// Forget the stream of observations: before a new episode.
     fn reset(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).reset();
+        self.stream().reset();
     }
 
     /// Replay the bundle's golden vectors: how many there were, and the largest difference.
@@ -156,6 +156,11 @@ impl Policy {
 }
 
 impl Policy {
+    /// Also after a step that panicked: `reset` forgets what it left.
+    fn stream(&self) -> MutexGuard<'_, PolicyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The leading dimensions of observations, their width, and a copy of them.
     fn rows(&self, obs: &Floats<'_>) -> PyResult<(Vec<usize>, usize, Vec<f32>)> {
         let mut shape = obs.shape().to_vec();

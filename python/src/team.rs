@@ -1,7 +1,7 @@
 //! All policies of a bundle, stepped together.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use numpy::prelude::*;
 use omiga_format::TaskSpec;
@@ -9,7 +9,7 @@ use omiga_runtime::{Policy, StepError, Team as Native};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::array::{Flags, Floats, copied, shaped};
+use crate::array::{Flags, Floats, copied, of_shape, shaped};
 use crate::error;
 use crate::json::to_python;
 use crate::load::Asked;
@@ -154,7 +154,7 @@ impl Team {
 
     /// Forget the streams of observations: before a new episode.
     fn reset(&self) {
-        self.team.lock().unwrap_or_else(PoisonError::into_inner).reset();
+        self.native().reset();
     }
 
     /// Number N of agents.
@@ -168,19 +168,24 @@ impl Team {
 }
 
 impl Team {
+    /// Also after a step that panicked: `reset` forgets what it left.
+    fn native(&self) -> MutexGuard<'_, Native> {
+        self.team.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self, py: Python<'_>, obs: &[f32]) -> PyResult<Vec<f32>> {
         let mut actions = vec![0.0; self.spec.n_agents() * self.spec.action_dim()];
-        let act = || self.team.lock().unwrap_or_else(PoisonError::into_inner).step(obs, &mut actions);
+        let act = || self.native().step(obs, &mut actions);
         py.detach(act).map_err(|e| self.whose(e))?;
         Ok(actions)
     }
 
     fn run_choices(&self, py: Python<'_>, obs: &[f32], mask: &[bool]) -> PyResult<Vec<i64>> {
         let mut choices = vec![0; self.spec.n_agents()];
-        let act = || self.team.lock().unwrap_or_else(PoisonError::into_inner).choose(obs, mask, &mut choices);
         if let Some(at) = mask.chunks_exact(self.spec.action_dim()).position(|mask| !mask.contains(&true)) {
             return Err(self.named(at, StepError::NoActionAvailable));
         }
+        let act = || self.native().choose(obs, mask, &mut choices);
         py.detach(act).map_err(|e| self.whose(e))?;
         Ok(choices.into_iter().map(i64::from).collect())
     }
@@ -193,13 +198,9 @@ impl Team {
         width: usize,
     ) -> PyResult<Vec<T>> {
         let expected = [self.spec.n_agents(), width];
-        match array.shape() == expected {
-            true => copied(array),
-            false => {
-                let found = array.shape();
-                Err(error::StepError::new_err(format!("{what} have shape {found:?}, expected {expected:?}")))
-            }
-        }
+        of_shape(array, &expected, |found| {
+            error::StepError::new_err(format!("{what} have shape {found:?}, expected {expected:?}"))
+        })
     }
 
     /// The place of an agent.

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use numpy::prelude::*;
 use omiga_dataset::{Ending, Header, LastRow, StepActions, StepRow, StoredObs, Writer as Native};
 use omiga_format::TaskSpec;
 use pyo3::prelude::*;
 
-use crate::array::{Flags, Floats, copied, indices};
+use crate::array::{self, Flags, Floats, indices};
 use crate::error::{self, DatasetError};
 use crate::json::of_python;
 
@@ -183,11 +182,7 @@ fn of_shape<T: numpy::Element + Copy>(
     array: &Bound<'_, numpy::PyArrayDyn<T>>,
     expected: &[usize],
 ) -> PyResult<Vec<T>> {
-    match array.shape() == expected {
-        true => copied(array),
-        false => {
-            let found = array.shape();
-            Err(DatasetError::new_err(format!("{what} has shape {found:?}, expected {expected:?}")))
-        }
-    }
+    array::of_shape(array, expected, |found| {
+        DatasetError::new_err(format!("{what} has shape {found:?}, expected {expected:?}"))
+    })
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use omiga_train::CONFIG_FILE;
 
 use crate::output::note;
@@ -25,8 +25,7 @@ pub fn missing(
     let there: Vec<_> = runs.iter().filter(|run| run.folder.join(CONFIG_FILE).exists()).collect();
     if let (false, Some(first)) = (resume, there.first()) {
         let (first, count, all) = (first.folder.display(), there.len(), runs.len());
-        ensure!(
-            resume,
+        bail!(
             "{count} of {all} runs are there, e.g. `{first}`; do what is missing with --resume, or choose another `out`"
         );
     }

@@ -45,6 +45,7 @@ mod report;
 mod roster;
 mod seat;
 mod settings;
+mod text;
 mod ticker;
 mod wire;
 

@@ -1,25 +1,22 @@
 //! The map with which `omiga import` makes a dataset of a team's recordings.
 
-use std::fmt::Write as _;
-
 use omiga_runtime::{ActionSpace, PolicyContract, Range};
+
+use crate::text::{push, quoted};
 
 /// The map for recordings of these agents, called `names` by their team: fields and commands of their contracts, sampled a period
 /// apart. What is good they do not know: a reward is added by hand.
-///
-/// # Panics
-/// Never: writing to a text cannot fail.
 pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
     let mut text =
         String::from("# Of recordings of nodes: omiga import RECORDINGS/*.mcap --map THIS --out data.hdf5\n\n[task]\n");
     let Some(first) = contracts.first() else { return text };
-    let quoted = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
-    line(&mut text, format_args!("name = {}", self::quoted(&first.task)));
-    line(&mut text, format_args!("agents = [{}]", quoted(names)));
+    let list = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    push(&mut text, format_args!("name = {}", quoted(&first.task)));
+    push(&mut text, format_args!("agents = [{}]", list(names)));
     if let Some(period) = first.period_ns {
         match period % 1_000_000 {
-            0 => line(&mut text, format_args!("period = \"{} ms\"", period / 1_000_000)),
-            _ => line(&mut text, format_args!("period = \"{period} ns\"")),
+            0 => push(&mut text, format_args!("period = \"{} ms\"", period / 1_000_000)),
+            _ => push(&mut text, format_args!("period = \"{period} ns\"")),
         }
     }
     text.push_str(
@@ -28,7 +25,7 @@ pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
     let agents_of = |has: &dyn Fn(&PolicyContract) -> bool| {
         let of: Vec<_> =
             names.iter().zip(contracts).filter(|(_, contract)| has(contract)).map(|(name, _)| name.clone()).collect();
-        if of.len() < names.len() { format!("agents = [{}]\n", quoted(&of)) } else { String::new() }
+        if of.len() < names.len() { format!("agents = [{}]\n", list(&of)) } else { String::new() }
     };
     let mut known: Vec<&str> = Vec::new();
     for field in contracts.iter().flat_map(|contract| &contract.obs) {
@@ -47,7 +44,7 @@ pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
         }
         ActionSpace::Discrete(choices) => {
             text.push_str("\n[[action]]\nname = \"choice\"\ncolumn = \"/*/step.choice\"\n");
-            line(&mut text, format_args!("choices = [{}]", quoted(choices)));
+            push(&mut text, format_args!("choices = [{}]", list(choices)));
         }
     }
     text.push_str(
@@ -58,18 +55,9 @@ pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
 
 fn entry(text: &mut String, kind: &str, name: &str, unit: &str, range: Option<Range>, more: &str, part: &str) {
     let column = quoted(&format!("/*/step.{part}.{name}"));
-    line(text, format_args!("\n[[{kind}]]\nname = {}\ncolumn = {column}\nunit = {}", quoted(name), quoted(unit)));
+    push(text, format_args!("\n[[{kind}]]\nname = {}\ncolumn = {column}\nunit = {}", quoted(name), quoted(unit)));
     if let Some(Range { low, high }) = range {
-        line(text, format_args!("range = [{low:?}, {high:?}]"));
+        push(text, format_args!("range = [{low:?}, {high:?}]"));
     }
     text.push_str(more);
-}
-
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(text, "{line}");
-}
-
-/// A text as TOML has it.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
 }

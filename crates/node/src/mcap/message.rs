@@ -2,11 +2,11 @@
 
 use std::io::Write as _;
 
-use omiga_runtime::{ActionSpace, PolicyContract, Range};
+use omiga_runtime::{ActionSpace, PolicyContract, Range, Source};
 use serde_json::{Map, Value, json};
 
 use crate::record::TickRecord;
-use crate::report::source_name;
+use crate::report::{flag_names, source_name};
 
 /// What a schema of these messages is called.
 pub const NAME: &str = "omiga.Tick";
@@ -25,9 +25,10 @@ pub fn schema(contract: &PolicyContract) -> Value {
     };
     let observation: Map<_, _> =
         contract.obs.iter().map(|field| (field.name.clone(), number(&field.unit, field.range))).collect();
+    let sources = [Source::Policy, Source::Held, Source::Safe, Source::None].map(source_name);
     let mut properties = json!({
         "observation": {"type": "object", "properties": observation},
-        "source": {"type": "string", "enum": ["policy", "held", "safe", "none"]},
+        "source": {"type": "string", "enum": sources},
         "flags": {"type": "array", "items": {"type": "string"}},
         "obs_age_ms": {"type": ["number", "null"]},
         "held_ms": {"type": "number"},
@@ -71,7 +72,7 @@ pub fn write(tick: &TickRecord, contract: &PolicyContract, text: &mut Vec<u8>) {
     text.extend_from_slice(b",\"source\":");
     put(text, &source_name(tick.status.source));
     text.extend_from_slice(b",\"flags\":");
-    put(text, &tick.status.flags.iter_names().map(|(name, _)| name).collect::<Vec<_>>());
+    put(text, &flag_names(tick.status.flags));
     let ms = |ns: u64| ns as f64 / 1e6;
     text.extend_from_slice(b",\"obs_age_ms\":");
     put(text, &(tick.stamp_ns > 0).then(|| ms(tick.status.obs_age_ns)));

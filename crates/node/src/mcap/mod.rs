@@ -213,7 +213,7 @@ impl Log {
     }
 }
 
-/// A file that was not there: `NAME-1.mcap` and so on.
+/// A file that was not there: `NAME-00001.mcap` and so on.
 fn new_file(folder: &Path, name: &str) -> Result<(PathBuf, File)> {
     for number in 1..=99_999 {
         let path = folder.join(format!("{name}-{number:05}.mcap"));

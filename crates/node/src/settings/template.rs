@@ -1,9 +1,10 @@
 //! A first `node.toml`: every name of the contract, its unit and its range, to be told where it is.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use omiga_runtime::{ActionSpace, PolicyContract, Range};
+
+use crate::text::{push, quoted};
 
 /// The file of a node for this contract, as [`super::Settings`] reads it. Its observation is one message of raw numbers in the
 /// contract's order, so that it is right as it is for whoever sends that.
@@ -98,11 +99,6 @@ fn push_safe(text: &mut String, action: &ActionSpace) {
     }
 }
 
-fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing into a text does not fail.
-    let _ = writeln!(text, "{line}");
-}
-
 fn ms(ns: u64) -> f64 {
     ns as f64 / 1e6
 }
@@ -114,11 +110,6 @@ fn comment(unit: &str, range: Option<Range>) -> String {
         "" => String::new(),
         said => format!(" # {}", said.escape_debug()),
     }
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
 }
 
 #[cfg(test)]
