@@ -60,6 +60,7 @@ pub(crate) enum Kind {
     Filled,
     Early,
     Clamped,
+    Masked,
     LastCommand,
     NoStep,
 }
@@ -88,6 +89,7 @@ impl Kind {
             Self::Filled => ("missing values, filled in", ""),
             Self::Early => ("moments before every column had a value, dropped", ""),
             Self::Clamped => ("commands outside of their range, clamped", "is that the actuator's range?"),
+            Self::Masked => ("choices that their mask forbids, taken as available", "is the mask of the same moment?"),
             Self::LastCommand => ("last commands left out, as nobody knows where they led", ""),
             Self::NoStep => ("episodes without a step, dropped", ""),
         }

@@ -130,6 +130,37 @@ fn fields_of_json_are_columns() {
     assert_eq!(found.ends, [(3, false), (1, false)]);
 }
 
+/// As `omiga node` records it, under the lines of `omiga node map`.
+#[test]
+fn choices_and_masks_of_nodes_are_read() {
+    let map = r#"
+        task.name = "lamp"
+        task.agents = ["tank"]
+        time.column = "publish_time"
+        episode.last_row = "state"
+        [[obs]]
+        name = "light"
+        column = "/*.observation.light"
+        [[action]]
+        name = "choice"
+        column = "/*.choice"
+        choices = ["off", "on"]
+        mask = "/*.mask"
+        masked = "allow"
+    "#;
+    let log = json(&[
+        // Nothing was heard yet: this is no step.
+        (0, r#"{"observation":{"light":null},"choice":null,"mask":[false,false]}"#),
+        (10, r#"{"observation":{"light":1.0},"choice":"on","mask":[true,true]}"#),
+        (20, r#"{"observation":{"light":2.0},"choice":"off","mask":[false,true]}"#),
+        (30, r#"{"observation":{"light":3.0},"choice":"on","mask":[false,true]}"#),
+    ]);
+    let found = import_bytes(log, map).unwrap();
+    assert_eq!((found.obs, found.choices, found.ends), (vec![1.0, 2.0], vec![1, 0], vec![(2, false)]));
+    let notes: Vec<_> = found.report.notes.iter().map(|note| (note.what, note.count)).collect();
+    assert!(notes.contains(&("choices that their mask forbids, taken as available", 1)), "{notes:?}");
+}
+
 #[test]
 fn files_of_several_recorders_are_one_log() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,9 @@ use omiga_dataset::{Format, Outline, TaskName};
 use omiga_format::atomic;
 
 use crate::{Error, Result};
-pub use values::{Flag, Formula, Gap, LastRow, Null, Outside, Period, RewardRow, Sample, Sampling, Team};
+pub use values::{
+    Flag, Formula, Gap, LastRow, Masked, Null, Outside, Period, RewardRow, Sample, Sampling, Team, Texts,
+};
 
 /// Larger ones are no maps.
 const MAX_BYTES: u64 = 4 << 20;
@@ -158,6 +160,10 @@ pub(crate) struct Action {
     pub range: Option<[f32; 2]>,
     /// In place of a range: the texts or numbers of a discrete action, in the order of its indices.
     pub choices: Option<Vec<String>>,
+    /// Which of the choices were available: a column of lists with a flag for each, or a column for each.
+    pub mask: Option<Texts>,
+    #[serde(default)]
+    pub masked: Masked,
     #[serde(default)]
     pub outside: Outside,
     /// Whose command it is; everybody's if left out.
@@ -175,6 +181,15 @@ impl Action {
             ("outside", self.outside != Outside::default()),
         ];
         keys.into_iter().find(|(_, is_there)| *is_there).map(|(key, _)| key)
+    }
+
+    /// A key that says nothing without `choices`, or without `mask`, if there is one; and what it needs.
+    pub fn needs(&self) -> Option<(&'static str, &'static str)> {
+        match (&self.choices, &self.mask, self.masked) {
+            (None, Some(_), _) => Some(("mask", "choices")),
+            (_, None, Masked::Allow) => Some(("masked", "mask")),
+            _ => None,
+        }
     }
 }
 

@@ -192,6 +192,17 @@ pub enum Team {
     Sum,
 }
 
+/// What is done with a choice that its mask forbids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Masked {
+    /// The import ends there.
+    #[default]
+    Refuse,
+    /// It was made, so it was available.
+    Allow,
+}
+
 /// What is done with a command outside of its range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

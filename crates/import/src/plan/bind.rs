@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Input, Reduce, Slot, Term, Window};
 use crate::expression::Expression;
-use crate::map::{Flag, Formula, Map, Null, Sample, Sampling, Source};
+use crate::map::{Flag, Formula, Map, Null, Sample, Sampling, Source, Texts};
 use crate::table::{Cell, How, Wanted, nearest};
 use crate::{Error, Result};
 
@@ -73,6 +73,27 @@ impl<'a> Binder<'a> {
         let found = self.find(entry, column, Some(agent))?;
         let manner = Manner { null: source.null, reduce: Reduce::Hold, window: Window::After, command: true };
         Ok(Term::Slot(self.slot(Found { how: How::Choice(choices.to_vec()), ..found }, manner)))
+    }
+
+    /// Which of so many choices were available to an agent: a list's elements, or a column each.
+    pub fn mask(&mut self, entry: &str, mask: &Texts, agent: usize, choices: usize) -> Result<Vec<Term>> {
+        let columns = match mask {
+            Texts::One(list) => vec![list; choices],
+            Texts::Several(columns) => columns.iter().collect(),
+        };
+        if columns.len() != choices {
+            let reason = format!("`mask` names {} columns, expected one for each of {choices} choices", columns.len());
+            return Err(Error::entry(entry, reason));
+        }
+        let manner = Manner { null: Null::Hold, reduce: Reduce::Hold, window: Window::Before, command: false };
+        let term = |(choice, column): (usize, &String)| {
+            let mut found = self.find(entry, column, Some(agent))?;
+            if matches!(mask, Texts::One(_)) {
+                found.how = How::Element(choice);
+            }
+            Ok(Term::Slot(self.slot(found, manner)))
+        };
+        columns.into_iter().enumerate().map(term).collect()
     }
 
     /// One value of the team, or one of each agent where a name says so.

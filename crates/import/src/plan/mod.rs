@@ -7,7 +7,7 @@ use std::path::Path;
 use omiga_format::{ActionField, ActionSpace, AgentSpec, ObsField, Range, TaskSpec};
 
 use crate::expression::Expression;
-use crate::map::{Action, Field, Gap, LastRow, Map, Null, Outside, RewardRow, Sampling, Team};
+use crate::map::{Action, Field, Gap, LastRow, Map, Masked, Null, Outside, RewardRow, Sampling, Team};
 use crate::table::Wanted;
 use crate::{Error, Result};
 use bind::Binder;
@@ -90,6 +90,9 @@ pub(crate) struct AgentPlan {
     pub obs: Vec<Term>,
     pub actions: Vec<Term>,
     pub outside: Vec<Outside>,
+    /// A flag for each choice; empty where all are available.
+    pub mask: Vec<Term>,
+    pub masked: Masked,
 }
 
 /// The reward's terms: one, or one of each agent.
@@ -196,10 +199,17 @@ fn agent(binder: &mut Binder<'_>, map: &Map, number: usize, name: &str) -> Resul
         }
     }
     let (mut actions, mut action_terms, mut outside) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut mask, mut masked) = (Vec::new(), Masked::default());
     for action in &map.action {
         let entry = format!("action `{}`", action.name);
         all(&entry, &action.agents)?;
+        if let Some((key, needed)) = action.needs() {
+            return Err(Error::entry(&entry, format!("`{key}` needs `{needed}`")));
+        }
         if has(&action.agents) {
+            if let (Some(choices), Some(flags)) = (&action.choices, &action.mask) {
+                (mask, masked) = (binder.mask(&entry, flags, number, choices.len())?, action.masked);
+            }
             action_terms.push(match &action.choices {
                 Some(choices) => {
                     if let Some(key) = action.useless_for_choices() {
@@ -215,7 +225,7 @@ fn agent(binder: &mut Binder<'_>, map: &Map, number: usize, name: &str) -> Resul
         }
     }
     let spec = AgentSpec { name: name.to_owned(), obs, action: space(&actions)? };
-    Ok((spec, AgentPlan { obs: obs_terms, actions: action_terms, outside }))
+    Ok((spec, AgentPlan { obs: obs_terms, actions: action_terms, outside, mask, masked }))
 }
 
 fn obs_field(field: &Field) -> ObsField {

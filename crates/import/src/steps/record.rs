@@ -6,7 +6,7 @@ use omiga_dataset::{Ending, LastRow, Record, StepActions, StepRow};
 use omiga_format::Range;
 
 use super::Whole;
-use crate::map::{LastRow as LastRowIs, Outside, RewardRow, Team};
+use crate::map::{LastRow as LastRowIs, Masked, Outside, RewardRow, Team};
 use crate::plan::{Plan, RewardPlan};
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
@@ -30,6 +30,8 @@ struct Step {
     obs: Vec<f32>,
     state: Option<Vec<f32>>,
     actions: Commands,
+    /// [N * A], if an agent has one.
+    mask: Option<Vec<u8>>,
     reward: f32,
     commanded: bool,
     held: u64,
@@ -49,9 +51,9 @@ impl<'a> Recorder<'a> {
     /// Take the next step; the one before it is written.
     pub fn take(&mut self, moment: Whole, counts: &mut Counts) -> Result<()> {
         let step = self.step(moment, counts)?;
-        if let Some(before) = self.newest.take() {
+        if let Some(mut before) = self.newest.take() {
             let reward = if self.row() == RewardRow::Next { step.reward } else { before.reward };
-            self.write(&before, reward, counts)?;
+            self.write(&mut before, reward, counts)?;
         }
         self.newest = Some(step);
         Ok(())
@@ -59,7 +61,7 @@ impl<'a> Recorder<'a> {
 
     /// The episode ends: the newest is its last step, or the state that was reached.
     pub fn end(&mut self, ending: Ending, counts: &mut Counts) -> Result<()> {
-        let Some(last) = self.newest.take() else { return Ok(()) };
+        let Some(mut last) = self.newest.take() else { return Ok(()) };
         let is_step = last.commanded
             && self.row() == RewardRow::Same
             && match self.plan.last_row {
@@ -68,7 +70,8 @@ impl<'a> Recorder<'a> {
                 LastRowIs::State | LastRowIs::Next => false,
             };
         if is_step {
-            self.write(&last, last.reward, counts)?;
+            let reward = last.reward;
+            self.write(&mut last, reward, counts)?;
         } else if last.commanded && matches!(self.plan.last_row, LastRowIs::Auto | LastRowIs::Step) {
             counts.add(Kind::LastCommand, last.place, String::new);
         }
@@ -76,7 +79,8 @@ impl<'a> Recorder<'a> {
             counts.add(Kind::NoStep, last.place, String::new);
             return Ok(());
         }
-        let row = LastRow { obs: &last.obs, state: last.state.as_deref(), action_mask: None, alive: None };
+        let (state, action_mask) = (last.state.as_deref(), last.mask.as_deref());
+        let row = LastRow { obs: &last.obs, state, action_mask, alive: None };
         self.writer.end_episode(row, ending)?;
         counts.episodes += 1;
         self.steps = 0;
@@ -87,7 +91,8 @@ impl<'a> Recorder<'a> {
         self.plan.reward.as_ref().map_or(RewardRow::Same, |reward| reward.row)
     }
 
-    fn write(&mut self, step: &Step, reward: f32, counts: &mut Counts) -> Result<()> {
+    fn write(&mut self, step: &mut Step, reward: f32, counts: &mut Counts) -> Result<()> {
+        self.check_available(step, counts)?;
         if step.held > 0 {
             counts.add_many(Kind::Held, step.held, step.place, || "commands".to_owned());
         }
@@ -95,8 +100,8 @@ impl<'a> Recorder<'a> {
             Commands::Physical(values) => StepActions::Physical(values),
             Commands::Indices(values) => StepActions::Discrete(values),
         };
-        let (obs, state) = (step.obs.as_slice(), step.state.as_deref());
-        self.writer.push_step(StepRow { obs, state, actions, reward, action_mask: None, alive: None })?;
+        let (obs, state, action_mask) = (step.obs.as_slice(), step.state.as_deref(), step.mask.as_deref());
+        self.writer.push_step(StepRow { obs, state, actions, reward, action_mask, alive: None })?;
         self.steps += 1;
         counts.steps += 1;
         Ok(())
@@ -116,9 +121,10 @@ impl<'a> Recorder<'a> {
         let state = self.plan.state.iter().map(|term| self.finite(term.value(&values, ends), place, || "state".into()));
         let state = if self.plan.state.is_empty() { None } else { Some(state.collect::<Result<_>>()?) };
         let actions = self.commands(&values, ends, place, counts)?;
+        let mask = self.mask(&values, ends, place)?;
         let reward = self.plan.reward.as_ref().map_or(0.0, |reward| team_reward(reward, &values, ends));
         let reward = self.finite(reward, place, || "reward".to_owned())?;
-        Ok(Step { place, obs, state, actions, reward, commanded, held })
+        Ok(Step { place, obs, state, actions, mask, reward, commanded, held })
     }
 
     /// The error of the first observation that is no number.
@@ -151,6 +157,47 @@ impl<'a> Recorder<'a> {
             true => Commands::Indices(commands.iter().map(|choice| *choice as u32).collect()),
             false => Commands::Physical(commands),
         })
+    }
+
+    /// Which choices were available, if a mask of an agent says so.
+    fn mask(&self, values: &[f64], ends: (bool, bool), place: Place) -> Result<Option<Vec<u8>>> {
+        let Plan { task, agents, .. } = self.plan;
+        if agents.iter().all(|agent| agent.mask.is_empty()) {
+            return Ok(None);
+        }
+        let mut mask = vec![1; task.n_agents() * task.action_dim()];
+        for ((agent, spec), flags) in agents.iter().zip(&task.agents).zip(mask.chunks_exact_mut(task.action_dim())) {
+            for (i, (term, flag)) in agent.mask.iter().zip(flags).enumerate() {
+                *flag = match term.value(values, ends) {
+                    0.0 => 0,
+                    1.0 => 1,
+                    found => {
+                        let what = format!("mask of choice {i} of {}", spec.name);
+                        return Err(self.value(place, what, found, "0 or 1".to_owned()));
+                    }
+                };
+            }
+        }
+        Ok(Some(mask))
+    }
+
+    /// What was chosen must have been available; or it is, where the map says that a mask may be wrong.
+    fn check_available(&self, step: &mut Step, counts: &mut Counts) -> Result<()> {
+        let (Some(mask), Commands::Indices(choices)) = (&mut step.mask, &step.actions) else { return Ok(()) };
+        let Plan { task, agents, .. } = self.plan;
+        let flags = mask.chunks_exact_mut(task.action_dim());
+        for (((agent, spec), choice), flags) in agents.iter().zip(&task.agents).zip(choices).zip(flags) {
+            let Some(flag) = flags.get_mut(*choice as usize).filter(|flag| **flag == 0) else { continue };
+            let what = format!("action of {}", spec.name);
+            if agent.masked == Masked::Refuse {
+                let expected = "a choice that `mask` allows; do both have the same order and moment? \
+                                where others than the policy act, say `masked = \"allow\"`";
+                return Err(self.value(step.place, what, f64::from(*choice), expected.to_owned()));
+            }
+            counts.add(Kind::Masked, step.place, || format!("{what} is {choice}"));
+            *flag = 1;
+        }
+        Ok(())
     }
 
     /// A command in its range; the nearest one if it is outside of it and may be.

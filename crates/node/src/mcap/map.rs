@@ -45,6 +45,8 @@ pub fn map(names: &[String], contracts: &[PolicyContract]) -> String {
         ActionSpace::Discrete(choices) => {
             text.push_str("\n[[action]]\nname = \"choice\"\ncolumn = \"/*/step.choice\"\n");
             push(&mut text, format_args!("choices = [{}]", list(choices)));
+            // A safe choice need not be one that the mask allows.
+            text.push_str("mask = \"/*/step.mask\"\nmasked = \"allow\"\n");
         }
     }
     text.push_str(

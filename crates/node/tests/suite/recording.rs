@@ -107,3 +107,18 @@ fn a_recording_is_as_large_as_it_may_be() {
         Node::start_with_recorder(&recorded(&nowhere, 1), Arc::new(MemoryLink::default())).map(drop).unwrap_err();
     assert!(matches!(&error, Error::Record { .. }) && error.to_string().contains("cannot be made"), "{error}");
 }
+
+/// Of agents that choose, a map reads which choices were available.
+#[test]
+fn a_map_of_choices_has_their_masks() {
+    let bundle = models("smax-3m");
+    let agents = ["ally_0", "ally_1", "ally_2"].map(str::to_owned);
+    let contract = |agent: &String| {
+        let policy = Policy::load(&bundle, &LoadOptions::default().with_agent(agent)).unwrap();
+        policy.contract().unwrap().clone()
+    };
+    let map = omiga_node::map(&agents, &agents.each_ref().map(contract));
+    for line in ["column = \"/*/step.choice\"", "mask = \"/*/step.mask\"", "masked = \"allow\""] {
+        assert!(map.lines().any(|other| other == line), "no {line} in\n{map}");
+    }
+}
