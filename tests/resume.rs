@@ -99,6 +99,16 @@ fn killed_behaviour_cloning_goes_on() {
     check("spread", "--algo bc --set network.hidden=192 --set optim.lr_schedule=cosine");
 }
 
+/// Of what its algorithm does not read anything may change, as a study's settings of another algorithm do.
+#[test]
+fn settings_of_other_algorithms_do_not_matter() {
+    let program = Program::with_data("spread");
+    program.done(&format!("train {SMALL_RUN} --set run.steps=50 --set optim.lr_schedule=constant --algo bc"));
+    program.done("train --data data.hdf5 --out run --resume --set run.steps=100 --set rebrac.critic_bc_coef=0.5");
+    let more = "--set run.steps=150 --set omiga.mask_dead=false";
+    program.refused(&format!("train --data data.hdf5 --out run --resume {more}"), "omiga.mask_dead");
+}
+
 /// Updates of two kinds, and noise; the checkpoint of 50 updates lies between two lines of metrics.
 #[test]
 fn killed_rebrac_goes_on() {

@@ -111,6 +111,11 @@ impl Config {
         MAY_CHANGE.iter().any(|(other, _)| *other == name)
     }
 
+    /// Does the algorithm at hand read this setting? Of another one's own settings it does not.
+    pub(crate) fn reads(&self, name: &str) -> bool {
+        self.run.algorithm == Algorithm::Rebrac || !name.starts_with("rebrac.")
+    }
+
     /// The last layers of the policy network, for choices (`discrete`) or commands.
     pub fn actor_head(&self, discrete: bool) -> ActorHead {
         match self.policy.loss {

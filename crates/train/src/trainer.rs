@@ -399,14 +399,16 @@ fn networks(config: &Config, data: &Prepared) -> Networks {
     }
 }
 
-/// Nothing but [`crate::config::MAY_CHANGE`] may differ.
+/// Of what the algorithm reads nothing but [`crate::config::MAY_CHANGE`] may differ.
 fn require_same(stored: &Config, now: &Config, step: u64) -> Result<()> {
     if now.run.steps < step {
         let (expected, found) = (format!("at least {step}, the updates done"), now.run.steps.to_string());
         return Err(Error::Setting { field: "run.steps", expected, found });
     }
     // A task may be named for a run that played none.
-    let may_change = |field: &str| Config::may_change(field) || (field == "run.task" && stored.run.task.is_none());
+    let may_change = |field: &str| {
+        Config::may_change(field) || !stored.reads(field) || (field == "run.task" && stored.run.task.is_none())
+    };
     let scheduled = stored.optim.lr_schedule != LrSchedule::Constant;
     if scheduled && now.run.steps != stored.run.steps {
         let field = "`run.steps`, which the rates of `optim.lr_schedule` depend on,".to_owned();
