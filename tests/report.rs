@@ -263,12 +263,40 @@ fn a_page_of_runs_that_no_plan_made() {
     assert_eq!(cells(&program.read_text("PAGE.md"), "## Beyond chance", "spread plant")[1], "omiga");
     program.refused(
         "report loose loose/spread-medium --out PAGE.md",
-        "are both of spread medium; name the folders differently",
+        "are both of spread medium, but `bc/seed-0` is in both; name the folders differently",
     );
     program.refused(
         "eval --task spread --runs loose --episodes 2",
         "`loose` holds no <algorithm>/<seed>/last.safetensors",
     );
+}
+
+/// A study that went on elsewhere: the page is that of all its runs at once.
+#[test]
+fn runs_of_one_dataset_from_several_places_are_together() {
+    let program = Program::new();
+    let scores: Value = serde_json::from_str(&runs().read_text("runs/spread/medium/eval.json")).unwrap();
+    let put = |root: &str, keep: &dyn Fn(&str) -> bool, change: &dyn Fn(&mut Value)| {
+        let mut part = scores.clone();
+        part["rows"].as_array_mut().unwrap().retain(|row| keep(row["name"].as_str().unwrap()));
+        change(&mut part);
+        std::fs::create_dir_all(program.path(&format!("{root}/spread/medium"))).unwrap();
+        program.write(&format!("{root}/spread/medium/eval.json"), part.to_string().as_bytes());
+    };
+    put("all", &|_| true, &|_| ());
+    put("a", &|name| !name.contains("seed-1"), &|_| ());
+    put("b", &|name| !name.contains("seed-0"), &|_| ());
+    program.done("report all --out ALL.md");
+    program.done("report b a --out PARTS.md").shows("PARTS.md: 1 datasets");
+    assert_eq!(program.read_text("ALL.md").replace("all-", "parts-"), program.read_text("PARTS.md"));
+
+    let refused = |change: &dyn Fn(&mut Value), why: &str| {
+        put("b", &|name| !name.contains("seed-0"), change);
+        program.refused("report a b --out PAGE.md", &format!("are both of spread medium, but {why}"));
+    };
+    refused(&|scores| scores["rows"][0]["sha256"] = "0".into(), "their data is not");
+    refused(&|scores| scores["seed"] = 7.into(), "12 episodes of seed 1000000 and 12 episodes of seed 7 were played");
+    refused(&|scores| scores["engine"] = "another".into(), "other programs played them");
 }
 
 #[test]

@@ -132,6 +132,7 @@ mod tests {
     fn algorithm(name: &str, tuned: bool, runs: &[f64]) -> Algorithm {
         let run = |(seed, mean): (usize, &f64)| Run {
             name: format!("seed-{seed}"),
+            folder: "runs".into(),
             played: Row { return_mean: *mean, returns: vec![mean - 1.0, mean + 1.0], ..Row::default() },
             best: None,
             curve: vec![(10, 2.0 * mean)],
@@ -147,6 +148,7 @@ mod tests {
             quality: quality.to_owned(),
             simulator: None,
             engine: None,
+            episodes: (0, 2),
             dataset: None,
             others: Vec::new(),
             algorithms,

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use omiga_env::Quality;
 use omiga_env::statistics::{Estimate, Interval, difference, over_runs};
 use omiga_format::{Measured, Metric};
 use omiga_train::RunFolder;
 use serde::Deserialize;
 
+use super::together::together;
 use super::tuned::{self, Tuned};
 use crate::scores::{DATASET, Failure, Late, Row, SCORES_FILE, Scores};
 
@@ -26,6 +27,8 @@ pub struct Cell {
     pub quality: String,
     pub simulator: Option<String>,
     pub engine: Option<String>,
+    /// The seed of the episodes that were played, and how many.
+    pub episodes: (u64, u32),
     /// The episodes it was learned from.
     pub dataset: Option<Row>,
     /// Rows of policies that were not learned, e.g. `random`.
@@ -60,6 +63,7 @@ pub enum Measure {
 pub struct Run {
     /// The folder's name, e.g. `seed-0`.
     pub name: String,
+    pub folder: PathBuf,
     /// The last checkpoint's episodes.
     pub played: Row,
     /// Those of the checkpoint that was best in training.
@@ -71,11 +75,11 @@ pub struct Run {
 }
 
 impl Cell {
-    /// Every cell of these folders, by task, from the worst quality to the best. A folder is one itself, or holds some as `<name>/` or
+    /// Every cell of these folders, those of one dataset put together, by task, from the worst quality to the best. A folder is one itself, or holds some as `<name>/` or
     /// `<task>/<name>/`; one without [`SCORES_FILE`] is not one (yet).
     ///
     /// # Errors
-    /// What cannot be read or understood, by name; a folder without a cell; two cells of one task and name.
+    /// What cannot be read or understood, by name; a folder without a cell; two cells of one task and name that are not [`together`].
     pub fn read_all(roots: &[PathBuf], tuned: &Tuned) -> Result<Vec<Self>> {
         let mut cells = Vec::new();
         for root in roots {
@@ -85,14 +89,7 @@ impl Cell {
             ensure!(cells.len() > before, "`{}` holds no {expected}; `omiga run` makes them", root.display());
         }
         cells.sort_by(|a, b| (&a.task, rank(&a.quality), &a.quality).cmp(&(&b.task, rank(&b.quality), &b.quality)));
-        for pair in cells.windows(2) {
-            if let [a, b] = pair
-                && (&a.task, &a.quality) == (&b.task, &b.quality)
-            {
-                let (a, b, data) = (a.folder.display(), b.folder.display(), format!("{} {}", a.task, a.quality));
-                bail!("`{a}` and `{b}` are both of {data}; name the folders differently");
-            }
-        }
+        let mut cells = together(cells)?;
         for cell in &mut cells {
             for algorithm in &mut cell.algorithms {
                 let said = tuned.get(&algorithm.name);
@@ -123,13 +120,14 @@ impl Cell {
     /// The cell in `folder`; without the `task` that a folder above is called by, that of its table.
     fn read(folder: &Path, task: Option<String>) -> Result<Self> {
         let scores = Scores::read(&folder.join(SCORES_FILE))?;
-        let Scores { simulator, engine, failed, .. } = scores;
+        let Scores { simulator, engine, failed, seed, episodes, .. } = scores;
+        let episodes = (seed, episodes);
         let (dataset, others, algorithms) = (None, Vec::new(), Vec::new());
         let (called, task) = (name(folder), task.unwrap_or(scores.task));
         // `hopper-3x1-expert` is the task's `expert`.
         let quality = called.strip_prefix(&format!("{task}-")).unwrap_or(&called).to_owned();
         let folder = folder.to_owned();
-        let mut cell = Self { folder, task, quality, simulator, engine, dataset, others, algorithms, failed };
+        let mut cell = Self { folder, task, quality, simulator, engine, episodes, dataset, others, algorithms, failed };
         for row in scores.rows {
             let parts: Vec<String> = row.name.split('/').map(str::to_owned).collect();
             match parts.as_slice() {
@@ -143,21 +141,32 @@ impl Cell {
                 _ => cell.others.push(row),
             }
         }
-        cell.algorithms.sort_by(|a, b| a.name.cmp(&b.name));
-        cell.algorithms.iter_mut().for_each(|a| a.runs.sort_by(|a, b| a.name.cmp(&b.name)));
+        cell.sort();
         Ok(cell)
     }
 
     fn add(&mut self, algorithm: &str, run: &str, last: Row) -> Result<()> {
-        let folder = RunFolder::open(&self.folder.join(algorithm).join(run));
+        let path = self.folder.join(algorithm).join(run);
+        let folder = RunFolder::open(&path);
         let updates = folder.records()?.last().map_or(0, |record| record.step);
         let curve = folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect();
-        let run = Run { name: run.to_owned(), played: last, best: None, curve, updates };
+        let run = Run { name: run.to_owned(), folder: path, played: last, best: None, curve, updates };
+        self.put(algorithm, run);
+        Ok(())
+    }
+
+    /// Put a run beside those of its algorithm.
+    pub fn put(&mut self, algorithm: &str, run: Run) {
         match self.algorithms.iter_mut().find(|a| a.name == algorithm) {
             Some(known) => known.runs.push(run),
             None => self.algorithms.push(Algorithm { name: algorithm.to_owned(), runs: vec![run], tuned: false }),
         }
-        Ok(())
+    }
+
+    /// Algorithms and their runs in the alphabet's order.
+    pub fn sort(&mut self) {
+        self.algorithms.sort_by(|a, b| a.name.cmp(&b.name));
+        self.algorithms.iter_mut().for_each(|a| a.runs.sort_by(|a, b| a.name.cmp(&b.name)));
     }
 
     pub fn algorithm(&self, name: &str) -> Option<&Algorithm> {

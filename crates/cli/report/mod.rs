@@ -7,6 +7,7 @@ mod overall;
 mod page;
 mod reference;
 mod tables;
+mod together;
 mod tuned;
 mod verdict;
 

@@ -15,7 +15,7 @@ const HEAD: &str = "| algorithm | run | optimism | effective share | log likelih
 pub fn table(cell: &Cell) -> Result<String> {
     let mut rows = String::new();
     for (algorithm, run) in cell.algorithms.iter().flat_map(|a| a.runs.iter().map(move |run| (a, run))) {
-        let folder = RunFolder::open(&cell.folder.join(&algorithm.name).join(&run.name));
+        let folder = RunFolder::open(&run.folder);
         let Some(last) = folder.gauges()?.pop() else { continue };
         let shown = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.3}"));
         let numbers = [

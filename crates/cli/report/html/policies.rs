@@ -30,7 +30,7 @@ pub struct Deployable {
 /// One that is there and cannot be read.
 pub fn of(cell: &Cell) -> Result<Vec<Deployable>> {
     let first = |algorithm: &Algorithm| {
-        let folder = cell.folder.join(&algorithm.name).join(&algorithm.runs.first()?.name).join(BUNDLE_FOLDER);
+        let folder = algorithm.runs.first()?.folder.join(BUNDLE_FOLDER);
         folder.is_dir().then(|| {
             let named = || format!("bundle `{}`", folder.display());
             let bundle = Bundle::read(&folder).with_context(named)?;
