@@ -78,10 +78,13 @@ bench-env: ## Steps of the environments per second against gymnasium and jaxmarl
 bench-node: ## A hundred nodes at 100 Hz on this machine, beside zenoh alone; BENCH="--nodes 10 --seconds 5" for a short run
 	@scripts/bench_node.sh $(BENCH)
 
+# Of one choice of features wherever nodes are built, so that zenoh is compiled once.
+test-node: node := $(shell cat scripts/node.txt)
 test-node: ## Nodes on a network (zenoh is much to compile): processes, lints, and the example
-	cargo clippy --release -p omiga-node --features zenoh --all-targets -- -D warnings
-	cargo test --release -p omiga-node --features zenoh
-	cargo clippy --release --features node --all-targets -- -D warnings && cargo run --release --features node --example mujoco_decentralised
+	cargo clippy $(node) --all-targets -- -D warnings
+	cargo test $(node) --lib --test suite --test no_alloc
+	cargo build $(node) --example mujoco_decentralised
+	$${CARGO_TARGET_DIR:-target}/release/examples/mujoco_decentralised
 
 test-network: ## A plant and six nodes in network namespaces whose links are bad, as root; or says that it is skipped
 	@scripts/test_network.sh

@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 
 readonly target=${CARGO_TARGET_DIR:-target}
 mkdir -p target/bench
-cargo build --release --quiet -p omiga-node --features zenoh --example fleet
+read -ra node <scripts/node.txt
+cargo build --quiet "${node[@]}" --example fleet
 # Each process has a few files and sockets open, and so has the plant for each of them.
 ulimit -n "$(ulimit -Hn)"
 "$target/release/examples/fleet" --json target/bench/node.json "$@"

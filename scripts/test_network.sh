@@ -34,5 +34,6 @@ else
     echo "this kernel has no netem: relays spoil the links"
 fi
 # Outside of the namespace, which has no way to a registry.
-cargo test --release -p omiga-node --features zenoh --test suite --no-run
-ip netns exec "$plant" cargo test --release --offline -p omiga-node --features zenoh --test suite namespaces
+read -ra node <scripts/node.txt
+cargo test "${node[@]}" --test suite --no-run
+ip netns exec "$plant" cargo test --offline "${node[@]}" --test suite namespaces
