@@ -1,5 +1,6 @@
 //! `node.toml`: what one agent is, what it hears, and what it may do.
 
+mod keys;
 mod messages;
 mod options;
 mod process;

@@ -54,7 +54,7 @@ impl Message {
         };
         let place = place.filter(|place| match self.fields.get(place.field).map(|field| field.many) {
             Some(Many::Fixed(count)) => place.index < count,
-            _ => true,
+            _ => place.index < definition::MOST_ELEMENTS,
         });
         place.ok_or_else(|| {
             let paths: Vec<_> = self.fields.iter().map(|field| field.path.as_str()).collect();

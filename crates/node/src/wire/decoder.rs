@@ -5,6 +5,9 @@ use serde_json::Value;
 use super::cdr::{Message, Number, Place};
 use super::{Element, Encoding, Malformed};
 
+/// Bytes of JSON in a message that is one: parsed it is ten times as large, and nobody may fill this machine's memory.
+const MAX_JSON: usize = 1 << 20;
+
 /// Where in a message its time and its number are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StampAt {
@@ -125,6 +128,9 @@ impl Decoder {
             }
             Self::Cdr { message, places, sorted } => decode_cdr(message, places, sorted, payload, values),
             Self::Json { pointers, sequence, stamp } => {
+                if payload.len() > MAX_JSON {
+                    return Err(Malformed);
+                }
                 let json: Value = serde_json::from_slice(payload).map_err(|_| Malformed)?;
                 for (value, pointer) in values.iter_mut().zip(pointers) {
                     *value = match json.pointer(pointer).ok_or(Malformed)? {
@@ -223,6 +229,13 @@ mod tests {
         ] {
             check(&decoder, wrong, Err(Malformed));
         }
+        // However right it is: too much of it is not looked at.
+        let long = |spaces: usize| {
+            let text = r#"{"pose": {"x": 1}, "1": 2, "on": true, "n": 4, "t": 1}"#;
+            format!("{}{text}", " ".repeat(spaces - text.len()))
+        };
+        check(&decoder, long(MAX_JSON).as_bytes(), Ok((meta(4, 1), &[1.0, 2.0, 1.0])));
+        check(&decoder, long(MAX_JSON + 1).as_bytes(), Err(Malformed));
         // A number that f32 does not hold is not finite, which the guard sees.
         let text = br#"{"pose": {"x": 1e300}, "1": 2, "on": false, "n": 0, "t": 0}"#;
         check(&decoder, text, Ok((meta(0, 0), &[f32::INFINITY, 2.0, 0.0])));

@@ -3,6 +3,9 @@
 use std::iter::Peekable;
 use std::str::SplitWhitespace;
 
+/// Elements of an array that one can name: a message that is sent has room for all of them.
+pub const MOST_ELEMENTS: usize = 1 << 20;
+
 /// One value, as CDR holds it: its size is its alignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar {
@@ -162,7 +165,10 @@ fn many(kind: &str) -> Result<(&str, Many), String> {
     };
     let many = match count {
         "" => Many::Sequence,
-        count => Many::Fixed(count.parse().map_err(|_| format!("`[{count}]` is not a length"))?),
+        count => {
+            let length = count.parse().ok().filter(|length| (1..=MOST_ELEMENTS).contains(length));
+            Many::Fixed(length.ok_or(format!("`[{count}]` is not a length from 1 to {MOST_ELEMENTS}"))?)
+        }
     };
     Ok((kind, many))
 }
@@ -218,6 +224,8 @@ mod tests {
             ("std_msgs/msg/Flaot32", "is not known; write its definition"),
             ("float32 x y", "is not `TYPE NAME`"),
             ("float32[x] y", "is not a length"),
+            ("float32[0] y", "is not a length"),
+            ("float32[1000000000000] y", "is not a length"),
             ("foo/msg/Bar x", "type `foo/msg/Bar` of `x` is not known"),
         ] {
             let error = parse(text).unwrap_err();
