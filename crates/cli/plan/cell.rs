@@ -12,6 +12,9 @@ use super::file::{Plan, is_folder};
 use crate::preset;
 use crate::report::DATA_FILE;
 
+/// Trainings on a dataset that somebody means.
+const MOST_RUNS: u64 = 1_000_000;
+
 /// One dataset and everything that is made of it.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -107,6 +110,11 @@ impl Cell {
                 continue;
             }
             let seeds = arm.seeds().unwrap_or(&plan.train.seeds).0.clone();
+            let count = (seeds.end - seeds.start).saturating_add(runs.len() as u64);
+            ensure!(
+                count <= MOST_RUNS,
+                "`{name}` has {count} trainings, expected at most {MOST_RUNS}; choose fewer seeds or rows"
+            );
             runs.extend(seeds.map(|seed| Run {
                 algorithm: algorithm.clone(),
                 arm: arm.clone(),

@@ -16,6 +16,8 @@ use super::slurm::SlurmPart;
 use super::value::{Engine, Names, Seeds};
 use crate::report::{self, Measure};
 
+/// Of a folder's name, on nearly every file system.
+const MOST_BYTES: usize = 255;
 /// With whose row the others are compared unless another one is named.
 const BASELINE: &str = "bc";
 
@@ -168,6 +170,11 @@ impl Plan {
         ensure!(
             is_folder(name),
             "`{name}` cannot name an algorithm: it becomes a folder; use letters, digits and - _ . + = ,"
+        );
+        ensure!(
+            name.len() <= MOST_BYTES,
+            "the row's name `{name}` has {} bytes, and a folder's name {MOST_BYTES} at most; name rows in a `list`",
+            name.len()
         );
         Arm::new(name, self.algorithm.get(name))
     }

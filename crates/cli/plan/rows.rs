@@ -2,7 +2,7 @@
 //!
 //! Both become algorithms of one's own (`[algorithm.NAME]`), named by what makes them differ: `omiga,alpha=1,optim.lr=0.001`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
 use omiga_train::config::{merge, values};
@@ -20,6 +20,9 @@ pub struct Listed {
     name: Option<String>,
     part: AlgorithmPart,
 }
+
+/// Rows of a grid that somebody means.
+const MOST_ROWS: usize = 100_000;
 
 /// A setting by its dotted name, and the values that it takes.
 type Axis = (String, Vec<toml::Value>);
@@ -93,10 +96,23 @@ fn add(plan: &mut Plan, name: String, part: AlgorithmPart) -> Result<()> {
 /// Settings with the values that they take.
 fn axes(of: &str, grid: &toml::Table) -> Result<Vec<Axis>> {
     let axis = |(setting, value): (String, toml::Value)| match value {
-        toml::Value::Array(all) if !all.is_empty() => Ok((setting, all)),
+        toml::Value::Array(all) if !all.is_empty() => {
+            let mut seen = BTreeSet::new();
+            match all.iter().find(|value| !seen.insert(alike(value))) {
+                Some(twice) => bail!("the grid `{of}` has {setting} = {twice} twice; leave one out"),
+                None => Ok((setting, all)),
+            }
+        }
+        toml::Value::Array(_) => bail!("the grid `{of}` has {setting} = [], expected a list of values"),
         other => bail!("the grid `{of}` has {setting} = {other}, expected a list of values, e.g. [{other}]"),
     };
     values(grid).into_iter().map(axis).collect()
+}
+
+/// Values of the same text set the same: 1 and 1.0 do.
+fn alike(value: &toml::Value) -> String {
+    let number = value.as_float().or(value.as_integer().map(|x| x as f64));
+    number.map_or_else(|| value.to_string(), |x| x.to_string())
 }
 
 /// The rows of an algorithm: every combination of these values, the last setting changing fastest.
@@ -107,6 +123,12 @@ fn varied(plan: &Plan, name: &str, axes: &[Axis]) -> Result<Vec<(String, Algorit
         require_free(plan, &base, &arm, setting)?;
         ensure!(axes[..i].iter().all(|(other, _)| other != setting), "`{setting}` is in `grid` and in its own grid");
     }
+    let rows = axes.iter().try_fold(1, |rows: usize, (_, all)| rows.checked_mul(all.len()));
+    ensure!(
+        rows.is_some_and(|rows| rows <= MOST_ROWS),
+        "it has more than {MOST_ROWS} rows, every combination of {} settings; leave some out, or name rows in a `list`",
+        axes.len()
+    );
     let mut points = vec![BTreeMap::new()];
     for (setting, all) in axes {
         let with = |point: &BTreeMap<_, _>, value: &toml::Value| {
@@ -242,7 +264,15 @@ mod tests {
         let omiga = "[train]\nalgorithms = \"omiga\"\n";
         refused(&format!("{omiga}[grid]\nomiga.alpha = 1"), "omiga.alpha = 1, expected a list of values, e.g. [1]");
         refused(&format!("{omiga}[grid]\nomiga.alpha = []"), "expected a list of values");
-        refused(&format!("{omiga}[grid]\nomiga.alpha = [1, 1]"), "two rows would be `omiga,alpha=1`");
+        refused(&format!("{omiga}[grid]\nomiga.alpha = [1, 2, 1]"), "omiga.alpha = 1 twice; leave one out");
+        refused(&format!("{omiga}[grid]\nomiga.alpha = [1, 1.0]"), "omiga.alpha = 1.0 twice; leave one out");
+        let ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]";
+        let six =
+            ["omiga.alpha", "omiga.max_weight", "network.hidden", "run.steps", "run.eval_every", "run.eval_episodes"];
+        let axes = six.map(|setting| format!("{setting} = {ten}\n")).concat();
+        refused(&format!("{omiga}[grid]\n{axes}"), "the grid of `omiga`: it has more than 100000 rows");
+        let long = format!("[[list]]\nname = \"{}\"\nalgorithm = \"bc\"", "x".repeat(256));
+        refused(&long, "has 256 bytes, and a folder's name 255 at most");
         refused(&format!("{omiga}[grid]\nomiga.alfa = [1]"), "unknown field `alfa`");
         refused(&format!("{omiga}[grid]\nomiga.alpha = [0]"), "expected finite and above 0");
         refused(&format!("{omiga}[grid]\nrun.seed = [1, 2]"), "use `train.seeds`");
