@@ -58,7 +58,7 @@ pub use link::ZenohLink;
 pub use link::{Link, MemoryLink, Publisher, Take};
 pub use node::{Node, Signals};
 pub use record::{Records, TickRecord};
-pub use report::{InputReport, Quantiles, Report, ShadowReport, State, Ticks};
+pub use report::{InputReport, Quantiles, RecordingReport, Report, ShadowReport, State, Ticks};
 pub use roster::Roster;
 pub use settings::{
     Bind, CandidateSettings, CommandSettings, InputSettings, Mask, Millis, Mode, NetworkSettings, RealTimeSettings,

@@ -30,7 +30,8 @@ fn run(path: &Path) -> Result<()> {
     let signals = Arc::new(Signals::new());
     signals.catch()?;
     let tell = |line: &str| eprintln!("{}: {line}", settings.name());
-    let (node, recorder) = Node::start_with_recorder(&settings, Arc::new(ZenohLink::open(&settings.network)?))?;
+    let Some(link) = ZenohLink::open_unless(&settings.network, || signals.is_stopping())? else { return Ok(()) };
+    let (node, recorder) = Node::start_with_recorder(&settings, Arc::new(link))?;
     let done = node.run(path, &signals, tell);
     // However it ended, what was recorded is a file.
     if let Some(recorder) = recorder {

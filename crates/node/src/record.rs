@@ -1,12 +1,13 @@
 //! Ticks for whoever keeps them: through a bounded queue, never waited for, dropped and counted when it is full.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use omiga_runtime::{Observation, Status};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::clock::Now;
+use crate::report::RecordingReport;
 use crate::seat::{BundleHash, Driver, copy};
 
 /// A tick.
@@ -30,18 +31,26 @@ pub struct TickRecord {
     pub bundle: BundleHash,
 }
 
+/// How the recording is doing, for whoever asks: the loop and the writer count, the writer says the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    dropped: AtomicU64,
+    /// The loop never looks at it.
+    says: Mutex<Option<RecordingReport>>,
+}
+
 /// The loop's end.
 pub(crate) struct Recording {
     free: Consumer<Box<TickRecord>>,
     full: Producer<Box<TickRecord>>,
-    dropped: Arc<AtomicU64>,
+    progress: Arc<Progress>,
 }
 
 /// The ticks of a node, for a thread that writes them somewhere.
 pub struct Records {
     full: Consumer<Box<TickRecord>>,
     free: Producer<Box<TickRecord>>,
-    dropped: Arc<AtomicU64>,
+    progress: Arc<Progress>,
 }
 
 /// Room for so many ticks; `sizes`: of the observation, the mask and the action.
@@ -62,21 +71,33 @@ pub(crate) fn records(capacity: usize, sizes: [usize; 3]) -> (Recording, Records
         // It has just this much room.
         let _ = free_in.push(Box::new(empty));
     }
-    let dropped = Arc::new(AtomicU64::new(0));
-    (Recording { free, full: full_in, dropped: Arc::clone(&dropped) }, Records { full, free: free_in, dropped })
+    let progress = Arc::new(Progress::default());
+    (Recording { free, full: full_in, progress: Arc::clone(&progress) }, Records { full, free: free_in, progress })
+}
+
+impl Progress {
+    /// Ticks that are not kept.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// What the writer said last.
+    pub(crate) fn says(&self) -> Option<RecordingReport> {
+        self.says.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Recording {
-    /// Counts what is dropped.
-    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.dropped)
+    /// How it is doing.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// # Real-time
     /// As a tick.
     pub(crate) fn record(&mut self, now: Now, sequence: i64, obs: Observation<'_>, status: &Status, driver: &Driver) {
         let Ok(mut record) = self.free.pop() else {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.progress.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
         (record.now, record.sequence, record.stamp_ns) = (now, sequence, obs.stamp_ns);
@@ -104,13 +125,17 @@ impl Records {
 
     /// Ticks that there was no room for, and those that were left out.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.progress.dropped()
     }
 
-    /// Count a tick that is not kept, though it came: the node's status says how many.
-    #[cfg(feature = "mcap")]
-    pub(crate) fn leave_out(&self, ticks: u64) {
-        self.dropped.fetch_add(ticks, Ordering::Relaxed);
+    /// Count ticks that are not kept, though they came: the node's status says how many.
+    pub fn leave_out(&self, ticks: u64) {
+        self.progress.dropped.fetch_add(ticks, Ordering::Relaxed);
+    }
+
+    /// What the node's status says of the recording from now on.
+    pub fn say(&self, recording: RecordingReport) {
+        *self.progress.says.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording);
     }
 
     /// Is the node gone, so that no more will come?

@@ -1,5 +1,6 @@
 //! What a node says of itself, once a second: its heartbeat.
 
+use std::fmt;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +20,12 @@ pub struct Report {
     pub agent: String,
     /// The task.
     pub task: String,
+    /// Who commands, as beside its commands, hexadecimal: no two processes are the same.
+    #[serde(default)]
+    pub sender: String,
+    /// The key of its commands.
+    #[serde(default)]
+    pub command_key: String,
     /// Counts reports, so that a lost one is known.
     pub heartbeat: u64,
     /// UNIX time in nanoseconds.
@@ -63,6 +70,9 @@ pub struct Report {
     pub unsent: u64,
     /// Ticks that its recording lacks: the disk was slower, full, or the file as large as it may be.
     pub unrecorded: u64,
+    /// Its recording, if there is one.
+    #[serde(default)]
+    pub recording: Option<RecordingReport>,
     /// The streams that it hears.
     pub inputs: Vec<InputReport>,
     /// The policy that looks on.
@@ -130,6 +140,15 @@ pub struct InputReport {
     pub transit_us: Quantiles,
 }
 
+/// How a recording is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingReport {
+    /// The file that is written, or was last.
+    pub file: String,
+    /// Why nothing is written any more, though the node goes on; none while it is.
+    pub ended: Option<String>,
+}
+
 /// How the policy that looks on differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShadowReport {
@@ -139,6 +158,15 @@ pub struct ShadowReport {
     pub compared: u64,
     /// Largest difference of each command, in its unit; of a choice the ticks with another one.
     pub differences: Vec<(String, f32)>,
+}
+
+impl fmt::Display for RecordingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ended {
+            None => write!(f, "it is recorded in `{}`", self.file),
+            Some(why) => write!(f, "the recording in `{}` has ended: {why}", self.file),
+        }
+    }
 }
 
 impl From<&Histogram> for Quantiles {

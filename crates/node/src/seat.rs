@@ -95,10 +95,12 @@ enum Memory {
 pub(crate) enum Gone {
     /// The old policy: the new one has proven itself.
     Replaced { by: BundleHash },
-    /// The new policy: more ticks had a fault than before.
-    RolledBack { bundle: BundleHash, faults: u64, allowed: u64 },
-    /// The new policy, which cannot go on from the last command.
-    Refused { bundle: BundleHash },
+    /// The old policy, as another change came while this one was watched: this one is what would come back now.
+    CutShort { by: BundleHash },
+    /// The new policy: more ticks had a fault than before, and `back` commands again.
+    RolledBack { bundle: BundleHash, back: BundleHash, faults: u64, allowed: u64 },
+    /// The new policy, which cannot go on from the last command of the one that stays.
+    Refused { bundle: BundleHash, stays: BundleHash },
     /// One that looked on.
     Shadow,
 }
@@ -226,12 +228,13 @@ impl Seat {
     fn exchange(&mut self, mut driver: Box<Driver>, watch: Watch, now_ns: u64) {
         let bundle = driver.bundle;
         if self.commanded && !driver.take_over(&self.driver.numbers) {
-            return self.retire(driver, Gone::Refused { bundle });
+            let stays = self.driver.bundle;
+            return self.retire(driver, Gone::Refused { bundle, stays });
         }
         copy(&mut driver.numbers, &self.driver.numbers);
         let before = std::mem::replace(&mut self.driver, driver);
         if let Some(trial) = self.trial.take() {
-            self.retire(trial.before, Gone::Replaced { by: bundle });
+            self.retire(trial.before, Gone::CutShort { by: before.bundle });
         }
         let until_ns = now_ns.saturating_add(watch.ns);
         let allowed = self.faults.before.max(self.faults.now).saturating_add(watch.max_faults);
@@ -248,7 +251,8 @@ impl Seat {
             let _ = !self.commanded || back.take_over(&self.driver.numbers);
             copy(&mut back.numbers, &self.driver.numbers);
             let failed = std::mem::replace(&mut self.driver, back);
-            let gone = Gone::RolledBack { bundle: failed.bundle, faults: trial.faults, allowed: trial.allowed };
+            let (bundle, back) = (failed.bundle, self.driver.bundle);
+            let gone = Gone::RolledBack { bundle, back, faults: trial.faults, allowed: trial.allowed };
             self.retire(failed, gone);
         } else if now_ns >= trial.until_ns {
             self.retire(trial.before, Gone::Replaced { by: self.driver.bundle });
@@ -371,7 +375,7 @@ mod tests {
         assert!(rig.seat.is_on_trial() && rig.gone().is_empty());
         rig.ticks(1, true);
         assert!(!rig.seat.is_on_trial());
-        assert_eq!(rig.gone(), [Gone::RolledBack { bundle: [b'1'; 64], faults: 5, allowed: 4 }]);
+        assert_eq!(rig.gone(), [Gone::RolledBack { bundle: [b'1'; 64], back: [b'0'; 64], faults: 5, allowed: 4 }]);
         assert_eq!((rig.seat.driver.bundle[0], rig.ticks(1, false)), (b'0', Source::Policy));
         rig.ticks(100, false);
         assert_eq!(rig.gone(), []);
@@ -385,7 +389,7 @@ mod tests {
             rig.orders.push(Order::Exchange(Box::new(driver(agent)), WATCH)).ok().unwrap();
         }
         rig.ticks(10, false);
-        assert_eq!((rig.seat.driver.bundle[0], rig.gone()), (b'2', vec![Gone::Replaced { by: [b'2'; 64] }]));
+        assert_eq!((rig.seat.driver.bundle[0], rig.gone()), (b'2', vec![Gone::CutShort { by: [b'1'; 64] }]));
         // Back is to the one before, which never failed.
         rig.ticks(10, true);
         assert_eq!((rig.seat.driver.bundle[0], rig.gone().len()), (b'1', 1));
@@ -398,7 +402,10 @@ mod tests {
         rig.seat.driver.numbers.fill(f32::NAN);
         rig.orders.push(Order::Exchange(Box::new(driver("agent_1")), WATCH)).ok().unwrap();
         rig.seat.obey(rig.now_ns);
-        assert_eq!((rig.seat.driver.bundle[0], rig.gone()), (b'0', vec![Gone::Refused { bundle: [b'1'; 64] }]));
+        assert_eq!(
+            (rig.seat.driver.bundle[0], rig.gone()),
+            (b'0', vec![Gone::Refused { bundle: [b'1'; 64], stays: [b'0'; 64] }])
+        );
     }
 
     #[test]

@@ -17,9 +17,12 @@ pub(super) fn run(path: &Path) -> Result<Verdict> {
     let identity = Node::check(&settings)?;
     let signals = Arc::new(Signals::new());
     signals.catch()?;
-    let link = ZenohLink::open(&settings.network)?;
-    let (node, recorder) = Node::start_with_recorder(&settings, Arc::new(link))?;
     let (name, task) = (settings.name(), &identity.task);
+    let Some(link) = ZenohLink::open_unless(&settings.network, || signals.is_stopping())? else {
+        note(format!("{name}: stopped while nobody was there whom it connects to; nothing was commanded"));
+        return Ok(Verdict::Yes);
+    };
+    let (node, recorder) = Node::start_with_recorder(&settings, Arc::new(link))?;
     note(format!("{name}: {} of {task}, bundle {}; Ctrl-C stops it safely", settings.agent, identity.bundle_sha256));
     let done = node.run(path, &signals, |line| note(format!("{name}: {line}")));
     // However it ended, what was recorded is a file.

@@ -1,7 +1,8 @@
 //! The team as it reports itself.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,6 @@ use crate::args::NodeStatusArgs;
 use crate::output::{note, say, say_json, table};
 use crate::stop;
 
-/// Without a report for so long a node is gone: it sends one a second.
-const SILENT: Duration = Duration::from_millis(3500);
 /// How long is listened before printing once.
 const LISTEN: Duration = Duration::from_millis(2500);
 /// Characters of a hash that people compare.
@@ -33,13 +32,21 @@ pub(super) fn status(args: &NodeStatusArgs) -> Result<Verdict> {
         network.listen.clear();
     }
     network.connect.extend(args.connect.iter().cloned());
-    let link = ZenohLink::open(&network)?;
-    let roster = Roster::listen(&link, &network.prefix)?;
     if args.seconds.is_none() && !args.json && stdout().is_terminal() {
-        return live(&roster);
+        let stop = stop::on_signal()?;
+        let link = ZenohLink::open_unless(&network, || stop.load(Ordering::Relaxed))?;
+        return link.map_or(Ok(Verdict::No), |link| live(&Roster::listen(&link, &network.prefix)?, stop));
     }
-    thread::sleep(args.seconds.map_or(LISTEN, |seconds| Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0))));
-    let reports = roster.reports();
+    let (begin, listen) =
+        (Instant::now(), args.seconds.map_or(LISTEN, |seconds| Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0))));
+    let reports = match ZenohLink::open_unless(&network, || begin.elapsed() >= listen)? {
+        Some(link) => {
+            let roster = Roster::listen(&link, &network.prefix)?;
+            thread::sleep(listen);
+            roster.reports()
+        }
+        None => Vec::new(),
+    };
     if args.json {
         say_json(&reports.iter().map(|(report, _)| report).collect::<Vec<_>>())?;
     } else if !reports.is_empty() {
@@ -52,8 +59,7 @@ pub(super) fn status(args: &NodeStatusArgs) -> Result<Verdict> {
 }
 
 /// Drawn anew each second, until Ctrl-C.
-fn live(roster: &Roster) -> Result<Verdict> {
-    let stop = stop::on_signal()?;
+fn live(roster: &Roster, stop: &AtomicBool) -> Result<Verdict> {
     let mut drawn_at = None::<Instant>;
     while !stop.load(Ordering::Relaxed) {
         if drawn_at.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
@@ -76,12 +82,25 @@ fn redraw(text: &str) {
 
 fn verdict(reports: &[(Report, Duration)]) -> Verdict {
     let acts = |(report, since): &(Report, Duration)| is_there(report, *since) && report.source == "policy";
-    if !reports.is_empty() && reports.iter().all(acts) { Verdict::Yes } else { Verdict::No }
+    let well = !reports.is_empty() && reports.iter().all(acts) && contested(reports).is_empty();
+    if well { Verdict::Yes } else { Verdict::No }
+}
+
+/// Keys on which several of those that are there command, each with their names.
+fn contested(reports: &[(Report, Duration)]) -> Vec<(&str, Vec<&str>)> {
+    let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (report, _) in reports.iter().filter(|(report, since)| is_there(report, *since)) {
+        // A node of an earlier version does not say it.
+        if !report.command_key.is_empty() {
+            by_key.entry(&report.command_key).or_default().push(&report.name);
+        }
+    }
+    by_key.into_iter().filter(|(_, names)| names.len() > 1).collect()
 }
 
 fn is_there(report: &Report, since: Duration) -> bool {
     // Its loop may be stuck while its heart beats.
-    since < SILENT && report.state == State::Running && report.ticked_ago_ms < 10.0 * report.tick_ms.max(10.0)
+    since < Roster::SILENT && report.state == State::Running && report.ticked_ago_ms < 10.0 * report.tick_ms.max(10.0)
 }
 
 fn drawn(reports: &[(Report, Duration)]) -> String {
@@ -102,9 +121,19 @@ fn drawn(reports: &[(Report, Duration)]) -> String {
         "refused",
     ];
     let mut text = table(&header, 4, reports.iter().map(row).collect()).to_string();
+    for (key, names) in contested(reports) {
+        text.push_str(&format!(
+            "\n`{key}` is commanded by {} nodes: {}; stop all but one",
+            names.len(),
+            names.join(", ")
+        ));
+    }
     for (report, _) in reports {
         if report.last_change != "none" {
             text.push_str(&format!("\n{}: {}", report.name, report.last_change));
+        }
+        if let Some(recording) = report.recording.as_ref().filter(|recording| recording.ended.is_some()) {
+            text.push_str(&format!("\n{}: {recording}", report.name));
         }
         if let Some(shadow) = &report.shadow {
             let most = shadow.differences.iter().map(|(name, x)| format!("{name} {x:.3}"));
@@ -121,7 +150,7 @@ fn drawn(reports: &[(Report, Duration)]) -> String {
 fn row((report, since): &(Report, Duration)) -> Vec<String> {
     let source = match (report.state, is_there(report, *since)) {
         (State::Stopped, _) => "stopped".to_owned(),
-        (State::Running, false) if *since >= SILENT => format!("silent {:.0} s", since.as_secs_f64()),
+        (State::Running, false) if *since >= Roster::SILENT => format!("silent {:.0} s", since.as_secs_f64()),
         (State::Running, false) => format!("stuck {:.0} ms", report.ticked_ago_ms),
         (State::Running, true) => report.source.clone(),
     };

@@ -1,6 +1,8 @@
 //! The network: zenoh, over TCP and UDP.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 use zenoh::config::Config;
@@ -19,15 +21,50 @@ pub struct ZenohLink {
     subscribers: Mutex<Vec<Subscriber<()>>>,
 }
 
+/// Between two looks whether somebody still waits.
+const LOOK: Duration = Duration::from_millis(20);
+/// Between two tries of all addresses of a client.
+const RETRY: Duration = Duration::from_secs(1);
+/// How zenoh begins to say that nobody was there.
+const NOBODY: &str = "Unable to connect to any of";
+
 impl ZenohLink {
-    /// Open a session.
+    /// Open a session. A client waits until one of those that it connects to is there.
     ///
     /// # Errors
     /// [`Error::Link`], if the settings contradict each other or an address cannot be had.
     pub fn open(settings: &NetworkSettings) -> Result<Self> {
-        let config = configure(settings)?;
-        let session = zenoh::open(config).wait().map_err(|error| refused("opening a session of zenoh", &*error))?;
-        Ok(Self { session, subscribers: Mutex::default() })
+        let link = Self::open_unless(settings, || false)?;
+        link.ok_or_else(|| refused("opening a session of zenoh", "nobody waits for it"))
+    }
+
+    /// As [`Self::open`], or nothing as soon as it is `given_up`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_unless(settings: &NetworkSettings, given_up: impl Fn() -> bool) -> Result<Option<Self>> {
+        let (config, (done, opened)) = (configure(settings)?, mpsc::channel());
+        // Nothing makes zenoh stop what it tries.
+        let open = move || drop(done.send(open(&config)));
+        thread::Builder::new().name("omiga-open".to_owned()).spawn(open).map_err(Error::Thread)?;
+        loop {
+            match opened.recv_timeout(LOOK) {
+                Ok(session) => return Ok(Some(Self { session: session?, subscribers: Mutex::default() })),
+                Err(mpsc::RecvTimeoutError::Timeout) if given_up() => return Ok(None),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Error::Panicked),
+            }
+        }
+    }
+}
+
+/// A client tries its addresses one after the other, and all again.
+fn open(config: &Config) -> Result<Session> {
+    loop {
+        match zenoh::open(config.clone()).wait() {
+            Err(error) if error.to_string().starts_with(NOBODY) => thread::sleep(RETRY),
+            other => return other.map_err(|error| refused("opening a session of zenoh", &*error)),
+        }
     }
 }
 
@@ -51,8 +88,9 @@ fn configure(settings: &NetworkSettings) -> Result<Config> {
     set("mode", json!(mode))?;
     set("scouting/multicast/enabled", json!(settings.discover))?;
     set("scouting/gossip/enabled", json!(settings.discover))?;
-    // A node ticks whether others are there or not; it looks for them until they are.
-    set("connect/timeout_ms", json!(-1))?;
+    // A node ticks whether others are there or not; it looks for them until they are. Of a client's addresses zenoh would try the
+    // first one for ever: so it tries each once, and we all of them again.
+    set("connect/timeout_ms", json!(if settings.mode == Mode::Client { 0 } else { -1 }))?;
     set("connect/exit_on_failure", json!(false))?;
     for (key, addresses) in [("connect/endpoints", &settings.connect), ("listen/endpoints", &settings.listen)] {
         if !addresses.is_empty() {

@@ -2,23 +2,24 @@
 
 mod map;
 mod message;
+mod part;
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use ::mcap::McapError;
 use ::mcap::records::MessageHeader;
-use ::mcap::{Compression, McapError, WriteOptions, Writer};
 use omiga_runtime::{Flags, PolicyContract, Source};
 
 use crate::link::Link;
+use crate::mcap::part::Part;
 use crate::node::Node;
 use crate::record::{Records, TickRecord};
+use crate::report::RecordingReport;
 use crate::settings::{RecordSettings, Settings};
 use crate::{Error, Result};
 
@@ -51,9 +52,9 @@ impl Node {
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Where.
+    /// Where; if files were moved away meanwhile, the last one.
     pub path: PathBuf,
-    /// Ticks in it.
+    /// Ticks in it, and in those before.
     pub ticks: u64,
     /// Ticks that are not: the disk was slower than the loop, or the file as large as it may be.
     pub dropped: u64,
@@ -73,6 +74,7 @@ impl McapRecorder {
     /// [`Error::Record`], [`Error::Thread`].
     pub fn start(name: &str, contract: &PolicyContract, settings: &RecordSettings, records: Records) -> Result<Self> {
         let log = Log::create(name, contract, settings)?;
+        records.say(log.says());
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let writing = move || log.write(records, &asked);
@@ -91,58 +93,40 @@ impl McapRecorder {
     }
 }
 
-/// A file that is written.
+/// Ticks on their way to files.
 struct Log {
-    path: PathBuf,
-    writer: Writer<BufWriter<File>>,
-    /// Of the steps, and of what is between two.
-    channels: [u16; 2],
+    name: String,
     contract: PolicyContract,
-    /// A larger file is written no further.
-    most_bytes: u64,
+    settings: RecordSettings,
+    part: Part,
     text: Vec<u8>,
+    /// Bytes in this file.
     written: u64,
+    /// The file is as large as it may be.
+    full: bool,
     ticks: u64,
+    /// Ticks that no flush has brought to the file yet.
+    unflushed: u64,
     /// Ticks that are not written.
     left_out: u64,
     /// Why no more is.
-    failed: Option<McapError>,
+    failed: Option<String>,
     /// Whose action the last tick's was.
     source: Source,
 }
 
 impl Log {
     fn create(name: &str, contract: &PolicyContract, settings: &RecordSettings) -> Result<Self> {
-        let folder = &settings.folder;
-        let refused = |source| Error::Record { path: folder.clone(), reason: format!("cannot be made: {source}") };
-        fs::create_dir_all(folder).map_err(refused)?;
-        let (path, file) = new_file(folder, name)?;
-        let made = || -> Result<_, McapError> {
-            // A chunk is written once it is whole: of a process that is killed there is no half of one.
-            let options = WriteOptions::new().compression(Some(Compression::Zstd)).disable_seeking(true);
-            let options = options.profile("").library("omiga");
-            let mut writer = options.create(BufWriter::new(file))?;
-            let schema = message::schema(contract);
-            let schema = writer.add_schema(message::NAME, "jsonschema", schema.to_string().as_bytes())?;
-            let agent = contract.agent.as_str();
-            let metadata = [("task", contract.task.as_str()), ("agent", agent), ("node", name)];
-            let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-            let mut channel = |topic: &str| writer.add_channel(schema, &format!("/{agent}/{topic}"), "json", &metadata);
-            let channels = [channel("step")?, channel("between")?];
-            // So that there is a file with what is to come, whatever happens.
-            writer.flush()?;
-            Ok((writer, channels))
-        };
-        let (writer, channels) = made().map_err(|error| cannot_write(&path, &error))?;
         Ok(Self {
-            path,
-            writer,
-            channels,
+            part: Part::create(name, contract, &settings.folder, 1)?,
+            name: name.to_owned(),
             contract: contract.clone(),
-            most_bytes: settings.max_mb.saturating_mul(1_000_000),
+            settings: settings.clone(),
             text: Vec::new(),
             written: 0,
+            full: false,
             ticks: 0,
+            unflushed: 0,
             left_out: 0,
             failed: None,
             source: Source::None,
@@ -151,48 +135,104 @@ impl Log {
 
     /// Until nobody records any more.
     fn write(mut self, mut records: Records, stop: &AtomicBool) -> Result<Recorded> {
-        let mut flushed = Instant::now();
+        let (mut flushed, mut said) = (Instant::now(), self.says());
         loop {
             // Before the last look, so that nothing comes after it.
             let is_last = stop.load(Ordering::Acquire) || records.is_over();
             let left_out = self.left_out;
             records.drain(|tick| self.keep(tick));
-            records.leave_out(self.left_out - left_out);
             if flushed.elapsed() >= FLUSH {
                 flushed = Instant::now();
-                self.attempt(Writer::flush);
+                self.flush();
+            }
+            records.leave_out(self.left_out - left_out);
+            if self.says() != said {
+                said = self.says();
+                records.say(said.clone());
             }
             if is_last {
                 break;
             }
             thread::sleep(PAUSE);
         }
-        self.attempt(|writer| writer.finish().map(drop));
-        match self.failed {
-            Some(error) => Err(cannot_write(&self.path, &error)),
-            None => Ok(Recorded { path: self.path, ticks: self.ticks, dropped: records.dropped() }),
+        let path = self.part.path.clone();
+        let finished = match self.failed {
+            Some(reason) => Err(reason),
+            None => self.part.finish().map_err(|error| in_words(&error)),
+        };
+        match finished {
+            Ok(()) => Ok(Recorded { path, ticks: self.ticks, dropped: records.dropped() }),
+            Err(reason) => Err(refused(&path, &reason)),
         }
     }
 
     /// Write it, or count it.
     fn keep(&mut self, tick: &TickRecord) {
-        message::write(tick, &self.contract, &mut self.text);
-        let bytes = self.text.len() as u64;
         let header = self.header(tick);
-        // Compressed it is smaller.
-        if self.failed.is_none() && self.written + bytes <= self.most_bytes {
-            let text = std::mem::take(&mut self.text);
-            self.attempt(|writer| writer.write_to_known_channel(&header, &text));
-            self.text = text;
-            self.written += bytes;
-        } else {
+        if self.full || self.failed.is_some() {
             self.left_out += 1;
             return;
         }
-        match self.failed {
-            Some(_) => self.left_out += 1,
-            None => self.ticks += 1,
+        message::write(tick, &self.contract, &mut self.text);
+        let bytes = self.text.len() as u64;
+        // Compressed it is smaller.
+        if self.written + bytes > self.settings.max_mb.saturating_mul(1_000_000) {
+            self.full = true;
+            self.left_out += 1;
+            return;
         }
+        let done = self.part.write(&header, &self.text);
+        self.written += bytes;
+        (self.ticks, self.unflushed) = (self.ticks + 1, self.unflushed + 1);
+        self.heed(done);
+    }
+
+    /// To the file, for whoever reads it after this process was killed.
+    fn flush(&mut self) {
+        if self.failed.is_some() {
+            return;
+        }
+        let done = self.part.flush();
+        self.heed(done);
+        if self.failed.is_some() {
+            return;
+        }
+        self.unflushed = 0;
+        if !self.part.is_there() {
+            self.go_on_elsewhere();
+        }
+    }
+
+    /// The file was moved away or removed: what comes goes to another one.
+    fn go_on_elsewhere(&mut self) {
+        // Never the same name again: whoever moves them does not want to write over the one before.
+        match Part::create(&self.name, &self.contract, &self.settings.folder, self.part.number + 1) {
+            Ok(part) => {
+                // Where it was moved to it is whole; of one that was removed there is nothing to be whole.
+                drop(std::mem::replace(&mut self.part, part).finish());
+                (self.written, self.full) = (0, false);
+            }
+            Err(error) => {
+                let gone = self.part.path.display();
+                self.failed = Some(format!("`{gone}` is not there any more, and there is no other: {error}"));
+            }
+        }
+    }
+
+    /// Nothing is written after what could not be, and what no flush has brought to the file is not in it.
+    fn heed(&mut self, done: Result<(), McapError>) {
+        let Err(error) = done else { return };
+        self.failed = Some(in_words(&error));
+        self.left_out += self.unflushed;
+        self.ticks -= self.unflushed;
+        self.unflushed = 0;
+    }
+
+    /// For the node's status.
+    fn says(&self) -> RecordingReport {
+        let full = || format!("the file is as large as it may be, max_mb = {}", self.settings.max_mb);
+        let ended = self.failed.clone().or_else(|| self.full.then(full));
+        RecordingReport { file: self.part.path.display().to_string(), ended }
     }
 
     /// A step is a decision, or where the fallback began or ended: what was observed and what was commanded belong together.
@@ -201,35 +241,18 @@ impl Log {
         let between = tick.status.flags.contains(Flags::INTERMEDIATE) && before == tick.status.source;
         let time = u64::try_from(tick.now.unix_ns).unwrap_or(0);
         let sequence = u32::try_from(tick.sequence % (1 << 32)).unwrap_or(0);
-        let [step, other] = self.channels;
+        let [step, other] = self.part.channels;
         MessageHeader { channel_id: if between { other } else { step }, sequence, log_time: time, publish_time: time }
     }
-
-    /// Nothing is written after what could not be.
-    fn attempt(&mut self, write: impl FnOnce(&mut Writer<BufWriter<File>>) -> Result<(), McapError>) {
-        if self.failed.is_none() {
-            self.failed = write(&mut self.writer).err();
-        }
-    }
 }
 
-/// A file that was not there: `NAME-00001.mcap` and so on.
-fn new_file(folder: &Path, name: &str) -> Result<(PathBuf, File)> {
-    for number in 1..=99_999 {
-        let path = folder.join(format!("{name}-{number:05}.mcap"));
-        match File::create_new(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::Record { path, reason: format!("cannot be made: {error}") }),
-        }
-    }
-    Err(Error::Record { path: folder.to_owned(), reason: format!("has 99,999 recordings of {name}; move them away") })
-}
-
-fn cannot_write(path: &Path, error: &McapError) -> Error {
-    let reason = match error {
+fn in_words(error: &McapError) -> String {
+    match error {
         McapError::Io(error) => error.to_string(),
         error => error.to_string(),
-    };
+    }
+}
+
+fn refused(path: &Path, reason: &str) -> Error {
     Error::Record { path: path.to_owned(), reason: format!("cannot be written, recording has ended: {reason}") }
 }

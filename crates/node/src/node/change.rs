@@ -5,7 +5,7 @@ use std::path::Path;
 use omiga_runtime::Controller;
 
 use super::{Node, hex, load};
-use crate::seat::{Driver, Gone, Order, Shadow, Watch};
+use crate::seat::{BundleHash, Driver, Gone, Order, Shadow, Watch};
 use crate::{Error, Result};
 
 /// Characters of a hash that people compare.
@@ -20,13 +20,14 @@ impl Node {
     /// What is wrong with it; then nothing is changed.
     pub fn change(&mut self, folder: &Path) -> Result<String> {
         let driver = self.driver(folder)?;
-        let bundle = hex(&driver.bundle);
-        if driver.bundle == self.tally.bundle {
+        let (own, bundle) = (driver.bundle, hex(&driver.bundle));
+        if own == self.seated {
             return Ok(format!("{} commands already", short(&bundle)));
         }
         let candidate = &self.settings.candidate;
         let watch = Watch { ns: candidate.watch_ms.ns(), max_faults: candidate.max_faults };
         self.order(Order::Exchange(Box::new(driver), watch))?;
+        self.seated = own;
         self.last_change = format!("{} takes over and is watched", short(&bundle));
         Ok(self.last_change.clone())
     }
@@ -64,20 +65,18 @@ impl Node {
         }
     }
 
-    fn driver(&self, folder: &Path) -> Result<Driver> {
+    fn driver(&mut self, folder: &Path) -> Result<Driver> {
         let policy = load(&self.settings, folder, Some(&self.identity.contract_sha256))?;
         let release = policy.identity().and_then(|identity| identity.release);
-        if release < self.identity.release {
-            let release = |release: Option<u64>| release.map_or("no number".to_owned(), |n| n.to_string());
-            let reason = format!(
-                "the release is {}, and {} runs",
-                release(policy.identity().and_then(|i| i.release)),
-                release(self.identity.release)
-            );
+        if release < self.release {
+            let number = |release: Option<u64>| release.map_or("no number".to_owned(), |n| n.to_string());
+            let reason = format!("the release is {}, and {} runs", number(release), number(self.release));
             return Err(Error::setting("bundle", reason));
         }
         let options = self.settings.controller_options(&self.contract)?;
-        Ok(Driver::new(Controller::new(policy, &options)?))
+        let driver = Driver::new(Controller::new(policy, &options)?);
+        self.releases.insert(driver.bundle, release);
+        Ok(driver)
     }
 
     fn order(&mut self, order: Order) -> Result<()> {
@@ -93,11 +92,20 @@ impl Node {
             let name = |bundle: &[u8]| short(&hex(bundle)).to_owned();
             let change = match retired.what {
                 Gone::Shadow => continue,
-                Gone::Replaced { by } => format!("{} has proven itself", name(&by)),
-                Gone::Refused { bundle } => {
+                Gone::CutShort { by } => {
+                    self.take_none_before(&by);
+                    continue;
+                }
+                Gone::Replaced { by } => {
+                    self.take_none_before(&by);
+                    format!("{} has proven itself", name(&by))
+                }
+                Gone::Refused { bundle, stays } => {
+                    self.comes_back(&bundle, stays);
                     format!("{} was refused: it cannot go on from the last command", name(&bundle))
                 }
-                Gone::RolledBack { bundle, faults, allowed } => {
+                Gone::RolledBack { bundle, back, faults, allowed } => {
+                    self.comes_back(&bundle, back);
                     format!("{} was rolled back: {faults} ticks had a fault, {allowed} are allowed", name(&bundle))
                 }
             };
@@ -105,6 +113,18 @@ impl Node {
             changes.push(change);
         }
         changes
+    }
+
+    /// It has proven itself, or is what would come back.
+    fn take_none_before(&mut self, bundle: &BundleHash) {
+        self.release = self.release.max(self.releases.get(bundle).copied().flatten());
+    }
+
+    /// Unless something else was ordered meanwhile.
+    fn comes_back(&mut self, failed: &BundleHash, seated: BundleHash) {
+        if self.seated == *failed {
+            self.seated = seated;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod reporting;
 mod run;
 mod sending;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -15,17 +16,18 @@ use omiga_runtime::{Controller, Fallback, Identity, LoadOptions, Policy, PolicyC
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use self::driving::Loop;
-use self::sending::Sending;
+use self::sending::{Sending, sender};
 use crate::bind::{Bound, Target};
 use crate::clock::Clock;
 use crate::input::{Ages, Counts, Input};
 use crate::latest::{Reader, latest};
 use crate::link::{Link, Publisher};
-use crate::record::{Recording, Records, records};
+use crate::record::{Progress, Recording, Records, records};
 use crate::report::Report;
-use crate::seat::{Driver, Order, RETIRED, Retired, Seat};
+use crate::seat::{BundleHash, Driver, Order, RETIRED, Retired, Seat};
 use crate::settings::{Mask, Settings};
 use crate::ticker::{Command, Heard, Tally, Ticker};
+use crate::wire::SENDER_BYTES;
 use crate::{Error, Result};
 
 pub use self::run::Signals;
@@ -65,10 +67,18 @@ pub struct Node {
     retired: Consumer<Retired>,
     inputs: Vec<(String, Arc<Counts>)>,
     status: Box<dyn Publisher>,
+    /// Who commands, as its messages say it.
+    sender: [u8; SENDER_BYTES],
     heartbeat: u64,
     last_change: String,
-    /// Ticks that are missing in the recording.
-    unrecorded: Arc<AtomicU64>,
+    /// Who commands, or will as soon as the loop gets to it.
+    seated: BundleHash,
+    /// Of the newest bundle that has proven itself: no older one is taken.
+    release: Option<u64>,
+    /// Of every bundle that was ordered.
+    releases: BTreeMap<BundleHash, Option<u64>>,
+    /// How the recording is doing, if there is one.
+    recording: Arc<Progress>,
 }
 
 impl Node {
@@ -85,6 +95,7 @@ impl Node {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_recorded(settings: &Settings, link: Arc<dyn Link>, capacity: usize) -> Result<(Self, Records)> {
+        settings.require_keys()?;
         let policy = load(settings, &settings.bundle, None)?;
         let contract = contract_of(&policy)?;
         let numbers = Driver::numbers_of(&policy);
@@ -98,6 +109,7 @@ impl Node {
     /// # Errors
     /// As [`Self::start`].
     pub fn check(settings: &Settings) -> Result<Identity> {
+        settings.require_keys()?;
         let policy = load(settings, &settings.bundle, None)?;
         let contract = contract_of(&policy)?;
         Bound::new(settings, &contract)?;
@@ -107,6 +119,7 @@ impl Node {
     }
 
     fn start_with(settings: &Settings, link: Arc<dyn Link>, recording: Option<Recording>) -> Result<Self> {
+        settings.require_keys()?;
         let policy = load(settings, &settings.bundle, None)?;
         let contract = contract_of(&policy)?;
         let identity = identity_of(&policy)?;
@@ -115,7 +128,7 @@ impl Node {
         let (period_ns, clock) = (driver.controller.period_ns(), Clock::start());
         let tick_ns = tick_ns(settings, &driver)?;
 
-        let unrecorded = recording.as_ref().map(Recording::dropped).unwrap_or_default();
+        let progress = recording.as_ref().map(Recording::progress).unwrap_or_default();
         let bound = Bound::new(settings, &contract)?;
         let (heard, inputs) = subscribe(settings, &contract, &bound, &*link, clock)?;
         let (commands, commanded) = latest(Command::empty(driver.numbers.len()));
@@ -137,13 +150,15 @@ impl Node {
         let shared = Arc::new(Shared::default());
         let publisher = link.publisher(&settings.command.key)?;
         let (agent, encoder) = (settings.agent.clone(), bound.encoder);
-        let sending = Sending::new(agent, encoder, commanded, publisher, Arc::clone(&shared)).start()?;
+        let sender = sender();
+        let sending = Sending::new(agent, encoder, commanded, publisher, Arc::clone(&shared), sender).start()?;
         let status = link.publisher(&format!("{}/{}/status", settings.network.prefix, settings.name()))?;
         let looping =
             Loop { ticker, parachute, clock, tick_ns, shared: Arc::clone(&shared), sender: sending.thread().clone() };
         let driving = looping.start(settings.realtime);
         let driving = driving.inspect_err(|_| end(&shared, sending.thread()))?;
         let (settings, started_ns, last_change) = (settings.clone(), clock.ns(), "none".to_owned());
+        let (seated, release) = (tally.bundle, identity.release);
         Ok(Self {
             settings,
             contract,
@@ -161,9 +176,13 @@ impl Node {
             retired,
             inputs,
             status,
+            sender,
             heartbeat: 0,
             last_change,
-            unrecorded,
+            seated,
+            release,
+            releases: BTreeMap::from([(seated, release)]),
+            recording: progress,
         })
     }
 

@@ -21,6 +21,8 @@ impl Node {
             name: self.settings.name().to_owned(),
             agent: self.settings.agent.clone(),
             task: self.contract.task.clone(),
+            sender: self.sender.iter().map(|byte| format!("{byte:02x}")).collect(),
+            command_key: self.settings.command.key.clone(),
             heartbeat: self.heartbeat,
             stamp_unix_ns: now.unix_ns,
             uptime_s: since(self.started_ns) / 1e3,
@@ -42,7 +44,8 @@ impl Node {
             work_us: Quantiles::from(&tally.work),
             skipped_periods: tally.stats.skipped_periods,
             unsent: shared.unsent.load(Ordering::Relaxed),
-            unrecorded: self.unrecorded.load(Ordering::Relaxed),
+            unrecorded: self.recording.dropped(),
+            recording: self.recording.says(),
             inputs: self.inputs.iter().map(|(key, counts)| InputReport::new(key, counts)).collect(),
             shadow: tally.shadow.map(|bundle| ShadowReport {
                 bundle_sha256: hex(&bundle),

@@ -33,6 +33,11 @@ impl Signals {
         self.runner.unpark();
     }
 
+    /// Is it to end?
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
     /// Read the file again: another bundle may be in it.
     pub fn reload(&self) {
         self.reload.store(true, Ordering::Release);
@@ -82,9 +87,13 @@ impl Node {
     /// # Errors
     /// [`Error::Panicked`]. What the network refuses is told, and tried again a second later.
     pub fn run(mut self, path: &Path, signals: &Signals, mut tell: impl FnMut(&str)) -> Result<Report> {
-        let mut beat_ns = self.clock.ns();
+        let (mut beat_ns, mut recording) = (self.clock.ns(), self.recording.says());
         self.begin_candidate().unwrap_or_else(|error| tell(&format!("the candidate does not run: {error}")));
-        while !signals.stop.load(Ordering::Acquire) && self.is_running() {
+        while !signals.is_stopping() && self.is_running() {
+            // First: what is ordered next depends on what became of the last change.
+            for change in self.see_retired() {
+                tell(&change);
+            }
             if signals.reload.swap(false, Ordering::AcqRel) {
                 match self.reload(path) {
                     Ok(done) => tell(&done),
@@ -97,8 +106,10 @@ impl Node {
                 }
                 beat_ns = self.clock.ns().max(beat_ns + HEARTBEAT_NS);
             }
-            for change in self.see_retired() {
-                tell(&change);
+            let says = self.recording.says();
+            if says != recording {
+                says.iter().for_each(|says| tell(&says.to_string()));
+                recording = says;
             }
             thread::park_timeout(self.clock.until(beat_ns).min(Duration::from_secs(1)));
         }

@@ -30,9 +30,10 @@ impl Sending {
         commands: Reader<Command>,
         publisher: Box<dyn Publisher>,
         shared: Arc<Shared>,
+        sender: [u8; SENDER_BYTES],
     ) -> Self {
         let (payload, attachment) = (Vec::new(), Vec::new());
-        Self { agent, encoder, commands, publisher, shared, sender: sender(), payload, attachment }
+        Self { agent, encoder, commands, publisher, shared, sender, payload, attachment }
     }
 
     pub(super) fn start(self) -> Result<JoinHandle<()>> {
@@ -73,7 +74,7 @@ impl Sending {
 }
 
 /// Who sends: unlike any other, as no two processes of a machine have the same number at the same time.
-fn sender() -> [u8; SENDER_BYTES] {
+pub(super) fn sender() -> [u8; SENDER_BYTES] {
     use std::sync::atomic::AtomicU32;
     static NODES: AtomicU32 = AtomicU32::new(0);
 

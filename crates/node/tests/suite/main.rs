@@ -1,6 +1,8 @@
 //! Nodes from message to command: on a network in memory, and as processes on sockets.
 
 #[cfg(test)]
+mod change;
+#[cfg(test)]
 mod docs;
 #[cfg(all(feature = "zenoh", unix))]
 #[cfg(test)]

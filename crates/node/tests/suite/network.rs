@@ -215,3 +215,56 @@ fn a_bad_network_makes_nobody_act_on_what_is_old() {
         assert_eq!(node.wait(), Some(0));
     }
 }
+
+/// A client waits for those that it connects to, whoever of them comes first; a signal ends that.
+#[test]
+fn a_client_tries_all_addresses_and_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = [(); 2].map(|()| format!("tcp/127.0.0.1:{}", free_tcp_port()));
+    let start = |name: &str| {
+        let file = file(folder.path(), name, &addresses[0]);
+        let both = format!("{:?}, {:?}", addresses[0], addresses[1]);
+        let text = fs::read_to_string(&file).unwrap().replace(&format!("{:?}", addresses[0]), &both);
+        fs::write(&file, text).unwrap();
+        NodeProcess::start(&file)
+    };
+    let (mut waiting, mut stopped) = (start("waiting"), start("stopped"));
+    thread::sleep(Duration::from_millis(1500));
+    let signalled = Instant::now();
+    stopped.signal("-TERM");
+    assert_eq!(stopped.wait(), Some(0));
+    assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
+
+    let link = router(&addresses[1]);
+    let actuators = Actuators::of(&link, "plant/waiting/command");
+    wait("a command by the second address", || actuators.newest().is_some());
+    waiting.signal("-TERM");
+    assert_eq!(waiting.wait(), Some(0));
+}
+
+/// A full disk, as far as one can have it without being root: files end after 16 blocks.
+#[test]
+fn a_full_disk_is_told_while_the_node_runs() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), format!("tcp/127.0.0.1:{}", free_tcp_port()));
+    let link = router(&address);
+    let (roster, actuators) =
+        (Roster::listen(&link, "omiga/node").unwrap(), Actuators::of(&link, "plant/full/command"));
+    let file = file(folder.path(), "full", &address);
+    let text = fs::read_to_string(&file).unwrap() + "\n[record]\nfolder = \"recordings\"\n";
+    fs::write(&file, text).unwrap();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 16; trap '' XFSZ; exec \"$0\" \"$1\"", env!("CARGO_BIN_EXE_omiga-node")]);
+    let mut node = NodeProcess::run(limited, &file);
+    let ended = || report_of(&roster, "full").and_then(|report| report.recording)?.ended;
+    wait("a reason", || ended().is_some());
+    assert!(ended().unwrap().contains("File too large"), "{:?}", ended());
+    let unrecorded = || report_of(&roster, "full").unwrap().unrecorded;
+    let before = unrecorded();
+    wait("a count", || unrecorded() > before);
+    // It commands all the same, and says at its end that a file is not whole.
+    let commanded = actuators.all().len();
+    wait("commands", || actuators.all().len() > commanded + 10);
+    node.signal("-TERM");
+    assert_eq!(node.wait(), Some(2));
+    assert_eq!(actuators.newest().unwrap().numbers, SAFE);
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omiga_node::{Error, MemoryLink, Node, Settings, State};
+use omiga_node::{Error, MemoryLink, Node, Roster, Settings, State};
 use omiga_runtime::{LoadOptions, Policy};
 
 use crate::support::{Actuators, Plant, SAFE, models, settings, wait};
@@ -170,4 +170,21 @@ fn one_that_is_dropped_stops_safely() {
     assert_eq!((told.last().unwrap().source.as_str(), &told.last().unwrap().numbers[..]), ("safe", &SAFE[..]));
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(actuators.all().len(), told.len());
+}
+
+/// One that was started twice: both are seen, as long as both are there.
+#[test]
+fn two_nodes_of_one_agent_are_two_in_the_roster() {
+    let link = MemoryLink::default();
+    let roster = Roster::listen(&link, "omiga/node").unwrap();
+    let start = || Node::start(&settings(), Arc::new(link.clone())).unwrap();
+    let (mut first, mut second) = (start(), start());
+    let told = [&mut first, &mut second].map(|node| node.publish().unwrap());
+    let found: Vec<_> = roster.reports().into_iter().map(|(report, _)| report).collect();
+    assert_eq!((found.len(), told[0].sender == told[1].sender), (2, false));
+    assert!(told.iter().all(|report| report.command_key == "plant/agent_0/command" && found.contains(report)));
+    first.stop().unwrap();
+    second.publish().unwrap();
+    let left: Vec<_> = roster.reports().into_iter().map(|(report, _)| report.sender).collect();
+    assert_eq!(left, [told[1].sender.clone()]);
 }

@@ -97,7 +97,10 @@ fn ticks_are_what_was_seen_and_commanded() {
 #[test]
 fn a_recording_is_as_large_as_it_may_be() {
     let folder = tempfile::tempdir().unwrap();
-    let told = |node: &mut Node| wait("a count", || node.report().unrecorded > 5);
+    let told = |node: &mut Node| {
+        wait("a count", || node.report().unrecorded > 5);
+        assert!(node.report().recording.unwrap().ended.unwrap().contains("max_mb = 0"));
+    };
     let done = run(&recorded(folder.path(), 0), 10, told);
     assert_eq!(done.ticks, 0);
     assert!(done.dropped > 0 && ticks(&done.path).is_empty());
@@ -121,4 +124,43 @@ fn a_map_of_choices_has_their_masks() {
     for line in ["column = \"/*/step.choice\"", "mask = \"/*/step.mask\"", "masked = \"allow\""] {
         assert!(map.lines().any(|other| other == line), "no {line} in\n{map}");
     }
+}
+
+/// As an operator does who collects recordings while the team runs: nothing is lost, and no name comes twice.
+#[test]
+fn what_is_moved_away_is_whole_and_another_file_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, moved) = (folder.path().join("agent_0-00001.mcap"), folder.path().join("moved.mcap"));
+    let look = |node: &mut Node| {
+        assert_eq!(node.report().recording.unwrap().file, first.to_str().unwrap());
+        fs::rename(&first, &moved).unwrap();
+        wait("another file", || node.report().recording.unwrap().file.ends_with("agent_0-00002.mcap"));
+        assert_eq!(node.report().recording.unwrap().ended, None);
+    };
+    let done = run(&recorded(folder.path(), 100), 10, look);
+    assert!(done.path.ends_with("agent_0-00002.mcap") && !first.exists(), "{done}");
+    let (before, after) = (ticks(&moved), ticks(&done.path));
+    assert_eq!(((before.len() + after.len()) as u64, done.dropped), (done.ticks, 0));
+    assert!(before.len() > 5 && !after.is_empty());
+    assert_eq!(before.last().unwrap().sequence + 1, after[0].sequence);
+}
+
+/// That nothing is written any more is said while the node runs.
+#[test]
+fn a_recording_that_cannot_go_on_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("recordings");
+    let link = MemoryLink::default();
+    let (mut node, recorder) = Node::start_with_recorder(&recorded(&inner, 100), Arc::new(link)).unwrap();
+    wait("a recording", || node.report().recording.is_some_and(|recording| recording.ended.is_none()));
+    fs::remove_dir_all(&inner).unwrap();
+    fs::write(&inner, "").unwrap();
+    wait("a reason", || {
+        node.report().recording.unwrap().ended.is_some_and(|why| why.contains("is not there any more"))
+    });
+    let before = node.report().unrecorded;
+    wait("a count", || node.report().unrecorded > before);
+    node.stop().unwrap();
+    let error = recorder.unwrap().finish().unwrap_err().to_string();
+    assert!(error.contains("recording has ended") && error.contains("is not there any more"), "{error}");
 }
