@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omiga._omiga import dataset_card, read_dataset
+from omiga._omiga import DatasetError, dataset_card, read_dataset
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ class Dataset:
         )
 
     def physical_actions(self) -> NDArray[np.float32]:
-        """Commands [R, N, A] in the units of the task, as policies give them; a new array."""
+        """Commands [R, N, A] in the units of the task, as policies give them; a new array. There are none where agents choose."""
+        if self.actions.ndim == 2:
+            raise DatasetError("actions are choices, which have no units; expected a dataset of commands")
         ranges = [[field["range"] for field in agent["action"]["continuous"]] for agent in self.task["agents"]]
         low, high = (np.array([[r[end] for r in agent] for agent in ranges], np.float32) for end in ("low", "high"))
         half, middle = (high - low) / np.float32(2), (high + low) / np.float32(2)

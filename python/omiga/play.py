@@ -120,6 +120,7 @@ class _Stage:
             raise ValueError(f"max_steps is {limit}, expected 1 or more")
         self.env, self.limit, self.state = env, limit, False
         self.layout = Layout(env, task if isinstance(task, dict) else task_of(env, task))
+        self._known = set(self.layout.agents)
         self._sum = team_reward == "sum"
         self._random = policy == "random"
         if not self._random and isinstance(policy, (str, PathLike)):
@@ -144,8 +145,12 @@ class _Stage:
             self._policy.reset()
         rng = np.random.default_rng(seed)
         total, steps, acting = 0.0, 0, list(env.agents)
+        if not acting:
+            raise Error("nobody acts after `reset`, expected agents in the environment's `agents`")
         gone: set[str] = set()
         while True:
+            if not self._known.issuperset(acting):
+                raise Error(f"{sorted(set(acting) - self._known)} act, who are not among the environment's possible agents")
             present = _each(acting, observations, "no observation")
             before = self._row(acting, present, infos) if writer else {}
             actions = self._act(present, infos, rng)
@@ -184,7 +189,10 @@ class _Stage:
         return {agent: self.layout.sample(agent, (masks or {}).get(agent), rng) for agent in present}
 
     def _team_reward(self, by_agent: dict[str, Any]) -> float:
-        rewards = [float(reward) for reward in by_agent.values()]
+        try:
+            rewards = [float(reward) for reward in by_agent.values()]
+        except (TypeError, ValueError):
+            raise Error(f"rewards are {by_agent!r}, expected a number for each agent") from None
         for agent, reward in zip(by_agent, rewards):
             if not isfinite(reward):
                 raise Error(f"{agent}: the reward is {reward}, expected a finite one; check the environment")

@@ -105,6 +105,12 @@ class Layout:
             found, expected = np.shape(action), () if self.discrete else self._actions[agent].shape
             if found != expected:
                 raise Error(f"{agent}: an action has shape {found}, expected {expected}; got {action!r}")
+            if self.discrete:
+                first = self._start(agent)
+                is_choice = np.asarray(action).dtype.kind in "iu" and first <= action < first + self.action_dim
+                if not is_choice:
+                    last = first + self.action_dim - 1
+                    raise Error(f"{agent}: an action is {action!r}, expected a whole number from {first} to {last}")
             if not (self.discrete or np.isfinite(action).all()):
                 raise Error(f"{agent}: an action is {action!r}, expected finite numbers")
 
@@ -116,11 +122,14 @@ class Layout:
         space = self._spaces[agent]
         if _has_mask(space):
             space, value = space["observation"], value["observation"]
-        if not hasattr(space, "low"):
-            from gymnasium.spaces import flatten
+        try:
+            if not hasattr(space, "low"):
+                from gymnasium.spaces import flatten
 
-            value = flatten(space, value)
-        return np.ravel(np.asarray(value, np.float32))
+                value = flatten(space, value)
+            return np.ravel(np.asarray(value, np.float32))
+        except (TypeError, ValueError, IndexError) as error:
+            raise Error(f"{agent}: an observation is {value!r}, expected numbers of {space}: {error}") from None
 
     def masks(self, observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, NDArray[np.bool_]] | None:
         """What each agent may do: `action_mask` in its observation or its info. None where nobody says, or nobody chooses."""
@@ -129,8 +138,10 @@ class Layout:
             return None
         for agent, value in observations.items():
             says = value if _has_mask(self._spaces[agent]) else infos.get(agent) or {}
-            if "action_mask" in says:
-                masks[agent] = np.asarray(says["action_mask"]).astype(bool)
+            if says.get("action_mask") is not None:
+                mask = masks[agent] = np.asarray(says["action_mask"]).astype(bool)
+                if mask.shape != (self.action_dim,):
+                    raise Error(f"{agent}: an action mask has shape {mask.shape}, expected ({self.action_dim},)")
         return masks or None
 
     def obs_rows(self, observed: dict[str, NDArray[np.float32]], alive: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -168,6 +179,8 @@ class Layout:
         space = self._actions[agent]
         if self.discrete:
             open_ = np.flatnonzero(np.ones(self.action_dim, bool) if mask is None else mask)
+            if not open_.size:
+                raise Error(f"{agent}: no action is available; check the environment's masks")
             return int(rng.choice(open_)) + self._start(agent)
         low, high = self._limits[agent]
         return np.clip(rng.uniform(low, high).reshape(space.shape), space.low, space.high).astype(space.dtype)

@@ -120,6 +120,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert np.array_equal(file["alive"][()].astype(bool), data.alive)
 
 
+def test_choices_have_no_units(formats: Path) -> None:
+    data = omiga.Dataset(formats / "d3rlpy/discrete.h5", last_state="repeat")
+    with pytest.raises(omiga.DatasetError, match="choices, which have no units"):
+        data.physical_actions()
+
+
 def test_what_cannot_be_is_not_written(tmp_path: Path) -> None:
     path, zeros = tmp_path / "belt.hdf5", np.zeros((2, 1))
 

@@ -252,12 +252,46 @@ def test_what_a_function_returns_is_looked_at() -> None:
             omiga.evaluate(Drives(), lambda *_, actions=actions: actions, 1, max_steps=2)
 
 
+def test_choices_are_whole_numbers_of_the_space() -> None:
+    for choice in (0, 4, 1.5, "1", True, 2**40):
+        with pytest.raises(omiga.Error, match="runner_0: an action is .*, expected a whole number from 1 to 3"):
+            omiga.evaluate(Relay(), lambda seen, infos, choice=choice: dict.fromkeys(seen, choice), 1)
+    assert omiga.evaluate(Relay(), lambda seen, infos: dict.fromkeys(seen, np.int64(3)), 1).lengths == [4]
+
+
+def test_masks_and_agents_are_looked_at() -> None:
+    class Odd(Relay):
+        def __init__(self, mask: Any = None, agents: list[str] | None = None) -> None:
+            super().__init__()
+            self.mask, self.first = mask, agents
+
+        def reset(self, seed: int | None = None, options: Any = None) -> Any:
+            observations, infos = super().reset(seed)
+            self.acting = self.acting if self.first is None else self.first
+            return observations, infos
+
+        def _observe(self, agents: list[str]) -> dict[str, Any]:
+            seen = super()._observe(agents)
+            return {agent: own if self.mask is None else {**own, "action_mask": self.mask} for agent, own in seen.items()}
+
+    for env, message in (
+        (Odd(mask=[0, 0, 0]), "runner_0: no action is available"),
+        (Odd(mask=[1, 1]), r"runner_0: an action mask has shape \(2,\), expected \(3,\)"),
+        (Odd(agents=[]), "nobody acts after `reset`"),
+        (Odd(agents=["runner_7"]), r"\['runner_7'\] act, who are not among"),
+    ):
+        with pytest.raises(omiga.Error, match=message):
+            omiga.evaluate(env, "random", 1)
+
+
 def test_what_an_environment_returns_is_looked_at(models: Path, tmp_path: Path) -> None:
     for policy in ("random", omiga.Team(models / "spread")):
         for fault, message in (
             (lambda seen, rewards: seen.update(agent_1=np.full(18, np.nan)), "finite"),
             (lambda seen, rewards: seen.pop("agent_1"), "agent_1: no observation"),
             (lambda seen, rewards: rewards.update(agent_1=np.inf), "agent_1: the reward is inf"),
+            (lambda seen, rewards: rewards.update(agent_1=None), "rewards are .*None.*, expected a number"),
+            (lambda seen, rewards: seen.update(agent_1="far"), "agent_1: an observation is 'far', expected numbers"),
             (lambda seen, rewards: seen.update(agent_1=np.zeros(17)), "agent_1: .*17.*, expected 18"),
         ):
             with pytest.raises(omiga.Error, match=message):
