@@ -1,5 +1,6 @@
 //! A change of policy in flight: loaded and tested beside the loop, exchanged in it between two ticks.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use omiga_runtime::Controller;
@@ -11,6 +12,34 @@ use crate::{Error, Result};
 /// Characters of a hash that people compare.
 const SHORT: usize = 12;
 
+/// Who commands, and which bundles may.
+pub(super) struct Seated {
+    /// It commands, or will as soon as the loop gets to it.
+    bundle: BundleHash,
+    /// Release of the newest bundle that has proven itself: no older one is taken.
+    least: Option<u64>,
+    /// Of every bundle that was ordered.
+    releases: BTreeMap<BundleHash, Option<u64>>,
+}
+
+impl Seated {
+    pub(super) fn new(bundle: BundleHash, release: Option<u64>) -> Self {
+        Self { bundle, least: release, releases: BTreeMap::from([(bundle, release)]) }
+    }
+
+    /// This one has proven itself, or is what would come back.
+    fn take_none_before(&mut self, bundle: &BundleHash) {
+        self.least = self.least.max(self.releases.get(bundle).copied().flatten());
+    }
+
+    /// Unless something else was ordered meanwhile.
+    fn comes_back(&mut self, failed: &BundleHash, bundle: BundleHash) {
+        if self.bundle == *failed {
+            self.bundle = bundle;
+        }
+    }
+}
+
 impl Node {
     /// Let the bundle in `folder` command from the next period on. It must be of the same contract, signed as the settings ask
     /// for, not older, and pass its self-test; it goes on from the last command. If more ticks have a fault than before, the
@@ -21,13 +50,13 @@ impl Node {
     pub fn change(&mut self, folder: &Path) -> Result<String> {
         let driver = self.driver(folder)?;
         let (own, bundle) = (driver.bundle, hex(&driver.bundle));
-        if own == self.seated {
+        if own == self.seated.bundle {
             return Ok(format!("{} commands already", short(&bundle)));
         }
         let candidate = &self.settings.candidate;
         let watch = Watch { ns: candidate.watch_ms.ns(), max_faults: candidate.max_faults };
         self.order(Order::Exchange(Box::new(driver), watch))?;
-        self.seated = own;
+        self.seated.bundle = own;
         self.last_change = format!("{} takes over and is watched", short(&bundle));
         Ok(self.last_change.clone())
     }
@@ -68,14 +97,14 @@ impl Node {
     fn driver(&mut self, folder: &Path) -> Result<Driver> {
         let policy = load(&self.settings, folder, Some(&self.identity.contract_sha256))?;
         let release = policy.identity().and_then(|identity| identity.release);
-        if release < self.release {
+        if release < self.seated.least {
             let number = |release: Option<u64>| release.map_or("no number".to_owned(), |n| n.to_string());
-            let reason = format!("the release is {}, and {} runs", number(release), number(self.release));
+            let reason = format!("the release is {}, and {} runs", number(release), number(self.seated.least));
             return Err(Error::setting("bundle", reason));
         }
         let options = self.settings.controller_options(&self.contract)?;
         let driver = Driver::new(Controller::new(policy, &options)?);
-        self.releases.insert(driver.bundle, release);
+        self.seated.releases.insert(driver.bundle, release);
         Ok(driver)
     }
 
@@ -93,19 +122,19 @@ impl Node {
             let change = match retired.what {
                 Gone::Shadow => continue,
                 Gone::CutShort { by } => {
-                    self.take_none_before(&by);
+                    self.seated.take_none_before(&by);
                     continue;
                 }
                 Gone::Replaced { by } => {
-                    self.take_none_before(&by);
+                    self.seated.take_none_before(&by);
                     format!("{} has proven itself", name(&by))
                 }
                 Gone::Refused { bundle, stays } => {
-                    self.comes_back(&bundle, stays);
+                    self.seated.comes_back(&bundle, stays);
                     format!("{} was refused: it cannot go on from the last command", name(&bundle))
                 }
                 Gone::RolledBack { bundle, back, faults, allowed } => {
-                    self.comes_back(&bundle, back);
+                    self.seated.comes_back(&bundle, back);
                     format!("{} was rolled back: {faults} ticks had a fault, {allowed} are allowed", name(&bundle))
                 }
             };
@@ -113,18 +142,6 @@ impl Node {
             changes.push(change);
         }
         changes
-    }
-
-    /// It has proven itself, or is what would come back.
-    fn take_none_before(&mut self, bundle: &BundleHash) {
-        self.release = self.release.max(self.releases.get(bundle).copied().flatten());
-    }
-
-    /// Unless something else was ordered meanwhile.
-    fn comes_back(&mut self, failed: &BundleHash, seated: BundleHash) {
-        if self.seated == *failed {
-            self.seated = seated;
-        }
     }
 }
 

@@ -6,7 +6,6 @@ mod reporting;
 mod run;
 mod sending;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -15,6 +14,7 @@ use std::thread::{JoinHandle, Thread};
 use omiga_runtime::{Controller, Fallback, Identity, LoadOptions, Policy, PolicyContract, SafeAction};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use self::change::Seated;
 use self::driving::Loop;
 use self::sending::{Sending, sender};
 use crate::bind::{Bound, Target};
@@ -24,7 +24,7 @@ use crate::latest::{Reader, latest};
 use crate::link::{Link, Publisher};
 use crate::record::{Progress, Recording, Records, records};
 use crate::report::Report;
-use crate::seat::{BundleHash, Driver, Order, RETIRED, Retired, Seat};
+use crate::seat::{Driver, Order, RETIRED, Retired, Seat};
 use crate::settings::{Mask, Settings};
 use crate::ticker::{Command, Heard, Tally, Ticker};
 use crate::wire::SENDER_BYTES;
@@ -71,12 +71,7 @@ pub struct Node {
     sender: [u8; SENDER_BYTES],
     heartbeat: u64,
     last_change: String,
-    /// Who commands, or will as soon as the loop gets to it.
-    seated: BundleHash,
-    /// Of the newest bundle that has proven itself: no older one is taken.
-    release: Option<u64>,
-    /// Of every bundle that was ordered.
-    releases: BTreeMap<BundleHash, Option<u64>>,
+    seated: Seated,
     /// How the recording is doing, if there is one.
     recording: Arc<Progress>,
 }
@@ -149,16 +144,14 @@ impl Node {
         };
         let shared = Arc::new(Shared::default());
         let publisher = link.publisher(&settings.command.key)?;
-        let (agent, encoder) = (settings.agent.clone(), bound.encoder);
-        let sender = sender();
+        let (agent, encoder, sender) = (settings.agent.clone(), bound.encoder, sender());
         let sending = Sending::new(agent, encoder, commanded, publisher, Arc::clone(&shared), sender).start()?;
         let status = link.publisher(&format!("{}/{}/status", settings.network.prefix, settings.name()))?;
         let looping =
             Loop { ticker, parachute, clock, tick_ns, shared: Arc::clone(&shared), sender: sending.thread().clone() };
-        let driving = looping.start(settings.realtime);
-        let driving = driving.inspect_err(|_| end(&shared, sending.thread()))?;
+        let driving = looping.start(settings.realtime).inspect_err(|_| end(&shared, sending.thread()))?;
         let (settings, started_ns, last_change) = (settings.clone(), clock.ns(), "none".to_owned());
-        let (seated, release) = (tally.bundle, identity.release);
+        let seated = Seated::new(tally.bundle, identity.release);
         Ok(Self {
             settings,
             contract,
@@ -180,8 +173,6 @@ impl Node {
             heartbeat: 0,
             last_change,
             seated,
-            release,
-            releases: BTreeMap::from([(seated, release)]),
             recording: progress,
         })
     }

@@ -88,6 +88,10 @@ impl Node {
     /// [`Error::Panicked`]. What the network refuses is told, and tried again a second later.
     pub fn run(mut self, path: &Path, signals: &Signals, mut tell: impl FnMut(&str)) -> Result<Report> {
         let (mut beat_ns, mut recording) = (self.clock.ns(), self.recording.says());
+        if let Some(own) = self.contract.period_ns.filter(|own| *own != self.period_ns) {
+            let ms = |ns: u64| ns as f64 / 1e6;
+            tell(&format!("it decides every {} ms; its contract says {} ms", ms(self.period_ns), ms(own)));
+        }
         self.begin_candidate().unwrap_or_else(|error| tell(&format!("the candidate does not run: {error}")));
         while !signals.is_stopping() && self.is_running() {
             // First: what is ordered next depends on what became of the last change.

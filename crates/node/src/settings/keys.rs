@@ -7,7 +7,7 @@ use crate::{Error, Result};
 const MOST_QUEUED: usize = 1 << 20;
 
 impl Settings {
-    /// Can its keys be keys, and its name a part of one and of a file's name?
+    /// Can its keys be keys, its addresses addresses, and its name a part of a key and of a file's name?
     ///
     /// # Errors
     /// [`Error::Setting`].
@@ -28,6 +28,17 @@ impl Settings {
             if !is_key(key, is_expression) {
                 let hint = if is_expression { "" } else { ", and without *: it is one key" };
                 let reason = format!("`{}` is no key; expected parts between single slashes{hint}", key.escape_debug());
+                return Err(Error::setting(setting, reason));
+            }
+        }
+        let addresses = self.network.connect.iter().map(|address| ("network.connect", address));
+        let addresses = addresses.chain(self.network.listen.iter().map(|address| ("network.listen", address)));
+        for (setting, address) in addresses {
+            // zenoh would try for ever what can never be.
+            let rest = ["tcp/", "udp/"].iter().find_map(|protocol| address.strip_prefix(protocol));
+            if !rest.is_some_and(|rest| rest.contains(':')) {
+                let reason =
+                    format!("`{}` is no address; expected one as tcp/10.0.0.1:7447 or udp/...", address.escape_debug());
                 return Err(Error::setting(setting, reason));
             }
         }
@@ -85,6 +96,12 @@ mod tests {
             check(command, &format!("key = {key:?}"), Some("it is one key"));
             check(obs, &format!("key = {key:?}"), None);
         }
+        let network = |part: &str| format!("[network]\n{part}\n[command]");
+        for address in ["tpc/10.0.0.1:7447", "10.0.0.1:7447", "tcp/10.0.0.1", "", "tls/10.0.0.1:7447"] {
+            check("[command]", &network(&format!("connect = [{address:?}]")), Some("`network.connect`: "));
+            check("[command]", &network(&format!("listen = [{address:?}]")), Some("`network.listen`: "));
+        }
+        check("[command]", &network("connect = [\"tcp/[::1]:7447\", \"udp/10.0.0.1:7447#iface=lo\"]"), None);
         let record = |queue: u64| format!("[record]\nfolder = \"r\"\nqueue = {queue}\n[command]");
         check("[command]", &record(1), None);
         check("[command]", &record(0), Some("`record.queue`: is 0"));

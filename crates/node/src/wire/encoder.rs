@@ -67,6 +67,10 @@ impl Encoder {
             let time = message.time(pointer).ok_or(format!("the message has no time `{pointer}`"))?;
             places.extend(time);
         }
+        let twice = elements.iter().zip(&places).enumerate().find(|(i, (_, place))| places[i + 1..].contains(place));
+        if let Some((_, (element, _))) = twice {
+            return Err(format!("element `{element}` is bound twice: one of them would be lost"));
+        }
         Ok(Self::Cdr { template: message.template(&places), stamp: stamp.is_some() })
     }
 
@@ -177,5 +181,21 @@ mod tests {
         let far = [Element::Index(0), Element::Index(2)];
         let error = Encoder::new((Encoding::F32, None), &far, None, &ActionSpace::unit_box(2)).unwrap_err();
         assert!(error.contains("no command is element 1"), "{error}");
+    }
+
+    /// Of two commands in one place the actuators would see one.
+    #[test]
+    fn no_place_has_two_numbers() {
+        let action = ActionSpace::Discrete(vec!["stay".to_owned()]);
+        let new = |paths: [&str; 2], stamp| {
+            let elements = paths.map(|path| Element::Pointer(path.to_owned()));
+            Encoder::new((Encoding::Cdr, Some("builtin_interfaces/msg/Time t; float64[] x")), &elements, stamp, &action)
+        };
+        assert!(new(["/x/0", "/x/1"], Some("/t")).is_ok());
+        assert_eq!(
+            new(["/x/3", "/x/3"], None).unwrap_err(),
+            "element `/x/3` is bound twice: one of them would be lost"
+        );
+        assert!(new(["/x/0", "/t/sec"], Some("/t")).unwrap_err().contains("`/t/sec` is bound twice"));
     }
 }
