@@ -190,7 +190,9 @@ impl Npy {
         let Self { path, shape, element, .. } = &self;
         let io = |e| Error::from(omiga_format::atomic::io("cannot read", path)(e));
         let len = self.file.metadata().map_err(io)?.len();
-        let bytes = shape.iter().try_fold(element.bytes as u64, |n, d| n.checked_mul(*d as u64));
+        // One without elements can be of any size, which is multiplied later on.
+        let sizes = shape.iter().try_fold(element.bytes, |n, d| n.checked_mul((*d).max(1)));
+        let bytes = sizes.map(|bytes| if shape.contains(&0) { 0 } else { bytes as u64 });
         if bytes.and_then(|bytes| bytes.checked_add(self.start)).is_none_or(|end| end > len) {
             let reason = format!("it has {len} bytes, too few for {shape:?} of {}; was it cut short?", element.name());
             return Err(Error::Malformed { path: path.clone(), part: "the array".into(), reason });

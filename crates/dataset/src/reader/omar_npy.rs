@@ -146,12 +146,11 @@ impl StepFile for OmarNpy {
             let keys = self.keys.iter().filter(|_| width > 0);
             keys.map(|agent| self.arrays.floats(key(agent), first..end)).collect()
         };
-        Ok(Box::new(Columns {
-            widths: self.keys.iter().map(|agent| agent.width).collect(),
-            obs: floats(wanted.obs, |keys| &keys.obs)?,
-            states: floats(wanted.state, |keys| &keys.states)?,
-            actions: floats(wanted.actions, |keys| &keys.acs)?,
-        }))
+        Ok(Box::new(self.columns(
+            floats(wanted.obs, |keys| &keys.obs)?,
+            floats(wanted.state, |keys| &keys.states)?,
+            floats(wanted.actions, |keys| &keys.acs)?,
+        )))
     }
 
     fn next_states(&self) -> NextStates<'_> {
@@ -161,14 +160,19 @@ impl StepFile for OmarNpy {
                 let keys = self.keys.iter().filter(|_| !empty);
                 keys.map(|agent| self.arrays.floats(key(agent), one.clone())).collect()
             };
-            let mut columns = Columns {
-                widths: self.keys.iter().map(|agent| agent.width).collect(),
-                obs: floats(window.obs.is_empty(), |keys| &keys.next_obs)?,
-                states: floats(window.state.is_empty(), |keys| &keys.next_states)?,
-                actions: Vec::new(),
-            };
-            columns.fill(window)
+            let obs = floats(window.obs.is_empty(), |keys| &keys.next_obs)?;
+            let states = floats(window.state.is_empty(), |keys| &keys.next_states)?;
+            self.columns(obs, states, Vec::new()).fill(window)
         })
+    }
+}
+
+impl OmarNpy {
+    fn columns<'a>(&self, obs: Vec<Floats<'a>>, states: Vec<Floats<'a>>, actions: Vec<Floats<'a>>) -> Columns<'a> {
+        let widths = self.keys.iter().map(|agent| agent.width).collect();
+        let commands = if let ActionLayout::Commands(width) = self.layout.actions { width } else { 0 };
+        let state_width = self.layout.agent_state().unwrap_or(0);
+        Columns { widths, state_width, commands, obs, states, actions }
     }
 }
 
@@ -176,6 +180,9 @@ impl StepFile for OmarNpy {
 struct Columns<'a> {
     /// Own widths of the agents' observations.
     widths: Vec<usize>,
+    /// Of an agent's state, and of its commands.
+    state_width: usize,
+    commands: usize,
     obs: Vec<Floats<'a>>,
     states: Vec<Floats<'a>>,
     actions: Vec<Floats<'a>>,
@@ -189,12 +196,10 @@ impl Steps for Columns<'_> {
             interleave(&mut self.obs, window.obs, &self.widths, widest)?;
         }
         if !self.states.is_empty() && !window.state.is_empty() {
-            let width = window.state.len() / n / (window.obs.len() / (n * widest)).max(1);
-            interleave(&mut self.states, window.state, &vec![width; n], width)?;
+            interleave(&mut self.states, window.state, &vec![self.state_width; n], self.state_width)?;
         }
         if !self.actions.is_empty() && !window.actions.is_empty() {
-            let width = window.actions.len() / n / (window.obs.len() / (n * widest)).max(1);
-            interleave(&mut self.actions, window.actions, &vec![width; n], width)?;
+            interleave(&mut self.actions, window.actions, &vec![self.commands; n], self.commands)?;
         }
         Ok(())
     }

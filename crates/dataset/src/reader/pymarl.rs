@@ -96,7 +96,8 @@ fn open(arrays: Arrays, said: Option<usize>, terminated: End) -> Result<Box<dyn 
 /// The rows of each episode by `filled`, its end by `terminated`. Behind the last may come ones that were never filled.
 fn spans(arrays: &Arrays, layout: &Layout, episodes: usize, padded: usize, terminated: End) -> Result<Vec<Span>> {
     let (mut filled, mut ends) = (arrays.flags("filled", 0..episodes)?, arrays.flags("terminated", 0..episodes)?);
-    let (mut of_filled, mut of_ends) = (vec![0; PIECE * padded], vec![0; PIECE * padded]);
+    let most = PIECE.min(episodes) * padded;
+    let (mut of_filled, mut of_ends) = (vec![0; most], vec![0; most]);
     let (mut spans, mut first) = (Vec::new(), 0);
     for piece in (0..episodes).step_by(PIECE) {
         let n = PIECE.min(episodes - piece);

@@ -64,7 +64,7 @@ impl MinariHdf5 {
     /// The dataset of an agent's observation or action, or of all.
     fn part(&self, episode: usize, what: &str, agent: usize) -> String {
         let named = &self.team.agents[agent];
-        let inner = if what == "observations" && named.has_mask { "/observation" } else { "" };
+        let inner = if what == "observations" && named.is_inner { "/observation" } else { "" };
         match self.team.parts {
             Parts::Named => self.key(episode, &format!("{what}/{}{inner}", named.name)),
             Parts::Single | Parts::Stacked => self.key(episode, what),

@@ -45,7 +45,9 @@ pub(crate) enum Parts {
 pub(crate) struct Agent {
     pub name: String,
     pub obs: usize,
-    /// Does the mask lie beside the observation, which is then called `observation`?
+    /// Is it called `observation`, with other things beside it?
+    pub is_inner: bool,
+    /// Is the mask one of them?
     pub has_mask: bool,
     pub action: Action,
 }
@@ -114,12 +116,19 @@ fn team(obs: &Map<String, Value>, action: &Map<String, Value>) -> Result<Team, S
     }
     match shape(obs).filter(|_| kind(obs) == "Box").as_deref() {
         Some([width]) => {
-            let agent = Agent { name: "agent_0".into(), obs: *width, has_mask: false, action: self::action(action)? };
+            let (name, action) = ("agent_0".into(), self::action(action)?);
+            let agent = Agent { name, obs: *width, is_inner: false, has_mask: false, action };
             Ok(Team { parts: Parts::Single, agents: vec![agent] })
         }
         Some([n, width]) => {
             let actions = stacked(action, *n)?;
-            let agent = |(i, action)| Agent { name: format!("agent_{i}"), obs: *width, has_mask: false, action };
+            let agent = |(i, action)| Agent {
+                name: format!("agent_{i}"),
+                obs: *width,
+                is_inner: false,
+                has_mask: false,
+                action,
+            };
             let agents = actions.into_iter().enumerate().map(agent).collect();
             Ok(Team { parts: Parts::Stacked, agents })
         }
@@ -128,12 +137,12 @@ fn team(obs: &Map<String, Value>, action: &Map<String, Value>) -> Result<Team, S
 }
 
 fn named(name: String, obs: &Map<String, Value>, act: &Map<String, Value>) -> Result<Agent, String> {
-    let (inner, has_mask) = match subspaces(obs) {
-        Some(parts) => (parts.get("observation").and_then(Value::as_object), parts.contains_key("action_mask")),
-        None => (Some(obs), false),
+    let (inner, is_inner, has_mask) = match subspaces(obs) {
+        Some(parts) => (parts.get("observation").and_then(Value::as_object), true, parts.contains_key("action_mask")),
+        None => (Some(obs), false, false),
     };
     match inner.and_then(shape).as_deref() {
-        Some([width]) => Ok(Agent { name, obs: *width, has_mask, action: action(act)? }),
+        Some([width]) => Ok(Agent { name, obs: *width, is_inner, has_mask, action: action(act)? }),
         _ => Err(format!("the observation of `{name}` is no vector")),
     }
 }
@@ -163,9 +172,11 @@ fn stacked(space: &Map<String, Value>, n: usize) -> Result<Vec<Action>, String> 
         ("MultiDiscrete", _) => {
             let sizes = space.get("nvec").and_then(Value::as_array).filter(|sizes| sizes.len() == n);
             let sizes = sizes.and_then(|sizes| sizes.iter().map(Value::as_u64).collect::<Option<Vec<_>>>());
-            let choices = |n: u64| Action::Choices(usize::try_from(n).unwrap_or(usize::MAX), 0);
+            let start =
+                |i: usize| space.get("start").and_then(|start| start.get(i)).and_then(Value::as_i64).unwrap_or(0);
+            let choices = |(i, n): (usize, u64)| Action::Choices(usize::try_from(n).unwrap_or(usize::MAX), start(i));
             sizes
-                .map(|sizes| sizes.into_iter().map(choices).collect())
+                .map(|sizes| sizes.into_iter().enumerate().map(choices).collect())
                 .ok_or_else(|| "a MultiDiscrete of another shape".into())
         }
         (kind, shape) => Err(format!("{n} agents observe, actions are a {kind} of shape {shape:?}")),
@@ -243,6 +254,11 @@ mod tests {
         let found: Vec<_> = team.agents.iter().map(|a| (a.name.as_str(), a.obs, a.has_mask)).collect();
         assert_eq!(found, [("agent_2", 3, true), ("agent_10", 3, false)]);
         assert_eq!(team.agents[0].action, Action::Choices(5, 1));
+        let stacked = r#"{"type": "Box", "shape": [2, 3]}"#;
+        let choices = r#"{"type": "MultiDiscrete", "nvec": [5, 5], "start": [0, -2]}"#;
+        let team = metadata(stacked, choices).team(Path::new("x")).unwrap();
+        let found: Vec<_> = team.agents.into_iter().map(|agent| agent.action).collect();
+        assert_eq!(found, [Action::Choices(5, 0), Action::Choices(5, -2)]);
         let error = metadata(choice, choice).team(Path::new("x")).unwrap_err().to_string();
         assert!(error.contains("observations are a Discrete beside actions that are a Discrete"), "{error}");
     }

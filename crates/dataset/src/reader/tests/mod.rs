@@ -34,20 +34,25 @@ struct All {
 impl All {
     /// Read in windows of `size` rows.
     fn read(recording: &dyn Recording, size: usize) -> Result<Self> {
+        Self::read_of(recording, size, |all| all)
+    }
+
+    /// As [`Self::read`], of those parts whose widths `wanted` leaves.
+    fn read_of(recording: &dyn Recording, size: usize, wanted: impl Fn(Widths) -> Widths) -> Result<Self> {
         let layout = recording.layout().clone();
         let (commands, indices, choices) = match layout.actions {
             ActionLayout::Commands(width) => (width, 0, 0),
             ActionLayout::Choices(choices) => (0, 1, choices.unwrap_or(0)),
         };
         let n = layout.n_agents;
-        let w = Widths {
+        let w = wanted(Widths {
             obs: n * layout.obs_dim,
             state: layout.state_width(),
             actions: n * commands,
             indices: n * indices,
             action_mask: if layout.has_mask { n * choices } else { 0 },
             alive: 0,
-        };
+        });
         let Scalars { rewards, spans } = recording.scalars()?;
         let rows = layout.rows;
         let mut all = Self {
@@ -255,6 +260,46 @@ fn a_ring_begins_with_its_oldest_step() {
     let turned = open(&ring);
     assert_eq!((turned.spans, turned.rewards, turned.obs), (straight.spans, straight.rewards, straight.obs));
     assert_eq!((turned.state, turned.actions), (straight.state, straight.actions));
+}
+
+/// What lies beside an agent's `observation` need not be a mask.
+#[test]
+fn an_observation_in_a_dictionary_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (masked, plain) = (kept().join("minari/datasets/toy/team-mask-v0"), folder.path().join("plain"));
+    copy(&masked, &plain);
+    let metadata = plain.join("data/metadata.json");
+    let text = fs::read_to_string(&metadata).unwrap();
+    assert_eq!(text.matches("action_mask").count(), 2);
+    fs::write(&metadata, text.replace("action_mask", "camera")).unwrap();
+    let [masked, plain] = [masked, plain].map(|path| {
+        let recording = Format::of(&path).unwrap().open(&path, &Decisions::default()).unwrap();
+        All::read(&*recording, 5).unwrap()
+    });
+    assert!(!masked.mask.is_empty() && plain.mask.is_empty());
+    assert_eq!((plain.obs, plain.indices), (masked.obs, masked.indices));
+}
+
+/// Nobody needs the observations for the states, nor anything else for anything.
+#[test]
+fn parts_that_are_read_alone_are_those_that_are_read_together() {
+    let mut found = Vec::new();
+    sets(&kept(), &mut found);
+    let mut with_state = 0;
+    for path in found.into_iter().map(|(path, _)| path).filter(|path| path.exists()) {
+        let Ok(format) = Format::of(&path) else { continue };
+        let recording = format.open(&path, &Decisions::default()).unwrap();
+        let all = All::read(&*recording, 7).unwrap();
+        let part = |wanted: fn(Widths) -> Widths| All::read_of(&*recording, 5, wanted).unwrap();
+        let name = path.display();
+        assert_eq!(part(|w| Widths { obs: w.obs, ..Widths::default() }).obs, all.obs, "{name}");
+        assert_eq!(part(|w| Widths { state: w.state, ..Widths::default() }).state, all.state, "{name}");
+        assert_eq!(part(|w| Widths { actions: w.actions, ..Widths::default() }).actions, all.actions, "{name}");
+        assert_eq!(part(|w| Widths { indices: w.indices, ..Widths::default() }).indices, all.indices, "{name}");
+        assert_eq!(part(|w| Widths { action_mask: w.action_mask, ..Widths::default() }).mask, all.mask, "{name}");
+        with_state += usize::from(!all.state.is_empty());
+    }
+    assert!(with_state > 3, "{with_state}");
 }
 
 /// A copy of what lies at `from`.
