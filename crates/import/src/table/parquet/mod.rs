@@ -1,6 +1,8 @@
 //! Tables as Parquet.
 
+mod claims;
 mod column;
+mod thrift;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -25,6 +27,8 @@ const MAX_FOOTER_BYTES: u64 = 64 << 20;
 /// A table of row groups.
 pub(super) struct Parquet {
     path: PathBuf,
+    /// For a look at pages before the parser gets them.
+    file: File,
     reader: SerializedFileReader<File>,
     columns: Vec<String>,
     leaves: Vec<Leaf>,
@@ -32,6 +36,8 @@ pub(super) struct Parquet {
     group: usize,
     /// Columns of the row group that is being read; empty before it, and after its last row.
     open: Vec<Option<Column>>,
+    /// Rows of it that are still to come.
+    left: u64,
     /// Rows before.
     rows: u64,
 }
@@ -41,6 +47,7 @@ impl Parquet {
         let mut file = atomic::open(path)?;
         check_footer(path, &mut file)?;
         let bytes = file.metadata().map_err(atomic::io("cannot read", path))?.len();
+        let looked_at = file.try_clone().map_err(atomic::io("cannot read", path))?;
         let reader = guarded(path, || SerializedFileReader::new(file))?;
         check_chunks(path, reader.metadata(), bytes)?;
         let schema = reader.metadata().file_metadata().schema_descr();
@@ -57,7 +64,8 @@ impl Parquet {
         let columns: Vec<_> = (0..schema.num_columns()).map(name).collect();
         check_names(path, &columns)?;
         let leaves = schema.columns().iter().map(|column| Leaf::new(column)).collect();
-        Ok(Self { path: path.to_owned(), reader, columns, leaves, group: 0, open: Vec::new(), rows: 0 })
+        let path = path.to_owned();
+        Ok(Self { path, file: looked_at, reader, columns, leaves, group: 0, open: Vec::new(), left: 0, rows: 0 })
     }
 
     /// Read rows of some columns. How many there were: none at the end.
@@ -75,9 +83,10 @@ impl Parquet {
                 counts.push(guarded(&self.path, || column.read(CHUNK_ROWS))?);
             }
             let count = counts.first().copied().unwrap_or(0);
-            if counts.iter().any(|other| *other != count) {
+            if counts.iter().any(|other| *other != count) || count as u64 > self.left {
                 return Err(Error::malformed(&self.path, "its columns have other numbers of rows; is it damaged?"));
             }
+            self.left -= count as u64;
             if count > 0 {
                 return Ok(count);
             }
@@ -88,7 +97,12 @@ impl Parquet {
     fn open_group(&mut self, used: &[usize]) -> Result<()> {
         let group = guarded(&self.path, || self.reader.get_row_group(self.group))?;
         self.open.resize_with(self.leaves.len(), || None);
+        self.left = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
         for leaf in used {
+            claims::check_pages(&mut self.file, group.metadata().column(*leaf)).map_err(|reason| {
+                let (name, group) = (&self.columns[*leaf], self.group + 1);
+                Error::malformed(&self.path, format!("column `{name}` of row group {group}: {reason}; is it damaged?"))
+            })?;
             let reader = guarded(&self.path, || group.get_column_reader(*leaf))?;
             let column = Column::new(self.leaves[*leaf].clone(), reader).ok_or_else(|| {
                 let what = &self.leaves[*leaf].what;
@@ -230,7 +244,7 @@ impl Table for Parquet {
     }
 }
 
-/// The file's description of itself is as long as its end says, and not longer than it may be.
+/// The file's description of itself is as long as its end says, not longer than it may be, and of columns that it has.
 fn check_footer(path: &Path, file: &mut File) -> Result<()> {
     let mut end = [0; 8];
     let refused = atomic::io("cannot read", path);
@@ -243,16 +257,23 @@ fn check_footer(path: &Path, file: &mut File) -> Result<()> {
     file.seek(SeekFrom::End(-8)).and_then(|_| file.read_exact(&mut end)).map_err(refused)?;
     let tail = FooterTail::try_new(&end).ok().filter(|tail| !tail.is_encrypted_footer());
     let length = tail.ok_or_else(cut_short)?.metadata_length() as u64;
-    if length > MAX_FOOTER_BYTES.min(all) {
-        let reason = format!("it claims {length} bytes of description, expected at most {}", MAX_FOOTER_BYTES.min(all));
+    let most = MAX_FOOTER_BYTES.min(all - 8);
+    if length > most {
+        let reason = format!("it claims {length} bytes of description, expected at most {most}");
         return Err(Error::malformed(path, reason));
     }
-    Ok(())
+    let mut description = vec![0; length as usize];
+    let start = SeekFrom::End(-8 - length as i64);
+    file.seek(start).and_then(|_| file.read_exact(&mut description)).map_err(atomic::io("cannot read", path))?;
+    claims::check_description(&description)
+        .map_err(|reason| Error::malformed(path, format!("{reason}; is it truncated or damaged?")))
 }
 
-/// Every column of every row group lies in the file: the parser takes that for granted.
+/// Every column of every row group lies in the file, which the parser takes for granted, and may have its rows.
 fn check_chunks(path: &Path, description: &ParquetMetaData, bytes: u64) -> Result<()> {
+    let mut rows = 0_u64;
     for (number, group) in description.row_groups().iter().enumerate() {
+        rows = rows.saturating_add(u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
         for column in group.columns() {
             let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
             let end = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
@@ -263,7 +284,10 @@ fn check_chunks(path: &Path, description: &ParquetMetaData, bytes: u64) -> Resul
             }
         }
     }
-    Ok(())
+    if claims::may_have(rows, bytes) {
+        return Ok(());
+    }
+    Err(Error::malformed(path, format!("it claims {rows} rows in {bytes} bytes; is it damaged?")))
 }
 
 /// Call the parser, which may panic on damaged input.
