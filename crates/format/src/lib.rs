@@ -43,6 +43,7 @@ mod transform;
 #[cfg(feature = "fs")]
 pub mod atomic;
 pub mod base64;
+pub mod cdr;
 pub mod crc32c;
 pub mod hash;
 pub mod onnx;

@@ -58,7 +58,7 @@ pub enum Error {
     /// A column that the log does not have.
     #[error(
         "`{path}`: there is no column `{column}`, which {entry} of the map names; {}it has {}",
-        nearest.as_ref().map_or_else(String::new, |name| format!("is it `{name}`? ")),
+        nearest.as_ref().map_or_else(String::new, |name| format!("is it `{}`? ", visible(name, 200))),
         listed(known)
     )]
     UnknownColumn {
@@ -74,7 +74,7 @@ pub enum Error {
         known: Vec<String>,
     },
     /// A cell that cannot be what the map says it is.
-    #[error("`{path}`: {place}, column `{column}`: found `{}`, expected {expected}", shown(found))]
+    #[error("`{path}`: {place}, column `{}`: found `{}`, expected {expected}", visible(column, 200), shown(found))]
     Cell {
         /// The log.
         path: PathBuf,
@@ -135,7 +135,8 @@ pub enum Error {
 impl Error {
     /// What is wrong with the contents of a file.
     pub(crate) fn malformed(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Malformed { path: path.to_owned(), reason: reason.into() }
+        // Names in it are the file's.
+        Self::Malformed { path: path.to_owned(), reason: visible(&reason.into(), 600) }
     }
 
     /// What is wrong with an entry of the map.
@@ -146,8 +147,11 @@ impl Error {
 
 /// A cell's text, short and without what a terminal obeys.
 fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let short: String = text.chars().take(LONGEST).collect();
+    visible(text, 60)
+}
+
+fn visible(text: &str, longest: usize) -> String {
+    let short: String = text.chars().take(longest).collect();
     let dots = if short.len() < text.len() { "..." } else { "" };
     let escaped = |c: char| if is_visible(c) { c.to_string() } else { c.escape_debug().to_string() };
     short.chars().map(escaped).collect::<String>() + dots

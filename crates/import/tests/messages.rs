@@ -161,6 +161,17 @@ fn choices_and_masks_of_nodes_are_read() {
     assert!(notes.contains(&("choices that their mask forbids, taken as available", 1)), "{notes:?}");
 }
 
+/// Fields that the first message has nothing in are columns, too.
+#[test]
+fn a_list_that_is_empty_at_first_is_a_list() {
+    let log = json(&[
+        (0, r#"{"run": "a", "level": {"m": null}, "valves": [], "pump": 10}"#),
+        (10, r#"{"run": "a", "level": {"m": 2}, "valves": [0, 0.5], "pump": 0}"#),
+        (20, r#"{"run": "a", "level": {"m": 3}, "valves": [], "pump": 5}"#),
+    ]);
+    assert_eq!(import_bytes(log, TANK).unwrap().obs, [2.0, 0.5, 3.0, 0.5]);
+}
+
 #[test]
 fn files_of_several_recorders_are_one_log() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,13 +1,10 @@
-//! CDR, the encoding of ROS 2's messages (OMG DDS-RTPS 2.5, 10.2; classic CDR, both byte orders).
+//! Messages of ROS 2: the numbers that somebody wants, and templates with places for numbers.
 
-use super::definition::{self, Field, Kind, Many, Scalar};
+pub use omiga_format::cdr::Number;
+use omiga_format::cdr::{ENCAPSULATION, LITTLE_ENDIAN, Many, Numbers, Reader, Scalar};
+
+use super::definition::{self, Field, Kind};
 use super::{Element, Malformed};
-
-/// The encapsulation before a message: classic CDR, big and little endian; two bytes of options follow.
-const BIG_ENDIAN: [u8; 2] = [0, 0];
-const LITTLE_ENDIAN: [u8; 2] = [0, 1];
-/// Size of the encapsulation. What follows is aligned from here on.
-const ENCAPSULATION: usize = 4;
 
 /// A message's fields, and where in it the numbers are that somebody wants.
 #[derive(Clone, Debug)]
@@ -85,12 +82,12 @@ impl Message {
     /// # Errors
     /// When the bytes are no such message, or one without such a number.
     pub fn read(&self, payload: &[u8], places: &[Place], mut take: impl FnMut(usize, Number)) -> Result<(), Malformed> {
-        let mut reader = Reader::new(payload)?;
+        let mut reader = Reader::new(payload).ok_or(Malformed)?;
         let mut wanted = places.iter().enumerate().peekable();
         for (place, field) in self.fields.iter().enumerate() {
-            let numbers = reader.field(field)?;
+            let numbers = read(&mut reader, field).ok_or(Malformed)?;
             while let Some((i, found)) = wanted.next_if(|(_, wanted)| wanted.field == place) {
-                take(i, numbers.get(found.index).ok_or(Malformed)?);
+                take(i, numbers.and_then(|numbers| numbers.get(found.index)).ok_or(Malformed)?);
             }
         }
         wanted.next().is_none().then_some(()).ok_or(Malformed)
@@ -189,127 +186,24 @@ impl Template {
     }
 }
 
-/// A number of a message. Integers of 64 bits stay what they are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
-    /// An integer.
-    Integer(i128),
-    /// Any other.
-    Float(f64),
-}
-
-impl Number {
-    /// As an observed value.
-    pub fn as_f32(self) -> f32 {
-        match self {
-            Self::Integer(x) => x as f32,
-            Self::Float(x) => x as f32,
-        }
-    }
-
-    /// If it is an integer.
-    pub fn as_integer(self) -> Option<i64> {
-        match self {
-            Self::Integer(x) => x.try_into().ok(),
-            Self::Float(_) => None,
-        }
-    }
-}
-
-/// The numbers of a field, in place.
-struct Numbers<'a> {
-    bytes: &'a [u8],
-    scalar: Scalar,
-    little: bool,
-}
-
-impl Numbers<'_> {
-    fn get(&self, index: usize) -> Option<Number> {
-        let size = self.scalar.size();
-        let at = index.checked_mul(size)?;
-        let bytes = self.bytes.get(at..at.checked_add(size)?)?;
-        // In little-endian order, whatever it was.
-        let mut le = [0; 8];
-        le.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        if !self.little {
-            le[..size].reverse();
-        }
-        let unsigned = u64::from_le_bytes(le);
-        // The sign bit goes to the top, and comes back with copies of itself.
-        let unused = 64 - 8 * size as u32;
-        let signed = ((unsigned << unused) as i64) >> unused;
-        Some(match self.scalar {
-            Scalar::F32 => Number::Float(f32::from_bits(unsigned as u32).into()),
-            Scalar::F64 => Number::Float(f64::from_bits(unsigned)),
-            Scalar::I8 | Scalar::I16 | Scalar::I32 | Scalar::I64 => Number::Integer(signed.into()),
-            Scalar::Bool | Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => Number::Integer(unsigned.into()),
-        })
-    }
-}
-
-struct Reader<'a> {
-    /// Without the encapsulation.
-    bytes: &'a [u8],
-    at: usize,
-    little: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn new(payload: &'a [u8]) -> Result<Self, Malformed> {
-        let (head, bytes) = payload.split_at_checked(ENCAPSULATION).ok_or(Malformed)?;
-        match head {
-            [a, b, ..] if [*a, *b] == LITTLE_ENDIAN => Ok(Self { bytes, at: 0, little: true }),
-            [a, b, ..] if [*a, *b] == BIG_ENDIAN => Ok(Self { bytes, at: 0, little: false }),
-            _ => Err(Malformed),
-        }
-    }
-
-    fn take(&mut self, size: usize, count: usize) -> Result<&'a [u8], Malformed> {
-        // Nothing is there to be aligned in an empty array.
-        let start = if count > 0 { self.at.next_multiple_of(size) } else { self.at };
-        let end = size.checked_mul(count).and_then(|size| start.checked_add(size)).ok_or(Malformed)?;
-        self.at = end;
-        self.bytes.get(start..end).ok_or(Malformed)
-    }
-
-    fn length(&mut self) -> Result<usize, Malformed> {
-        let little = self.little;
-        let numbers = Numbers { bytes: self.take(4, 1)?, scalar: Scalar::U32, little };
-        numbers.get(0).and_then(Number::as_integer).and_then(|length| length.try_into().ok()).ok_or(Malformed)
-    }
-
-    fn field(&mut self, field: &Field) -> Result<Numbers<'a>, Malformed> {
-        let count = match field.many {
-            Many::One => 1,
-            Many::Fixed(count) => count,
-            Many::Sequence => self.length()?,
-        };
-        let little = self.little;
-        match &field.kind {
-            Kind::Scalar(scalar) => Ok(Numbers { bytes: self.take(scalar.size(), count)?, scalar: *scalar, little }),
-            kind => {
-                // Each takes a byte at least: a length that cannot be ends here.
-                if count > self.bytes.len() {
-                    return Err(Malformed);
-                }
-                for _ in 0..count {
-                    self.skip(kind)?;
-                }
-                Ok(Numbers { bytes: &[], scalar: Scalar::U8, little })
+/// Read a field: its numbers, or `Some(None)` if it holds none. `None` if the message ends before.
+fn read<'a>(reader: &mut Reader<'a>, field: &Field) -> Option<Option<Numbers<'a>>> {
+    let Kind::Scalar(scalar) = field.kind else {
+        for _ in 0..reader.count(field.many)? {
+            match &field.kind {
+                Kind::Scalar(_) => {}
+                Kind::Text => drop(reader.text()?),
+                Kind::Message(fields) => fields.iter().try_for_each(|field| read(reader, field).map(drop))?,
             }
         }
-    }
-
-    fn skip(&mut self, kind: &Kind) -> Result<(), Malformed> {
-        match kind {
-            Kind::Scalar(scalar) => self.take(scalar.size(), 1).map(drop),
-            Kind::Text => {
-                let length = self.length()?;
-                self.take(1, length).map(drop)
-            }
-            Kind::Message(fields) => fields.iter().try_for_each(|field| self.field(field).map(drop)),
-        }
-    }
+        return Some(None);
+    };
+    let count = match field.many {
+        Many::One => 1,
+        Many::Fixed(count) => count,
+        Many::Sequence => reader.length()?,
+    };
+    reader.numbers(scalar, count).map(Some)
 }
 
 #[cfg(test)]

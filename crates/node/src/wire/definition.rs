@@ -3,51 +3,10 @@
 use std::iter::Peekable;
 use std::str::SplitWhitespace;
 
+use omiga_format::cdr::{Many, Scalar};
+
 /// Elements of an array that one can name: a message that is sent has room for all of them.
 pub const MOST_ELEMENTS: usize = 1 << 20;
-
-/// One value, as CDR holds it: its size is its alignment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scalar {
-    /// One byte, 0 or 1.
-    Bool,
-    /// Signed integers.
-    I8,
-    I16,
-    I32,
-    I64,
-    /// Unsigned integers.
-    U8,
-    U16,
-    U32,
-    U64,
-    /// Floating-point numbers.
-    F32,
-    F64,
-}
-
-impl Scalar {
-    /// Size in bytes.
-    pub fn size(self) -> usize {
-        match self {
-            Self::Bool | Self::I8 | Self::U8 => 1,
-            Self::I16 | Self::U16 => 2,
-            Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 => 8,
-        }
-    }
-}
-
-/// How often something is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Many {
-    /// `float64 x`.
-    One,
-    /// `float64[9] x`.
-    Fixed(usize),
-    /// `float64[] x`, its length before it.
-    Sequence,
-}
 
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,9 +92,12 @@ fn unfold(definition: &str, path: &str, fields: &mut Vec<Field>) -> Result<(), S
     for entry in definition.split([';', '\n']).map(str::trim).filter(|entry| !entry.is_empty()) {
         let mut words = entry.split_whitespace().peekable();
         let (kind, name) = words.next().zip(last(&mut words)).ok_or(format!("`{entry}` is not `TYPE NAME`"))?;
-        let (kind, many) = many(kind)?;
+        let (kind, many) = Many::of(kind)?;
+        if matches!(many, Many::Fixed(length) if length > MOST_ELEMENTS) {
+            return Err(format!("the length of `{entry}` is not a length from 1 to {MOST_ELEMENTS}"));
+        }
         let path = format!("{path}/{name}");
-        let kind = match (scalar(kind), known(kind)) {
+        let kind = match (Scalar::named(kind), known(kind)) {
             (Some(scalar), _) => Kind::Scalar(scalar),
             (None, None) if kind == "string" => Kind::Text,
             (None, None) => return Err(format!("type `{kind}` of `{name}` is not known")),
@@ -157,37 +119,6 @@ fn unfold(definition: &str, path: &str, fields: &mut Vec<Field>) -> Result<(), S
 /// The next word, if it is the last.
 fn last<'a>(words: &mut Peekable<SplitWhitespace<'a>>) -> Option<&'a str> {
     words.next().filter(|_| words.peek().is_none())
-}
-
-fn many(kind: &str) -> Result<(&str, Many), String> {
-    let Some((kind, count)) = kind.strip_suffix(']').and_then(|kind| kind.split_once('[')) else {
-        return Ok((kind, Many::One));
-    };
-    let many = match count {
-        "" => Many::Sequence,
-        count => {
-            let length = count.parse().ok().filter(|length| (1..=MOST_ELEMENTS).contains(length));
-            Many::Fixed(length.ok_or(format!("`[{count}]` is not a length from 1 to {MOST_ELEMENTS}"))?)
-        }
-    };
-    Ok((kind, many))
-}
-
-fn scalar(name: &str) -> Option<Scalar> {
-    Some(match name {
-        "bool" => Scalar::Bool,
-        "int8" => Scalar::I8,
-        "int16" => Scalar::I16,
-        "int32" => Scalar::I32,
-        "int64" => Scalar::I64,
-        "uint8" | "byte" | "char" => Scalar::U8,
-        "uint16" => Scalar::U16,
-        "uint32" => Scalar::U32,
-        "uint64" => Scalar::U64,
-        "float32" => Scalar::F32,
-        "float64" => Scalar::F64,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Messages of JSON: the first says what the others hold.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
 use super::value::Value;
+
+/// More fields are no log,
+const MAX_FIELDS: usize = 65_536;
+/// nor are more bytes of their paths: each has the names around it in its own.
+const MAX_PATH_BYTES: usize = 4 << 20;
 
 /// The column of each path.
 #[derive(Default)]
@@ -15,12 +20,18 @@ pub struct Layout {
 /// The columns of messages like this one, the first of which is `from`.
 pub fn layout(first: &[u8], from: usize) -> Result<(Vec<String>, Layout), String> {
     let json: Json = serde_json::from_slice(first).map_err(|e| format!("has a first message that is no JSON ({e})"))?;
-    let mut paths: Vec<String> = Vec::new();
+    let (mut paths, mut known, mut bytes) = (Vec::new(), HashSet::new(), 0_usize);
     walk(&json, &mut String::new(), &mut |path, _| {
-        if !path.is_empty() && !paths.iter().any(|known| known == path) {
+        if bytes <= MAX_PATH_BYTES && paths.len() <= MAX_FIELDS && !path.is_empty() && known.insert(path.to_owned()) {
+            bytes += path.len();
             paths.push(path.to_owned());
         }
     });
+    if bytes > MAX_PATH_BYTES || paths.len() > MAX_FIELDS {
+        return Err(format!(
+            "has a first message of more than {MAX_FIELDS} fields, or {MAX_PATH_BYTES} bytes of their names"
+        ));
+    }
     let columns = paths.iter().enumerate().map(|(i, path)| (path.clone(), from + i)).collect();
     Ok((paths, Layout { columns }))
 }
@@ -75,6 +86,8 @@ fn walk_in(json: &Json, path: &mut String, in_list: bool, visit: &mut impl FnMut
                 path.truncate(length);
             }
         }
+        // The next message's list may have elements.
+        Json::Array(elements) if elements.is_empty() => visit(path, Leaf::One(&Json::Null)),
         Json::Array(elements) => elements.iter().for_each(|json| walk_in(json, path, true, visit)),
         json if in_list => visit(path, Leaf::Element(json)),
         json => visit(path, Leaf::One(json)),

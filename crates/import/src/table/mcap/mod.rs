@@ -7,13 +7,14 @@ mod ros2;
 mod value;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use omiga_format::atomic;
 
 use super::{CHUNK_ROWS, Cell, How, Keys, Reading, Rows, Table, check_names};
 use crate::report::{Counts, Kind};
 use crate::{Error, Place, Result};
-use records::{Channel, Message, Record, Records};
+use records::{Channel, Message, Record, Records, Schema};
 use value::Value;
 
 /// Columns that every message has, before those of the topics.
@@ -22,12 +23,20 @@ const STAMP: usize = 0;
 const PUBLISH_TIME: usize = 1;
 const LOG_TIME: usize = 2;
 const TOPIC: usize = 3;
-/// More columns are no log.
+/// More columns are no log,
 const MAX_COLUMNS: usize = 65_536;
+/// nor are more bytes of their names: each has its topic's in it;
+const MAX_NAME_BYTES: usize = 16 << 20;
+/// nor more topics,
+const MAX_TOPICS: usize = 4096;
+/// nor is a longer schema one.
+const MAX_SCHEMA_BYTES: usize = 256 << 10;
 
 /// Messages of topics, of several files in the order of time: of a team each node writes its own, and bags come in parts.
 pub(super) struct Mcap {
     columns: Vec<String>,
+    /// Bytes of all their names.
+    name_bytes: usize,
     topics: Vec<Topic>,
     files: Vec<File>,
     /// The file whose message was handed out last.
@@ -39,8 +48,8 @@ pub(super) struct Mcap {
 /// What the messages of a topic are.
 struct Topic {
     name: String,
-    /// Its schema, and how its messages are encoded.
-    kind: (String, String),
+    schema: Arc<Schema>,
+    message_encoding: String,
     decoder: Decoder,
     /// Its columns: from, to.
     columns: [usize; 2],
@@ -137,7 +146,8 @@ impl File {
 impl Mcap {
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let columns = COMMON.map(str::to_owned).into();
-        let mut this = Self { columns, topics: Vec::new(), files: Vec::new(), current: None, episode: None };
+        let (topics, files) = (Vec::new(), Vec::new());
+        let mut this = Self { columns, name_bytes: 0, topics, files, current: None, episode: None };
         for path in paths {
             let mut channels = Vec::new();
             for (channel, first) in records::survey(path)? {
@@ -148,37 +158,54 @@ impl Mcap {
             let (records, values) = (Records::open(path)?, Vec::new());
             this.files.push(File { path: path.clone(), records, channels, rows: 0, next: None, values });
         }
-        let path = paths.first().map_or(Path::new(""), PathBuf::as_path);
-        if this.columns.len() > MAX_COLUMNS {
-            let reason = format!("it has {} columns, expected at most {MAX_COLUMNS}", this.columns.len());
-            return Err(Error::malformed(path, reason));
-        }
-        check_names(path, &this.columns)?;
+        check_names(paths.first().map_or(Path::new(""), PathBuf::as_path), &this.columns)?;
         this.files.iter_mut().for_each(|file| file.values.resize_with(this.columns.len(), Value::default));
         Ok(this)
     }
 
     /// The topic of a channel, whose first message may say what it holds: each publisher has a channel of its own.
     fn topic(&mut self, path: &Path, channel: &Channel, first: Option<&[u8]>) -> Result<usize> {
-        let kind = (channel.schema_name.clone(), channel.message_encoding.clone());
         if let Some(known) = self.topics.iter().position(|topic| topic.name == channel.topic) {
-            if self.topics[known].kind != kind {
-                let (a, b) = (&self.topics[known].kind.0, &kind.0);
-                let reason = format!("topic `{}` has messages of two kinds, `{a}` and `{b}`", channel.topic);
-                return Err(Error::malformed(path, reason));
-            }
+            self.check_alike(path, &self.topics[known], channel)?;
             return Ok(known);
         }
         let from = self.columns.len();
         let (fields, decoder) = decoder(channel, first, from);
+        let names = fields.iter().map(|field| field.len().saturating_add(channel.topic.len()));
+        self.name_bytes = names.fold(self.name_bytes, usize::saturating_add);
+        let counts = [
+            (from + fields.len(), MAX_COLUMNS, "columns"),
+            (self.name_bytes, MAX_NAME_BYTES, "bytes of names of columns"),
+            (self.topics.len() + 1, MAX_TOPICS, "topics"),
+        ];
+        if let Some((_, most, what)) = counts.into_iter().find(|(count, most, _)| count > most) {
+            return Err(Error::malformed(path, format!("it has more than {most} {what}")));
+        }
         self.columns.extend(fields.iter().map(|field| format!("{}.{field}", channel.topic)));
         // So that a map which names it is told why it is not read.
         if let Decoder::None(_) = decoder {
             self.columns.push(channel.topic.clone());
         }
         let columns = [from, self.columns.len()];
-        self.topics.push(Topic { name: channel.topic.clone(), kind, decoder, columns });
+        let (name, message_encoding) = (channel.topic.clone(), channel.message_encoding.clone());
+        self.topics.push(Topic { name, schema: Arc::clone(&channel.schema), message_encoding, decoder, columns });
         Ok(self.topics.len() - 1)
+    }
+
+    /// Another channel of a topic must say the same of its messages: they are decoded as those of the first.
+    fn check_alike(&self, path: &Path, topic: &Topic, channel: &Channel) -> Result<()> {
+        let (a, b) = (&topic.schema, &channel.schema);
+        let reason = if (&a.name, &topic.message_encoding) != (&b.name, &channel.message_encoding) {
+            format!("has messages of two kinds, `{}` and `{}`", a.name, b.name)
+        } else if a != b
+            && let Decoder::Cdr(layout) = &topic.decoder
+            && ros2::layout(&b.data, &b.name, topic.columns[0]).map(|(_, other)| other).as_ref() != Ok(layout)
+        {
+            format!("has messages of `{}` as two versions define it; import the logs of each alone", a.name)
+        } else {
+            return Ok(());
+        };
+        Err(Error::malformed(path, format!("topic `{}` {reason}", topic.name)))
     }
 
     /// The next message of all files, and its topic; `None` at the end.
@@ -314,9 +341,13 @@ impl Table for Mcap {
 
 /// The fields of a channel's messages, whose first column is `from`, and how they are decoded.
 fn decoder(channel: &Channel, first: Option<&[u8]>, from: usize) -> (Vec<String>, Decoder) {
-    let layout = match (channel.message_encoding.as_str(), channel.schema_encoding.as_str()) {
+    let schema = &channel.schema;
+    let layout = match (channel.message_encoding.as_str(), schema.encoding.as_str()) {
+        ("cdr", "ros2msg") if schema.data.len() > MAX_SCHEMA_BYTES => {
+            Err(format!("has a schema of more than {MAX_SCHEMA_BYTES} bytes"))
+        }
         ("cdr", "ros2msg") => {
-            ros2::layout(&channel.schema, from).map(|(fields, layout)| (fields, Decoder::Cdr(layout)))
+            ros2::layout(&schema.data, &schema.name, from).map(|(fields, layout)| (fields, Decoder::Cdr(layout)))
         }
         ("json", _) => {
             let layout = first.map_or(Ok(Default::default()), |message| json::layout(message, from));

@@ -1,10 +1,12 @@
 //! The records of an MCAP file, read piece by piece.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mcap::McapError;
 use mcap::records::{Record as Parsed, op};
@@ -25,9 +27,16 @@ pub struct Channel {
     pub id: u16,
     pub topic: String,
     pub message_encoding: String,
-    pub schema_name: String,
-    pub schema_encoding: String,
-    pub schema: Vec<u8>,
+    /// Many channels may have the same.
+    pub schema: Arc<Schema>,
+}
+
+/// What a channel says of its messages; empty if it says nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schema {
+    pub name: String,
+    pub encoding: String,
+    pub data: Vec<u8>,
 }
 
 /// A message; times in nanoseconds since 1970.
@@ -52,7 +61,7 @@ pub struct Records {
     reader: LinearReader,
     buffer: Vec<u8>,
     is_over: bool,
-    schemas: BTreeMap<u16, (String, String, Vec<u8>)>,
+    schemas: BTreeMap<u16, Arc<Schema>>,
     /// Those seen so far.
     channels: BTreeMap<u16, Channel>,
 }
@@ -121,14 +130,13 @@ impl Records {
                         return Ok(Some(header));
                     }
                     Parsed::Schema { header, data } => {
-                        self.schemas.insert(header.id, (header.name, header.encoding, data.into_owned()));
+                        let (name, encoding) = (header.name, header.encoding);
+                        self.schemas.insert(header.id, Schema { name, encoding, data: data.into_owned() }.into());
                     }
                     Parsed::Channel(channel) => {
-                        let (schema_name, schema_encoding, schema) =
-                            self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
+                        let schema = self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
                         let mcap::records::Channel { id, topic, message_encoding, .. } = channel;
-                        let channel = Channel { id, topic, message_encoding, schema_name, schema_encoding, schema };
-                        self.channels.insert(id, channel);
+                        self.channels.insert(id, Channel { id, topic, message_encoding, schema });
                     }
                     _ => {}
                 }
@@ -152,9 +160,12 @@ pub fn survey(path: &Path) -> Result<Vec<(Channel, Option<Vec<u8>>)>> {
     while !is_enough(&first)
         && let Some(Record::Message(message)) = records.next()?
     {
-        let (channel, data) = (message.channel, message.data.to_owned());
-        if records.channels.get(&channel).is_some_and(needs_message) {
-            first.entry(channel).or_insert(data);
+        let (channel, data) = (message.channel, message.data);
+        if let Entry::Vacant(place) = first.entry(channel) {
+            let data = data.to_owned();
+            if records.channels.get(&channel).is_some_and(needs_message) {
+                place.insert(data);
+            }
         }
     }
     let channels = known.unwrap_or_else(|| records.channels.into_values().collect());
@@ -186,13 +197,15 @@ fn summary(path: &Path) -> Result<Option<Vec<Channel>>> {
     let Some(summary) = reader.finish().filter(|summary| !summary.channels.is_empty()) else { return Ok(None) };
     let mut channels: Vec<_> = summary.channels.values().collect();
     channels.sort_by_key(|channel| channel.id);
-    let channel = |channel: &std::sync::Arc<mcap::Channel<'static>>| {
-        let (schema_name, schema_encoding, schema) = match &channel.schema {
-            Some(schema) => (schema.name.clone(), schema.encoding.clone(), schema.data.to_vec()),
-            None => Default::default(),
-        };
+    let mut schemas = BTreeMap::new();
+    let channel = |channel: &Arc<mcap::Channel<'static>>| {
+        let schema = channel.schema.as_ref().map(|schema| {
+            let (name, encoding) = (schema.name.clone(), schema.encoding.clone());
+            let copy = || Schema { name, encoding, data: schema.data.to_vec() }.into();
+            Arc::clone(schemas.entry(schema.id).or_insert_with(copy))
+        });
         let (topic, message_encoding) = (channel.topic.clone(), channel.message_encoding.clone());
-        Channel { id: channel.id, topic, message_encoding, schema_name, schema_encoding, schema }
+        Channel { id: channel.id, topic, message_encoding, schema: schema.unwrap_or_default() }
     };
     Ok(Some(channels.into_iter().map(channel).collect()))
 }

@@ -5,14 +5,21 @@
 
 use std::collections::HashMap;
 
-use super::cdr::{self, Many, Node, What};
+use omiga_format::cdr::{Many, Scalar};
+
+use super::cdr::{self, Node, What};
 
 /// Messages in messages, so deep.
 const MAX_DEPTH: usize = 16;
 /// Fields of a message, those of messages in it among them.
 const MAX_FIELDS: usize = 16_384;
+/// Bytes of all their paths: each has the names around it in its own.
+const MAX_PATH_BYTES: usize = 4 << 20;
+/// Messages that a definition is of.
+const MAX_TYPES: usize = 1024;
 
 /// Where the fields of a message are.
+#[derive(Debug, PartialEq)]
 pub struct Layout {
     nodes: Vec<Node>,
 }
@@ -24,11 +31,15 @@ impl Layout {
     }
 }
 
-/// The columns of a message, the first of which is `from`.
-pub fn layout(definition: &[u8], from: usize) -> Result<(Vec<String>, Layout), String> {
+/// The columns of a message of this name, the first of which is `from`.
+pub fn layout(definition: &[u8], name: &str, from: usize) -> Result<(Vec<String>, Layout), String> {
     let text = std::str::from_utf8(definition).map_err(|_| "has a definition that is no text".to_owned())?;
     let types = types(text);
-    let mut builder = Builder { types: &types, columns: Vec::new(), from, fields: 0 };
+    if types.len() > MAX_TYPES {
+        return Err(format!("has a definition of more than {MAX_TYPES} messages"));
+    }
+    let package = name.split_once('/').map_or("", |(package, _)| package);
+    let mut builder = Builder { types: &types, package, columns: Vec::new(), from, fields: 0, path_bytes: 0 };
     let nodes = builder.nodes("", "", 0, false)?;
     Ok((builder.columns, Layout { nodes }))
 }
@@ -69,9 +80,12 @@ fn plain(name: &str) -> String {
 
 struct Builder<'a> {
     types: &'a Types<'a>,
+    /// Of the message itself.
+    package: &'a str,
     columns: Vec<String>,
     from: usize,
     fields: usize,
+    path_bytes: usize,
 }
 
 impl Builder<'_> {
@@ -86,16 +100,20 @@ impl Builder<'_> {
         let mut nodes = Vec::new();
         // A message without fields has a byte, as C has no empty structs.
         if fields.is_empty() {
-            nodes.push(Node { what: What::U8, many: Many::One, column: None, is_stamp: false });
+            nodes.push(Node { what: What::Scalar(Scalar::U8), many: Many::One, column: None, is_stamp: false });
         }
-        let package = kind.rsplit_once('/').map_or("", |(package, _)| package);
+        let package = kind.rsplit_once('/').map_or(self.package, |(package, _)| package);
         for Field { kind, name } in fields {
             self.fields += 1;
             if self.fields > MAX_FIELDS {
                 return Err(format!("has more than {MAX_FIELDS} fields"));
             }
-            let (kind, many) = many(kind)?;
+            let (kind, many) = Many::of(kind).map_err(|what| format!("has an array of which {what}"))?;
             let path = if path.is_empty() { (*name).to_owned() } else { format!("{path}.{name}") };
+            self.path_bytes += path.len();
+            if self.path_bytes > MAX_PATH_BYTES {
+                return Err(format!("has names of more than {MAX_PATH_BYTES} bytes"));
+            }
             let in_list = is_list || many != Many::One;
             nodes.push(match primitive(kind)? {
                 Some(what) => {
@@ -128,45 +146,24 @@ impl Builder<'_> {
             "Header" => "std_msgs/Header".to_owned(),
             kind if kind.contains('/') => plain(kind),
             kind if !package.is_empty() => format!("{package}/{kind}"),
-            // The message's own package is not in its text.
+            // The message's own package is not in its text, and not every writer names it.
             kind => {
                 let end = format!("/{kind}");
-                let mut named: Vec<_> = self.types.keys().filter(|name| name.ends_with(&end)).collect();
-                named.sort();
-                named.first().map_or_else(|| kind.to_owned(), |name| (*name).clone())
+                let mut named = self.types.keys().filter(|name| name.ends_with(&end));
+                match (named.next(), named.next()) {
+                    (Some(name), None) => name.clone(),
+                    _ => kind.to_owned(),
+                }
             }
         }
     }
 }
 
-/// A type without its brackets, and what they say.
-fn many(kind: &str) -> Result<(&str, Many), String> {
-    let Some((kind, count)) = kind.strip_suffix(']').and_then(|kind| kind.rsplit_once('[')) else {
-        return Ok((kind, Many::One));
-    };
-    if count.is_empty() || count.starts_with("<=") {
-        return Ok((kind, Many::Any));
-    }
-    let count = count.parse().map_err(|_| format!("has an array `{kind}[{count}]`"))?;
-    Ok((kind, Many::Fixed(count)))
-}
-
 /// A type that is no message; `Err` for one that is not read.
 fn primitive(kind: &str) -> Result<Option<What>, String> {
-    Ok(Some(match kind.split("<=").next().unwrap_or_default() {
-        "bool" => What::Bool,
-        "int8" => What::I8,
-        "uint8" | "byte" | "char" => What::U8,
-        "int16" => What::I16,
-        "uint16" => What::U16,
-        "int32" => What::I32,
-        "uint32" => What::U32,
-        "int64" => What::I64,
-        "uint64" => What::U64,
-        "float32" => What::F32,
-        "float64" => What::F64,
-        "string" => What::Text,
-        "wstring" => return Err("has texts of wide characters".to_owned()),
-        _ => return Ok(None),
-    }))
+    match kind.split("<=").next().unwrap_or_default() {
+        "string" => Ok(Some(What::Text)),
+        "wstring" => Err("has texts of wide characters".to_owned()),
+        name => Ok(Scalar::named(name).map(What::Scalar)),
+    }
 }
