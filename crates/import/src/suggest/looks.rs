@@ -46,9 +46,9 @@ pub fn looks<'a>(cells: impl Iterator<Item = &'a str> + Clone, text: &TableText)
             finite.copied().fold(f64::NEG_INFINITY, f64::max),
         );
     }
-    let length = |cell: &str| Some(cell.strip_prefix('[')?.strip_suffix(']')?.split(',').count());
-    if let Some(lengths) = cells.clone().map(length).collect::<Option<Vec<_>>>() {
-        return Looks::Lists(lengths.into_iter().min().unwrap_or(0));
+    if let Some(lengths) = cells.clone().map(|cell| numbers.length(cell)).collect::<Option<Vec<_>>>() {
+        // Those without a number do not say how many there are.
+        return Looks::Lists(lengths.into_iter().filter(|length| *length > 0).min().unwrap_or(0));
     }
     for format in std::iter::once(None).chain(FORMATS.map(Some)) {
         if let Some(times) = times(cells.clone(), format) {

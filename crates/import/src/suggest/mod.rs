@@ -6,7 +6,7 @@ mod roles;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::map::TableText;
+use crate::map::{TableText, Time};
 use crate::{Error, Result, table};
 use looks::{Looks, has_decimal_commas, has_zone, looks};
 use roles::{Role, Roles};
@@ -35,9 +35,10 @@ pub fn suggest(logs: &[PathBuf]) -> Result<String> {
     }
     let looks: Vec<Looks> = (0..names.len()).map(|column| looks(cells(column), &text)).collect();
     let roles = Roles::guess(&names, &looks);
+    let mut clock = table::Clock::new(&Time::default())?;
     let times = roles.time.map_or_else(Vec::new, |column| match &looks[column] {
         Looks::Times(_, times) => times.clone(),
-        _ => cells(column).filter_map(|cell| Some((cell.parse::<f64>().ok()? * 1e9).round() as i64)).collect(),
+        _ => cells(column).filter_map(|cell| clock.text(cell).ok()).collect(),
     });
     let mut page =
         Page { text: String::new(), names: &names, looks: &looks, roles: &roles, times: &times, is_of_messages };
@@ -156,12 +157,12 @@ impl Page<'_> {
                 self.line(format_args!("name = {}", quoted(&field.name)));
                 self.line(format_args!("column = {}", quoted(&field.column)));
                 self.line("unit = \"\"");
-                let [low, high] = field.range;
+                let [low, high] = field.range.map(number);
                 if role == Role::Action {
                     self.line(format_args!(
                         "range = [{low}, {high}] # seen in {rows} rows: write the actuator's limits"
                     ));
-                } else if low < high {
+                } else if field.range[0] < field.range[1] {
                     self.line(format_args!("# range = [{low}, {high}] # seen in {rows} rows"));
                 }
             }
@@ -187,7 +188,9 @@ impl Page<'_> {
 
     fn rest(&mut self) {
         let rest = self.roles.unused().map(|column| match &self.looks[column] {
-            Looks::Texts(texts) if texts.len() <= FEW => format!("{} ({})", self.quoted(column), texts.join(", ")),
+            Looks::Texts(texts) if texts.len() <= FEW => {
+                format!("{} ({})", self.quoted(column), escaped(&texts.join(", ")))
+            }
             _ => self.quoted(column),
         });
         let rest: Vec<_> = rest.collect();
@@ -198,9 +201,28 @@ impl Page<'_> {
     }
 }
 
-/// A text as TOML has it.
+/// A text as TOML has it, on one line.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    format!("\"{}\"", escaped(text))
+}
+
+/// A text without what ends a line, a comment or itself.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Writing to a text cannot fail.
+        let _ = match c {
+            '"' | '\\' => write!(escaped, "\\{c}"),
+            c if c.is_control() => write!(escaped, "\\u{:04X}", u32::from(c)),
+            c => write!(escaped, "{c}"),
+        };
+    }
+    escaped
+}
+
+/// A number as TOML has it: a large one with an exponent, as its integers have 64 bits.
+fn number(number: f64) -> String {
+    if number.abs() < 1e15 { number.to_string() } else { format!("{number:e}") }
 }
 
 /// A name as agents and tasks have it.

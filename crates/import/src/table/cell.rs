@@ -54,13 +54,23 @@ impl Numbers {
         }
     }
 
-    /// Put a point where the decimal sign is. Is it a number then? A point where commas are decimal is none.
+    /// Put a point where the decimal sign is. Is it a number then? A point where commas are decimal is none, nor is 1,5 where commas part
+    /// thousands.
     fn rewrite(&mut self, text: &str) -> bool {
         self.plain.clear();
-        for byte in text.bytes() {
+        for (at, byte) in text.bytes().enumerate() {
             match byte {
                 b if b == self.decimal => self.plain.push('.'),
-                b if Some(b) == self.thousands => {}
+                b if Some(b) == self.thousands && self.plain.contains('.') => return false,
+                // Before three digits, or before two in India; but the last ones are three everywhere.
+                b if Some(b) == self.thousands => {
+                    match text.as_bytes()[at + 1..].iter().position(|b| !b.is_ascii_digit()) {
+                        None if text.len() == at + 4 => {}
+                        Some(3) => {}
+                        Some(2) if text.as_bytes().get(at + 3) == Some(&b) => {}
+                        _ => return false,
+                    }
+                }
                 b'.' => return false,
                 b => self.plain.push(char::from(b)),
             }
@@ -73,9 +83,13 @@ impl Numbers {
         if self.is_null(text) {
             return Some(f64::NAN);
         }
-        let inside = text.strip_prefix(['[', '('])?.strip_suffix([']', ')'])?;
-        let mut elements = inside.split([',', ' ', ';', '\n']).filter(|text| !text.is_empty());
-        elements.nth(element).map_or(Some(f64::NAN), |text| self.parse(text))
+        elements(text)?.nth(element).map_or(Some(f64::NAN), |text| self.parse(text))
+    }
+
+    /// How many elements a list has, 0 if none of them is a number; `None` if it is no list of numbers.
+    pub fn length(&mut self, text: &str) -> Option<usize> {
+        let numbers: Vec<_> = elements(text)?.map(|text| self.parse(text)).collect::<Option<_>>()?;
+        Some(if numbers.iter().all(|number| number.is_nan()) { 0 } else { numbers.len() })
     }
 
     /// Which of the choices a text is.
@@ -85,6 +99,11 @@ impl Numbers {
         }
         chosen(text, choices, || self.parse(text))
     }
+}
+
+fn elements(text: &str) -> Option<impl Iterator<Item = &str>> {
+    let inside = text.strip_prefix(['[', '('])?.strip_suffix([']', ')'])?;
+    Some(inside.split([',', ' ', ';', '\n']).filter(|text| !text.is_empty()))
 }
 
 /// Which of the choices it is: they are compared as texts, then as numbers, as 2 and 2.0 are one.
@@ -122,6 +141,12 @@ mod tests {
         check(',', Some('.'), "1.234,5", Some(1234.5));
         check(',', None, "", Some(f64::NAN));
         check('.', Some(','), "1,234.5", Some(1234.5));
+        check('.', Some(','), "-12,345,678", Some(-12_345_678.0));
+        check('.', Some(','), "12,34,567.5", Some(1_234_567.5));
+        check('.', Some(' '), "1 234", Some(1234.0));
+        for text in ["1,5", "1,50", "1,2345", "1,234,5", "1.5,000", "1,"] {
+            check('.', Some(','), text, None);
+        }
         check('.', None, "inf", Some(f64::INFINITY));
     }
 
@@ -141,6 +166,8 @@ mod tests {
         assert!(numbers.element(list, 3).is_some_and(f64::is_nan));
         assert_eq!(numbers.element("[1. 2.5]", 1), Some(2.5));
         assert_eq!(numbers.element("1.5", 0), None);
+        assert_eq!((numbers.length("[1. 2.5\n 3.]"), numbers.length("(1, NaN)")), (Some(3), Some(2)));
+        assert_eq!((numbers.length("[]"), numbers.length("[NaN]"), numbers.length("['a']")), (Some(0), Some(0), None));
         assert_eq!(numbers.choice("2.0", &choices), Some(1.0));
         assert_eq!(numbers.choice("off", &choices), Some(0.0));
         assert_eq!(numbers.choice("on", &choices), None);

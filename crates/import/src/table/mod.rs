@@ -193,25 +193,44 @@ pub(crate) fn together(logs: &[PathBuf]) -> Result<Vec<&[PathBuf]>> {
 /// Open a table, of logs that are [`together`]: Parquet and MCAP by their first bytes, else text.
 pub(crate) fn open(logs: &[PathBuf], text: &TableText) -> Result<Box<dyn Table>> {
     let [path, ..] = logs else { return Err(Error::entry("", "expected a log")) };
-    Ok(match &head(path)? {
-        MCAP => Box::new(mcap::Mcap::open(logs)?),
-        b"PAR1" => Box::new(parquet::Parquet::open(path)?),
+    let head = head(path)?;
+    if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(Error::malformed(path, *what));
+    }
+    Ok(match &head {
+        head if head.starts_with(MCAP) => Box::new(mcap::Mcap::open(logs)?),
+        head if head.starts_with(b"PAR1") => Box::new(parquet::Parquet::open(path)?),
         _ => Box::new(csv::Csv::open(path, text)?),
     })
 }
 
-const MCAP: &[u8; 4] = b"\x89MCA";
+const MCAP: &[u8] = b"\x89MCA";
+
+/// Files that are no tables, by their first bytes, and what to do with them.
+const OTHERS: [(&[u8], &str); 11] = [
+    (b"\x1f\x8b", "it is packed by gzip; unpack it: gunzip --keep"),
+    (b"\x28\xb5\x2f\xfd", "it is packed by zstd; unpack it: zstd -d"),
+    (b"\xfd7zXZ", "it is packed by xz; unpack it: unxz --keep"),
+    (b"PK\x03\x04", "it is a zip archive or a workbook of Excel's; unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "it is a workbook of Excel's; save the sheet as CSV"),
+    (b"\x89HDF", "it is HDF5, which is no log; `omiga inspect` and `omiga train --data` read datasets of it"),
+    (b"SQLite format 3\0", "it is a database of SQLite; `mcap convert BAG.db3 OUT.mcap` makes MCAP of a bag of ROS 2"),
+    (b"#ROSBAG V", "it is a bag of ROS 1; `mcap convert BAG.bag OUT.mcap` makes MCAP of it"),
+    (b"ARROW1", "it is a file of Arrow's (Feather); write it as Parquet: pandas.read_feather(..).to_parquet(..)"),
+    (b"PARE", "its description is encrypted; write it without"),
+    (b"\x93NUMPY", "it is an array of numpy's, without names; write it as a table with names"),
+];
 
 fn is_of_messages(log: &Path) -> Result<bool> {
     mcap::check_folder(log)?;
-    Ok(&head(log)? == MCAP)
+    Ok(head(log)?.starts_with(MCAP))
 }
 
 /// The first bytes of a file; zeros after its end.
-fn head(path: &Path) -> Result<[u8; 4]> {
+fn head(path: &Path) -> Result<[u8; 16]> {
     let mut start = Vec::new();
-    atomic::open(path)?.take(4).read_to_end(&mut start).map_err(atomic::io("cannot read", path))?;
-    start.resize(4, 0);
+    atomic::open(path)?.take(16).read_to_end(&mut start).map_err(atomic::io("cannot read", path))?;
+    start.resize(16, 0);
     Ok(start.try_into().unwrap_or_default())
 }
 

@@ -14,7 +14,7 @@ static ISO: DateTimeParser = DateTimeParser::new();
 /// Reads the times of one log, one after the other: what a clock that was put back means depends on the time before.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    unit_ns: f64,
+    unit_ns: i64,
     format: Option<String>,
     zone: TimeZone,
     last: i64,
@@ -26,13 +26,13 @@ impl Clock {
     /// As `[time]` of the map says.
     pub fn new(time: &Time) -> Result<Self> {
         let unit_ns = match time.unit.as_deref().unwrap_or("s") {
-            "ns" => 1.0,
-            "us" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "min" => 60e9,
-            "h" => 3600e9,
-            "d" => 86_400e9,
+            "ns" => 1,
+            "us" => 1000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "min" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
             other => {
                 let reason = format!("found `{other}`, expected `ns`, `us`, `ms`, `s`, `min`, `h` or `d`");
                 return Err(Error::entry("time.unit", reason));
@@ -57,9 +57,10 @@ impl Clock {
         }
         let stamp = match &self.format {
             Some(format) => self.formatted(format, text)?,
-            None => match text.parse::<f64>() {
-                Ok(number) => self.number(number)?,
-                Err(_) => self.iso(text)?,
+            None => match (scaled(text, self.unit_ns), text.parse::<f64>()) {
+                (Some(ns), _) => within(ns)?,
+                (_, Ok(number)) => self.number(number)?,
+                _ => self.iso(text)?,
             },
         };
         self.last_text = Some((text.to_owned(), stamp));
@@ -67,13 +68,10 @@ impl Clock {
         Ok(stamp)
     }
 
-    /// The time of a number in the map's unit.
-    pub fn number(&self, number: f64) -> Result<i64, String> {
-        let ns = (number * self.unit_ns).round();
-        if ns.abs() < 9e18 {
-            return Ok(ns as i64);
-        }
-        Err("a time within 285 years of 1970; is `time.unit` right?".to_owned())
+    /// The time of a number in the map's unit. Those of its digits count that tell it from its neighbours: no `f64` is 1700000000.01, and
+    /// the nearest is some nanoseconds before it.
+    pub fn number(&self, number: impl ToString) -> Result<i64, String> {
+        within(scaled(&number.to_string(), self.unit_ns).unwrap_or(i128::MAX))
     }
 
     /// A time of a clock on the wall, counted as if it were in UTC.
@@ -129,6 +127,28 @@ impl Clock {
     }
 }
 
+fn within(ns: i128) -> Result<i64, String> {
+    let ns = i64::try_from(ns).ok().filter(|ns| ns.unsigned_abs() < 9_000_000_000_000_000_000);
+    ns.ok_or_else(|| "a time within 285 years of 1970; is `time.unit` right?".to_owned())
+}
+
+/// A decimal number times a unit, without a digit lost; `None` if it is none, or has an exponent.
+fn scaled(text: &str, unit: i64) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.len() + part.len() == 0 || whole.len() > 20 || !are_digits(whole) || !are_digits(part) {
+        return None;
+    }
+    let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<i128>().ok() };
+    let part = &part[..part.len().min(18)];
+    let (one, unit) = (10_i128.pow(part.len() as u32), i128::from(unit));
+    Some(sign * (number(whole)? * unit + (number(part)? * unit + one / 2) / one))
+}
+
 fn nanoseconds(stamp: Timestamp) -> Result<i64, String> {
     i64::try_from(stamp.as_nanosecond()).map_err(|_| "a time within 292 years of 1970".to_owned())
 }
@@ -162,6 +182,10 @@ mod tests {
         check(&mut plain, "2025-03-30T01:59:58.259+01:00", Ok(SPRING));
         check(&mut plain, "2025-03-30 00:59:58.259", Ok(SPRING));
         check(&mut plain, "0.6", Ok(600_000_000));
+        check(&mut plain, "+.5", Ok(500_000_000));
+        check(&mut plain, "-2.", Ok(-2_000_000_000));
+        check(&mut plain, "1.5e3", Ok(1_500_000_000_000));
+        check(&mut plain, ".", Err("time.format"));
         check(&mut plain, "soon", Err("time.format"));
         check(&mut plain, "1e300", Err("time.unit"));
         check(&mut clock("", "", "ms"), "250", Ok(250_000_000));
@@ -170,6 +194,22 @@ mod tests {
         check(&mut euro, "30.03.2025 03:00:00,259", Ok(SPRING + 2_000_000_000));
         check(&mut euro, "30.03.2025 02:30:00,0", Err("clocks are put forward"));
         check(&mut clock("", "+01:00", ""), "2025-03-30 01:59:58.259", Ok(SPRING));
+    }
+
+    /// Of these digits `f64` has 238 ns, and 256 of the nanoseconds.
+    #[test]
+    fn no_digit_of_a_time_is_lost() {
+        let seconds = clock("", "", "");
+        check(&mut clock("", "", ""), "1700000000.01", Ok(1_700_000_000_010_000_000));
+        check(&mut clock("", "", "ns"), "1700000000010000001", Ok(1_700_000_000_010_000_001));
+        check(&mut clock("", "", "d"), "19675.5", Ok(1_699_963_200_000_000_000));
+        assert_eq!(seconds.number(1_700_000_000.01), Ok(1_700_000_000_010_000_000));
+        assert_eq!(seconds.number(0.1_f32), Ok(100_000_000));
+        assert_eq!(seconds.number(0.1 + 0.2), Ok(300_000_000));
+        assert_eq!(clock("", "", "ns").number(1_700_000_000_010_000_001_i64), Ok(1_700_000_000_010_000_001));
+        assert!(seconds.number(f64::NAN).is_err() && seconds.number(f64::INFINITY).is_err());
+        check(&mut clock("", "", ""), "9000000000", Err("time.unit"));
+        check(&mut clock("", "", ""), "-99999999999999999999999", Err("time.unit"));
     }
 
     #[test]

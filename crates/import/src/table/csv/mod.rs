@@ -28,8 +28,9 @@ pub(super) struct Csv {
 impl Csv {
     /// Open it and read its header.
     pub fn open(path: &Path, text: &TableText) -> Result<Self> {
-        let delimiter = match text.delimiter {
-            Some(delimiter) => delimiter as u8,
+        let said = Records::said(path)?;
+        let delimiter = match text.delimiter.map(|delimiter| delimiter as u8).or(said) {
+            Some(delimiter) => delimiter,
             None => Self::delimiter(path, text)?,
         };
         let mut records = Records::open(path, delimiter, text)?;

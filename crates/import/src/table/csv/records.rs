@@ -72,6 +72,7 @@ pub(super) struct Records {
     end: usize,
     /// Lines that the reader did not see: before the header, empty ones.
     lines: u64,
+    said: Option<u8>,
 }
 
 impl Records {
@@ -80,7 +81,7 @@ impl Records {
         let quote = text.quote as u8;
         let reader = ReaderBuilder::new().delimiter(delimiter).quote(quote).build();
         let (path, file, buffer) = (path.to_owned(), atomic::open(path)?, vec![0; BUFFER_BYTES]);
-        let mut records = Self { path, file, delimiter, quote, reader, buffer, start: 0, end: 0, lines: 0 };
+        let mut records = Self { path, file, delimiter, quote, reader, buffer, start: 0, end: 0, lines: 0, said: None };
         records.fill()?;
         if matches!(records.rest(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             return Err(Error::malformed(&records.path, "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8"));
@@ -88,10 +89,26 @@ impl Records {
         if records.rest().starts_with("\u{feff}".as_bytes()) {
             records.start = "\u{feff}".len();
         }
+        records.said = records.says();
+        if records.said.is_some() {
+            records.skip_line()?;
+        }
         for _ in 0..text.skip {
             records.skip_line()?;
         }
         Ok(records)
+    }
+
+    /// The delimiter that the first line says, as Excel writes and reads it: `sep=;`.
+    pub fn said(path: &Path) -> Result<Option<u8>> {
+        Ok(Self::open(path, b',', &TableText::default())?.said)
+    }
+
+    fn says(&self) -> Option<u8> {
+        match self.rest().strip_prefix(b"sep=")? {
+            [delimiter, b'\n', ..] | [delimiter, b'\r', b'\n', ..] => Some(*delimiter),
+            _ => None,
+        }
     }
 
     fn rest(&self) -> &[u8] {

@@ -1,6 +1,6 @@
 //! A column of a row group: what its bytes mean, and some of its rows at a time.
 
-use ::parquet::basic::{LogicalType, TimeUnit, Type as Physical};
+use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{ByteArray, DataType};
 use ::parquet::errors::ParquetError;
@@ -33,10 +33,63 @@ enum Meaning {
     Other,
 }
 
+impl Meaning {
+    fn logical(logical: &LogicalType, column: &ColumnDescriptor) -> Self {
+        let unit_ns = |unit: &TimeUnit| match unit {
+            TimeUnit::MILLIS => 1_000_000,
+            TimeUnit::MICROS => 1000,
+            TimeUnit::NANOS => 1,
+        };
+        match (logical, column.physical_type()) {
+            (LogicalType::Timestamp(time), Physical::INT64) => {
+                Self::Time { unit_ns: unit_ns(&time.unit), utc: time.is_adjusted_to_u_t_c }
+            }
+            // Since midnight, of no zone's day.
+            (LogicalType::Time(time), Physical::INT32 | Physical::INT64) => {
+                Self::Time { unit_ns: unit_ns(&time.unit), utc: true }
+            }
+            (LogicalType::Date, Physical::INT32) => Self::Time { unit_ns: NS_PER_DAY, utc: false },
+            (LogicalType::Decimal(decimal), _) if (0..=38).contains(&decimal.scale) => Self::Decimal(decimal.scale),
+            (LogicalType::Integer(integer), _) if !integer.is_signed => Self::Unsigned,
+            (LogicalType::Float16, Physical::FIXED_LEN_BYTE_ARRAY) if column.type_length() == 2 => Self::Half,
+            (LogicalType::String | LogicalType::Enum | LogicalType::Json, Physical::BYTE_ARRAY) => Self::Text,
+            (LogicalType::Integer(_) | LogicalType::Unknown, physical) => Self::plain(physical),
+            _ => Self::Other,
+        }
+    }
+
+    /// As older writers say it, which have no logical types.
+    fn converted(column: &ColumnDescriptor) -> Self {
+        use ConvertedType as C;
+        match (column.converted_type(), column.physical_type()) {
+            (C::TIMESTAMP_MILLIS, Physical::INT64) => Self::Time { unit_ns: 1_000_000, utc: true },
+            (C::TIMESTAMP_MICROS, Physical::INT64) => Self::Time { unit_ns: 1000, utc: true },
+            (C::TIME_MILLIS, Physical::INT32) => Self::Time { unit_ns: 1_000_000, utc: true },
+            (C::TIME_MICROS, Physical::INT64) => Self::Time { unit_ns: 1000, utc: true },
+            (C::DATE, Physical::INT32) => Self::Time { unit_ns: NS_PER_DAY, utc: false },
+            (C::DECIMAL, _) if (0..=38).contains(&column.type_scale()) => Self::Decimal(column.type_scale()),
+            (C::UINT_8 | C::UINT_16 | C::UINT_32 | C::UINT_64, _) => Self::Unsigned,
+            (C::NONE | C::UTF8 | C::ENUM | C::JSON, Physical::BYTE_ARRAY) => Self::Text,
+            (C::NONE | C::INT_8 | C::INT_16 | C::INT_32 | C::INT_64, physical) => Self::plain(physical),
+            _ => Self::Other,
+        }
+    }
+
+    fn plain(physical: Physical) -> Self {
+        match physical {
+            Physical::BOOLEAN => Self::Bool,
+            Physical::INT32 | Physical::INT64 | Physical::FLOAT | Physical::DOUBLE => Self::Number,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// A column of the schema.
 #[derive(Clone, Debug)]
 pub struct Leaf {
     meaning: Meaning,
+    /// Are its numbers of 32 bits, so that their digits are fewer than those of the same numbers as f64?
+    is_single: bool,
     /// What it is, for messages.
     pub what: String,
     max_def: i16,
@@ -48,37 +101,15 @@ impl Leaf {
         let (logical, physical) = (column.logical_type_ref(), column.physical_type());
         let meaning = match (logical, physical) {
             _ if column.max_rep_level() > 1 => Meaning::Other,
-            (Some(LogicalType::Timestamp(time)), Physical::INT64) => {
-                let unit_ns = match time.unit {
-                    TimeUnit::MILLIS => 1_000_000,
-                    TimeUnit::MICROS => 1000,
-                    TimeUnit::NANOS => 1,
-                };
-                Meaning::Time { unit_ns, utc: time.is_adjusted_to_u_t_c }
-            }
-            (Some(LogicalType::Date), Physical::INT32) => Meaning::Time { unit_ns: NS_PER_DAY, utc: false },
             (_, Physical::INT96) => Meaning::Time { unit_ns: 1, utc: false },
-            (Some(LogicalType::Decimal(decimal)), _) if (0..=38).contains(&decimal.scale) => {
-                Meaning::Decimal(decimal.scale)
-            }
-            (Some(LogicalType::Integer(integer)), _) if !integer.is_signed => Meaning::Unsigned,
-            (Some(LogicalType::Float16), Physical::FIXED_LEN_BYTE_ARRAY) if column.type_length() == 2 => Meaning::Half,
-            (None | Some(LogicalType::String | LogicalType::Enum | LogicalType::Json), Physical::BYTE_ARRAY) => {
-                Meaning::Text
-            }
-            (None | Some(LogicalType::Integer(_) | LogicalType::Unknown | LogicalType::Time(_)), physical) => {
-                match physical {
-                    Physical::BOOLEAN => Meaning::Bool,
-                    Physical::INT32 | Physical::INT64 | Physical::FLOAT | Physical::DOUBLE => Meaning::Number,
-                    _ => Meaning::Other,
-                }
-            }
-            _ => Meaning::Other,
+            (None, _) => Meaning::converted(column),
+            (Some(logical), _) => Meaning::logical(logical, column),
         };
         let logical = logical.map_or_else(String::new, |logical| format!(" ({logical:?})"));
         let depth = if column.max_rep_level() > 1 { "lists of lists of " } else { "" };
         let what = format!("{depth}{physical}{logical}");
-        Self { meaning, what, max_def: column.max_def_level(), max_rep: column.max_rep_level() }
+        let (max_def, max_rep) = (column.max_def_level(), column.max_rep_level());
+        Self { meaning, is_single: physical == Physical::FLOAT, what, max_def, max_rep }
     }
 
     /// Is it of a kind that is read here?
@@ -146,7 +177,6 @@ impl Column {
             },
             R::Int64ColumnReader(reader) => match meaning {
                 Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(i128::from(*v), *scale))?,
-                Meaning::Unsigned => floats(reader, rows, levels, |v| *v as u64 as f64)?,
                 _ => integers(reader, rows, levels, |v| *v)?,
             },
             R::Int96ColumnReader(reader) => integers(reader, rows, levels, |v| v.to_nanos())?,
@@ -223,7 +253,10 @@ impl Column {
     fn number_of(&self, value: usize) -> Option<f64> {
         match &self.values {
             Values::Floats(values) => values.get(value).copied(),
-            Values::Integers(values) => values.get(value).map(|v| *v as f64),
+            Values::Integers(values) => values.get(value).map(|v| match self.leaf.meaning {
+                Meaning::Unsigned => *v as u64 as f64,
+                _ => *v as f64,
+            }),
             Values::Texts(_) => None,
         }
     }
@@ -267,6 +300,8 @@ impl Column {
                 let ns = i128::from(*values.get(value)?) * i128::from(*unit_ns);
                 Timestamp::from_nanosecond(ns).ok().map(|stamp| stamp.to_string())
             }
+            // All digits: names of episodes may have more than a number of 64 bits keeps.
+            (Values::Integers(values), Meaning::Unsigned) => values.get(value).map(|v| (*v as u64).to_string()),
             (Values::Integers(values), _) => values.get(value).map(i64::to_string),
             (Values::Floats(values), _) => values.get(value).filter(|v| !v.is_nan()).map(f64::to_string),
             (Values::Texts(values), _) => {
@@ -293,10 +328,12 @@ impl Column {
             (Values::Texts(_), _) => clock.text(self.text(row)?.trim()),
             _ => {
                 let number = self.number_of(value)?;
-                if number.is_nan() {
-                    return None;
+                match (self.leaf.is_single, &self.values) {
+                    _ if number.is_nan() => return None,
+                    (true, _) => clock.number(number as f32),
+                    (_, Values::Integers(values)) => clock.number(*values.get(value)?),
+                    _ => clock.number(number),
                 }
-                clock.number(number)
             }
         })
     }
