@@ -18,6 +18,9 @@ mod bundle;
 #[expect(dead_code, reason = "a target's module, of which the inputs are needed here")]
 #[path = "../../crates/dataset/tests/regressions/formats.rs"]
 mod formats;
+#[expect(dead_code, reason = "a target's module, of which the inputs are needed here")]
+#[path = "../../crates/import/tests/regressions/tables.rs"]
+mod tables;
 #[expect(dead_code, reason = "a test's module, of which the models are needed here")]
 #[path = "../../crates/runtime/tests/support/mod.rs"]
 mod runtime;
@@ -45,6 +48,13 @@ fn main() {
         for (i, input) in formats::Copies::of(|other| other == format).inputs().iter().enumerate() {
             put(&format!("formats-{format}"), &format!("{i:03}"), input);
         }
+    }
+    for (file, input) in tables::Tables::of(|_| true).inputs() {
+        let kind = file.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        let of_kind = [&[0], &input[1..]].concat();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        put("tables", &name, &input);
+        put(&format!("tables-{kind}"), &name, &of_kind);
     }
     // What was found before, and files of other programs.
     for (target, kept) in [
