@@ -183,14 +183,14 @@ impl Column {
             R::FloatColumnReader(reader) => floats(reader, rows, levels, |v| f64::from(*v))?,
             R::DoubleColumnReader(reader) => floats(reader, rows, levels, |v| *v)?,
             R::ByteArrayColumnReader(reader) => match meaning {
-                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(signed(v.data()), *scale))?,
+                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal_of(v.data(), *scale))?,
                 _ => {
                     let (count, values) = typed(reader, rows, levels)?;
                     (count, Values::Texts(values))
                 }
             },
             R::FixedLenByteArrayColumnReader(reader) => match meaning {
-                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal(signed(v.data()), *scale))?,
+                Meaning::Decimal(scale) => floats(reader, rows, levels, |v| decimal_of(v.data(), *scale))?,
                 _ => floats(reader, rows, levels, |v| match v.data() {
                     [a, b] => f16::from_le_bytes([*a, *b]).to_f64(),
                     _ => f64::NAN,
@@ -373,12 +373,47 @@ fn integers<T: DataType>(
     Ok((count, Values::Integers(values.iter().map(number).collect())))
 }
 
-/// An integer of up to 16 bytes, the first being the highest.
-fn signed(bytes: &[u8]) -> i128 {
+/// A decimal as its digits' integer, the first byte being the highest: of 16 bytes, or of 32 as Arrow's `decimal256`.
+fn decimal_of(bytes: &[u8], scale: i32) -> f64 {
     let sign = bytes.first().is_some_and(|byte| *byte > 127);
-    bytes.iter().take(16).fold(if sign { -1 } else { 0 }, |sum, byte| sum << 8 | i128::from(*byte))
+    let (high, low) = bytes.split_at(bytes.len().saturating_sub(16));
+    let fill = if sign { u8::MAX } else { 0 };
+    if high.iter().all(|byte| *byte == fill) && low.first().is_none_or(|byte| high.is_empty() || (*byte > 127) == sign)
+    {
+        return decimal(low.iter().fold(if sign { -1 } else { 0 }, |sum, byte| sum << 8 | i128::from(*byte)), scale);
+    }
+    // More digits than a number of 128 bits has. A negative one is one less than its bits turned, which no f64 tells.
+    let digits = bytes.iter().fold(0.0, |sum, byte| 256.0 * sum + f64::from(byte ^ fill));
+    (if sign { -digits } else { digits }) / 10f64.powi(scale)
 }
 
 fn decimal(digits: i128, scale: i32) -> f64 {
     digits as f64 / 10f64.powi(scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same number in as many bytes as it needs, and in more.
+    #[test]
+    fn decimals_of_any_size_are_numbers() {
+        for number in [0, 1, -1, 127, -128, 128, 32_500, -32_500, i128::MAX, i128::MIN, 1 << 64] {
+            let bytes = number.to_be_bytes();
+            let spare = bytes.windows(2).take_while(|pair| {
+                [0, u8::MAX].contains(&pair[0]) && (pair[0] > 127) == (number < 0) && (pair[1] > 127) == (number < 0)
+            });
+            let least = &bytes[spare.count()..];
+            for size in least.len()..=32 {
+                let fill = if number < 0 { u8::MAX } else { 0 };
+                let padded = [&vec![fill; size - least.len()], least].concat();
+                assert_eq!(decimal_of(&padded, 3), number as f64 / 1e3, "{number} in {size} bytes");
+            }
+        }
+        let large = [&[0, 0, 0, 1][..], &[0; 16]].concat();
+        assert_eq!(decimal_of(&large, 0), 2f64.powi(128));
+        let low = [&[255, 255, 255, 254][..], &[0; 16]].concat();
+        assert_eq!(decimal_of(&low, 0), -2f64.powi(129));
+        assert_eq!(decimal_of(&[], 2), 0.0);
+    }
 }
