@@ -70,7 +70,7 @@ pub struct Run {
     pub best: Option<Row>,
     /// Mean return of each evaluation in training, and after how many updates.
     pub curve: Vec<(u64, f64)>,
-    /// Updates of the newest record.
+    /// Updates of the newest record or evaluation.
     pub updates: u64,
 }
 
@@ -148,8 +148,9 @@ impl Cell {
     fn add(&mut self, algorithm: &str, run: &str, last: Row) -> Result<()> {
         let path = self.folder.join(algorithm).join(run);
         let folder = RunFolder::open(&path);
-        let updates = folder.records()?.last().map_or(0, |record| record.step);
-        let curve = folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect();
+        let curve: Vec<_> = folder.evaluations()?.iter().map(|found| (found.step, found.return_mean)).collect();
+        let evaluated = curve.last().map_or(0, |(step, _)| *step);
+        let updates = folder.records()?.last().map_or(0, |record| record.step).max(evaluated);
         let run = Run { name: run.to_owned(), folder: path, played: last, best: None, curve, updates };
         self.put(algorithm, run);
         Ok(())
