@@ -1,7 +1,6 @@
 //! The records of an MCAP file, read piece by piece.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::{self, AssertUnwindSafe};
@@ -160,12 +159,9 @@ pub fn survey(path: &Path) -> Result<Vec<(Channel, Option<Vec<u8>>)>> {
     while !is_enough(&first)
         && let Some(Record::Message(message)) = records.next()?
     {
-        let (channel, data) = (message.channel, message.data);
-        if let Entry::Vacant(place) = first.entry(channel) {
-            let data = data.to_owned();
-            if records.channels.get(&channel).is_some_and(needs_message) {
-                place.insert(data);
-            }
+        let (channel, data) = (message.channel, message.data.to_owned());
+        if records.channels.get(&channel).is_some_and(needs_message) {
+            first.entry(channel).or_insert(data);
         }
     }
     let channels = known.unwrap_or_else(|| records.channels.into_values().collect());
