@@ -18,12 +18,12 @@ mod bundle;
 #[expect(dead_code, reason = "a target's module, of which the inputs are needed here")]
 #[path = "../../crates/dataset/tests/regressions/formats.rs"]
 mod formats;
-#[expect(dead_code, reason = "a target's module, of which the inputs are needed here")]
-#[path = "../../crates/import/tests/regressions/tables.rs"]
-mod tables;
 #[expect(dead_code, reason = "a test's module, of which the models are needed here")]
 #[path = "../../crates/runtime/tests/support/mod.rs"]
 mod runtime;
+#[expect(dead_code, reason = "a target's module, of which the inputs are needed here")]
+#[path = "../../crates/import/tests/regressions/tables.rs"]
+mod tables;
 
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
