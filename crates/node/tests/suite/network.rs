@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ impl NodeProcess {
     }
 
     pub fn run(mut command: Command, file: &Path) -> Self {
-        Self(command.arg(file).stderr(Stdio::inherit()).spawn().unwrap())
+        Self(command.arg(file).spawn().unwrap())
     }
 
     pub fn signal(&self, signal: &str) {
@@ -254,6 +254,10 @@ fn a_full_disk_is_told_while_the_node_runs() {
     fs::write(&file, text).unwrap();
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -f 16; trap '' XFSZ; exec \"$0\" \"$1\"", env!("CARGO_BIN_EXE_omiga-node")]);
+    // What it tells is written nowhere, either.
+    let log = folder.path().join("log");
+    fs::write(&log, [b'.'; 64 << 10]).unwrap();
+    limited.stderr(fs::File::options().append(true).open(&log).unwrap());
     let mut node = NodeProcess::run(limited, &file);
     let ended = || report_of(&roster, "full").and_then(|report| report.recording)?.ended;
     wait("a reason", || ended().is_some());
