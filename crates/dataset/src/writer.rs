@@ -56,8 +56,7 @@ impl Writer {
     /// state without width.
     pub fn create(path: &Path, header: Header, state_dim: Option<usize>) -> Result<Self> {
         let n = header.task.n_agents();
-        let columns = Columns::new(&header, state_dim.map(|width| vec![n, width]));
-        Self::begin(path, Form::new(header, state_dim.map(|width| n * width))?, columns)
+        Self::begin(path, header, state_dim.map(|width| vec![n, width]))
     }
 
     /// As [`Self::create`], with one state of the whole team, `state_dim` wide, instead of one an agent.
@@ -65,11 +64,13 @@ impl Writer {
     /// # Errors
     /// As [`Self::create`].
     pub fn create_with_team_state(path: &Path, header: Header, state_dim: usize) -> Result<Self> {
-        let columns = Columns::new(&header, Some(vec![state_dim]));
-        Self::begin(path, Form::new(header, Some(state_dim))?, columns)
+        Self::begin(path, header, Some(vec![state_dim]))
     }
 
-    fn begin(path: &Path, form: Form, columns: Columns) -> Result<Self> {
+    /// `state` is the shape of a row's state, if it has one of its own.
+    fn begin(path: &Path, header: Header, state: Option<Vec<usize>>) -> Result<Self> {
+        let form = Form::new(header, state.as_ref().map(|shape| shape.iter().product()))?;
+        let columns = Columns::new(&form.header, state);
         Ok(Self { form, out: Output::new(Pending::create(path)?), broken: false, columns })
     }
 

@@ -341,6 +341,28 @@ fn metrics_are_read_as_they_were_recorded() {
     }
 }
 
+/// As `omiga.Writer` in Python can be asked for.
+#[test]
+fn a_task_that_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.hdf5");
+    for (what, change) in [
+        ("agents", (|task: &mut TaskSpec| task.agents.clear()) as fn(&mut TaskSpec)),
+        ("observation", |task| task.agents.iter_mut().for_each(|agent| agent.obs.clear())),
+    ] {
+        let mut header = small().header();
+        change(&mut header.task);
+        for state in [None, Some(2)] {
+            let error = Writer::create(&path, header.clone(), state).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+            let error = omiga_dataset::MemoryWriter::new(header.clone(), state).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+        assert!(Writer::create_with_team_state(&path, header, 2).unwrap_err().to_string().contains(what));
+    }
+    assert!(!path.exists());
+}
+
 #[test]
 fn wrong_metrics_are_refused() {
     let folder = tempfile::tempdir().unwrap();
