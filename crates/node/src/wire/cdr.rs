@@ -188,22 +188,18 @@ impl Template {
 
 /// Read a field: its numbers, or `Some(None)` if it holds none. `None` if the message ends before.
 fn read<'a>(reader: &mut Reader<'a>, field: &Field) -> Option<Option<Numbers<'a>>> {
-    let Kind::Scalar(scalar) = field.kind else {
-        for _ in 0..reader.count(field.many)? {
-            match &field.kind {
-                Kind::Scalar(_) => {}
-                Kind::Text => drop(reader.text()?),
-                Kind::Message(fields) => fields.iter().try_for_each(|field| read(reader, field).map(drop))?,
-            }
+    let count = reader.count(field.many)?;
+    if let Kind::Scalar(scalar) = field.kind {
+        return reader.numbers(scalar, count).map(Some);
+    }
+    for _ in 0..count {
+        match &field.kind {
+            Kind::Scalar(_) => {}
+            Kind::Text => drop(reader.text()?),
+            Kind::Message(fields) => fields.iter().try_for_each(|field| read(reader, field).map(drop))?,
         }
-        return Some(None);
-    };
-    let count = match field.many {
-        Many::One => 1,
-        Many::Fixed(count) => count,
-        Many::Sequence => reader.length()?,
-    };
-    reader.numbers(scalar, count).map(Some)
+    }
+    Some(None)
 }
 
 #[cfg(test)]
