@@ -105,6 +105,12 @@ fn a_wrong_map_is_named() {
     wrong("time.column = \"time\"", "time.sample = \"hold\"", "time.sample: needs `time.column`");
     wrong("time.column = \"time\"", "time.column = \"time\"\ntime.sample = \"hold\"", "needs `task.period`");
     wrong("task.name = \"pumps\"", "task.name = \"pumps\"\ntable.decimal = \"·\"", "expected an ASCII character");
+    wrong("task.name = \"pumps\"", "task.name = \"pumps\"\ntable.delimiter = \"\\n\"", "which ends a line");
+    wrong(
+        "task.name = \"pumps\"",
+        "task.name = \"pumps\"\ntable.delimiter = \"\\\"\"",
+        "`delimiter` and `quote` are the same",
+    );
     wrong(
         "task.name = \"pumps\"",
         "task.name = \"pumps\"\ntable.delimiter = \".\"",

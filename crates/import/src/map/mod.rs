@@ -280,6 +280,12 @@ impl Map {
         if let Some(wide) = characters.into_iter().flatten().find(|c| !c.is_ascii()) {
             return Err(Error::entry("table", format!("found `{wide}`, expected an ASCII character")));
         }
+        if let Some(end) = characters.into_iter().flatten().find(|c| matches!(c, '\r' | '\n')) {
+            return Err(Error::entry("table", format!("found {end:?}, which ends a line")));
+        }
+        if *delimiter == Some(*quote) {
+            return Err(Error::entry("table", "`delimiter` and `quote` are the same"));
+        }
         if *thousands == Some(*decimal) || *delimiter == Some(*decimal) {
             return Err(Error::entry("table", "the decimal point means something else, too"));
         }

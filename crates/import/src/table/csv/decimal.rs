@@ -1,51 +1,80 @@
-//! Decimal numbers of up to 16 signs, as most cells hold: without a branch for each of them.
+//! Decimal numbers of up to 16 signs, as most cells hold: eight digits at once, without a branch for each of them.
 
 use std::ops::Range;
 
-/// The same byte 16 times.
-const fn each(byte: u8) -> u128 {
-    u128::from_ne_bytes([byte; 16])
+/// Signs of the longest number that is read: of 15 digits, which are exact.
+const MAX_SIGNS: usize = 16;
+/// What a number is divided by that has so many digits behind its point. Both are exact, so that the quotient is rounded once.
+const POWERS: [f64; MAX_SIGNS] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+/// The same as whole numbers.
+const TENS: [u64; MAX_SIGNS] = {
+    let mut tens = [1; MAX_SIGNS];
+    let mut i = 1;
+    while i < MAX_SIGNS {
+        tens[i] = 10 * tens[i - 1];
+        i += 1;
+    }
+    tens
+};
+/// The bits of so many bytes, the last of 16.
+const LAST: [u128; MAX_SIGNS] = {
+    let mut last = [0; MAX_SIGNS];
+    let mut i = 1;
+    while i < MAX_SIGNS {
+        last[i] = u128::MAX << (128 - 8 * i);
+        i += 1;
+    }
+    last
+};
+
+/// The same byte eight times.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
-/// What a number is divided by that has so many digits behind its point. Both are exact, so that the quotient is rounded once.
-const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-/// Whole numbers up to here are exact.
-const MAX_WHOLE: u64 = 1 << 53;
-
-/// The number at `cell` of a row, if it is nothing but digits, a point perhaps, and perhaps a minus before them: to the bit as
-/// the standard library reads it. Other numbers are `None`, too.
+/// The number at `cell` of a row, if it is nothing but up to seven digits, a point and digits perhaps, and perhaps a minus before
+/// them: to the bit as the standard library reads it. Other numbers are `None`, and some near the ends of a row.
 pub fn decimal(row: &[u8], cell: Range<usize>) -> Option<f64> {
-    let is_negative = *row[cell.clone()].first()? == b'-';
-    let len = cell.end - cell.start - usize::from(is_negative);
-    let (before, Some(last)) = (16_usize.checked_sub(len)?, row[..cell.end].last_chunk::<16>()) else { return None };
-    // Zeros in place of what stands before it. The first sign is the lowest byte.
-    let kept = u128::MAX.checked_shl(8 * before as u32)?;
-    let text = u128::from_le_bytes(*last) & kept | each(b'0') & !kept;
-    let (text, behind) = match point(text) {
-        None => (text, 0),
-        // What stands before the point takes its place.
-        Some(at) if len > 1 => {
-            let left = (1 << (8 * at)) - 1;
-            (text & !(left << 8 | 0xff) | (text & left) << 8 | u128::from(b'0'), 15 - at)
-        }
-        Some(_) => return None,
+    let to_end = row.get(..cell.end)?;
+    let is_negative = *to_end.get(cell.start)? == b'-';
+    let start = cell.start + usize::from(is_negative);
+    let text = to_end.get(start..)?;
+    let (whole, before) = match text {
+        // As most numbers of most logs begin.
+        [digit @ b'0'..=b'9', b'.', ..] => (u64::from(digit ^ b'0'), 1),
+        _ => whole(text, row.get(start..)?.first_chunk()?)?,
     };
-    let digits = text ^ each(b'0');
-    if (digits | digits.wrapping_add(each(0x7f - 9))) & each(0x80) != 0 {
+    if text.len() > MAX_SIGNS {
         return None;
     }
-    let whole = 100_000_000 * eight(digits as u64) + eight((digits >> 64) as u64);
-    let value = whole as f64 / POWERS[behind];
+    let behind = text.len().saturating_sub(before + 1);
+    let last = u128::from_le_bytes(*to_end.last_chunk()?) & LAST[behind];
+    let digits = last ^ u128::from_ne_bytes([b'0'; 16]) & LAST[behind];
+    let (high, low) = (digits as u64, (digits >> 64) as u64);
+    if !are_digits(high) || !are_digits(low) {
+        return None;
+    }
+    let all = whole * TENS[behind] + 100_000_000 * eight(high) + eight(low);
+    // Of a signed number it is one instruction.
+    let value = all as i64 as f64 / POWERS[behind];
     // Every other number may be negative, which nobody can predict.
-    (whole <= MAX_WHOLE).then_some(f64::from_bits(value.to_bits() | u64::from(is_negative) << 63))
+    Some(f64::from_bits(value.to_bits() | u64::from(is_negative) << 63))
 }
 
-/// Which byte is the first point.
-fn point(text: u128) -> Option<usize> {
-    let other = text ^ each(b'.');
-    // The highest bit of each byte that is 0; a borrow makes wrong ones behind the first alone.
-    let found = other.wrapping_sub(each(1)) & !other & each(0x80);
-    (found != 0).then_some(found.trailing_zeros() as usize / 8)
+/// The number before the point of a text, and its digits; `start` are the eight bytes that begin with it.
+fn whole(text: &[u8], start: &[u8; 8]) -> Option<(u64, usize)> {
+    let before = text.iter().take(8).position(|byte| *byte == b'.').unwrap_or(text.len());
+    if !(1..8).contains(&before) {
+        return None;
+    }
+    // Zeros before it, and nothing behind it.
+    let digits = (u64::from_le_bytes(*start) ^ each(b'0')) << (64 - 8 * before);
+    are_digits(digits).then(|| (eight(digits), before))
+}
+
+/// Is each byte at most 9?
+fn are_digits(bytes: u64) -> bool {
+    (bytes | bytes.wrapping_add(each(0x7f - 9))) & each(0x80) == 0
 }
 
 /// The number of eight digits, the first of which is the lowest byte: two become one, three times.
@@ -64,19 +93,23 @@ mod tests {
     /// The number of a cell between others.
     fn found(text: &str) -> Option<f64> {
         let before = "0.125,-7,99999999,";
-        let row = format!("{before}{text},1.5");
+        let row = format!("{before}{text},1.5,2.5");
         decimal(row.as_bytes(), before.len()..before.len() + text.len())
     }
 
     #[test]
     fn numbers_are_read_here_or_not() {
-        for text in ["0", "-0", "0.0", "-0.12573022", "7.", ".5", "-.5", "9007199254740992", "0.00000000000001"] {
+        for text in ["0", "-0", "0.0", "-0.12573022", "7.", "-12.5", "1234567", "9999999.99999999", "0.00000000000001"]
+        {
             assert_eq!(found(text).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{text}");
         }
-        // Too long, too large to be exact, or something else.
+        // Too long, or something else.
         for text in [
             "0.1257302210933933",
-            "9007199254740993",
+            "12345678",
+            "12345678.5",
+            ".5",
+            "-.5",
             "1e3",
             "+1",
             ".",
@@ -84,6 +117,9 @@ mod tests {
             "-.",
             "--1",
             "1.2.3",
+            "12.3.4",
+            "/.5",
+            "12:.5",
             "1-2",
             "1 ",
             "1/2",
@@ -111,8 +147,7 @@ mod tests {
 
         /// All that are short enough are.
         #[test]
-        fn short_numbers_are_read(digits in "[0-9]{1,15}", point in 0_usize..16, sign in "-?") {
-            let (whole, behind) = digits.split_at(point.min(digits.len()));
+        fn short_numbers_are_read(whole in "[0-9]{1,7}", behind in "[0-9]{0,8}", sign in "-?") {
             let text = format!("{sign}{whole}.{behind}");
             prop_assert_eq!(found(&text).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{:?}", text);
         }

@@ -1,5 +1,6 @@
 //! Tables as text.
 
+mod cut;
 mod decimal;
 mod records;
 

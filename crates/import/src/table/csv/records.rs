@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use memchr::{memchr, memchr3_iter};
+use memchr::memchr;
 use omiga_format::atomic;
 
+use super::cut::cut;
 use super::decimal::decimal;
 use crate::map::TableText;
 use crate::{Error, Result};
@@ -196,12 +197,9 @@ impl Records {
         let Some(length) = memchr(b'\n', rest) else { return false };
         let line = rest[..length].strip_suffix(b"\r").unwrap_or(&rest[..length]);
         record.ends.clear();
-        for at in memchr3_iter(self.delimiter, self.quote, b'\r', line) {
-            // Somewhere else, the end of a line of an old Mac ends a row, too.
-            if line[at] != self.delimiter {
-                return false;
-            }
-            record.ends.push(at);
+        // Somewhere else than at its end, the end of a line of an old Mac ends a row, too.
+        if !cut(line, self.delimiter, self.quote, &mut record.ends) {
+            return false;
         }
         record.ends.push(line.len());
         record.bytes.clear();
