@@ -16,16 +16,21 @@ pub struct Weights<T> {
     pub transposes: Transposes<T>,
 }
 
-/// Each hidden weight but the first as [out, in], in one buffer, filled anew by every forward pass: the backward products
-/// read them faster than they would read the transpose of [in, out]. Empty if the network is not trained.
+/// Each hidden weight but the first as [out, in], in one buffer, filled by the first forward pass after a step: the backward
+/// products read them faster than they would read the transpose of [in, out]. Empty if the network is not trained.
 #[derive(Debug)]
-pub struct Transposes<T>(Aligned<T>);
+pub struct Transposes<T> {
+    copies: Aligned<T>,
+    /// The weights are others since they were copied.
+    pub stale: bool,
+}
 
 impl<T: Real> Weights<T> {
     /// From layers as files have them.
     pub fn new(stack: &Stack, layers: &[Layer], trained: bool) -> Self {
         let inner = stack.hidden.iter().skip(1).filter(|_| trained);
-        let transposes = Transposes(Aligned::zeros(inner.map(|d| d.inputs * d.outputs).sum()));
+        let copies = Aligned::zeros(inner.map(|d| d.inputs * d.outputs).sum());
+        let transposes = Transposes { copies, stale: true };
         Self { flat: Aligned::of(&flatten(stack, layers)), transposes }
     }
 }
@@ -33,7 +38,8 @@ impl<T: Real> Weights<T> {
 impl<T: Real> Transposes<T> {
     /// Copy them from a network's flat parameters.
     pub fn fill(&mut self, stack: &Stack, mut flat: &[T]) {
-        let mut rest = &mut *self.0;
+        self.stale = false;
+        let mut rest = &mut *self.copies;
         for (k, dense) in stack.hidden.iter().enumerate() {
             let (weight, _) = take(&mut flat, dense);
             if k > 0 && !rest.is_empty() {
@@ -176,7 +182,7 @@ impl<T: Real> Block<T> {
             }
             product(slope, dy, Matrix::new(weight, dense.inputs, dense.outputs).t(), i > 0);
         }
-        let mut transposes = &*weights.transposes.0;
+        let mut transposes = &*weights.transposes.copies;
         for (k, dense) in stack.hidden.iter().enumerate().rev() {
             let (before, slope) = slopes.split_at_mut(k);
             let slope = &mut slope[0];

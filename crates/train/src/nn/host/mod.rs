@@ -90,6 +90,7 @@ impl<T: Real> Host<T> {
     pub fn replace(&mut self, id: NetworkId, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
         let Network { stack, weights, moments: own, .. } = &mut self.networks[id.0];
         weights.flat = Aligned::of(&flatten(stack, layers));
+        weights.transposes.stale = true;
         *own = moments.map(|both| both.map(|layers| Aligned::of(&flatten(stack, &layers))));
         Ok(())
     }
@@ -107,7 +108,7 @@ impl<T: Real> Host<T> {
         let mut tasks = Tasks::default();
         let mut stacks = Vec::new();
         for (id, (name, stack, flat, transposes)) in networks.into_iter().enumerate() {
-            if passes.iter().any(|(run, _)| run.0 == id) {
+            if transposes.stale && passes.iter().any(|(run, _)| run.0 == id) {
                 tasks.add(stack.size(), move || transposes.fill(stack, flat));
             }
             stacks.push((name, stack, flat));
@@ -248,6 +249,7 @@ impl<T: Real> Host<T> {
             let Some(group) = groups.iter().position(|group| group.contains(&NetworkId(id))) else { continue };
             let tape = self.done.iter().find(|tape| tape.network == id && tape.by == By::Parameters);
             let (Some(block), Some([m, v])) = (tape.and_then(|tape| tape.blocks.first()), moments) else { continue };
+            weights.transposes.stale = true;
             let parameters = weights.flat.chunks_mut(PIECE).zip(block.gradient.chunks(PIECE));
             let moments = m.chunks_mut(PIECE).zip(v.chunks_mut(PIECE));
             pieces.extend(parameters.zip(moments).map(|((p, g), (m, v))| (p, m, v, g, &steps[group])));
