@@ -101,6 +101,13 @@ fn what_is_missing_is_done() {
     assert!(run.stderr.contains("going on from step 20 of 40"), "{run:?}");
     assert!(expected == [gone, cut].map(|run| program.read(&format!("{run}/last.safetensors"))), "other bytes");
     program.done("sweep status sweep.toml").shows("12 runs: 12 finished");
+    // Another plan's runs are not this one's: those of BC are, which has no alpha.
+    let other = "sweep.toml --set algorithm.omiga.settings.run.log_every=7";
+    program.run(&format!("sweep status {other}")).expect(1).shows("4 finished, 8 finished with other settings");
+    let status = program.run(&format!("sweep {other} --dry-run --json")).expect(0).json();
+    assert_eq!((&*states(&status)[cut], &*states(&status)[gone]), ("other-settings", "finished"));
+    let outlook = program.done(&format!("run {other} --dry-run"));
+    assert_eq!(outlook.stdout.matches("trained with other settings").count(), 8, "{outlook:?}");
 }
 
 #[test]

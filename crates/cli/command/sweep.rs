@@ -101,7 +101,7 @@ impl Sweep {
     }
 
     fn say_status(&self, json: bool) -> Result<bool> {
-        let status = Status::of(&self.cells, &Submission::all(&self.root)?)?;
+        let status = Status::of(&self.plan, &self.cells, &Submission::all(&self.root)?)?;
         if json {
             say_json(&status)?
         } else {

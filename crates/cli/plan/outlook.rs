@@ -1,12 +1,14 @@
 //! What a plan would do.
 
 use anyhow::Result;
-use omiga_train::{CONFIG_FILE, LAST_FILE};
+use omiga_dataset::{Dataset, LoadOptions};
+use omiga_train::CONFIG_FILE;
 
 use super::cell::Cell;
 use super::file::Plan;
 use super::record::{Standing, in_words};
 use super::steps;
+use super::training::Ended;
 
 /// Every dataset, training and table of a plan, and how it stands.
 ///
@@ -22,12 +24,14 @@ pub fn outlook(plan: &Plan) -> Result<Vec<[String; 2]>> {
             Standing::Changed(path) => format!("refused: `{}` is not as it was made", path.display()),
         };
         lines.push([format!("{}: data", cell.name), data]);
+        // Data may still have to be recorded.
+        let outline = Dataset::outline(&cell.data(), &LoadOptions::default()).ok();
         for run in &cell.runs {
-            let is_there = |file: &str| run.folder.join(file).is_file();
-            let stands = match (is_there(LAST_FILE), is_there(CONFIG_FILE)) {
-                (true, _) => "has a checkpoint",
-                (false, true) => "begun",
-                (false, false) => "to be trained",
+            let stands = match Ended::of(plan, &cell, run, outline.as_ref())? {
+                Ended::AsAsked => "trained",
+                Ended::Otherwise => "trained with other settings: goes on, or is refused by name",
+                Ended::No if run.folder.join(CONFIG_FILE).is_file() => "begun",
+                Ended::No => "to be trained",
             };
             lines.push([format!("{}: train {}", cell.name, run.name()), stands.to_owned()]);
         }

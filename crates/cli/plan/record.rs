@@ -88,12 +88,12 @@ impl Step {
         Ok(Standing::Current)
     }
 
-    /// Did it come to its end, whatever it was asked for?
+    /// What it was asked for, if it came to its end.
     ///
     /// # Errors
     /// A record that cannot be read.
-    pub fn has_ended(&self) -> Result<bool> {
-        Ok(self.read()?.is_some_and(|record| record.made.is_some()))
+    pub fn ended(&self) -> Result<Option<Request>> {
+        Ok(self.read()?.filter(|record| record.made.is_some()).map(|record| record.request))
     }
 
     /// Write down that it was asked for. From here on what lies there is this step's.
@@ -166,9 +166,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (record, file) = (folder.path().join("cell/data.step.json"), folder.path().join("cell/data.hdf5"));
         let step = Step::new(record.clone(), request(&[("seed", "0"), ("task", "spread")]));
-        assert_eq!((step.standing().unwrap(), step.has_ended().unwrap()), (Standing::New, false));
+        assert_eq!((step.standing().unwrap(), step.ended().unwrap()), (Standing::New, None));
         step.begin().unwrap();
-        assert_eq!((step.standing().unwrap(), step.has_ended().unwrap()), (Standing::Begun, false));
+        assert_eq!((step.standing().unwrap(), step.ended().unwrap()), (Standing::Begun, None));
         fs::write(&file, "rows").unwrap();
         step.end(std::slice::from_ref(&file)).unwrap();
         assert_eq!(step.standing().unwrap(), Standing::Current);
@@ -180,7 +180,7 @@ mod tests {
         let other = Step::new(record.clone(), request(&[("seed", "1"), ("episodes", "5"), ("task", "spread")]));
         let Standing::Differs(found) = other.standing().unwrap() else { panic!("another seed is another request") };
         assert_eq!(in_words(&found), "episodes was nothing, now 5; seed was 0, now 1");
-        assert!(other.has_ended().unwrap());
+        assert_eq!(other.ended().unwrap(), Some(request(&[("seed", "0"), ("task", "spread")])));
 
         fs::write(&record, "{").unwrap();
         let error = format!("{:#}", step.standing().unwrap_err());

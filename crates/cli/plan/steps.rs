@@ -82,9 +82,10 @@ pub fn training(folder: &Path, data_sha256: &str, settings: &str) -> Step {
     Step::new(folder.join(TRAINING_RECORD), of(request))
 }
 
-/// Did the training in `folder` come to its end?
-pub fn is_trained(folder: &Path) -> Result<bool> {
-    Step::new(folder.join(TRAINING_RECORD), Request::new()).has_ended()
+/// With which settings the training in `folder` came to its end, if it did.
+pub fn trained_with(folder: &Path) -> Result<Option<String>> {
+    let request = Step::new(folder.join(TRAINING_RECORD), Request::new()).ended()?;
+    Ok(request.map(|mut request| request.remove("settings").unwrap_or_default()))
 }
 
 /// A bundle of a run's checkpoint, which lies beside it.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Error, Result, anyhow};
-use omiga_dataset::{Dataset, LoadOptions};
+use omiga_dataset::{Dataset, LoadOptions, Outline};
 use omiga_train::config::Config;
 use omiga_train::{CONFIG_FILE, LAST_FILE};
 
@@ -44,6 +44,29 @@ impl<'a> Trainings<'a> {
         };
         let runs = cell.runs.iter().map(|run| (run, training(run))).collect();
         Ok(Self { data_sha256, runs })
+    }
+}
+
+/// Did a run come to its end?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    No,
+    /// With the plan's settings, as far as that is known without its data.
+    AsAsked,
+    /// With others.
+    Otherwise,
+}
+
+impl Ended {
+    /// Of a run on the data with this outline, if it is there; it is not read, and may have changed.
+    ///
+    /// # Errors
+    /// A record that cannot be read, or settings that cannot be.
+    pub fn of(plan: &Plan, cell: &Cell, run: &Run, outline: Option<&Outline>) -> Result<Self> {
+        let Some(then) = steps::trained_with(&run.folder)? else { return Ok(Self::No) };
+        let Some(outline) = outline else { return Ok(Self::AsAsked) };
+        let now = settings::of_run(plan, cell, run, outline)?.to_toml()?;
+        Ok(if then == now { Self::AsAsked } else { Self::Otherwise })
     }
 }
 

@@ -5,13 +5,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Result;
+use omiga_dataset::{Dataset, LoadOptions};
 use omiga_train::config::Config;
 use omiga_train::{CONFIG_FILE, RunFolder};
 use serde::Serialize;
 
 use super::slurm::{Place, Queue, Submission};
 use crate::output::{note, say, table};
-use crate::plan::{Cell, Run, is_trained};
+use crate::plan::{Cell, Ended, Plan, Run};
 
 /// Bytes at the end of a log in which an error is looked for.
 const TAIL: u64 = 1 << 16;
@@ -20,7 +21,7 @@ const TAIL: u64 = 1 << 16;
 #[derive(Debug, Serialize)]
 pub struct Status {
     pub runs: Vec<Line>,
-    /// Runs that came to their end.
+    /// Runs that came to their end, with the plan's settings.
     pub finished: usize,
 }
 
@@ -47,6 +48,8 @@ pub struct Line {
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     Finished,
+    /// It came to its end with other settings than the plan's.
+    OtherSettings,
     /// By Slurm.
     Running,
     /// In Slurm's queue.
@@ -59,11 +62,13 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 6] = [Self::Finished, Self::Running, Self::Waiting, Self::Failed, Self::Begun, Self::NotBegun];
+    const ALL: [Self; 7] =
+        [Self::Finished, Self::OtherSettings, Self::Running, Self::Waiting, Self::Failed, Self::Begun, Self::NotBegun];
 
     fn word(self) -> &'static str {
         match self {
             Self::Finished => "finished",
+            Self::OtherSettings => "finished with other settings",
             Self::Running => "running",
             Self::Waiting => "waiting",
             Self::Failed => "failed",
@@ -74,17 +79,24 @@ impl State {
 }
 
 impl Status {
-    /// Of every run; no dataset is read.
+    /// Of every run; no rows of a dataset are read.
     ///
     /// # Errors
-    /// A run that cannot be read.
-    pub fn of(cells: &[Cell], submissions: &[Submission]) -> Result<Self> {
+    /// A run that cannot be read, or settings that cannot be.
+    pub fn of(plan: &Plan, cells: &[Cell], submissions: &[Submission]) -> Result<Self> {
         let queue = Queue::of(submissions).unwrap_or_else(|error| {
             note(format!("what Slurm still has to do is not known here: {error:#}"));
             Queue::default()
         });
-        let all = cells.iter().flat_map(|cell| cell.runs.iter().map(move |run| (cell, run)));
-        let runs: Vec<Line> = all.map(|(cell, run)| Line::of(cell, run, submissions, &queue)).collect::<Result<_>>()?;
+        let mut runs = Vec::new();
+        for cell in cells {
+            // Data may still have to be recorded.
+            let outline = Dataset::outline(&cell.data(), &LoadOptions::default()).ok();
+            for run in &cell.runs {
+                let ended = Ended::of(plan, cell, run, outline.as_ref())?;
+                runs.push(Line::of(cell, run, ended, submissions, &queue)?);
+            }
+        }
         let finished = runs.iter().filter(|run| run.state == State::Finished).count();
         Ok(Self { runs, finished })
     }
@@ -114,7 +126,7 @@ impl Status {
 }
 
 impl Line {
-    fn of(cell: &Cell, run: &Run, submissions: &[Submission], queue: &Queue) -> Result<Self> {
+    fn of(cell: &Cell, run: &Run, ended: Ended, submissions: &[Submission], queue: &Queue) -> Result<Self> {
         let out = &run.folder;
         let log = submissions.iter().filter_map(|one| Some(one.log(one.number(out)?))).next_back();
         let log = log.filter(|log| log.is_file());
@@ -126,13 +138,14 @@ impl Line {
             return_mean = folder.evaluations()?.last().map(|found| found.return_mean);
         }
         let error = log.as_deref().and_then(last_error);
-        let state = match queue.place(submissions, out) {
-            _ if is_trained(out)? => State::Finished,
-            Some(Place::Running) => State::Running,
-            Some(Place::Waiting) => State::Waiting,
-            None if error.is_some() => State::Failed,
-            None if out.join(CONFIG_FILE).is_file() => State::Begun,
-            None => State::NotBegun,
+        let state = match (ended, queue.place(submissions, out)) {
+            (Ended::AsAsked, _) => State::Finished,
+            (_, Some(Place::Running)) => State::Running,
+            (_, Some(Place::Waiting)) => State::Waiting,
+            (Ended::Otherwise, None) => State::OtherSettings,
+            (Ended::No, None) if error.is_some() => State::Failed,
+            (Ended::No, None) if out.join(CONFIG_FILE).is_file() => State::Begun,
+            (Ended::No, None) => State::NotBegun,
         };
         Ok(Self {
             name: format!("{}: {}", cell.name, run.name()),
