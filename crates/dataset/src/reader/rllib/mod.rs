@@ -22,12 +22,14 @@ use super::window::Widths;
 use super::{ActionLayout, End, Files, Layout, Names, Recording, Span};
 use crate::limits::MAX_AGENTS;
 use crate::{Error, Result, positioned};
-use batch::{Batch, Id};
-use steps::{Agent, Shape, Steps, add, ids};
+use batch::Id;
+use steps::{Agent, Parts, Shape, Steps};
 
 const NAMES: Names = Names { obs: "obs", state: "", actions: "actions", rewards: "rewards", mask: "action_mask" };
 /// Longest line that is read: its numbers take up to four times as much memory.
 const MAX_LINE: usize = 256 << 20;
+/// Text of lines of which the numbers are kept for later episodes, which may have steps in many lines.
+const MAX_HELD: usize = 64 << 20;
 
 struct Rllib {
     layout: Layout,
@@ -47,7 +49,7 @@ struct Known {
 }
 
 /// Where a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Line {
     file: usize,
     at: u64,
@@ -58,6 +60,33 @@ struct Line {
 struct Open {
     number: usize,
     agents: BTreeMap<Agent, Steps>,
+}
+
+/// Lines that were parsed for an episode, and that later ones may have steps in.
+#[derive(Default)]
+struct Held {
+    lines: BTreeMap<Line, Parts>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Episodes come in the order in which they begin: what is before is not needed any more.
+    fn forget_before(&mut self, line: Line) {
+        while let Some(first) = self.lines.first_entry().filter(|first| *first.key() < line) {
+            self.bytes -= first.remove_entry().0.bytes;
+        }
+    }
+
+    /// Keep a line. The last one is kept whatever its size; of others no more than [`MAX_HELD`].
+    fn keep(&mut self, line: Line, parts: Parts) {
+        self.bytes += line.bytes;
+        while self.bytes > MAX_HELD
+            && let Some((dropped, _)) = self.lines.pop_last()
+        {
+            self.bytes -= dropped.bytes;
+        }
+        self.lines.insert(line, parts);
+    }
 }
 
 /// Does it look like one of these files, or like a folder of them?
@@ -144,15 +173,15 @@ impl Rllib {
         open: &mut BTreeMap<Option<Id>, Open>,
         found: &mut Vec<Open>,
     ) -> Result<()> {
-        let batches = batch::parse(text).map_err(|what| self.malformed(line, what))?;
-        for id in ids(&batches) {
+        let parts = self.parts(line, text)?;
+        for id in parts.ids() {
             let number = self.episodes.len();
             let episode = open.entry(id).or_insert_with(|| Open { number, agents: BTreeMap::new() });
             if episode.number == number {
                 self.episodes.push(Known { id, lines: Vec::new() });
             }
             self.episodes[episode.number].lines.push(line);
-            add(&batches, id, &mut episode.agents, false).map_err(|what| self.malformed(line, what))?;
+            parts.add_to(&mut episode.agents, id, false).map_err(|what| self.malformed(line, what))?;
             if episode.agents.len() > MAX_AGENTS {
                 return Err(self.malformed(line, format!("more than {MAX_AGENTS} agents")));
             }
@@ -162,6 +191,10 @@ impl Rllib {
             }
         }
         Ok(())
+    }
+
+    fn parts(&self, line: Line, text: &[u8]) -> Result<Parts> {
+        batch::parse(text).and_then(Parts::of).map_err(|what| self.malformed(line, what))
     }
 
     /// Agents, sizes, spans and rewards.
@@ -220,19 +253,23 @@ impl Rllib {
         }
     }
 
-    /// The rows of an episode, its lines parsed again unless the last one still is at hand.
-    fn episode(&self, i: usize, w: &Widths, last: &mut Option<(Line, BTreeMap<String, Batch>)>) -> Result<EpisodeRows> {
+    /// The rows of an episode, its lines parsed again unless they still are at hand.
+    fn episode(&self, i: usize, w: &Widths, held: &mut Held) -> Result<EpisodeRows> {
         let Known { id, lines } = &self.episodes[i];
         let mut agents = BTreeMap::new();
+        held.forget_before(lines[0]);
         for line in lines {
-            if last.as_ref().is_none_or(|(at, _)| at != line) {
-                let mut text = vec![0; line.bytes];
-                positioned::read_exact(&self.files[line.file], &mut text, line.at).map_err(|e| self.io(e))?;
-                *last = Some((*line, batch::parse(&text).map_err(|what| self.malformed(*line, what))?));
+            let mut add =
+                |parts: &Parts| parts.add_to(&mut agents, *id, true).map_err(|what| self.malformed(*line, what));
+            if let Some(parts) = held.lines.get(line) {
+                add(parts)?;
+                continue;
             }
-            if let Some((_, batches)) = last {
-                add(batches, *id, &mut agents, true).map_err(|what| self.malformed(*line, what))?;
-            }
+            let mut text = vec![0; line.bytes];
+            positioned::read_exact(&self.files[line.file], &mut text, line.at).map_err(|e| self.io(e))?;
+            let parts = self.parts(*line, &text)?;
+            add(&parts)?;
+            held.keep(*line, parts);
         }
         let (n, rows) = (self.agents.len(), self.spans[i].rows.len());
         let mut out = EpisodeRows {
@@ -329,22 +366,10 @@ impl EpisodeFile for Rllib {
     }
 
     fn episodes(&self, _first: usize, wanted: &Widths) -> Result<Episodes<'_>> {
-        let (wanted, mut last) = (*wanted, None);
-        Ok(Box::new(move |i| self.episode(i, &wanted, &mut last)))
+        let (wanted, mut held) = (*wanted, Held::default());
+        Ok(Box::new(move |i| self.episode(i, &wanted, &mut held)))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_that_is_too_long_is_named_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.json");
-        // Nothing but a hole.
-        File::create(&path).and_then(|file| file.set_len(MAX_LINE as u64 + 2)).unwrap();
-        let error = open(&path, &Decisions::default()).map(drop).unwrap_err().to_string();
-        assert!(error.contains("the line at byte 0") && error.contains("rollout_fragment_length"), "{error}");
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! An agent's steps of an episode, gathered from batches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::batch::{Batch, Column, Id};
 
@@ -33,33 +34,71 @@ pub(super) struct Shape {
     pub has_next: bool,
 }
 
-/// Episodes in a line, in the order in which they begin.
-pub(super) fn ids(batches: &BTreeMap<String, Batch>) -> Vec<Option<Id>> {
-    let (mut seen, mut ids) = (BTreeSet::new(), Vec::new());
-    for batch in batches.values() {
-        let own = batch.eps_id.iter().map(|id| Some(*id));
-        let own = own.chain(batch.eps_id.is_empty().then_some(None));
-        ids.extend(own.filter(|id| seen.insert(*id)));
-    }
-    ids
+/// The batches of a line, and which of their rows are whose.
+#[derive(Default)]
+pub(super) struct Parts {
+    policies: Vec<(String, Batch)>,
+    /// Episodes in the order in which they begin.
+    episodes: Vec<Rows>,
+    /// Which of them has a name.
+    numbers: BTreeMap<Option<Id>, usize>,
 }
 
-/// Add the steps of episode `id` to those of its agents; `keeps` says whether wide columns are kept.
-pub(super) fn add(
-    batches: &BTreeMap<String, Batch>,
+/// Rows of an episode: a policy's number, and rows of its batch that stand together.
+#[derive(Default)]
+struct Rows {
     id: Option<Id>,
-    agents: &mut BTreeMap<Agent, Steps>,
-    keeps: bool,
-) -> Result<(), String> {
-    for (policy, batch) in batches {
-        let columns = Columns::of(batch).map_err(|what| format!("policy `{policy}`: {what}"))?;
-        let is_of = |row: &usize| id.is_none() || batch.eps_id.get(*row).copied() == id;
-        for row in (0..columns.rows).filter(is_of) {
-            let agent = agents.entry((policy.clone(), batch.agent_index.get(row).copied())).or_default();
-            columns.add(row, agent, keeps).map_err(|what| format!("policy `{policy}`, row {row}: {what}"))?;
+    runs: Vec<(usize, Range<usize>)>,
+}
+
+impl Parts {
+    /// Sort the rows of a line by episode. All steps of a batch without names are of the episode that has none.
+    pub fn of(batches: BTreeMap<String, Batch>) -> Result<Self, String> {
+        let mut parts = Self { policies: batches.into_iter().collect(), ..Self::default() };
+        for policy in 0..parts.policies.len() {
+            for row in 0..parts.columns(policy)?.rows {
+                let id = parts.policies[policy].1.eps_id.get(row).copied();
+                parts.add(id, policy, row);
+            }
+        }
+        Ok(parts)
+    }
+
+    fn add(&mut self, id: Option<Id>, policy: usize, row: usize) {
+        let Self { episodes, numbers, .. } = self;
+        let number = *numbers.entry(id).or_insert(episodes.len());
+        if number == episodes.len() {
+            episodes.push(Rows { id, runs: Vec::new() });
+        }
+        let runs = &mut episodes[number].runs;
+        match runs.last_mut().filter(|(of, rows)| (*of, rows.end) == (policy, row)) {
+            Some((_, rows)) => rows.end += 1,
+            None => runs.push((policy, row..row + 1)),
         }
     }
-    Ok(())
+
+    fn columns(&self, policy: usize) -> Result<Columns<'_>, String> {
+        let (name, batch) = &self.policies[policy];
+        Columns::of(batch).map_err(|what| format!("policy `{name}`: {what}"))
+    }
+
+    /// Episodes in the order in which they begin.
+    pub fn ids(&self) -> impl Iterator<Item = Option<Id>> {
+        self.episodes.iter().map(|episode| episode.id)
+    }
+
+    /// Add the steps of an episode to those of its agents; `keeps` says whether wide columns are kept.
+    pub fn add_to(&self, agents: &mut BTreeMap<Agent, Steps>, id: Option<Id>, keeps: bool) -> Result<(), String> {
+        let runs = self.numbers.get(&id).map_or(&[][..], |number| &self.episodes[*number].runs);
+        for (policy, rows) in runs {
+            let ((name, batch), columns) = (&self.policies[*policy], self.columns(*policy)?);
+            for row in rows.clone() {
+                let agent = agents.entry((name.clone(), batch.agent_index.get(row).copied())).or_default();
+                columns.add(row, agent, keeps).map_err(|what| format!("policy `{name}`, row {row}: {what}"))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The columns of a batch, of which all have a row for each step.
