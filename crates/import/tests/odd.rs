@@ -12,6 +12,7 @@ use mcap::records::MessageHeader;
 use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 
 const MAP: &str = r#"
@@ -147,6 +148,36 @@ fn the_line_that_excel_begins_with_is_the_delimiter() {
     }
     // A column may be called so.
     assert_eq!(obs("sep=,x,u\n0,1,2\n", MAP), [1.0]);
+}
+
+/// Fields of structs have dots in their names, be there several or one; of lists nobody needs to know how they are stored.
+#[test]
+fn parquet_s_structs_have_the_names_of_their_fields() {
+    let list = "(LIST) { repeated group list { required double element; } }";
+    let message = format!(
+        "message log {{ required double u; required group x {{ required double v; }} required group y {list}
+         required group old (LIST) {{ repeated double array; }} required group pair {{ required double a; required double b; }}
+         required group outer {{ required group inner {list} }} }}"
+    );
+    let schema = parse_message_type(&message).unwrap();
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema.into(), Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    while let Some(mut leaf) = group.next_column().unwrap() {
+        // One element in each row.
+        leaf.typed::<DoubleType>().write_batch(&X, Some(&[1; 5]), Some(&[0; 5])).unwrap();
+        leaf.close().unwrap();
+    }
+    group.close().unwrap();
+    let log = writer.into_inner().unwrap();
+    for column in ["x.v", "y[0]", "old[0]", "pair.b", "outer.inner.list.element[0]"] {
+        assert_eq!(
+            obs(&log, &MAP.replace("column = \"x\"", &format!("column = \"{column}\""))),
+            [1.0, 2.0, 3.0, 4.0, 5.0]
+        );
+    }
+    let error = import_bytes(&log, MAP).unwrap_err().to_string();
+    let names = "it has `u`, `x.v`, `y`, `old`, `pair.a`, `pair.b`, `outer.inner.list.element`";
+    assert!(error.ends_with(names), "{error}");
 }
 
 #[test]

@@ -9,9 +9,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
+use ::parquet::basic::{ConvertedType, LogicalType};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{FooterTail, ParquetMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::schema::types::Type;
 use omiga_format::atomic;
 
 use super::{CHUNK_ROWS, Cell, How, Keys, Reading, Rows, Table, Wanted, check_names};
@@ -55,11 +57,9 @@ impl Parquet {
             let reason = format!("it has {} columns, expected at most {MAX_COLUMNS}", schema.num_columns());
             return Err(Error::malformed(path, reason));
         }
-        let mut alone = vec![0; schema.root_schema().get_fields().len()];
-        (0..schema.num_columns()).for_each(|i| alone[schema.get_column_root_idx(i)] += 1);
-        let name = |i| match alone[schema.get_column_root_idx(i)] {
-            1 => schema.get_column_root(i).name().to_owned(),
-            _ => schema.column(i).path().string(),
+        let name = |i| match is_plain(schema.get_column_root(i)) {
+            true => schema.get_column_root(i).name().to_owned(),
+            false => schema.column(i).path().string(),
         };
         let columns: Vec<_> = (0..schema.num_columns()).map(name).collect();
         check_names(path, &columns)?;
@@ -242,6 +242,23 @@ impl Table for Parquet {
         }
         Ok(sample)
     }
+}
+
+/// Is a column values, or lists of them? Then it has its own name, else those of its fields.
+fn is_plain(column: &Type) -> bool {
+    let mut inner = column;
+    while !inner.is_primitive() {
+        let about = inner.get_basic_info();
+        let is_list =
+            about.converted_type() == ConvertedType::LIST || about.logical_type_ref() == Some(&LogicalType::List);
+        // Around an element is a group, but not in older files.
+        inner = match inner.get_fields() {
+            [one] if is_list && one.is_primitive() => one,
+            [group] if is_list && let [element] = group.get_fields() => element,
+            _ => return false,
+        };
+    }
+    true
 }
 
 /// The file's description of itself is as long as its end says, not longer than it may be, and of columns that it has.
