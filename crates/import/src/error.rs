@@ -163,7 +163,11 @@ fn listed(names: &[String]) -> String {
     let first: Vec<_> = names.iter().take(MOST).map(|name| format!("`{}`", shown(name))).collect();
     let more = names.len().saturating_sub(MOST);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    first.join(", ") + &more
+    let hint = match names {
+        [one] if one.contains(' ') => "; are its cells cut at spaces? say `table.delimiter = \" \"`",
+        _ => "",
+    };
+    first.join(", ") + &more + hint
 }
 
 fn because(repaired: &[String]) -> String {

@@ -180,6 +180,32 @@ fn parquet_s_structs_have_the_names_of_their_fields() {
     assert!(error.ends_with(names), "{error}");
 }
 
+/// R's `write.table` puts a row's name before each row, and no name of that column into the header.
+#[test]
+fn names_of_rows_that_the_header_does_not_count_are_told() {
+    let refused = |log: &str, map: &str, reason: &str| {
+        let error = import_bytes(log, map).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.csv");
+        std::fs::write(&path, log).unwrap();
+        assert!(map != MAP || omiga_import::suggest(&[path]).unwrap_err().to_string().contains(reason));
+    };
+    let reason = "all of its rows have one cell more than its header: names of rows before them, as R's `write.table`";
+    refused("\"x\",\"u\"\n\"1\",1.5,2\n\"2\",2.5,3\n", MAP, reason);
+    // As it does if it is asked for nothing else.
+    let spaces = "\"x\" \"u\"\n\"1\" 1.5 2\n\"2\" 2.5 3\n";
+    let error = import_bytes(spaces, MAP).unwrap_err().to_string();
+    assert!(error.contains("cut at spaces? say `table.delimiter = \" \"`"), "{error}");
+    let cut = MAP.replace("task.name", "table.delimiter = \" \"\ntask.name");
+    refused(spaces, &cut, reason);
+    assert_eq!(obs(spaces.replacen("\"x\"", "\"\" \"x\"", 1), &cut), [1.5, 2.5]);
+    refused("x,u\n1.5,2,\n2.5,3,\n", MAP, "a delimiter ends all of its rows but not its header");
+    // A row that is like the header says that the others are not whole.
+    let Imported { obs, report, .. } = import_bytes("x,u\n7,1.5,2\n2.5,3\n3.5,4\n", MAP).unwrap();
+    assert_eq!((obs, report.notes[0].count), (vec![2.5, 3.5], 1));
+}
+
 #[test]
 fn what_is_no_table_is_called_by_its_name() {
     for (bytes, reason) in [

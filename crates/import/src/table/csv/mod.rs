@@ -24,6 +24,37 @@ pub(super) struct Csv {
     numbers: Numbers,
     /// The cells of the row that was read last, as `columns` says.
     row: Record,
+    /// Had any row as many cells as the header?
+    has_whole: bool,
+    odd: Odd,
+}
+
+/// How many rows have other cells than the header.
+#[derive(Default)]
+struct Odd {
+    rows: u64,
+    /// One cell more.
+    longer: u64,
+    /// One cell more, the last one empty.
+    ending: u64,
+}
+
+impl Odd {
+    /// Where all rows are such, the header is another than theirs.
+    fn check(&self, path: &Path) -> Result<()> {
+        let reason = match self {
+            Self { rows: 0, .. } => return Ok(()),
+            Self { rows, ending, .. } if rows == ending => {
+                "a delimiter ends all of its rows but not its header; write one there, too"
+            }
+            Self { rows, longer, .. } if rows == longer => {
+                "all of its rows have one cell more than its header: names of rows before them, as R's `write.table` writes them? \
+                 Write them with `row.names = FALSE`, or with `col.names = NA`, which puts a cell before the header"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::malformed(path, reason))
+    }
 }
 
 impl Csv {
@@ -43,7 +74,15 @@ impl Csv {
         let columns: Option<Vec<_>> = (0..row.len()).map(name).collect();
         let columns = columns.ok_or_else(|| records.not_text(row.line))?;
         check_names(path, &columns)?;
-        Ok(Self { path: path.to_owned(), columns, records, numbers: Numbers::new(text), row })
+        Ok(Self {
+            path: path.to_owned(),
+            columns,
+            records,
+            numbers: Numbers::new(text),
+            row,
+            has_whole: false,
+            odd: Odd::default(),
+        })
     }
 
     /// The sign that cuts the header into most cells.
@@ -63,11 +102,19 @@ impl Csv {
             counts.rows += 1;
             let (found, expected) = (self.row.len(), self.columns.len());
             if found == expected {
+                self.has_whole = true;
                 return Ok(true);
             }
+            let is_longer = found == expected + 1;
+            self.odd.rows += 1;
+            self.odd.longer += u64::from(is_longer);
+            self.odd.ending += u64::from(is_longer && self.row.cell(expected).is_empty());
             counts.add(Kind::OtherCells, self.place(), || format!("{found} cells, expected {expected}"));
         }
-        Ok(false)
+        match self.has_whole {
+            true => Ok(false),
+            false => self.odd.check(&self.path).map(|()| false),
+        }
     }
 
     fn place(&self) -> Place {
