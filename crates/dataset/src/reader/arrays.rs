@@ -109,17 +109,25 @@ impl Arrays {
         }
     }
 
+    /// Names of all.
+    pub fn keys(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Hdf5(source) => Box::new(source.keys().iter().map(String::as_str)),
+            Self::Npy { arrays, .. } => Box::new(arrays.keys().map(String::as_str)),
+        }
+    }
+
     /// All these are needed.
     pub fn require(&self, keys: &[&str]) -> Result<()> {
         let missing: Vec<_> = keys.iter().filter(|key| !self.has(key)).map(|key| (*key).to_owned()).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let found = match self {
-            Self::Hdf5(source) => source.keys().to_vec(),
-            Self::Npy { arrays, .. } => arrays.keys().cloned().collect(),
-        };
-        Err(Error::MissingKeys { path: self.path().to_owned(), missing, found })
+        Err(Error::MissingKeys {
+            path: self.path().to_owned(),
+            missing,
+            found: self.keys().map(str::to_owned).collect(),
+        })
     }
 
     /// Shape and kind of an array.

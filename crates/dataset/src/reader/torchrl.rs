@@ -2,7 +2,7 @@
 //! of which type and shape.
 //!
 //! A replay buffer has as many rows as it could hold: how many are data is in `storage_metadata.json`, and once it is full
-//! the oldest is at `cursor`. Agents are in the group `agents`; without it there is one.
+//! the oldest is at `cursor`. Agents are in a group, as `agents`; without it there is one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,8 +67,9 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
     let storage = path.join("storage");
     let is_buffer = storage.is_dir();
     let base = if is_buffer { PathBuf::from("storage") } else { PathBuf::new() };
-    let (mut found, mut others) = (BTreeMap::new(), Vec::new());
-    arrays_of(path, &base, "", 0, &mut found, &mut others)?;
+    let mut found = Found::default();
+    found.look(path, &base, "", 0)?;
+    let Found { arrays, unread, files: mut others } = found;
     let (mut valid, mut oldest) = (None, 0);
     if is_buffer {
         let stored: Stored = json(path, &base.join("storage_metadata.json"), &mut others)?;
@@ -78,23 +79,18 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
             oldest = writer.cursor;
         }
     }
-    let arrays = Arrays::raw(path, found, others);
-    let group = if arrays.has("agents/observation") { "agents/" } else { "" };
-    let keys = Keys {
-        obs: format!("{group}observation"),
-        next_obs: format!("next/{group}observation"),
-        actions: format!("{group}action"),
-        mask: format!("{group}action_mask"),
-        rewards: [format!("next/{group}reward"), "next/reward".into()]
-            .into_iter()
-            .find(|key| arrays.has(key))
-            .unwrap_or_default(),
-    };
-    arrays.require(&[&keys.obs, &keys.next_obs, &keys.actions, "next/done", "next/terminated"])?;
-    if keys.rewards.is_empty() {
-        return Err(layout.malformed("the tensordict", "no `reward` in `next`"));
+    let arrays = Arrays::raw(path, arrays, others);
+    let group = group(&arrays).map_err(|groups| {
+        let groups = groups.join("`, `");
+        let reason = format!("agents in groups `{groups}`, expected one of all; leave the others out");
+        layout.malformed("the tensordict", reason)
+    })?;
+    let keys = Keys::of(&arrays, &group);
+    keys.require(&arrays, &layout, &unread)?;
+    let all = shapes(&arrays, &mut layout, &keys, &group)?;
+    if !is_buffer {
+        check_index(&arrays, &layout, all)?;
     }
-    let all = shapes(&arrays, &mut layout, &keys, group)?;
     let steps = valid.unwrap_or(all);
     // Until a buffer is full its oldest row is the first.
     if steps < all || oldest >= all {
@@ -111,6 +107,36 @@ pub(crate) fn open(path: &Path, decisions: &Decisions) -> Result<Box<dyn Recordi
     Ok(Box::new(Flat(file)))
 }
 
+impl Keys {
+    fn of(arrays: &Arrays, group: &str) -> Self {
+        let rewards = [format!("next/{group}reward"), "next/reward".into()];
+        Self {
+            obs: format!("{group}observation"),
+            next_obs: format!("next/{group}observation"),
+            actions: format!("{group}action"),
+            mask: format!("{group}action_mask"),
+            rewards: rewards.into_iter().find(|key| arrays.has(key)).unwrap_or_default(),
+        }
+    }
+
+    /// What is needed is there, or among what is not read.
+    fn require(&self, arrays: &Arrays, layout: &Layout, unread: &BTreeMap<String, String>) -> Result<()> {
+        let needed = [&self.obs[..], &self.next_obs, &self.actions, "next/done", "next/terminated"];
+        arrays.require(&needed).map_err(|error| match &error {
+            Error::MissingKeys { missing, .. } if !unread.is_empty() => {
+                let unread: Vec<_> = unread.iter().map(|(name, what)| format!("`{name}` is {what}")).collect();
+                let reason = format!("no `{}` that is read here: {}", missing.join("`, `"), unread.join(", "));
+                layout.malformed("the tensordict", reason)
+            }
+            _ => error,
+        })?;
+        match self.rewards.is_empty() {
+            true => Err(layout.malformed("the tensordict", "no `reward` in `next`")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// A small JSON file, which is remembered as read.
 fn json<T: for<'a> Deserialize<'a>>(path: &Path, name: &Path, others: &mut Vec<PathBuf>) -> Result<T> {
     let text = omiga_format::atomic::read(&path.join(name), 16 << 20)?;
@@ -123,30 +149,76 @@ fn json<T: for<'a> Deserialize<'a>>(path: &Path, name: &Path, others: &mut Vec<P
     serde_json::from_slice(&text).map_err(wrong)
 }
 
-/// Every array below a folder, by its path there.
-fn arrays_of(
-    path: &Path,
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    found: &mut BTreeMap<String, Npy>,
-    others: &mut Vec<PathBuf>,
-) -> Result<()> {
-    let meta: Map<String, Value> = json(path, &folder.join("meta.json"), others)?;
-    for (name, about) in &meta {
-        let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
-        if !is_name || depth > MAX_DEPTH {
-            continue;
+/// What is below a folder, by its path there.
+#[derive(Default)]
+struct Found {
+    arrays: BTreeMap<String, Npy>,
+    /// What is of a kind that is not read.
+    unread: BTreeMap<String, String>,
+    files: Vec<PathBuf>,
+}
+
+impl Found {
+    fn look(&mut self, path: &Path, folder: &Path, prefix: &str, depth: usize) -> Result<()> {
+        let meta: Map<String, Value> = json(path, &folder.join("meta.json"), &mut self.files)?;
+        let own = meta.get("_type").and_then(Value::as_str).unwrap_or_default();
+        if own.contains("LazyStackedTensorDict") {
+            let what = "a stack of unlike tensordicts; write it again with observations that are padded, or as one: `td.contiguous()`";
+            self.unread.insert(prefix.trim_end_matches('/').to_owned(), what.to_owned());
         }
-        if about.get("type").and_then(Value::as_str) == Some("TensorDict") {
-            arrays_of(path, &folder.join(name), &format!("{prefix}{name}/"), depth + 1, found, others)?;
-        } else if let Some((element, shape)) = array(about) {
-            let file = folder.join(format!("{name}.memmap"));
-            found.insert(format!("{prefix}{name}"), Npy::raw(&path.join(&file), shape, element)?);
-            others.push(file);
+        for (name, about) in &meta {
+            let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
+            if !is_name || depth > MAX_DEPTH {
+                continue;
+            }
+            let key = format!("{prefix}{name}");
+            if about.get("type").and_then(Value::as_str) == Some("TensorDict") {
+                self.look(path, &folder.join(name), &format!("{key}/"), depth + 1)?;
+            } else if let Some((element, shape)) = array(about) {
+                let file = folder.join(format!("{name}.memmap"));
+                self.arrays.insert(key, Npy::raw(&path.join(&file), shape, element)?);
+                self.files.push(file);
+            } else if let Some(dtype) = about.get("dtype").and_then(Value::as_str) {
+                self.unread.insert(key, format!("of {}", dtype.chars().take(40).collect::<String>()));
+            }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// The group of the agents, with the stroke behind it; empty for one agent outside of groups. `Err` names several.
+fn group(arrays: &Arrays) -> Result<String, Vec<String>> {
+    let within = |what: &str| {
+        let group = |key: &str| Some(key.strip_suffix(what)?.strip_suffix('/')?.to_owned());
+        let all = arrays.keys().filter_map(group);
+        all.filter(|group| group != "next" && !group.contains('/')).collect::<Vec<_>>()
+    };
+    let (mut some, acting) = (within("observation"), within("action"));
+    let whole: Vec<_> = some.iter().filter(|group| acting.contains(group)).cloned().collect();
+    some.extend(acting);
+    let is_alone = arrays.has("observation") || arrays.has("action");
+    match &whole[..] {
+        [one] => Ok(format!("{one}/")),
+        [_, _, ..] => Err(whole),
+        [] => Ok(some.first().filter(|_| !is_alone).map_or_else(String::new, |one| format!("{one}/"))),
+    }
+}
+
+/// What a replay buffer keeps for itself has its places in `index`, and zeros where nothing is yet.
+fn check_index(arrays: &Arrays, layout: &Layout, all: usize) -> Result<()> {
+    if !arrays.has("index") || arrays.describe("index")?.shape != [all] {
+        return Ok(());
+    }
+    let mut index = vec![0; all];
+    arrays.integers("index", 0..all)?.fill(&mut index)?;
+    match index.iter().zip(0..).all(|(place, row)| *place == row) {
+        true => Ok(()),
+        false => Err(layout.malformed(
+            "`index`",
+            "it is not 0, 1, 2, ..: a replay buffer's own folder, in which is not said how many rows are data, or a sample of \
+             one; write the buffer with `buffer.dumps(folder)`",
+        )),
+    }
 }
 
 /// Type and shape of an entry that is an array.
@@ -174,7 +246,13 @@ fn shapes(arrays: &Arrays, layout: &mut Layout, keys: &Keys, group: &str) -> Res
     let (all, n, dim) = match (&found[..], group) {
         ([all, dim], "") => (*all, 1, *dim),
         ([all, n, dim], group) if !group.is_empty() => (*all, *n, *dim),
-        _ => return Err(arrays.shape_error(&keys.obs, &[0, 0, 0], &found)),
+        _ => {
+            let reason = format!(
+                "its shape is {found:?}, expected steps one behind the other, [T, O] of one agent or [T, N, O] of agents in a group; \
+                 of [environments, time] write `td.reshape(-1)`"
+            );
+            return Err(layout.malformed(format!("`{}`", keys.obs), reason));
+        }
     };
     layout.set_agents(vec![dim; n]);
     let front = if group.is_empty() { vec![all] } else { vec![all, n] };
@@ -187,6 +265,11 @@ fn shapes(arrays: &Arrays, layout: &mut Layout, keys: &Keys, group: &str) -> Res
         true => describe(arrays, layout, &keys.mask, &with(0))?.last().copied(),
         false => None,
     };
+    let is_one_hot = actions.shape.len() == front.len() + 1 && actions.shape.last() != Some(&1);
+    if is_one_hot && (actions.is_integer || actions.dtype == "bool") {
+        let reason = "a flag for each choice, expected the choice's index; write `action.int().argmax(-1)`";
+        return Err(layout.malformed(format!("`{}`", keys.actions), reason));
+    }
     layout.actions = match actions.is_integer {
         true if actions.shape == front || actions.shape == with(1) => ActionLayout::Choices(choices),
         true => return Err(arrays.shape_error(&keys.actions, &front, &actions.shape)),
@@ -351,3 +434,6 @@ impl Open<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
