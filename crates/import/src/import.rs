@@ -87,7 +87,10 @@ fn record_in<W: Record>(
         let [log, ..] = logs else { continue };
         counts.of_log(log);
         let mut table = table::open(logs, &map.table)?;
-        let plan = Plan::new(log, map, table.columns())?;
+        let plan = Plan::new(log, map, table.columns()).map_err(|error| {
+            let reason = if let Error::UnknownColumn { column, .. } = &error { table.why_not(column) } else { None };
+            reason.map_or(error, |reason| Error::malformed(log, reason))
+        })?;
         // All logs have the map's task.
         let writer = match &mut writer {
             Some(writer) => writer,

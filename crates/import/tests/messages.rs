@@ -229,6 +229,35 @@ fn messages_of_other_kinds_are_named() {
     );
 }
 
+/// Two messages of one topic, as a recorder with odd settings writes them, and what is said of them.
+#[test]
+fn messages_that_are_packed_or_encoded_otherwise_are_told() {
+    const MAP: &str = "task.name = \"tank\"\ntime.column = \"log_time\"\nepisode.last_row = \"step\"\n\
+                       [[obs]]\nname = \"x\"\ncolumn = \"/tank.x\"\n\
+                       [[action]]\nname = \"u\"\ncolumn = \"/tank.x\"\nrange = [0, 10]\n";
+    let check = |encoding: &str, message: &[u8], reason: &str| {
+        let mut writer = mcap::Writer::new(Cursor::new(Vec::new())).unwrap();
+        let schema = writer.add_schema("tank_msgs/msg/Tank", "ros2msg", b"float64 x").unwrap();
+        let channel_id = writer.add_channel(schema, "/tank", encoding, &Default::default()).unwrap();
+        let first = if encoding == "json" { br#"{"x": 1}"# } else { message };
+        for (time, data) in [(0, first), (1, message)] {
+            let header = MessageHeader { channel_id, sequence: 0, log_time: time, publish_time: time };
+            writer.write_to_known_channel(&header, data).unwrap();
+        }
+        writer.finish().unwrap();
+        let error = import_bytes(writer.into_inner().into_inner(), MAP).unwrap_err().to_string();
+        assert!(error.ends_with(reason), "{error}");
+    };
+    let packed = "each message is packed by zstd (rosbag2's `compression_mode: message`); convert the bag to one without, or with `file`";
+    check("cdr", b"\x28\xb5\x2f\xfd\x04\x08A\0\0", packed);
+    check("cdr", b"\0\x07\0\0\0\0\0\0\0\0\0\0", "it is encoded as XCDR2 (0007), not as plain CDR");
+    check("cdr", b"\0\x03\0\0\0\0\0\0", "it is encoded as 0003, not as plain CDR; is it damaged?");
+    check("cdr", b"\0\x01\0\0\0\0\0\0", "it ends too early; is it damaged?");
+    check("json", b"{\"x\": NaN}", "; NaN and Infinity are none: write null");
+    check("json", b"{\"x\": }", "; is it damaged?");
+    check("cbor", b"\xa0", "topic `/tank` holds messages of cbor, not cdr or json, which is not read");
+}
+
 #[test]
 fn a_folder_of_a_bag_says_what_to_name() {
     let folder = tempfile::tempdir().unwrap();

@@ -148,6 +148,11 @@ pub(crate) trait Table: Send {
         false
     }
 
+    /// Why a column that it could have is not read.
+    fn why_not(&self, _column: &str) -> Option<String> {
+        None
+    }
+
     /// The first rows as text; `None` where there is no value.
     fn sample(&mut self, rows: usize) -> Result<Vec<Vec<Option<String>>>>;
 }

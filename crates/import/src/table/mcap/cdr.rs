@@ -24,14 +24,21 @@ pub struct Node {
     pub is_stamp: bool,
 }
 
+/// A message that is shorter than its definition.
+const CUT: &str = "it ends too early; is it damaged?";
+
 /// Decode the wanted columns of a message; when it was measured, if it says so.
 pub fn decode(nodes: &[Node], data: &[u8], wanted: &[bool], values: &mut [Value]) -> Result<Option<i64>, String> {
     let reader = Reader::new(data).ok_or_else(|| match data {
-        [a, b, _, _, ..] => format!("it is encoded as {a:02x}{b:02x}, not as plain CDR"),
-        _ => "it ends too early".to_owned(),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            "each message is packed by zstd (rosbag2's `compression_mode: message`); convert the bag to one without, or with `file`".to_owned()
+        }
+        [0, kind @ 6..=11, ..] => format!("it is encoded as XCDR2 (00{kind:02x}), not as plain CDR"),
+        [a, b, _, _, ..] => format!("it is encoded as {a:02x}{b:02x}, not as plain CDR; is it damaged?"),
+        _ => CUT.to_owned(),
     })?;
     let mut decoder = Decoder { reader, wanted, values, stamp: None };
-    decoder.nodes(nodes, false).ok_or("it ends too early")?;
+    decoder.nodes(nodes, false).ok_or(CUT)?;
     Ok(decoder.stamp)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use memchr::memmem;
 use serde_json::Value as Json;
 
 use super::value::Value;
@@ -39,7 +40,11 @@ pub fn layout(first: &[u8], from: usize) -> Result<(Vec<String>, Layout), String
 impl Layout {
     /// Decode the wanted columns.
     pub fn decode(&self, data: &[u8], wanted: &[bool], values: &mut [Value]) -> Result<(), String> {
-        let json: Json = serde_json::from_slice(data).map_err(|e| format!("a message is no JSON ({e})"))?;
+        let json: Json = serde_json::from_slice(data).map_err(|e| {
+            let is_bare = [&b"NaN"[..], b"Infinity"].iter().any(|word| memmem::find(data, word).is_some());
+            let hint = if is_bare { "NaN and Infinity are none: write null" } else { "is it damaged?" };
+            format!("a message is no JSON ({e}); {hint}")
+        })?;
         walk(&json, &mut String::new(), &mut |path, leaf| {
             let Some(column) = self.columns.get(path).filter(|column| wanted[**column]) else { return };
             match leaf {

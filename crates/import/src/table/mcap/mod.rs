@@ -55,6 +55,12 @@ struct Topic {
     columns: [usize; 2],
 }
 
+impl Topic {
+    fn unread(&self, reason: &str) -> String {
+        format!("topic `{}` {reason}, which is not read", self.name)
+    }
+}
+
 enum Decoder {
     Cdr(ros2::Layout),
     Json(json::Layout),
@@ -117,7 +123,7 @@ impl File {
             }
             let wrong = |reason: String| {
                 let place = Place::Row(self.rows);
-                Error::malformed(&self.path, format!("{place}: topic `{name}`: {reason}; is it damaged?"))
+                Error::malformed(&self.path, format!("{place}: topic `{name}`: {reason}"))
             };
             let own = match decoder {
                 Decoder::Cdr(layout) => {
@@ -128,7 +134,7 @@ impl File {
                     None
                 }
                 Decoder::None(reason) => {
-                    return Err(Error::malformed(&self.path, format!("topic `{name}` {reason}, which is not read")));
+                    return Err(Error::malformed(&self.path, topics[number].unread(reason)));
                 }
             };
             let Message { publish_time, log_time, .. } = message;
@@ -289,6 +295,13 @@ impl Table for Mcap {
 
     fn is_of_messages(&self) -> bool {
         true
+    }
+
+    fn why_not(&self, column: &str) -> Option<String> {
+        self.topics.iter().find_map(|topic| match &topic.decoder {
+            Decoder::None(reason) if column.strip_prefix(&topic.name)?.starts_with('.') => Some(topic.unread(reason)),
+            _ => None,
+        })
     }
 
     fn read(&mut self, reading: &mut Reading, rows: &mut Rows, counts: &mut Counts) -> Result<()> {
