@@ -6,6 +6,7 @@
 mod log;
 
 use std::fs;
+use std::io::Cursor;
 use std::sync::atomic::AtomicBool;
 
 use log::{data, import_bytes};
@@ -215,6 +216,37 @@ fn a_column_outside_of_the_file_is_refused() {
     let length = bytes.len();
     bytes[(11_269_504_521_150_254_366_u64 % length as u64) as usize] ^= 159;
     check(bytes, LONG, "is not inside of the file; is it damaged?");
+}
+
+/// The parser of messages makes room for a text before it looks whether it is there.
+#[test]
+fn texts_of_messages_end_before_their_record() {
+    let map = "task.name = \"tank\"\ntime.column = \"log_time\"\nepisode.last_row = \"step\"\n\
+               [[obs]]\nname = \"x\"\ncolumn = \"/tank.x\"\n\
+               [[action]]\nname = \"u\"\ncolumn = \"/tank.x\"\nrange = [0, 10]\n";
+    let mut writer = mcap::WriteOptions::new().use_chunks(false).create(Cursor::new(Vec::new())).unwrap();
+    let schema = writer.add_schema("tank_msgs/msg/Tank", "ros2msg", b"float64 x").unwrap();
+    let more = [("who".to_owned(), "unit".to_owned())].into_iter().collect();
+    let channel_id = writer.add_channel(schema, "/tank", "cdr", &more).unwrap();
+    for time in 0..3 {
+        let header = mcap::records::MessageHeader { channel_id, sequence: 0, log_time: time, publish_time: time };
+        writer.write_to_known_channel(&header, &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    }
+    writer.finish().unwrap();
+    let log = writer.into_inner().into_inner();
+    assert_eq!(import_bytes(&log, map).unwrap().obs, [0.0; 3]);
+    for text in ["tank_msgs/msg/Tank", "ros2msg", "/tank", "cdr", "who", "unit"] {
+        let claim = [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+        let places: Vec<_> = (0..log.len()).filter(|at| log[*at..].starts_with(&claim)).collect();
+        // The record, and its copy in the summary.
+        assert_eq!(places.len(), 2, "{text}");
+        for place in places {
+            let mut log = log.clone();
+            // It claims a thousand bytes more.
+            log[place + 1] += 4;
+            check(log, map, "a record claims texts that are longer than itself");
+        }
+    }
 }
 
 proptest! {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use mcap::McapError;
 use mcap::records::{Record as Parsed, op};
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
-use mcap::sans_io::summary_reader::{SummaryReadEvent, SummaryReader, SummaryReaderOptions};
 use omiga_format::atomic;
 
 use crate::{Error, Result};
@@ -63,20 +62,32 @@ pub struct Records {
     schemas: BTreeMap<u16, Arc<Schema>>,
     /// Those seen so far.
     channels: BTreeMap<u16, Channel>,
+    /// Had one of them a schema that was not seen?
+    lacks_schema: bool,
 }
 
 impl Records {
     pub fn open(path: &Path) -> Result<Self> {
-        let options =
-            LinearReaderOptions::default().with_validate_chunk_crcs(true).with_record_length_limit(MAX_RECORD_BYTES);
+        Self::open_at(path, 0)
+    }
+
+    /// Open it and go to a place, which is the file's beginning or that of a record.
+    fn open_at(path: &Path, start: u64) -> Result<Self> {
+        let options = LinearReaderOptions::default()
+            .with_skip_start_magic(start > 0)
+            .with_validate_chunk_crcs(true)
+            .with_record_length_limit(MAX_RECORD_BYTES);
+        let mut file = atomic::open(path)?;
+        file.seek(SeekFrom::Start(start)).map_err(atomic::io("cannot read", path))?;
         Ok(Self {
             path: path.to_owned(),
-            file: atomic::open(path)?,
+            file,
             reader: LinearReader::new_with_options(options),
             buffer: Vec::new(),
             is_over: false,
             schemas: BTreeMap::new(),
             channels: BTreeMap::new(),
+            lacks_schema: false,
         })
     }
 
@@ -122,6 +133,13 @@ impl Records {
                 Ok(None)
             }
             Some(LinearReadEvent::Record { data, opcode }) => {
+                if !matches!(opcode, op::MESSAGE | op::SCHEMA | op::CHANNEL) {
+                    return Ok(None);
+                }
+                if !texts_fit(opcode, data) {
+                    let reason = "a record claims texts that are longer than itself; is it damaged?";
+                    return Err(Stop::Error(Error::malformed(&self.path, reason)));
+                }
                 match guarded(&self.path, || mcap::parse_record(opcode, data))? {
                     Parsed::Message { header, data } => {
                         self.buffer.clear();
@@ -133,7 +151,9 @@ impl Records {
                         self.schemas.insert(header.id, Schema { name, encoding, data: data.into_owned() }.into());
                     }
                     Parsed::Channel(channel) => {
-                        let schema = self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
+                        let schema = self.schemas.get(&channel.schema_id).cloned();
+                        self.lacks_schema |= schema.is_none() && channel.schema_id != 0;
+                        let schema = schema.unwrap_or_default();
                         let mcap::records::Channel { id, topic, message_encoding, .. } = channel;
                         self.channels.insert(id, Channel { id, topic, message_encoding, schema });
                     }
@@ -168,42 +188,60 @@ pub fn survey(path: &Path) -> Result<Vec<(Channel, Option<Vec<u8>>)>> {
     Ok(channels.into_iter().map(|channel| (first.remove(&channel.id), channel)).map(|(first, c)| (c, first)).collect())
 }
 
-/// The channels of the file's summary, if it has one.
-fn summary(path: &Path) -> Result<Option<Vec<Channel>>> {
-    let mut file = atomic::open(path)?;
-    let bytes = file.metadata().map_err(atomic::io("cannot read", path))?.len();
-    let options = SummaryReaderOptions::default().with_file_size(bytes).with_record_length_limit(MAX_RECORD_BYTES);
-    let mut reader = SummaryReader::new_with_options(options);
-    loop {
-        // Without its end there is none; what is wrong before it is told where it is read.
-        let Ok(event) = guarded(path, || reader.next_event().transpose()) else { return Ok(None) };
-        match event {
-            None => break,
-            Some(SummaryReadEvent::ReadRequest(wanted)) => {
-                let room = reader.insert(wanted.clamp(1, PIECE_BYTES));
-                let count = file.read(room).map_err(atomic::io("cannot read", path))?;
-                reader.notify_read(count);
-            }
-            Some(SummaryReadEvent::SeekRequest(to)) => {
-                let Ok(at) = file.seek(to) else { return Ok(None) };
-                reader.notify_seeked(at);
+/// Do the texts of a schema or a channel end before it does? The parser makes room for as many bytes as they claim.
+fn texts_fit(opcode: u8, data: &[u8]) -> bool {
+    let mut rest = data;
+    let length = |rest: &mut &[u8]| {
+        let (length, behind) = rest.split_first_chunk()?;
+        *rest = behind;
+        usize::try_from(u32::from_le_bytes(*length)).ok()
+    };
+    let text = |rest: &mut &[u8]| {
+        let length = length(rest)?;
+        *rest = rest.get(length..)?;
+        Some(())
+    };
+    let mut fit = || {
+        // Behind the numbers of the schema, and of the channel.
+        rest = rest.get(if opcode == op::SCHEMA { 2 } else { 4 }..)?;
+        text(&mut rest)?;
+        text(&mut rest)?;
+        if opcode == op::CHANNEL {
+            let pairs = length(&mut rest)?;
+            let end = rest.len().checked_sub(pairs)?;
+            while rest.len() > end {
+                text(&mut rest)?;
+                text(&mut rest)?;
             }
         }
-    }
-    let Some(summary) = reader.finish().filter(|summary| !summary.channels.is_empty()) else { return Ok(None) };
-    let mut channels: Vec<_> = summary.channels.values().collect();
-    channels.sort_by_key(|channel| channel.id);
-    let mut schemas = BTreeMap::new();
-    let channel = |channel: &Arc<mcap::Channel<'static>>| {
-        let schema = channel.schema.as_ref().map(|schema| {
-            let (name, encoding) = (schema.name.clone(), schema.encoding.clone());
-            let copy = || Schema { name, encoding, data: schema.data.to_vec() }.into();
-            Arc::clone(schemas.entry(schema.id).or_insert_with(copy))
-        });
-        let (topic, message_encoding) = (channel.topic.clone(), channel.message_encoding.clone());
-        Channel { id: channel.id, topic, message_encoding, schema: schema.unwrap_or_default() }
+        Some(())
     };
-    Ok(Some(channels.into_iter().map(channel).collect()))
+    opcode == op::MESSAGE || fit().is_some()
+}
+
+/// The channels of the file's summary, if it has one. What is wrong with it is told where the rest is read.
+fn summary(path: &Path) -> Result<Option<Vec<Channel>>> {
+    let Some(start) = summary_start(path).ok().flatten() else { return Ok(None) };
+    let mut records = Records::open_at(path, start)?;
+    loop {
+        match records.step() {
+            Ok(_) => {}
+            Err(Stop::End) => break,
+            Err(_) => return Ok(None),
+        }
+    }
+    let is_whole = !records.lacks_schema && !records.channels.is_empty();
+    Ok(is_whole.then(|| records.channels.into_values().collect()))
+}
+
+/// Where the file says that its summary begins.
+fn summary_start(path: &Path) -> std::io::Result<Option<u64>> {
+    let (mut file, mut end) = (File::open(path)?, [0; 37]);
+    file.seek(SeekFrom::End(-(end.len() as i64)))?;
+    file.read_exact(&mut end)?;
+    // A record of 20 bytes, the first 8 of which say it.
+    let (opcode, start) = (end[0], end[9..].first_chunk().map_or(0, |start| u64::from_le_bytes(*start)));
+    Ok((opcode == op::FOOTER && end.ends_with(mcap::MAGIC) && start > 0).then_some(start))
 }
 
 /// Why no record follows.
