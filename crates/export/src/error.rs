@@ -51,7 +51,7 @@ pub enum Error {
     /// A policy whose weights would be rounded to another policy.
     #[error(
         "agent `{agent}`: with {encoding} weights an answer is {found} from the trained policy's, expected at most {expected} \
-         (of a command's range, or of the distance between logits); allow more, or keep more bits",
+         (of a command's range, or of the distance between logits); allow more (`--max-difference`), or keep more bits",
         agent = Shown::name(.agent)
     )]
     Difference {
