@@ -22,6 +22,8 @@ const SEED: u64 = 0x0b5e_77ed;
 const QUANTILES: [f64; 2] = [0.0005, 0.9995];
 /// The quantiles are moved apart by at least this share of their distance.
 const WIDENING: f64 = 0.1;
+/// A value more than so many times their distance beyond a field's quantiles is an event, and so is a new one of a field that stands still.
+const EVENTS: f64 = 1.0;
 /// Least weight of the identity: Ledoit and Wolf's estimate takes rows for independent, and those of an episode are not.
 const LEAST_SHRINKAGE: f64 = 1e-3;
 /// What is left out of a field that (almost) never changes, as a share of its value.
@@ -42,7 +44,8 @@ impl Dataset {
     ///
     /// The covariance is shrunk as Ledoit and Wolf (2004) say, but by at least a thousandth, on fields of mean 0 and
     /// deviation 1: their units do not matter. A field whose quantiles are equal is left out of it, as an agent's id; all
-    /// of its values are usual, and a thousandth more.
+    /// of its values are usual, and a thousandth more. Where rare events are in more held-out episodes than may raise an alarm, all
+    /// values of the fields that have any are usual: else no limit would hold, or one that is far too wide for the others.
     ///
     /// # Errors
     /// [`crate::Error::Scratch`] when rows are on disk and cannot be read.
@@ -77,20 +80,43 @@ impl Dataset {
         self.each_raw_obs(agent, rows.iter().copied(), |obs| sample.extend_from_slice(obs))?;
         let mut fields = fields_of(&sample, width, self.stored_obs() != StoredObs::Raw);
         let mut distance = distance_of(&sample, &fields);
+        let has_events = |(f, field): (usize, &Field)| {
+            field.changes() || sample.iter().skip(f).step_by(width).any(|x| field.excess(*x) > EVENTS)
+        };
+        let mut events: Vec<bool> = fields.iter().enumerate().map(has_events).collect();
         drop(sample);
 
         let mut white = vec![0.0; distance.as_ref().map_or(0, |distance| distance.fields.len())];
-        let (mut excesses, mut distances) = (Vec::new(), Vec::new());
+        let (mut excesses, mut distances, learned) = (Vec::new(), Vec::new(), fields.clone());
         for Episode { first, last, .. } in self.held_out() {
-            let (mut excess, mut far) = (0.0_f64, 0.0_f32);
+            let (mut own, mut far) = (vec![0.0_f64; width], 0.0_f32);
             self.each_raw_obs(agent, *first..*last, |obs| {
-                excess = fields.iter_mut().zip(obs).fold(excess, |most, (field, x)| most.max(field.excess(*x)));
+                let each = own.iter_mut().zip(&learned).zip(fields.iter_mut().zip(obs));
+                each.for_each(|((most, learned), (field, x))| {
+                    *most = most.max(learned.excess(*x));
+                    field.see(*x);
+                });
                 far = distance.as_ref().map_or(0.0, |distance| far.max(distance.distance(obs, &mut white)));
             })?;
-            excesses.push(excess);
+            excesses.push(own);
             distances.push(f64::from(far));
         }
-        let widening = conformal::limit(&mut excesses, level).max(WIDENING);
+        let of_all = |excesses: &[Vec<f64>]| {
+            let most = |own: &Vec<f64>| own.iter().copied().fold(0.0, f64::max);
+            conformal::limit(&mut excesses.iter().map(most).collect::<Vec<_>>(), level)
+        };
+        let mut widening = of_all(&excesses);
+        if widening > EVENTS {
+            for own in &excesses {
+                events.iter_mut().zip(own).for_each(|(has_events, excess)| *has_events |= *excess > EVENTS);
+            }
+            for f in (0..width).filter(|f| events[*f]) {
+                fields[f] = Field::Free;
+                excesses.iter_mut().for_each(|own| own[f] = 0.0);
+            }
+            widening = of_all(&excesses);
+        }
+        let widening = widening.max(WIDENING);
         if let Some(distance) = &mut distance {
             distance.threshold = conformal::limit(&mut distances, level) as f32;
         }
@@ -116,19 +142,33 @@ enum Field {
     Varies { low: f64, high: f64 },
     /// It (almost) never changes: all values that were seen, with a tolerance on both sides.
     Steady { low: f64, high: f64, tolerance: f64 },
+    /// It has events too often for an alarm each time: all values are usual.
+    Free,
 }
 
 impl Field {
-    /// How far a value is outside of the quantiles, as a share of their distance; a value of a steady field becomes usual.
-    fn excess(&mut self, x: f32) -> f64 {
-        let x = f64::from(x);
-        match self {
-            Self::Varies { low, high } => ((*low - x).max(x - *high) / (*high - *low)).max(0.0),
-            Self::Steady { low, high, .. } => {
-                (*low, *high) = (low.min(x), high.max(x));
-                0.0
+    /// How far a value is outside of the quantiles, as a share of their distance; without end for one that a steady field never had.
+    fn excess(&self, x: f32) -> f64 {
+        match *self {
+            Self::Varies { low, high } => ((low - f64::from(x)).max(f64::from(x) - high) / (high - low)).max(0.0),
+            Self::Steady { .. } => {
+                let usual = self.range(0.0);
+                if (usual.low..=usual.high).contains(&x) { 0.0 } else { f64::INFINITY }
             }
+            Self::Free => 0.0,
         }
+    }
+
+    /// A value of a steady field becomes usual.
+    fn see(&mut self, x: f32) {
+        if let Self::Steady { low, high, .. } = self {
+            (*low, *high) = (low.min(x.into()), high.max(x.into()));
+        }
+    }
+
+    /// Is it steady, but for a few rows?
+    fn changes(&self) -> bool {
+        matches!(self, Self::Steady { low, high, tolerance } if high - low > *tolerance)
     }
 
     /// Rounded outwards, so that no value that decided on the widening falls out of it.
@@ -136,6 +176,7 @@ impl Field {
         let (low, high, more) = match self {
             Self::Varies { low, high } => (low, high, widening * (high - low)),
             Self::Steady { low, high, tolerance } => (low, high, tolerance.max(STEADY * low.abs().max(high.abs()))),
+            Self::Free => (f32::MIN.into(), f32::MAX.into(), 0.0),
         };
         let finite = |x: f64| x.clamp(f32::MIN.into(), f32::MAX.into()) as f32;
         let (low, high) = (finite(low - more), finite(high + more));
