@@ -75,7 +75,8 @@ impl Trainer {
     /// # Errors
     /// When the folder cannot be had, or holds a run.
     pub fn create(config: Config, data: Arc<Prepared>, out: &Path) -> Result<Self> {
-        // First: without it no folder is made.
+        // First: without them no folder is made.
+        data.problem.require_start(&config)?;
         let golden = data.golden(config.run.seed)?;
         let folder = RunFolder::create(out, &config)?;
         Self::begin(config, data, golden, folder)
@@ -391,7 +392,7 @@ fn newest(folder: &RunFolder, config: &Config, dataset: &Dataset) -> Result<Opti
 }
 
 /// No networks yet, where the learner has them.
-fn networks(config: &Config, data: &Prepared) -> Networks {
+pub(crate) fn networks(config: &Config, data: &Prepared) -> Networks {
     let device = learners_device(config, &data.device);
     match config.run.engine {
         EngineChoice::Auto => Networks::new(DType::F32, &device),
