@@ -34,7 +34,11 @@ fn config(more: &[&str]) -> Config {
 
 /// A run without anybody who judges; what its gauges showed.
 fn run(out: &Path, discrete: bool, more: &[&str]) -> (Vec<Gauged>, Problem) {
-    let dataset = noise::record(&out.with_file_name("noise.hdf5"), discrete);
+    run_of(noise::Kind::of(discrete), out, more)
+}
+
+fn run_of(kind: noise::Kind, out: &Path, more: &[&str]) -> (Vec<Gauged>, Problem) {
+    let dataset = noise::record_kind(&out.with_file_name("noise.hdf5"), kind);
     let mut trainer = Trainer::new(config(more), dataset, out).unwrap();
     let mut watcher = Watcher(Vec::new());
     trainer.fit(NonZeroUsize::MIN, &mut watcher, &AtomicBool::new(false)).unwrap();
@@ -182,4 +186,24 @@ fn a_run_whose_values_leave_the_data_says_so() {
     let alarm = last.alarm.as_ref().unwrap_or_else(|| panic!("{last:?}"));
     let (low, high) = last.returns.unwrap();
     assert!(!(low..=high).contains(&last.v_tot.unwrap()) && alarm.contains("raise `omiga.alpha` (now 0.1)"), "{alarm}");
+}
+
+/// New networks say about 0.1, which is far more than such data returned: nothing has left it yet.
+#[test]
+fn where_rewards_are_small_new_networks_raise_no_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, reward) in [("none", 0.0), ("small", 1e-4)] {
+        let kind = noise::Kind { reward, ..noise::Kind::of(false) };
+        for algorithm in ["omiga", "rebrac"] {
+            let settings = [&format!("run.algorithm={algorithm}"), "rebrac.critic_bc_coef=0", "optim.lr=0.0001"];
+            let (found, _) = run_of(kind, &folder.path().join(format!("{name}-{algorithm}")), &settings);
+            let (low, high) = found[0].returns.unwrap();
+            assert!(!(1.25 * low..=1.25 * high).contains(&found[0].v_tot.unwrap()), "nothing to see: {:?}", found[0]);
+            assert!(found.iter().all(|gauged| gauged.alarm.is_none()), "{name}, {algorithm}: {found:?}");
+        }
+        // Values that do leave are told all the same.
+        let settings = ["optim.lr=0.1", "omiga.tau=1", "omiga.gamma=0.99", "omiga.alpha=0.1"];
+        let (found, _) = run_of(kind, &folder.path().join(name), &settings);
+        assert!(found[2].alarm.is_some(), "{name}: {found:?}");
+    }
 }

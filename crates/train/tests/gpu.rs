@@ -210,7 +210,7 @@ fn sizes_beyond_a_tile() {
 
 const REBRAC: &str = "run.algorithm=rebrac";
 /// Agents that may be dead, some of which observe less.
-const NARROW: Kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5] };
+const NARROW: Kind = Kind { discrete: false, alive: true, obs: [3, DIMS.1, 5], reward: 1.0 };
 
 #[test]
 fn rebrac() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::{GaugeRows, believable};
 use super::sums::{Fit, Sums};
 use crate::Record;
-use crate::config::Config;
+use crate::config::{Algorithm, Config};
 
 /// File of one JSON object a line.
 pub const GAUGES_FILE: &str = "gauges.jsonl";
@@ -59,15 +59,8 @@ pub struct AgentGauge {
 }
 
 impl Gauged {
-    /// After `step` updates, from `sums` over `rows` of agents with these names.
-    pub(super) fn of(
-        step: u64,
-        rows: &GaugeRows,
-        returns: (f64, f64),
-        sums: &Sums,
-        names: Vec<String>,
-        config: &Config,
-    ) -> Self {
+    /// After `step` updates, from `sums` over `rows` of agents with these names; without an alarm.
+    pub(super) fn of(step: u64, rows: &GaugeRows, returns: (f64, f64), sums: &Sums, names: Vec<String>) -> Self {
         let over = |sum: f64, count: u64| finite(sum / count as f64);
         let agents = names.into_iter().zip(&sums.agents).map(|(agent, of)| AgentGauge {
             agent,
@@ -80,7 +73,7 @@ impl Gauged {
             step,
             held_out: rows.held_out,
             rows: rows.count(),
-            v_tot: over(sums.v_tot, sums.values),
+            v_tot: sums.mean_value().and_then(finite),
             return_to_go: over(sums.returns, sums.values),
             optimism: sums.optimism().and_then(finite),
             returns: Some(returns).filter(|(low, high)| low.is_finite() && high.is_finite()),
@@ -90,7 +83,7 @@ impl Gauged {
             action_distance: over(team.distance, team.rows),
             outside: over(team.outside as f64, team.rows),
             agents,
-            alarm: (sums.values > 0).then(|| alarm(sums.v_tot / sums.values as f64, returns, config)).flatten(),
+            alarm: None,
         }
     }
 
@@ -116,10 +109,16 @@ impl Gauged {
 }
 
 /// Is the mean of V_tot beyond all that the data ever returned, so far that it is not [`believable`]?
-fn alarm(v_tot: f64, (low, high): (f64, f64), config: &Config) -> Option<String> {
+pub(super) fn alarm(v_tot: f64, (low, high): (f64, f64), config: &Config) -> Option<String> {
     let (least, most) = believable((low, high));
     let (side, remedy) = match (v_tot < least, v_tot > most) {
-        (true, _) => ("below", "lower `optim.lr`, see whether `data.time_limit` is missing".to_owned()),
+        (true, _) => {
+            // What a policy pays for its distance has the scale of the rewards.
+            let (setting, now) = ("rebrac.critic_bc_coef", config.rebrac.critic_bc_coef);
+            let pays = config.run.algorithm == Algorithm::Rebrac && now > 0.0;
+            let costs = if pays { format!("lower `{setting}` (now {now}), ") } else { String::new() };
+            ("below", format!("{costs}lower `optim.lr`, see whether `data.time_limit` is missing"))
+        }
         (_, true) => {
             let (setting, now) = config.anchor()?;
             ("above", format!("raise `{setting}` (now {now})"))
@@ -139,7 +138,11 @@ mod tests {
     use super::*;
 
     fn check(v_tot: f64, returns: (f64, f64), expected: &[&str]) {
-        let found = alarm(v_tot, returns, &Config::default());
+        told(v_tot, returns, &Config::default(), expected);
+    }
+
+    fn told(v_tot: f64, returns: (f64, f64), config: &Config, expected: &[&str]) {
+        let found = alarm(v_tot, returns, config);
         assert_eq!(found.is_some(), !expected.is_empty(), "{found:?}");
         let text = found.unwrap_or_default();
         assert!(expected.iter().all(|part| text.contains(part)), "{text}");
@@ -147,14 +150,16 @@ mod tests {
 
     #[test]
     fn values_that_left_the_returns_are_told() {
-        let told =
+        let words =
             ["V_tot is 2000.000, above the data's discounted returns [0.000, 300.000]", "raise `omiga.alpha` (now 10)"];
-        check(2000.0, (0.0, 300.0), &told);
+        check(2000.0, (0.0, 300.0), &words);
         check(-76.0, (0.0, 300.0), &["-76.000, below", "`optim.lr`", "`data.time_limit`"]);
         check(f64::INFINITY, (0.0, 300.0), &["inf, above"]);
         for v_tot in [-75.0, 0.0, 299.0, 375.0] {
             check(v_tot, (0.0, 300.0), &[]);
         }
+        let rebrac = Config::from_parts(&[], &["run.algorithm=rebrac".to_owned()]).unwrap();
+        told(-76.0, (0.0, 300.0), &rebrac, &["lower `rebrac.critic_bc_coef` (now 0.1), lower `optim.lr`"]);
         // Nothing to be measured by: with gamma 1 a clock ends nothing.
         check(5.0, (0.0, f64::INFINITY), &[]);
     }

@@ -10,6 +10,7 @@ mod sums;
 use candle_core::{DType, Device, Tensor};
 use omiga_dataset::{Dataset, Episode, HostBatch};
 
+use found::alarm;
 pub use found::{AgentGauge, GAUGES_FILE, Gauged};
 use played::Played;
 pub use rows::GaugeRows;
@@ -23,6 +24,7 @@ use crate::batch::Batch;
 use crate::config::Config;
 use crate::engine::learners_device;
 use crate::prepared::Prepared;
+use crate::trainer::networks;
 use crate::{Problem, Result};
 
 /// Rows that are read at once.
@@ -88,7 +90,27 @@ impl Gauge {
             acted.for_each(|i| sums.add_action(i, &played, &host, &data.gauge_rows.support));
         }
         let names = dataset.task().agents.iter().map(|agent| agent.name.clone()).collect();
-        Ok(Gauged::of(step, &data.gauge_rows, self.returns, &sums, names, config))
+        let mut gauged = Gauged::of(step, &data.gauge_rows, self.returns, &sums, names);
+        if let Some(v_tot) = sums.mean_value().filter(|v_tot| alarm(*v_tot, self.returns, config).is_some()) {
+            // Seldom, so that nobody pays for it: where rewards are small new networks say more than the data returned.
+            let begun = self.begun(data, config)?;
+            gauged.alarm = alarm(v_tot, (self.returns.0.min(begun), self.returns.1.max(begun)), config)
+                .and_then(|_| alarm(v_tot, self.returns, config));
+        }
+        Ok(gauged)
+    }
+
+    /// Mean of V_tot of the run's new networks, before any update; 0 of a learner without values.
+    fn begun(&self, data: &Prepared, config: &Config) -> Result<f64> {
+        let learner = Learner::new(config, &data.problem, networks(config, data))?;
+        let rows: Vec<usize> = data.gauge_rows.episodes.iter().flat_map(|(_, rows)| rows).copied().collect();
+        let mut sum = 0.0;
+        for chunk in rows.chunks(ROWS) {
+            let (_, batch) = self.batch(chunk.iter().copied(), &data.dataset, &data.problem)?;
+            let Some(values) = learner.team_value(batch.now())? else { return Ok(0.0) };
+            sum += numbers(&values)?.into_iter().sum::<f64>();
+        }
+        Ok(sum / rows.len() as f64)
     }
 
     /// V_tot of each episode's last state, where it counts; elsewhere, and of a learner without values, 0.

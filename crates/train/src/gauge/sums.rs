@@ -101,6 +101,11 @@ impl Sums {
         self.fit += played.fit[i];
     }
 
+    /// Of V_tot; nothing without a row that has one.
+    pub fn mean_value(&self) -> Option<f64> {
+        (self.values > 0).then(|| self.v_tot / self.values as f64)
+    }
+
     /// mean(V - G) / mean(1 - b gamma^n), so that an error of V that is the same in all rows shows as itself.
     pub fn optimism(&self) -> Option<f64> {
         (self.values > 0 && self.grounded > 0.0).then(|| (self.v_tot - self.returns) / self.grounded)

@@ -19,12 +19,14 @@ pub struct Kind {
     pub alive: bool,
     /// Fields of each agent's observation; the widest has all.
     pub obs: [usize; DIMS.0],
+    /// The largest reward.
+    pub reward: f32,
 }
 
 impl Kind {
     /// Agents that observe equally much, some of them dead where actions are choices.
     pub fn of(discrete: bool) -> Self {
-        Self { discrete, alive: discrete, obs: [DIMS.1; DIMS.0] }
+        Self { discrete, alive: discrete, obs: [DIMS.1; DIMS.0], reward: 1.0 }
     }
 }
 
@@ -59,7 +61,8 @@ pub fn record_kind(path: &Path, kind: Kind) -> Dataset {
             };
             let (action_mask, alive) = (discrete.then_some(&mask[..]), kind.alive.then_some(&alive[..]));
             let obs = &obs[step * n * o..(step + 1) * n * o];
-            writer.push_step(StepRow { obs, state: None, actions, reward: rewards[step], action_mask, alive }).unwrap();
+            let reward = kind.reward * rewards[step];
+            writer.push_step(StepRow { obs, state: None, actions, reward, action_mask, alive }).unwrap();
         }
         let last = LastRow { obs: &obs[40 * n * o..], state: None, action_mask: None, alive: None };
         writer.end_episode(last, if episode % 2 == 0 { Ending::Truncated } else { Ending::Terminated }).unwrap();
