@@ -183,8 +183,7 @@ fn another_baseline() {
     let text = format!("{:+.2} [{low:.2}, {high:.2}]", expected.mean);
     assert_eq!(found.trim_matches('*'), text);
     assert_eq!(found.starts_with("**"), expected.differs());
-    program.done("report runs --baseline nobody --out other/PAGE.md");
-    assert!(!program.read_text("other/PAGE.md").contains("**Difference to"));
+    program.refused("report runs --baseline nobody --out other/PAGE.md", "no run is of `nobody`");
 }
 
 /// Every algorithm against the baseline on every dataset: with two seeds there is a test, with one there is none.
@@ -230,6 +229,9 @@ fn what_is_beyond_chance() {
     assert!(cells(&page, "**Last checkpoint**", "medium")[4].ends_with(" †"));
     assert!(!cells(&page, "**Last checkpoint**", "expert")[4].contains('†'));
     program.refused("report runs --tuned-on omiga --out PAGE.md", "expected ALGORITHM=DATASET");
+    let unknown = "report runs --tuned-on omega=spread/medium --out PAGE.md";
+    program
+        .refused(unknown, "`--tuned-on omega=spread/medium` names no algorithm that has runs; there are `bc`, `omiga`");
 }
 
 /// Runs of single `omiga train` commands: folders that are called by task and quality, played without an export.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::report::{Measure, Request, Tuned};
+use crate::report::{Asked, BASELINE, Measure, Request, Tuned};
 
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
@@ -14,15 +14,15 @@ pub struct ReportArgs {
     /// Published results to put beside them
     #[arg(long, value_name = "FILE.toml")]
     pub reference: Option<PathBuf>,
-    /// The algorithm that the others are compared with
-    #[arg(long, value_name = "ALGORITHM", default_value = "bc")]
-    pub baseline: String,
+    /// The algorithm that the others are compared with [default: bc]
+    #[arg(long, value_name = "ALGORITHM")]
+    pub baseline: Option<String>,
     /// What "Beyond chance" compares of every run: the last checkpoint's episodes, or the last evaluations in training
     #[arg(long, value_enum, default_value_t)]
     pub measure: Measure,
     /// Data that an algorithm was tuned on, as `<task>/<quality>` or in words, which the page says; may be repeated
     #[arg(long, value_name = "ALGORITHM=DATASET", value_parser = tuned_on)]
-    pub tuned_on: Vec<(String, String)>,
+    pub tuned_on: Vec<String>,
     /// A page in Markdown; a figure a task goes beside it
     #[arg(long, value_name = "FILE.md", required_unless_present = "html")]
     pub out: Option<PathBuf>,
@@ -33,17 +33,19 @@ pub struct ReportArgs {
 
 impl ReportArgs {
     pub fn request(&self) -> Request {
-        let mut tuned = Tuned::new();
-        for (algorithm, dataset) in &self.tuned_on {
-            tuned.entry(algorithm.clone()).or_default().push(dataset.clone());
-        }
-        let (reference, baseline, measure) = (self.reference.clone(), self.baseline.clone(), self.measure);
-        Request { reference, baseline, measure, tuned, markdown: self.out.clone(), html: self.html.clone() }
+        let (reference, measure) = (self.reference.clone(), self.measure);
+        let (markdown, html) = (self.out.clone(), self.html.clone());
+        let baseline = self.baseline.clone().unwrap_or_else(|| BASELINE.to_owned());
+        let asked = Asked { baseline: self.baseline.is_some(), tuned_on: self.tuned_on.clone() };
+        Request { reference, baseline, measure, tuned: Tuned::new(), asked, markdown, html }
     }
 }
 
-fn tuned_on(text: &str) -> Result<(String, String), String> {
-    let (algorithm, dataset) =
-        text.split_once('=').ok_or("expected ALGORITHM=DATASET, e.g. rebrac=hopper-3x1/medium")?;
-    Ok((algorithm.to_owned(), dataset.to_owned()))
+/// Which part is the algorithm's name is known when its runs are: names of rows have `=`, too.
+fn tuned_on(text: &str) -> Result<String, String> {
+    let (algorithm, dataset) = text.split_once('=').unwrap_or_default();
+    let is_pair = !algorithm.is_empty() && !dataset.is_empty();
+    is_pair
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected ALGORITHM=DATASET, e.g. rebrac=hopper-3x1/medium".to_owned())
 }

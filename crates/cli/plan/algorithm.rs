@@ -59,7 +59,7 @@ impl Arm {
         let algorithm = own.algorithm.clone().or(built_in.map(|(algorithm, _)| algorithm.to_owned()));
         let algorithm = algorithm.with_context(|| {
             format!(
-                "`train.algorithms` has `{name}`, expected bc, omiga, omiga-official, rebrac, or one whose `algorithm` \
+                "`{name}` is no algorithm, expected bc, omiga, omiga-official, rebrac, or one whose `algorithm` \
                  `[algorithm.{name}]` says"
             )
         })?;

@@ -14,12 +14,10 @@ use super::data::DataPart;
 use super::rows::{self, Listed};
 use super::slurm::SlurmPart;
 use super::value::{Engine, Names, Seeds};
-use crate::report::{self, Measure};
+use crate::report::{self, Asked, BASELINE, Measure};
 
 /// Of a folder's name, on nearly every file system.
 const MOST_BYTES: usize = 255;
-/// With whose row the others are compared unless another one is named.
-const BASELINE: &str = "bc";
 
 /// What is to be done: data, trainings, evaluation, a page.
 #[derive(Clone, Debug, Deserialize)]
@@ -142,6 +140,8 @@ impl Plan {
             self.algorithm(name)?;
         }
         for (name, own) in &self.algorithm {
+            // Of one that is not trained, too, as plans are read with other lists of algorithms: a slip there would go unseen.
+            self.algorithm(name)?;
             check_settings(&format!("algorithm.{name}.settings"), &own.settings)?;
             for (on, settings) in &own.on {
                 check_settings(&format!("algorithm.{name}.on.{on}"), settings)?;
@@ -195,7 +195,8 @@ impl Plan {
                 tuned.insert(name.clone(), on);
             }
         }
-        Ok(Some(report::Request { reference, baseline, measure, tuned, markdown: page, html }))
+        let asked = Asked::default();
+        Ok(Some(report::Request { reference, baseline, measure, tuned, asked, markdown: page, html }))
     }
 
     /// With whose row the others are compared, if it is there.
@@ -241,6 +242,8 @@ mod tests {
         check(SMALL, &["data.quality=good"], "`data.quality`");
         check(SMALL, &["train.algorithms=bc cql"], "`cql`");
         check(SMALL, &["train.algorithms="], "`train.algorithms` is empty");
+        check(SMALL, &["algorithm.rebac.tuned_on=['spread']"], "`rebac` is no algorithm, expected bc, omiga");
+        check(SMALL, &["report.baseline=bc"], "in a plan `report.page`, `report.html`");
         check(SMALL, &["train.seeds=3..2"], "expected A..B");
         check(SMALL, &["settings.omiga.alfa=1"], "unknown field `alfa`");
         check(SMALL, &["settings.omiga.alpha=0"], "expected finite and above 0");

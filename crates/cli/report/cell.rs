@@ -80,7 +80,7 @@ impl Cell {
     ///
     /// # Errors
     /// What cannot be read or understood, by name; a folder without a cell; two cells of one task and name that are not [`together`].
-    pub fn read_all(roots: &[PathBuf], tuned: &Tuned) -> Result<Vec<Self>> {
+    pub fn read_all(roots: &[PathBuf]) -> Result<Vec<Self>> {
         let mut cells = Vec::new();
         for root in roots {
             let before = cells.len();
@@ -89,14 +89,15 @@ impl Cell {
             ensure!(cells.len() > before, "`{}` holds no {expected}; `omiga run` makes them", root.display());
         }
         cells.sort_by(|a, b| (&a.task, rank(&a.quality), &a.quality).cmp(&(&b.task, rank(&b.quality), &b.quality)));
-        let mut cells = together(cells)?;
-        for cell in &mut cells {
-            for algorithm in &mut cell.algorithms {
-                let said = tuned.get(&algorithm.name);
-                algorithm.tuned = said.is_some_and(|said| tuned::names(said, &cell.task, &cell.quality));
-            }
+        together(cells)
+    }
+
+    /// Mark the algorithms that were tuned on this dataset.
+    pub fn mark(&mut self, tuned: &Tuned) {
+        for algorithm in &mut self.algorithms {
+            let said = tuned.get(&algorithm.name);
+            algorithm.tuned = said.is_some_and(|said| tuned::names(said, &self.task, &self.quality));
         }
-        Ok(cells)
     }
 
     fn read_below(root: &Path, cells: &mut Vec<Self>) -> Result<()> {

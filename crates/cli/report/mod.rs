@@ -27,6 +27,9 @@ pub use tuned::Tuned;
 
 use beyond::Beyond;
 
+/// With whose row the others are compared unless another one is named.
+pub const BASELINE: &str = "bc";
+
 /// What is written of some runs, and whom they are compared with.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -38,13 +41,45 @@ pub struct Request {
     pub measure: Measure,
     /// What algorithms were tuned on.
     pub tuned: Tuned,
+    /// What must be of algorithms that have runs, as somebody asked for it by hand.
+    pub asked: Asked,
     /// A name.md; figures go beside it.
     pub markdown: Option<PathBuf>,
     /// A page in one file, which also looks into datasets and bundles.
     pub html: Option<PathBuf>,
 }
 
+/// What a command was asked for, where a plan knows what it trains.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// For the baseline.
+    pub baseline: bool,
+    /// `ALGORITHM=DATASET`, beside what [`Request::tuned`] has.
+    pub tuned_on: Vec<String>,
+}
+
 impl Request {
+    /// What algorithms were tuned on, where those of `known` have runs.
+    ///
+    /// # Errors
+    /// Somebody asked for another one.
+    fn settled(&self, known: &[&str]) -> Result<Tuned> {
+        let there_are = known.join("`, `");
+        ensure!(
+            !self.asked.baseline || known.contains(&self.baseline.as_str()),
+            "no run is of `{}`, with which the others are to be compared; there are runs of `{there_are}`",
+            self.baseline
+        );
+        let mut all = self.tuned.clone();
+        for said in &self.asked.tuned_on {
+            let (name, on) = tuned::split(said, known).with_context(|| {
+                format!("`--tuned-on {said}` names no algorithm that has runs; there are `{there_are}`")
+            })?;
+            all.entry(name.to_owned()).or_default().push(on.to_owned());
+        }
+        Ok(all)
+    }
+
     /// The files that are written, but for figures.
     pub fn pages(&self) -> impl Iterator<Item = &PathBuf> {
         self.markdown.iter().chain(&self.html)
@@ -61,7 +96,9 @@ impl Request {
             ensure!(found, "the page is `{}`, expected a name.{extension}", path.display());
         }
         if self.markdown.is_none() && self.html.is_none() {
-            bail!("nothing to write: give --out PAGE.md, --html PAGE.html, or both");
+            bail!(
+                "nothing to write: give --out PAGE.md, --html PAGE.html, or both; in a plan `report.page`, `report.html`"
+            );
         }
         self.reference.as_deref().map(Reference::read).transpose()
     }
@@ -73,10 +110,12 @@ impl Request {
 /// What cannot be read, understood or written, by name.
 pub fn write(roots: &[PathBuf], request: &Request) -> Result<usize> {
     let reference = request.reference()?;
-    let cells = Cell::read_all(roots, &request.tuned)?;
+    let mut cells = Cell::read_all(roots)?;
+    let tuned = request.settled(&algorithms(&cells.iter().collect::<Vec<_>>()))?;
+    cells.iter_mut().for_each(|cell| cell.mark(&tuned));
     let overall = Overall::of(&cells, &request.baseline);
     let beyond = Beyond::of(&cells, &request.baseline, request.measure);
-    let beyond = beyond.map(|beyond| verdict::beyond_chance(&beyond, &request.tuned));
+    let beyond = beyond.map(|beyond| verdict::beyond_chance(&beyond, &tuned));
     let mut figures = BTreeMap::new();
     for task in tasks(&cells) {
         figures.insert(task.to_owned(), curves(&of_task(&cells, task))?);

@@ -15,9 +15,23 @@ pub fn names(said: &[String], task: &str, quality: &str) -> bool {
     said.iter().flat_map(|text| text.split(|c: char| c.is_whitespace() || c == ',')).any(is_it)
 }
 
+/// The algorithm of `known` and the dataset of `ALGORITHM=DATASET`, either of which may have a `=` in it.
+pub fn split<'a>(said: &'a str, known: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    let after = |name: &&'a str| Some((*name, said.strip_prefix(*name)?.strip_prefix('=')?));
+    known.iter().filter_map(after).max_by_key(|(name, _)| name.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_rows_have_signs_of_their_own() {
+        let known = ["omiga", "omiga,alpha=1", "omiga,alpha=10"];
+        assert_eq!(split("omiga,alpha=1=spread/medium", &known), Some(("omiga,alpha=1", "spread/medium")));
+        assert_eq!(split("omiga=spread: alpha=1", &known), Some(("omiga", "spread: alpha=1")));
+        assert_eq!((split("omig=spread", &known), split("omiga,alpha=2=spread", &known)), (None, None));
+    }
 
     #[test]
     fn words_that_name_a_dataset() {
