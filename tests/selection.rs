@@ -56,7 +56,8 @@ fn the_best_of_all_checkpoints_is_exported() {
     let plain = program.done(&format!("select runs --data data.hdf5 {FAST} --caution 0 --json")).json();
     let differences = numbers(&plain, "mean").into_iter().zip(numbers(&plain, "std")).map(|(mean, std)| mean - std);
     assert!(differences.zip(numbers(&plain, "score")).all(|(of, score)| (of - score).abs() < 1e-9));
-    let text = program.done(&format!("select runs/bc runs/bc --data data.hdf5 {FAST} --play 3"));
+    let text = program.done(&format!("select runs/bc ./runs/bc runs/../runs/bc --data data.hdf5 {FAST} --play 3"));
+    assert_eq!(text.stdout.matches("bc@30").count(), 2, "its row, and that it is the clone: {text:?}");
     let text = text.shows("rank correlation").shows("runs/bc@30").shows("the clone runs/bc@30 is valued at");
     assert!(text.stderr.contains("next: omiga export --checkpoint runs/bc/step_0000000"), "{text:?}");
 }
@@ -77,6 +78,12 @@ fn what_cannot_be_compared_is_refused() {
     program.done(&format!("{other} {SMALL}"));
     program.refused("select runs --data data.hdf5", "give --gamma");
     program.done(&format!("select runs --data data.hdf5 {FAST} --gamma 0.9")).shows("discounted by 0.9");
-    program.refused("select runs --data data.hdf5 --gamma 1", "`gamma` is 1, expected in [0, 1)");
+    program.refused("select runs --data data.hdf5 --gamma 1", "the discount is 1, expected in [0, 1)");
+    let endless = "train --data data.hdf5 --out endless --algo bc --steps 10 --set omiga.gamma=1";
+    program.done(&format!("{endless} {SMALL}"));
+    program.refused("select endless --data data.hdf5", "give --gamma, e.g. 0.99");
+    // At once: estimates would take hours with so many updates.
+    let long = "select runs/bc --data data.hdf5 --first-steps 100000000 --play 3 --task plant";
+    program.refused(long, "`--play` needs a simulator of the runs' task");
     program.refused("select runs/bc --data data.hdf5 --caution -1", "`caution` is -1, expected finite");
 }

@@ -1,7 +1,8 @@
 //! Runs to the checkpoint that looks best from recorded data.
 
 use anyhow::{Context, Result, bail};
-use omiga_format::Checkpoint;
+use omiga_env::make_env;
+use omiga_format::{Checkpoint, CheckpointMeta};
 use omiga_runtime::EngineKind;
 use omiga_train::fqe::{FqeEstimate, FqeOptions};
 use serde::Serialize;
@@ -39,6 +40,12 @@ pub fn select(args: &SelectArgs) -> Result<Verdict> {
     let signer = args.sign.as_ref().map(|key| Signer::read(key, !args.json)).transpose()?;
     let candidates = Candidate::all(&args.runs)?;
     let terms = Terms::of(&candidates, args.gamma)?;
+    if args.play.is_some() {
+        // First: estimates take minutes.
+        let task = played_task(&candidates.first().context("no candidates")?.meta, args);
+        let cannot = "`--play` needs a simulator of the runs' task; leave it out, or name another one with --task";
+        make_env(&task).context(cannot)?;
+    }
     let data = terms.read(&args.data, &candidates)?;
     let options = FqeOptions {
         first_steps: args.first_steps,
@@ -92,11 +99,15 @@ fn write(report: &mut Report, args: &SelectArgs, signer: Option<Signer>) -> Resu
     Ok(())
 }
 
+fn played_task(meta: &CheckpointMeta, args: &SelectArgs) -> String {
+    args.task.clone().unwrap_or_else(|| meta.task.name.clone())
+}
+
 /// Fresh episodes in place of what training found.
 fn play_all(candidates: &mut [Judged], episodes: u32, args: &SelectArgs) -> Result<()> {
     let first = candidates.first().context("no candidates")?;
     let meta = Checkpoint::read(&first.checkpoint)?.meta;
-    let task = args.task.clone().unwrap_or(meta.task.name);
+    let task = played_task(&meta, args);
     let rows: Vec<RowSpec> =
         candidates.iter().map(|one| RowSpec::new(&one.name, Who::Checkpoint(one.checkpoint.clone()))).collect();
     let progress = Progress::of_episodes(rows.len() as u64 * u64::from(episodes), "played");
@@ -146,9 +157,11 @@ fn show(report: &Report, args: &SelectArgs) -> Result<()> {
 fn rows(report: &Report) -> String {
     let head =
         ["checkpoint", "score", "value", "+-", "unfitted", "|action - data|", "outside %", "optimism", "played", ""];
+    let places = decimals(report.data.deviation);
     let number = |x: Option<f64>, factor: f64| x.map_or_else(String::new, |x| format!("{:.3}", factor * x));
+    let value = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.places$}"));
     let of = |name: &str, estimate: &FqeEstimate| {
-        let values = [estimate.score, estimate.mean, estimate.std, estimate.unfitted].map(|x| format!("{x:.3}"));
+        let values = [estimate.score, estimate.mean, estimate.std, estimate.unfitted].map(|x| format!("{x:.places$}"));
         [vec![name.to_owned()], values.to_vec()].concat()
     };
     let mut all: Vec<Vec<String>> = Vec::new();
@@ -157,7 +170,7 @@ fn rows(report: &Report) -> String {
         let told = [
             number(Some(one.estimate.distance), 1.0),
             number(gauges.and_then(|of| of.outside), 100.0),
-            number(gauges.and_then(|of| of.optimism), 1.0),
+            value(gauges.and_then(|of| of.optimism)),
             number(one.played, 1.0),
             if one.alarm { "values left the data".into() } else { String::new() },
         ];
@@ -168,11 +181,18 @@ fn rows(report: &Report) -> String {
     table(&head, 1, all).to_string()
 }
 
+/// Of values whose deviation this is: three, and as many more as it has zeros in front.
+fn decimals(deviation: f64) -> usize {
+    let zeros = if deviation > 0.0 { (-deviation.log10()).ceil().clamp(0.0, 12.0) } else { 0.0 };
+    3 + zeros as usize
+}
+
 /// Two checks of the estimates: on the data's own behaviour, and on its clone.
 fn behaviour(report: &Report) -> String {
-    let FqeEstimate { mean, std, recorded, recorded_error, .. } = report.data;
+    let FqeEstimate { mean, std, recorded, recorded_error, deviation, .. } = report.data;
+    let p = decimals(deviation);
     let mut text = format!(
-        "discounted by {}; the data returned {recorded:.3} +- {recorded_error:.3}, its behaviour is valued at {mean:.3} +- {std:.3}",
+        "discounted by {}; the data returned {recorded:.p$} +- {recorded_error:.p$}, its behaviour is valued at {mean:.p$} +- {std:.p$}",
         report.gamma
     );
     if !report.agrees {
@@ -182,7 +202,7 @@ fn behaviour(report: &Report) -> String {
     match clones.max_by_key(|one| one.step) {
         Some(clone) => {
             let FqeEstimate { mean, std, .. } = clone.estimate;
-            text += &format!("\nthe clone {} is valued at {mean:.3} +- {std:.3}", clone.name);
+            text += &format!("\nthe clone {} is valued at {mean:.p$} +- {std:.p$}", clone.name);
             if !agrees(&clone.estimate, &report.data) {
                 text += ", which is not what the data returned: trust no value of a policy, unless you know that the clone differs";
             }
@@ -198,4 +218,14 @@ fn qualities(all: &[Quality]) -> String {
         |one: &Quality| vec![one.by.clone(), one.candidates.to_string(), number(one.spearman), number(one.regret_at_1)];
     let head = ["chosen by", "played", "rank correlation", "regret@1"];
     table(&head, 1, all.iter().map(row).collect()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_returns_have_digits() {
+        assert_eq!([250.0, 1.0, 0.5, 0.02, 3e-4, 0.0, f64::NAN].map(decimals), [3, 3, 4, 5, 7, 3, 3]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use omiga_format::{Checkpoint, CheckpointMeta};
 use omiga_train::config::Config;
 use omiga_train::{BEST_FILE, CONFIG_FILE, RunFolder};
@@ -37,11 +37,13 @@ impl Candidate {
             find(path, DEPTH, &mut runs)?;
             ensure!(runs.len() > before, "`{}` holds no run: no `{CONFIG_FILE}` in it or below", path.display());
         }
-        let mut seen: Vec<&PathBuf> = Vec::new();
+        let mut seen = Vec::new();
         let mut all = Vec::new();
         for run in &runs {
-            if !seen.contains(&run) {
-                seen.push(run);
+            // However it was called: `./runs/bc` is `runs/bc`.
+            let place = run.canonicalize().with_context(|| format!("cannot read folder `{}`", run.display()))?;
+            if !seen.contains(&place) {
+                seen.push(place);
                 all.append(&mut Self::of_run(run)?);
             }
         }

@@ -31,6 +31,11 @@ impl Terms {
             let found = other.config.discount();
             bail!("`{}` has a discount of {discount}, `{}` of {found}; give --gamma", first.name, other.name);
         }
+        let gamma = gamma.unwrap_or(discount);
+        ensure!(
+            (0.0..1.0).contains(&gamma),
+            "the discount is {gamma}, expected in [0, 1), as returns of what goes on have no end otherwise; give --gamma, e.g. 0.99"
+        );
         let reading = reading(first);
         if let Some(other) = candidates.iter().find(|other| self::reading(other) != reading) {
             bail!(
@@ -60,7 +65,7 @@ impl Terms {
         };
         let actions = first.config.data.actions;
         let options = LoadOptions { timeouts, actions, ..reading };
-        Ok(Self { gamma: gamma.unwrap_or(discount), held_out, options })
+        Ok(Self { gamma, held_out, options })
     }
 
     /// The data on these terms.
