@@ -71,7 +71,7 @@ fn draw(panel: &Histogram, area: &Area<'_>) -> Result<()> {
         .margin(6)
         .x_label_area_size(34)
         .y_label_area_size(44)
-        .build_cartesian_2d(x.clone(), 0.0..1.3 * most)
+        .build_cartesian_2d(x.clone(), 0.0..most / (1.0 - covered(panel.values.len())))
         .map_err(refused)?;
     mesh(&mut chart, LABELS)
         .x_labels(4)
@@ -101,6 +101,13 @@ fn draw(panel: &Histogram, area: &Area<'_>) -> Result<()> {
     if panel.values.len() > 1 { legend(&mut chart, SeriesLabelPosition::UpperRight, LABELS) } else { Ok(()) }
 }
 
+/// Share of a panel's height that stays free of what is drawn, for the names of so many.
+fn covered(names: usize) -> f64 {
+    // Margins, title and labels take the rest of a panel; nobody can draw so many that nothing is left for the bars.
+    let (legend, height) = (f64::from(LABELS) * 1.3 * names as f64 + 20.0, f64::from(PANEL.1) - 66.0);
+    if names > 1 { (legend / height).min(0.7) } else { 0.23 }
+}
+
 /// The share of the values in each bin; those beyond the ends count in the outermost.
 fn shares(values: &[f64], low: f64, high: f64) -> Vec<f64> {
     let mut shares = vec![0.0; BINS];
@@ -115,6 +122,30 @@ fn shares(values: &[f64], low: f64, high: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Names lie beside what they name: even a bar of the largest share in the last bin is below them.
+    #[test]
+    fn names_cover_no_bar() {
+        for names in 2..6 {
+            let values = (0..names).map(|i| (format!("of {i}"), vec![1.0; 9])).collect();
+            let panel = Histogram { title: "t".into(), unit: String::new(), range: Some((0.0, 1.0)), values };
+            let svg = histograms(&[panel]).unwrap();
+            let heights = |tag: &str, key: &str| -> Vec<f64> {
+                let of = |part: &str| part.split_once(&format!(" {key}=\""))?.1.split_once('"')?.0.parse().ok();
+                svg.split(&format!("<{tag} ")).skip(1).filter_map(of).collect()
+            };
+            // The grey area's highest point; the background of the names ends above it.
+            let bars =
+                svg.split_once("<polygon ").unwrap().1.split_once(" points=\"").unwrap().1.split_once('"').unwrap().0;
+            let top = bars
+                .split_whitespace()
+                .map(|xy| xy.split_once(',').unwrap().1.parse::<f64>().unwrap())
+                .fold(f64::MAX, f64::min);
+            let (y, height) = (heights("rect", "y"), heights("rect", "height"));
+            let below = y.iter().zip(&height).skip(1).map(|(y, height)| y + height).fold(0.0, f64::max);
+            assert!(below > 0.0 && below <= top, "{names} names end at {below}, the bars begin at {top}");
+        }
+    }
 
     #[test]
     fn every_value_is_counted_once() {

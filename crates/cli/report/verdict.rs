@@ -43,7 +43,7 @@ fn sentence(beyond: &Beyond<'_>) -> String {
     };
     let no_test = match number(&all, Finding::NoTest) {
         0 => String::new(),
-        n => format!(" Of {n} nothing can be said beyond these runs: they lack a second seed."),
+        n => format!(" Of {n} nothing can be said beyond these runs: they lack a second seed, or seeds that differ."),
     };
     format!("**Of {}, {}.{without}**{no_test}", comparisons(all.len()), count(&all))
 }

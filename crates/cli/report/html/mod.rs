@@ -26,7 +26,7 @@ pub fn page(text: &str, mut figures: Figures, cells: &[Cell]) -> Result<String> 
             body += &renderer.folded(&title, &text);
         }
     }
-    let title = cells.first().map_or("omiga", |cell| cell.task.as_str());
+    let title = super::tasks(cells).join(", ");
     Ok(web::document(&format!("{title}: results"), STYLE, &body, None))
 }
 
