@@ -97,7 +97,10 @@ pub fn say_detectors(bundle: &Bundle, detectors: &[Detector]) -> Result<()> {
         }
     }
     let row = |agents: &str, of: &Usual| {
-        vec![agents.to_owned(), of.field.clone(), of.unit.clone(), short(of.low), short(of.high)]
+        // Fields of rare events are not looked at.
+        let is_any = (of.low, of.high) == (f32::MIN, f32::MAX);
+        let [low, high] = if is_any { ["any".to_owned(), String::new()] } else { [short(of.low), short(of.high)] };
+        vec![agents.to_owned(), of.field.clone(), of.unit.clone(), low, high]
     };
     let rows = alike.iter().flat_map(|(agents, usual)| usual.iter().map(|of| row(agents, of)));
     say(table(&["agents", "observation", "unit", "usual from", "to"], 3, rows.clone().take(MOST).collect()))?;

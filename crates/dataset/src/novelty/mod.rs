@@ -79,27 +79,21 @@ impl Dataset {
         let mut sample = Vec::with_capacity(rows.len() * width);
         self.each_raw_obs(agent, rows.iter().copied(), |obs| sample.extend_from_slice(obs))?;
         let mut fields = fields_of(&sample, width, self.stored_obs() != StoredObs::Raw);
-        let mut distance = distance_of(&sample, &fields);
         let has_events = |(f, field): (usize, &Field)| {
             field.changes() || sample.iter().skip(f).step_by(width).any(|x| field.excess(*x) > EVENTS)
         };
         let mut events: Vec<bool> = fields.iter().enumerate().map(has_events).collect();
-        drop(sample);
-
-        let mut white = vec![0.0; distance.as_ref().map_or(0, |distance| distance.fields.len())];
-        let (mut excesses, mut distances, learned) = (Vec::new(), Vec::new(), fields.clone());
+        let (mut excesses, learned) = (Vec::new(), fields.clone());
         for Episode { first, last, .. } in self.held_out() {
-            let (mut own, mut far) = (vec![0.0_f64; width], 0.0_f32);
+            let mut own = vec![0.0_f64; width];
             self.each_raw_obs(agent, *first..*last, |obs| {
                 let each = own.iter_mut().zip(&learned).zip(fields.iter_mut().zip(obs));
                 each.for_each(|((most, learned), (field, x))| {
                     *most = most.max(learned.excess(*x));
                     field.see(*x);
                 });
-                far = distance.as_ref().map_or(0.0, |distance| far.max(distance.distance(obs, &mut white)));
             })?;
             excesses.push(own);
-            distances.push(f64::from(far));
         }
         let of_all = |excesses: &[Vec<f64>]| {
             let most = |own: &Vec<f64>| own.iter().copied().fold(0.0, f64::max);
@@ -117,7 +111,15 @@ impl Dataset {
             widening = of_all(&excesses);
         }
         let widening = widening.max(WIDENING);
+        let mut distance = distance_of(&sample, &fields);
+        drop(sample);
         if let Some(distance) = &mut distance {
+            let (mut white, mut distances) = (vec![0.0; distance.fields.len()], Vec::new());
+            for Episode { first, last, .. } in self.held_out() {
+                let mut far = 0.0_f32;
+                self.each_raw_obs(agent, *first..*last, |obs| far = far.max(distance.distance(obs, &mut white)))?;
+                distances.push(f64::from(far));
+            }
             distance.threshold = conformal::limit(&mut distances, level) as f32;
         }
         let usual = fields.iter().map(|field| field.range(widening)).collect();

@@ -219,6 +219,8 @@ fn rare_events_are_no_more_alarms_than_said() {
         let novelty = recorded(300, seed).holding_out(0.2).novelty(delta).unwrap();
         novelty.validate(&[41]).unwrap();
         assert!(novelty.agents[0].first_outside(&[5.0; 41]) == Some(0), "what varies is looked at");
+        let distance = novelty.agents[0].mahalanobis.as_ref().unwrap();
+        assert!(distance.fields[0] == 0 && distance.fields.len() < 6, "most events are no part of it: {distance:?}");
         alarmed += fresh.learned_from().iter().filter(|episode| alarms(&novelty, &fresh, 0, episode)).count();
     }
     assert!(alarmed as f64 / 3000.0 < 1.15 * delta, "{alarmed} of 3000");
