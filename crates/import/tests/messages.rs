@@ -248,7 +248,8 @@ fn messages_that_are_packed_or_encoded_otherwise_are_told() {
         let error = import_bytes(writer.into_inner().into_inner(), MAP).unwrap_err().to_string();
         assert!(error.ends_with(reason), "{error}");
     };
-    let packed = "each message is packed by zstd (rosbag2's `compression_mode: message`); convert the bag to one without, or with `file`";
+    let packed =
+        "each message is packed by zstd (rosbag2's `compression_mode: message`); convert the bag to one without";
     check("cdr", b"\x28\xb5\x2f\xfd\x04\x08A\0\0", packed);
     check("cdr", b"\0\x07\0\0\0\0\0\0\0\0\0\0", "it is encoded as XCDR2 (0007), not as plain CDR");
     check("cdr", b"\0\x03\0\0\0\0\0\0", "it is encoded as 0003, not as plain CDR; is it damaged?");

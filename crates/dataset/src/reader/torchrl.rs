@@ -161,19 +161,18 @@ struct Found {
 impl Found {
     fn look(&mut self, path: &Path, folder: &Path, prefix: &str, depth: usize) -> Result<()> {
         let meta: Map<String, Value> = json(path, &folder.join("meta.json"), &mut self.files)?;
-        let own = meta.get("_type").and_then(Value::as_str).unwrap_or_default();
-        if own.contains("LazyStackedTensorDict") {
-            let what = "a stack of unlike tensordicts; write it again with observations that are padded, or as one: `td.contiguous()`";
-            self.unread.insert(prefix.trim_end_matches('/').to_owned(), what.to_owned());
-        }
         for (name, about) in &meta {
             let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
             if !is_name || depth > MAX_DEPTH {
                 continue;
             }
             let key = format!("{prefix}{name}");
-            if about.get("type").and_then(Value::as_str) == Some("TensorDict") {
+            let kind = about.get("type").and_then(Value::as_str);
+            if kind == Some("TensorDict") {
                 self.look(path, &folder.join(name), &format!("{key}/"), depth + 1)?;
+            } else if kind == Some("LazyStackedTensorDict") {
+                let what = "a lazy stack of tensordicts; pad observations to one width, and write `td.contiguous()`";
+                self.unread.insert(key, what.to_owned());
             } else if let Some((element, shape)) = array(about) {
                 let file = folder.join(format!("{name}.memmap"));
                 self.arrays.insert(key, Npy::raw(&path.join(&file), shape, element)?);

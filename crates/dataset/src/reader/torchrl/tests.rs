@@ -106,8 +106,10 @@ fn what_is_of_another_kind_is_told() {
     }
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "agents", &[]);
-    let meta = json!({"_type": "<class 'tensordict._lazy.LazyStackedTensorDict'>", "stack_dim": 1});
-    fs::write(folder.path().join("agents/meta.json"), meta.to_string()).unwrap();
+    let outer = folder.path().join("meta.json");
+    let whole = fs::read_to_string(&outer).unwrap();
+    let lazy = whole.replacen("\"type\":\"TensorDict\"", "\"type\":\"LazyStackedTensorDict\"", 1);
+    fs::write(outer, lazy).unwrap();
     let error = Dataset::load(folder.path(), &LoadOptions::default()).map(drop).unwrap_err().to_string();
-    assert!(error.contains("`agents` is a stack of unlike tensordicts"), "{error}");
+    assert!(error.contains("`agents` is a lazy stack of tensordicts"), "{error}");
 }

@@ -31,7 +31,8 @@ const CUT: &str = "it ends too early; is it damaged?";
 pub fn decode(nodes: &[Node], data: &[u8], wanted: &[bool], values: &mut [Value]) -> Result<Option<i64>, String> {
     let reader = Reader::new(data).ok_or_else(|| match data {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            "each message is packed by zstd (rosbag2's `compression_mode: message`); convert the bag to one without, or with `file`".to_owned()
+            "each message is packed by zstd (rosbag2's `compression_mode: message`); convert the bag to one without"
+                .to_owned()
         }
         [0, kind @ 6..=11, ..] => format!("it is encoded as XCDR2 (00{kind:02x}), not as plain CDR"),
         [a, b, _, _, ..] => format!("it is encoded as {a:02x}{b:02x}, not as plain CDR; is it damaged?"),
