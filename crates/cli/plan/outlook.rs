@@ -1,7 +1,6 @@
 //! What a plan would do.
 
 use anyhow::Result;
-use omiga_dataset::{Dataset, LoadOptions};
 use omiga_train::CONFIG_FILE;
 
 use super::cell::Cell;
@@ -24,10 +23,8 @@ pub fn outlook(plan: &Plan) -> Result<Vec<[String; 2]>> {
             Standing::Changed(path) => format!("refused: `{}` is not as it was made", path.display()),
         };
         lines.push([format!("{}: data", cell.name), data]);
-        // Data may still have to be recorded.
-        let outline = Dataset::outline(&cell.data(), &LoadOptions::default()).ok();
-        for run in &cell.runs {
-            let stands = match Ended::of(plan, &cell, run, outline.as_ref())? {
+        for (run, ended) in cell.runs.iter().zip(Ended::of_runs(plan, &cell)?) {
+            let stands = match ended {
                 Ended::AsAsked => "trained",
                 Ended::Otherwise => "trained with other settings: goes on, or is refused by name",
                 Ended::No if run.folder.join(CONFIG_FILE).is_file() => "begun",

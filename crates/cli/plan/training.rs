@@ -1,5 +1,6 @@
 //! A training of a plan: what is to be done, and the record of what was asked for.
 
+use std::cell::LazyCell;
 use std::path::Path;
 
 use anyhow::{Error, Result, anyhow};
@@ -58,13 +59,19 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// Of a run on the data with this outline, if it is there; it is not read, and may have changed.
+    /// Of all runs of a cell, in their order. Its data is not compared with theirs; no more of it is looked at than its outline, and that
+    /// only for runs that came to their end.
     ///
     /// # Errors
     /// A record that cannot be read, or settings that cannot be.
-    pub fn of(plan: &Plan, cell: &Cell, run: &Run, outline: Option<&Outline>) -> Result<Self> {
+    pub fn of_runs(plan: &Plan, cell: &Cell) -> Result<Vec<Self>> {
+        let outline = LazyCell::new(|| Dataset::outline(&cell.data(), &LoadOptions::default()).ok());
+        cell.runs.iter().map(|run| Self::of(plan, cell, run, || outline.as_ref())).collect()
+    }
+
+    fn of<'a>(plan: &Plan, cell: &Cell, run: &Run, outline: impl FnOnce() -> Option<&'a Outline>) -> Result<Self> {
         let Some(then) = steps::trained_with(&run.folder)? else { return Ok(Self::No) };
-        let Some(outline) = outline else { return Ok(Self::AsAsked) };
+        let Some(outline) = outline() else { return Ok(Self::AsAsked) };
         let now = settings::of_run(plan, cell, run, outline)?.to_toml()?;
         Ok(if then == now { Self::AsAsked } else { Self::Otherwise })
     }

@@ -5,7 +5,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::Result;
-use omiga_dataset::{Dataset, LoadOptions};
 use omiga_train::config::Config;
 use omiga_train::{CONFIG_FILE, RunFolder};
 use serde::Serialize;
@@ -90,10 +89,7 @@ impl Status {
         });
         let mut runs = Vec::new();
         for cell in cells {
-            // Data may still have to be recorded.
-            let outline = Dataset::outline(&cell.data(), &LoadOptions::default()).ok();
-            for run in &cell.runs {
-                let ended = Ended::of(plan, cell, run, outline.as_ref())?;
+            for (run, ended) in cell.runs.iter().zip(Ended::of_runs(plan, cell)?) {
                 runs.push(Line::of(cell, run, ended, submissions, &queue)?);
             }
         }

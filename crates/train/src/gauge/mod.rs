@@ -91,11 +91,12 @@ impl Gauge {
         }
         let names = dataset.task().agents.iter().map(|agent| agent.name.clone()).collect();
         let mut gauged = Gauged::of(step, &data.gauge_rows, self.returns, &sums, names);
-        if let Some(v_tot) = sums.mean_value().filter(|v_tot| alarm(*v_tot, self.returns, config).is_some()) {
+        let outside = sums.mean_value().and_then(|v_tot| Some((v_tot, alarm(v_tot, self.returns, config)?)));
+        if let Some((v_tot, words)) = outside {
             // Seldom, so that nobody pays for it: where rewards are small new networks say more than the data returned.
             let begun = self.begun(data, config)?;
-            gauged.alarm = alarm(v_tot, (self.returns.0.min(begun), self.returns.1.max(begun)), config)
-                .and_then(|_| alarm(v_tot, self.returns, config));
+            let possible = (self.returns.0.min(begun), self.returns.1.max(begun));
+            gauged.alarm = alarm(v_tot, possible, config).map(|_| words);
         }
         Ok(gauged)
     }

@@ -10,7 +10,7 @@ use crate::nn::stack::{Dense, Layer, Stack};
 /// Parameters of a network as the products want them.
 #[derive(Debug)]
 pub struct Weights<T> {
-    /// Layer after layer: the weight as [in, out], then the bias.
+    /// Layer after layer: the weight as [in, out], then the bias. Changed by [`Self::change`] alone.
     pub flat: Aligned<T>,
     /// For the backward pass.
     pub transposes: Transposes<T>,
@@ -32,6 +32,12 @@ impl<T: Real> Weights<T> {
         let copies = Aligned::zeros(inner.map(|d| d.inputs * d.outputs).sum());
         let transposes = Transposes { copies, stale: true };
         Self { flat: Aligned::of(&flatten(stack, layers)), transposes }
+    }
+
+    /// The parameters, to be changed.
+    pub fn change(&mut self) -> &mut Aligned<T> {
+        self.transposes.stale = true;
+        &mut self.flat
     }
 }
 

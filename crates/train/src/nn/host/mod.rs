@@ -89,8 +89,7 @@ impl<T: Real> Host<T> {
     /// Put other parameters and moments into a network.
     pub fn replace(&mut self, id: NetworkId, layers: &[Layer], moments: Option<[Vec<Layer>; 2]>) -> Result<()> {
         let Network { stack, weights, moments: own, .. } = &mut self.networks[id.0];
-        weights.flat = Aligned::of(&flatten(stack, layers));
-        weights.transposes.stale = true;
+        *weights.change() = Aligned::of(&flatten(stack, layers));
         *own = moments.map(|both| both.map(|layers| Aligned::of(&flatten(stack, &layers))));
         Ok(())
     }
@@ -249,8 +248,7 @@ impl<T: Real> Host<T> {
             let Some(group) = groups.iter().position(|group| group.contains(&NetworkId(id))) else { continue };
             let tape = self.done.iter().find(|tape| tape.network == id && tape.by == By::Parameters);
             let (Some(block), Some([m, v])) = (tape.and_then(|tape| tape.blocks.first()), moments) else { continue };
-            weights.transposes.stale = true;
-            let parameters = weights.flat.chunks_mut(PIECE).zip(block.gradient.chunks(PIECE));
+            let parameters = weights.change().chunks_mut(PIECE).zip(block.gradient.chunks(PIECE));
             let moments = m.chunks_mut(PIECE).zip(v.chunks_mut(PIECE));
             pieces.extend(parameters.zip(moments).map(|((p, g), (m, v))| (p, m, v, g, &steps[group])));
         }
@@ -261,7 +259,7 @@ impl<T: Real> Host<T> {
     /// `target <- tau online + (1 - tau) target` for each pair (target, online).
     pub fn track(&mut self, pairs: &[(NetworkId, NetworkId)], tau: f64) -> Result<()> {
         let mut targets: Vec<_> =
-            pairs.iter().map(|(target, _)| std::mem::take(&mut self.networks[target.0].weights.flat)).collect();
+            pairs.iter().map(|(target, _)| std::mem::take(self.networks[target.0].weights.change())).collect();
         let mut pieces = Vec::new();
         for (target, (_, online)) in targets.iter_mut().zip(pairs) {
             let online = &self.networks[online.0].weights.flat;
