@@ -73,7 +73,8 @@ fn record(writer: &mut dyn Record, state: usize) {
 
 /// The dataset of as many rows that were recorded in memory.
 fn recorded() -> Dataset {
-    let mut writer = MemoryWriter::new(header(), Some(2)).unwrap();
+    // Four times what is needed, as for a log.
+    let mut writer = MemoryWriter::new(header(), Some(2)).unwrap().with_room(16 * ROWS * ROW);
     record(&mut writer, 2);
     let dataset = Dataset::from_memory(writer, Path::new("x"), &[], &LoadOptions::default()).unwrap();
     let mut batch = HostBatch::new(&dataset, 1);

@@ -147,11 +147,15 @@ fn check(recipe: &Recipe) {
     check_arrays(recipe, &path, &steps);
     // States of a team alone are kept in memory.
     if recipe.state.is_none() || recipe.team_state {
-        let mut writer = MemoryWriter::new(recipe.header(), recipe.state).unwrap();
-        assert_eq!(recipe.record_into(&mut writer).unwrap().len(), steps.len());
-        let recorded = Dataset::from_memory(writer, Path::new("x"), &[path], &LoadOptions::default()).unwrap();
-        assert_eq!(recorded.format(), Format::MEMORY);
-        check_dataset(recipe, &steps, recorded);
+        let new = || MemoryWriter::new(recipe.header(), recipe.state).unwrap();
+        // Rows are copied to more room again and again, or less than is asked for can be had.
+        for mut writer in [new(), new().with_room(0), new().with_room(usize::MAX)] {
+            assert_eq!(recipe.record_into(&mut writer).unwrap().len(), steps.len());
+            let sources = std::slice::from_ref(&path);
+            let recorded = Dataset::from_memory(writer, Path::new("x"), sources, &LoadOptions::default()).unwrap();
+            assert_eq!(recorded.format(), Format::MEMORY);
+            check_dataset(recipe, &steps, recorded);
+        }
     }
 }
 

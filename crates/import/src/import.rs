@@ -15,6 +15,9 @@ use crate::steps::{Episodes, Merger};
 use crate::table::{self, Clock, Names, Reading, Row, Rows, Table};
 use crate::{Error, Result};
 
+/// Steps hardly ever take more times the bytes of their logs: a number of text has two bytes at least, as f32 four.
+const ROOM_OF_LOG: usize = 4;
+
 /// Write the steps of logs to a dataset at `out`, as `map` says. Each table begins another episode; logs of messages
 /// are put together in the order of time, as several recorders wrote them.
 ///
@@ -43,11 +46,11 @@ pub fn import(logs: &[PathBuf], map: &Map, out: &Path, stop: &AtomicBool) -> Res
 /// # Errors
 /// As [`import`], and of what [`Dataset::load`] refuses.
 pub fn load(logs: &[PathBuf], map: &Path, options: &LoadOptions, stop: &AtomicBool) -> Result<(Dataset, Report)> {
+    let bytes: u64 = logs.iter().filter_map(|log| log.metadata().ok()).map(|log| log.len()).sum();
+    let room = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(ROOM_OF_LOG);
     let create = |plan: &Plan| {
-        MemoryWriter::new(
-            Header::new(plan.task.clone(), StoredObs::Raw),
-            Some(plan.state.len()).filter(|width| *width > 0),
-        )
+        let (header, state) = (Header::new(plan.task.clone(), StoredObs::Raw), plan.state.len());
+        Ok(MemoryWriter::new(header, Some(state).filter(|width| *width > 0))?.with_room(room))
     };
     let (steps, report) = record(logs, &Map::read(map)?, create, stop)?;
     let sources = [&[map.to_owned()], logs].concat();

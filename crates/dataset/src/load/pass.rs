@@ -44,7 +44,10 @@ impl Pass<'_> {
 
     /// Keep the rows in memory.
     pub fn in_memory(&self) -> Result<(Columns, Found)> {
-        let mut columns = Columns::new(self.recording.layout().path(), &self.widths(), self.rows())?;
+        let mut columns = match self.recording.columns() {
+            Some(columns) => columns,
+            None => Columns::new(self.recording.layout().path(), &self.widths(), self.rows())?,
+        };
         let mut rest = columns.block(self.widths(), self.rows());
         let parts = self.parts().into_iter().map(|rows| (rest.take(rows.len()), rows)).collect();
         let found = parallel::map(parts, |(block, rows)| self.part(rows, Some(block), |_, _| Ok(())));
@@ -144,7 +147,8 @@ impl Pass<'_> {
 
     /// Read and check the rows from `row` on.
     fn read(&self, reading: &mut Reading, row: usize, block: &mut Block, found: &mut Found) -> Result<()> {
-        reading.choices.resize(block.indices.len(), 0);
+        reading.choices.clear();
+        reading.choices.extend(block.indices.iter().map(|index| i64::from(*index)));
         reading.twin.resize(if self.twin { block.obs.len() } else { 0 }, 0.0);
         let mut window = Window {
             obs: block.obs,

@@ -50,6 +50,7 @@ use omiga_format::Range;
 use crate::reader::digits::Digits;
 use crate::reader::window::{Widths, Window};
 use crate::repair::Repair;
+use crate::store::columns::Columns;
 use crate::{Header, Result};
 
 /// A recording that was opened: sizes are known, nothing large was read.
@@ -67,6 +68,11 @@ pub(crate) trait Recording: Send + Sync {
     /// the format has no place for them.
     fn metrics(&self, _episodes: usize, _metrics: usize) -> Result<Option<Vec<f32>>> {
         Ok(None)
+    }
+
+    /// All wide columns, where they are in memory and may stay there: given away once, before anyone reads rows.
+    fn columns(&self) -> Option<Columns> {
+        None
     }
 
     /// The wide columns of `rows`, of which parts without a width in `wanted` are not read. Several readers may be at

@@ -59,6 +59,26 @@ impl Columns {
         }
     }
 
+    /// Begin with the rows of `other`.
+    pub fn begin_with(&mut self, other: &Self) {
+        self.obs[..other.obs.len()].copy_from_slice(&other.obs);
+        self.state[..other.state.len()].copy_from_slice(&other.state);
+        self.actions[..other.actions.len()].copy_from_slice(&other.actions);
+        self.indices[..other.indices.len()].copy_from_slice(&other.indices);
+        self.action_mask[..other.action_mask.len()].copy_from_slice(&other.action_mask);
+        self.alive[..other.alive.len()].copy_from_slice(&other.alive);
+    }
+
+    /// Keep the first `rows` rows.
+    pub fn truncate(&mut self, widths: &Widths, rows: usize) {
+        self.obs.resize(rows * widths.obs);
+        self.state.resize(rows * widths.state);
+        self.actions.resize(rows * widths.actions);
+        self.indices.resize(rows * widths.indices);
+        self.action_mask.resize(rows * widths.action_mask);
+        self.alive.resize(rows * widths.alive);
+    }
+
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
         let floats = [&self.obs, &self.state, &self.actions].into_iter().map(|c| size_of_val(&c[..]));

@@ -8,18 +8,19 @@ use crate::reader::{End, Span};
 use crate::store::columns::Columns;
 use crate::{Header, Result};
 
-/// Bytes of the rows that room is made for at once.
-const PART: usize = 4 << 20;
+/// Bytes of the rows that there is room for at first, where nobody said how many come.
+const ROOM: usize = 4 << 20;
 
 /// Keeps episodes in memory, for a [`Dataset`](crate::Dataset) without a file: [`Dataset::from_memory`](crate::Dataset::from_memory).
 #[derive(Debug)]
 pub struct MemoryWriter {
     pub(crate) form: Form,
     pub(crate) widths: Widths,
-    /// Rows of a part.
-    pub(crate) part_rows: usize,
-    /// The rows, so many a part; the last one may have room left.
-    pub(crate) parts: Vec<Columns>,
+    /// Bytes of all rows, as far as anybody knows.
+    expected: usize,
+    /// Rows that there is room for: those of `rewards`, and zeros.
+    room: usize,
+    pub(crate) columns: Columns,
     pub(crate) rewards: Vec<f32>,
     pub(crate) spans: Vec<Span>,
 }
@@ -39,27 +40,62 @@ impl MemoryWriter {
             indices: if discrete { n } else { 0 },
             ..Widths::default()
         };
-        let (parts, rewards, spans) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { form, widths, part_rows: 1, parts, rewards, spans })
+        Ok(Self {
+            form,
+            widths,
+            expected: ROOM,
+            room: 0,
+            columns: Columns::default(),
+            rewards: Vec::new(),
+            spans: Vec::new(),
+        })
+    }
+
+    /// With room for rows of so many bytes, as far as the system has it: what nobody uses takes no memory. Beyond it all rows are copied
+    /// to twice the room.
+    #[must_use]
+    pub fn with_room(self, bytes: usize) -> Self {
+        Self { expected: bytes, ..self }
+    }
+
+    /// Make room for the first row, or for more.
+    fn make_room(&mut self) -> Result<()> {
+        let new = |rows| Columns::new(Path::new("memory"), &self.widths, rows);
+        if self.room > 0 {
+            let mut larger = new(2 * self.room)?;
+            larger.begin_with(&self.columns);
+            (self.columns, self.room) = (larger, 2 * self.room);
+            return Ok(());
+        }
+        let [mut rows, least] =
+            [self.expected, self.expected.min(ROOM)].map(|bytes| (bytes / self.widths.bytes()).max(1));
+        self.columns = loop {
+            match new(rows) {
+                Err(_) if rows > least => rows = (rows / 2).max(least),
+                columns => break columns?,
+            }
+        };
+        self.room = rows;
+        Ok(())
     }
 
     fn push(&mut self, row: &Row<'_>) -> Result<()> {
-        let at = self.rewards.len() % self.part_rows;
-        if at == 0 {
-            self.parts.push(Columns::new(Path::new("memory"), &self.widths, self.part_rows)?);
+        let at = self.rewards.len();
+        if at == self.room {
+            self.make_room()?;
         }
-        let Some(part) = self.parts.last_mut() else { return Ok(()) };
-        put(&mut part.obs, at, row.obs);
-        put(&mut part.state, at, row.state.unwrap_or(&[]));
+        let columns = &mut self.columns;
+        put(&mut columns.obs, at, row.obs);
+        put(&mut columns.state, at, row.state.unwrap_or(&[]));
         match &row.actions {
-            Stored::Commands(values) => put(&mut part.actions, at, values),
+            Stored::Commands(values) => put(&mut columns.actions, at, values),
             Stored::Indices(indices) => {
-                let to = &mut part.indices[at * indices.len()..][..indices.len()];
+                let to = &mut columns.indices[at * indices.len()..][..indices.len()];
                 to.iter_mut().zip(indices).for_each(|(to, index)| *to = index.cast_unsigned());
             }
         }
-        put(&mut part.action_mask, at, row.action_mask.as_deref().unwrap_or(&[]));
-        put(&mut part.alive, at, row.alive.as_deref().unwrap_or(&[]));
+        put(&mut columns.action_mask, at, row.action_mask.as_deref().unwrap_or(&[]));
+        put(&mut columns.alive, at, row.alive.as_deref().unwrap_or(&[]));
         self.rewards.push(row.reward);
         Ok(())
     }
@@ -74,7 +110,6 @@ impl Record for MemoryWriter {
         if is_first {
             self.widths.action_mask = row.action_mask.as_ref().map_or(0, |mask| mask.len());
             self.widths.alive = row.alive.as_ref().map_or(0, |alive| alive.len());
-            self.part_rows = (PART / self.widths.bytes()).max(1);
         }
         self.push(&row)
     }
