@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod cores;
+mod digits;
 #[cfg(test)]
 mod docs;
 mod engines;

@@ -13,6 +13,7 @@ use super::place::may_write;
 use crate::Verdict;
 use crate::args::CollectArgs;
 use crate::cores;
+use crate::digits::decimals;
 use crate::output::{detail, next, note, quoted, say, say_json};
 use crate::progress::Progress;
 use crate::stop;
@@ -88,15 +89,15 @@ fn show(args: &CollectArgs) -> Result<()> {
     }
     let metrics =
         card.metrics.iter().map(|found| format!(", {} {}", found.metric.name, found.metric.text(found.values.mean)));
+    let (mean, std) = (card.returns.mean, card.returns.std);
+    let places = decimals([mean, std]);
     say(format!(
-        "{}: {} episodes of {} {}, {} transitions, return {:.2} +- {:.2}{}",
+        "{}: {} episodes of {} {}, {} transitions, return {mean:.places$} +- {std:.places$}{}",
         args.out.display(),
         card.episodes,
         args.quality,
         args.task,
         card.transitions,
-        card.returns.mean,
-        card.returns.std,
         metrics.collect::<String>(),
     ))?;
     next(training_on(&args.out));

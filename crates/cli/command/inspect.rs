@@ -22,6 +22,7 @@ use super::novelty::{Detector, say_detectors};
 use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::InspectArgs;
+use crate::digits::decimals;
 use crate::output::{next, quoted, say, say_curve, say_json, table};
 use crate::settings::read_as;
 
@@ -290,5 +291,7 @@ fn task_line(task: &TaskSpec) -> String {
 }
 
 fn dataset_line(dataset: &DatasetRef) -> String {
-    format!("dataset {} ({} transitions, mean return {:.2})", dataset.file, dataset.transitions, dataset.return_mean)
+    let mean = dataset.return_mean;
+    let places = decimals([mean]);
+    format!("dataset {} ({} transitions, mean return {mean:.places$})", dataset.file, dataset.transitions)
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::eval::{Match, RowSpec, Who, play};
 use super::export::{bundle_of, exporting};
 use crate::args::SelectArgs;
+use crate::digits::decimals;
 use crate::output::{next, note, quoted, say, say_json, table};
 use crate::progress::Progress;
 use crate::select::{Candidate, Judged, Quality, Terms, judge};
@@ -157,7 +158,7 @@ fn show(report: &Report, args: &SelectArgs) -> Result<()> {
 fn rows(report: &Report) -> String {
     let head =
         ["checkpoint", "score", "value", "+-", "unfitted", "|action - data|", "outside %", "optimism", "played", ""];
-    let places = decimals(report.data.deviation);
+    let places = places(report);
     let number = |x: Option<f64>, factor: f64| x.map_or_else(String::new, |x| format!("{:.3}", factor * x));
     let value = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.places$}"));
     let of = |name: &str, estimate: &FqeEstimate| {
@@ -181,16 +182,15 @@ fn rows(report: &Report) -> String {
     table(&head, 1, all).to_string()
 }
 
-/// Of values whose deviation this is: three, and as many more as it has zeros in front.
-fn decimals(deviation: f64) -> usize {
-    let zeros = if deviation > 0.0 { (-deviation.log10()).ceil().clamp(0.0, 12.0) } else { 0.0 };
-    3 + zeros as usize
+/// Decimals of values: one more than of returns.
+fn places(report: &Report) -> usize {
+    1 + decimals([report.data.deviation])
 }
 
 /// Two checks of the estimates: on the data's own behaviour, and on its clone.
 fn behaviour(report: &Report) -> String {
-    let FqeEstimate { mean, std, recorded, recorded_error, deviation, .. } = report.data;
-    let p = decimals(deviation);
+    let FqeEstimate { mean, std, recorded, recorded_error, .. } = report.data;
+    let p = places(report);
     let mut text = format!(
         "discounted by {}; the data returned {recorded:.p$} +- {recorded_error:.p$}, its behaviour is valued at {mean:.p$} +- {std:.p$}",
         report.gamma
@@ -218,14 +218,4 @@ fn qualities(all: &[Quality]) -> String {
         |one: &Quality| vec![one.by.clone(), one.candidates.to_string(), number(one.spearman), number(one.regret_at_1)];
     let head = ["chosen by", "played", "rank correlation", "regret@1"];
     table(&head, 1, all.iter().map(row).collect()).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_returns_have_digits() {
-        assert_eq!([250.0, 1.0, 0.5, 0.02, 3e-4, 0.0, f64::NAN].map(decimals), [3, 3, 4, 5, 7, 3, 3]);
-    }
 }

@@ -1,5 +1,7 @@
 //! A learning curve as text.
 
+use crate::digits::decimals;
+
 /// Dots of a braille character: two beside each other, four above each other.
 const DOTS: (usize, usize) = (2, 4);
 
@@ -36,7 +38,8 @@ pub fn curve(points: &[(u64, f64)], width: usize, height: usize, marks: Marks) -
         (across, (high - y) / (high - low))
     };
     points.windows(2).for_each(|pair| canvas.line(place(pair[0]), place(pair[1])));
-    let labels = [format!("{high:.2}"), format!("{low:.2}")];
+    let places = decimals([high - low]);
+    let labels = [high, low].map(|y| format!("{y:.places$}"));
     let margin = labels.iter().map(String::len).max().unwrap_or(0);
     let (side, corner, below) = if marks == Marks::Braille { ('│', '└', "─") } else { ('|', '+', "-") };
     let mut text = String::new();

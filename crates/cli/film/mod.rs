@@ -5,6 +5,7 @@ use omiga_env::{Scene, Side, View};
 use omiga_format::TaskSpec;
 use serde::Serialize;
 
+use crate::digits::decimals;
 use crate::figure::{Episode, views};
 use crate::web;
 
@@ -73,9 +74,10 @@ pub fn page(title: &str, task: &TaskSpec, played: &Episode) -> Result<String> {
     };
     let json = serde_json::to_string(&film).context("cannot write JSON")?;
     let total: f64 = played.rewards.iter().sum();
+    let places = decimals([total]);
     let (last, name) = (film.frames.len() - 1, web::escaped(title));
     let body = format!(
-        "<h1>{name}</h1>\n<p class=\"quiet\">One episode: return {total:.2} in {} steps. Space plays it, the arrow keys go step by \
+        "<h1>{name}</h1>\n<p class=\"quiet\">One episode: return {total:.places$} in {} steps. Space plays it, the arrow keys go step by \
          step.</p>\n<noscript><p>This page draws with a script, which this browser does not run.</p></noscript>\n\
          <svg id=\"stage\" role=\"img\" aria-label=\"{name}\"></svg>\n\
          <div id=\"controls\">\n<button id=\"play\" type=\"button\">Play</button>\n\

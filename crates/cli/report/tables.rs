@@ -7,6 +7,7 @@ use super::cell::{Algorithm, Cell, Measure, Run};
 use super::overall::Overall;
 use super::page::{algorithms, sorted};
 use super::reference::Reference;
+use crate::digits;
 use crate::scores::{self, Row};
 
 /// Returns of what was kept last, beside the data's, those of policies that did not learn, and what others published.
@@ -172,11 +173,12 @@ fn run_row(cell: &Cell, algorithm: &Algorithm, run: &Run, diverged: bool, places
     row
 }
 
-/// Decimals of a task's returns: none where they go into the hundreds.
+/// Decimals of a task's returns: none where they go into the hundreds, more than two where they are small.
 pub fn decimals(cells: &[&Cell]) -> usize {
     let played = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
-    let mut rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
-    if rows.any(|row| row.return_mean.abs() >= 100.0) { 0 } else { 2 }
+    let rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
+    let means: Vec<_> = rows.map(|row| row.return_mean).collect();
+    if means.iter().any(|mean| mean.abs() >= 100.0) { 0 } else { digits::decimals(means) }
 }
 
 /// One number if all are equal, else from the smallest to the largest.

@@ -9,6 +9,7 @@ use omiga_train::{BEST_FILE, Gauged, LAST_FILE, Score};
 use serde::Serialize;
 
 use super::job::{Ended, Job, State};
+use crate::digits::decimals;
 use crate::output::{in_full, say};
 use crate::scores::Late;
 
@@ -121,19 +122,24 @@ impl Report {
             None => say(format!("{outcome} after {step} updates: {folder}"))?,
         }
         if let Some(last) = &self.last_evaluation {
-            let interval = last.ci95.map(|(low, high)| format!(" [{low:.2}, {high:.2}]")).unwrap_or_default();
+            let places = decimals([last.return_mean]);
+            let interval =
+                last.ci95.map(|(low, high)| format!(" [{low:.places$}, {high:.places$}]")).unwrap_or_default();
             let metrics: String = last.metrics.iter().map(|found| format!(", {}", found.text())).collect();
             let diverged = if last.diverged > 0 { format!(", {} diverged", last.diverged) } else { String::new() };
             say(format!(
-                "  last checkpoint: return {:.2}{interval} over {} episodes{metrics}{diverged}",
+                "  last checkpoint: return {:.places$}{interval} over {} episodes{metrics}{diverged}",
                 last.return_mean, last.episodes
             ))?;
         }
         if let Some(Late { return_mean, evaluations }) = self.late.as_ref().filter(|late| late.evaluations > 1) {
-            say(format!("  last {evaluations} evaluations: mean return {return_mean:.2}"))?;
+            say(format!("  last {evaluations} evaluations: mean return {return_mean:.*}", decimals([*return_mean])))?;
         }
         if let Some(Best { step, selected_return, .. }) = &self.best {
-            say(format!("  best: {selected_return:.2} at step {step}, selected on these episodes"))?;
+            say(format!(
+                "  best: {selected_return:.*} at step {step}, selected on these episodes",
+                decimals([*selected_return])
+            ))?;
         }
         if let Some(alarm) = self.gauges.as_ref().and_then(|gauged| gauged.alarm.as_ref()) {
             say(format!("  the values have left the data: {alarm}"))?;
@@ -170,8 +176,9 @@ impl Reports {
         ];
         for (over, what) in what {
             let Some(Over { return_mean, return_std, runs }) = over else { continue };
-            let std = return_std.map(|std| format!(", standard deviation {std:.2}")).unwrap_or_default();
-            say(format!("{what}: mean return {return_mean:.2} over {runs} runs{std}{failed}"))?;
+            let places = decimals([*return_mean]);
+            let std = return_std.map(|std| format!(", standard deviation {std:.places$}")).unwrap_or_default();
+            say(format!("{what}: mean return {return_mean:.places$} over {runs} runs{std}{failed}"))?;
         }
         Ok(())
     }

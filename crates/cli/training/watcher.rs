@@ -6,6 +6,7 @@ use omiga_train::{BoxedError, Evaluated, Evaluator, Gauged, Observer, Score, Tra
 
 use super::job::Job;
 use super::player::Player;
+use crate::digits::decimals;
 use crate::profile::Profile;
 use crate::progress::Progress;
 
@@ -31,7 +32,9 @@ impl Watcher {
         let (step, steps) = (trainer.step(), job.config.run.steps);
         self.progress.start(step);
         if (1..steps).contains(&step) {
-            let best = |Score { step, return_mean }| format!(" (best {return_mean:.2} at step {step})");
+            let best = |Score { step, return_mean }| {
+                format!(" (best {return_mean:.*} at step {step})", decimals([return_mean]))
+            };
             let best = trainer.best().map(best).unwrap_or_default();
             self.progress.line(&format!("going on from step {step} of {steps}{best}"));
         }
@@ -76,12 +79,14 @@ impl Observer for Watcher {
     fn evaluated(&mut self, step: u64, found: Result<&Evaluated, &BoxedError>) {
         let line = match found {
             Ok(found) => {
-                let interval = found.ci95.map(|(low, high)| format!(" [{low:.3}, {high:.3}]")).unwrap_or_default();
+                let places = 1 + decimals([found.return_mean]);
+                let interval =
+                    found.ci95.map(|(low, high)| format!(" [{low:.places$}, {high:.places$}]")).unwrap_or_default();
                 let (mean, episodes) = (found.return_mean, found.returns.len());
                 let metrics: String = found.metrics.iter().map(|found| format!(", {}", found.text())).collect();
                 let diverged = (found.diverged > 0).then(|| format!(", {} diverged", found.diverged));
                 format!(
-                    "step {step}: return {mean:.3}{interval} over {episodes} episodes{metrics}{}",
+                    "step {step}: return {mean:.places$}{interval} over {episodes} episodes{metrics}{}",
                     diverged.unwrap_or_default()
                 )
             }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use omiga_env::statistics::Interval;
 use omiga_format::Measured;
 
+use crate::digits::decimals;
 use crate::output::{say, say_json, table};
 use crate::scores::{Row, Scores, metrics};
 
@@ -21,12 +22,13 @@ pub fn text(scores: &Scores) -> String {
     header.extend(metrics.iter().map(|metric| metric.heading()));
     let against = scores.against.as_ref().filter(|_| scores.rows.iter().any(|row| row.difference.is_some()));
     header.extend(against.map(|name| format!("difference to\n{name}")));
+    let places = decimals(scores.rows.iter().flat_map(|row| [row.return_mean, row.return_std]));
     let cells = |row: &Row| {
         let mut cells = vec![
             row.name.clone(),
-            format!("{:.2}", row.return_mean),
-            row.ci95.map_or(String::new(), interval),
-            format!("{:.2}", row.return_std),
+            format!("{:.places$}", row.return_mean),
+            row.ci95.map_or(String::new(), |ci| interval(ci, places)),
+            format!("{:.places$}", row.return_std),
             format!("{:.1}", row.length_mean),
             row.episodes.to_string(),
         ];
@@ -36,7 +38,11 @@ pub fn text(scores: &Scores) -> String {
         cells.extend(metrics.iter().map(|metric| row.measured(metric).map_or(String::new(), Measured::number)));
         if against.is_some() {
             let text = |d: crate::scores::Difference| {
-                format!("{:+.2}{}", d.mean, d.ci95.map_or(String::new(), |ci| format!(" {}", interval(ci))))
+                format!(
+                    "{:+.places$}{}",
+                    d.mean,
+                    d.ci95.map_or(String::new(), |ci| format!(" {}", interval(ci, places)))
+                )
             };
             cells.push(row.difference.map_or(String::new(), text));
         }
@@ -49,6 +55,6 @@ pub fn text(scores: &Scores) -> String {
     format!("{head}\n{}", table(&header, 1, scores.rows.iter().map(cells).collect()))
 }
 
-fn interval((low, high): Interval) -> String {
-    format!("[{low:.2}, {high:.2}]")
+fn interval((low, high): Interval, places: usize) -> String {
+    format!("[{low:.places$}, {high:.places$}]")
 }

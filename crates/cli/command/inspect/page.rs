@@ -1,9 +1,10 @@
 //! A dataset as a page in one file, for a browser.
 
 use anyhow::Result;
-use omiga_dataset::{Card, FieldCard, Readiness, Repair, Sample, StateKind};
+use omiga_dataset::{Card, Distribution, FieldCard, Readiness, Repair, Sample, StateKind};
 use omiga_format::ActionSpace;
 
+use crate::digits::decimals;
 use crate::figure::{Histogram, histograms};
 use crate::web::{self, Figures, Renderer, STYLE};
 
@@ -87,11 +88,11 @@ fn episodes(card: &Card, figures: &mut Figures) -> Result<String> {
         panel("Lengths", "steps", results.iter().map(|(_, steps)| *steps).collect()),
     ];
     figures.insert("episodes".into(), histograms(&panels)?);
-    let row = |name: &str, mean: f64, std: f64, min: f64, max: f64| {
-        format!("| {name} | {mean:.3} | {std:.3} | {min:.3} | {max:.3} |\n")
+    let row = |name: &str, Distribution { mean, std, min, max, .. }: Distribution| {
+        let p = 1 + decimals([mean, std]);
+        format!("| {name} | {mean:.p$} | {std:.p$} | {min:.p$} | {max:.p$} |\n")
     };
-    let mut rows = row("return", returns.mean, returns.std, returns.min, returns.max);
-    rows += &row("steps", lengths.mean, lengths.std, lengths.min, lengths.max);
+    let mut rows = row("return", returns) + &row("steps", lengths);
     for found in &card.metrics {
         let v = found.values;
         let [mean, std, min, max] = [v.mean, v.std, v.min, v.max].map(|value| found.metric.number(value));

@@ -1,8 +1,9 @@
 //! What the runs were learned from.
 
 use anyhow::Result;
-use omiga_dataset::{Card, Dataset, LoadOptions, MetricCard};
+use omiga_dataset::{Card, Dataset, Distribution, LoadOptions, MetricCard};
 
+use crate::digits::decimals;
 use crate::figure::{Histogram, histograms};
 use crate::report::cell::{Algorithm, Cell, DATA_FILE};
 use crate::web::Figures;
@@ -19,6 +20,8 @@ pub fn read(cell: &Cell) -> Result<Option<Dataset>> {
 /// Its card, and the returns of its episodes beside those of the policies.
 pub fn card(cell: &Cell, data: &Dataset, figures: &mut Figures) -> Result<String> {
     let card = data.card()?;
+    let Distribution { mean, std, min, max, .. } = card.returns;
+    let places = decimals([mean, std]);
     let name = format!("{}-{}-returns", cell.task, cell.quality);
     figures.insert(name.clone(), histograms(&[returns(cell, &card)])?);
     let fields = [
@@ -31,13 +34,7 @@ pub fn card(cell: &Cell, data: &Dataset, figures: &mut Figures) -> Result<String
         ("transitions", card.transitions.to_string()),
         ("agents", card.agents.to_string()),
         ("observation, action, state", format!("{}, {}, {}", card.raw_obs_dim, card.action_dim, card.state_dim)),
-        (
-            "return",
-            format!(
-                "{:.2} ± {:.2}, from {:.2} to {:.2}",
-                card.returns.mean, card.returns.std, card.returns.min, card.returns.max
-            ),
-        ),
+        ("return", format!("{mean:.places$} ± {std:.places$}, from {min:.places$} to {max:.places$}")),
         ("actions at their bounds", card.actions_at_bounds.map_or("choices".into(), |x| format!("{:.1} %", 100.0 * x))),
         ("repaired, assumed, ignored", repairs(&card)),
     ];
