@@ -244,6 +244,33 @@ fn a_suggested_map_is_one_whatever_stands_in_the_log() {
     assert_eq!(parsed["obs"].as_array().unwrap().len(), 3, "{map}");
 }
 
+/// Agents come before or behind what is observed and commanded, as in Minari's files; that itself is no agent.
+#[test]
+fn agents_are_found_on_either_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    for (names, agents, columns) in [
+        (
+            "observations.left,observations.right,actions.left,actions.right",
+            &["left", "right"][..],
+            ["observations.*", "actions.*"],
+        ),
+        ("obs/left/x,obs/right/x,act/left/u,act/right/u", &["left", "right"], ["obs/*/x", "act/*/u"]),
+        ("observations.pump,,actions.pump,", &[], ["observations.pump", "actions.pump"]),
+        ("u.current,v.current,u.torque,v.torque", &["u", "v"], ["*.current", "*.torque"]),
+    ] {
+        std::fs::write(&path, format!("{names}\n1,2,0.5,-0.5\n3,4,1,-1\n")).unwrap();
+        let map = omiga_import::suggest(std::slice::from_ref(&path)).unwrap();
+        let parsed: toml::Table = map.parse().unwrap();
+        let found = parsed["task"].get("agents").and_then(|found| found.as_array().cloned()).unwrap_or_default();
+        let found: Vec<_> = found.iter().filter_map(|name| name.as_str()).collect();
+        assert_eq!(found, agents, "{map}");
+        let column = |of: &str| parsed[of].as_array().unwrap()[0]["column"].as_str().unwrap().to_owned();
+        assert_eq!([column("obs"), column("action")], columns, "{map}");
+        import(&path, &map).unwrap();
+    }
+}
+
 /// An MCAP of a topic in CDR: definitions of its channels, and messages of them.
 fn messages(name: &str, channels: &[(&str, &[f64])]) -> Vec<u8> {
     let mut writer = mcap::Writer::new(Cursor::new(Vec::new())).unwrap();

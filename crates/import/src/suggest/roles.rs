@@ -47,6 +47,9 @@ const COMMANDS: [&str; 16] = [
     "sollwert",
     "setpt",
 ];
+/// What names begin with where agents come behind, as in Minari's files.
+const KINDS: [&str; 9] =
+    ["obs", "observation", "observations", "act", "action", "actions", "cmd", "command", "commands"];
 /// Signs between agent and signal in a name.
 const SEPARATORS: [char; 3] = ['.', '/', ':'];
 
@@ -74,9 +77,13 @@ pub struct Field {
 impl Roles {
     pub fn guess(names: &[String], looks: &[Looks]) -> Self {
         let is_number = |i: &usize| matches!(looks[*i], Looks::Numbers(..) | Looks::Lists(_));
-        let mut roles: Vec<Role> = (0..names.len()).map(|i| role(&names[i], &looks[i])).collect();
-        let prefixes = wide(names);
-        let (separator, mut agents) = prefixes.map_or((None, None), |(sign, agents)| (Some(sign), Some(agents)));
+        let (separator, mut agents) = wide(names).map_or((None, None), |(sign, agents)| (Some(sign), Some(agents)));
+        let signal = |name: &str| match split_agent(name, separator, agents.as_deref()) {
+            Some(Parts { root, signal, .. }) => format!("{root}{signal}"),
+            None => name.to_owned(),
+        };
+        let role = |i: usize| role(&names[i], &signal(&names[i]), &looks[i]);
+        let mut roles: Vec<Role> = (0..names.len()).map(role).collect();
         let mut agent = roles.iter().position(|role| *role == Role::Agent);
         match (&agents, agent.map(|i| &looks[i])) {
             (None, Some(Looks::Texts(texts))) => agents = Some(texts.clone()),
@@ -115,7 +122,8 @@ impl Roles {
         let mut fields: Vec<Field> = Vec::new();
         for i in (0..names.len()).filter(|i| self.roles[*i] == role) {
             let (signal, column) = match self.split(&names[i]) {
-                Some((root, sign, signal)) => (signal.to_owned(), format!("{root}*{sign}{signal}")),
+                Some(Parts { root, signal: "", .. }) => (root.to_owned(), format!("{root}*")),
+                Some(Parts { root, sign, signal, .. }) => (signal.to_owned(), format!("{root}*{sign}{signal}")),
                 None => (names[i].clone(), names[i].clone()),
             };
             let name: String = signal.chars().map(|c| if matches!(c, ' '..='~') { c } else { '_' }).collect();
@@ -138,15 +146,29 @@ impl Roles {
         fields
     }
 
-    /// What is before the agent, between agent and signal, and the signal, of a name in the wide form.
-    fn split<'a>(&self, name: &'a str) -> Option<(&'static str, char, &'a str)> {
-        let sign = self.separator?;
-        let (root, agent, signal) = split(name, sign)?;
-        self.agents.as_ref()?.iter().any(|name| name == agent).then_some((root, sign, signal))
+    fn split<'a>(&self, name: &'a str) -> Option<Parts<'a>> {
+        split_agent(name, self.separator, self.agents.as_deref())
     }
 }
 
-fn role(name: &str, looks: &Looks) -> Role {
+/// A name in the wide form: `pump_1.flow`, `/robot_1/odom.x`, `actions.pump_1`.
+struct Parts<'a> {
+    /// What is before the agent.
+    root: &'a str,
+    agent: &'a str,
+    sign: char,
+    /// Empty where nothing is behind the agent.
+    signal: &'a str,
+}
+
+/// The parts of a name in the wide form, if it is an agent's.
+fn split_agent<'a>(name: &'a str, separator: Option<char>, agents: Option<&[String]>) -> Option<Parts<'a>> {
+    let parts = split(name, separator?)?;
+    agents?.iter().any(|agent| agent == parts.agent).then_some(parts)
+}
+
+/// What a column is; `signal` is its name without its agent, which may be called as a command is.
+fn role(name: &str, signal: &str, looks: &Looks) -> Role {
     let lower = name.to_lowercase();
     if name.is_empty() || lower == "index" || lower.starts_with("unnamed") || *looks == Looks::Empty {
         return Role::Unused;
@@ -163,7 +185,8 @@ fn role(name: &str, looks: &Looks) -> Role {
     }
     match looks {
         Looks::Numbers(..) | Looks::Lists(_) => {
-            let mut parts = lower.split(|c: char| !c.is_alphanumeric());
+            let signal = signal.to_lowercase();
+            let mut parts = signal.split(|c: char| !c.is_alphanumeric());
             if parts.any(|part| COMMANDS.contains(&part)) { Role::Action } else { Role::Obs }
         }
         _ => Role::Unused,
@@ -176,11 +199,11 @@ fn wide(names: &[String]) -> Option<(char, Vec<String>)> {
     let mut signs = SEPARATORS;
     signs.sort_by_key(|sign| *sign != '/' || !names.iter().any(|name| name.starts_with('/')));
     signs.into_iter().find_map(|sign| {
-        let mut agents: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (_, agent, signal) in names.iter().filter_map(|name| split(name, sign)) {
+        let mut agents: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+        for Parts { root, agent, signal, .. } in names.iter().filter_map(|name| split(name, sign)) {
             match agents.iter_mut().find(|(name, _)| *name == agent) {
-                Some((_, signals)) => signals.push(signal),
-                None => agents.push((agent, vec![signal])),
+                Some((_, signals)) => signals.push((root, signal)),
+                None => agents.push((agent, vec![(root, signal)])),
             }
         }
         let first = agents.first()?.1.clone();
@@ -189,10 +212,17 @@ fn wide(names: &[String]) -> Option<(char, Vec<String>)> {
     })
 }
 
-/// A name at its first sign; the `/` that topics begin with is not one.
-fn split(name: &str, sign: char) -> Option<(&'static str, &str, &str)> {
-    let (root, rest) = name.strip_prefix('/').map_or(("", name), |rest| ("/", rest));
-    rest.split_once(sign).map(|(agent, signal)| (root, agent, signal))
+/// A name at its first sign. The `/` that topics begin with is none, nor is the one behind one of [`KINDS`].
+fn split(name: &str, sign: char) -> Option<Parts<'_>> {
+    let rest = name.strip_prefix('/').unwrap_or(name);
+    let (first, behind) = rest.split_once(sign)?;
+    let is_kind = KINDS.contains(&first);
+    let (agent, signal) = match is_kind {
+        true => behind.split_once(sign).unwrap_or((behind, "")),
+        false => (first, behind),
+    };
+    let root = &name[..name.len() - if is_kind { behind.len() } else { rest.len() }];
+    Some(Parts { root, agent, sign, signal })
 }
 
 /// A range that is one.
