@@ -123,3 +123,13 @@ fn a_table_of_recorded_episodes_is_the_recording() {
     }
     program.refused("collect --task smax-3m --episodes 1 --out battle.csv", "has choices with masks");
 }
+
+/// Runs of a log are ranked with the log.
+#[test]
+fn the_best_run_of_a_log_is_selected() {
+    let program = with_example();
+    program.done(&format!("train --data log.csv --map map.toml --out run --algo bc --steps 5 {SMALL}"));
+    let select = "select run --data log.csv --steps 5 --first-steps 5";
+    program.done(&format!("{select} --map map.toml")).shows("run@5");
+    program.refused(select, "--map");
+}

@@ -205,6 +205,17 @@ fn a_file_of_ones_own_is_learned_from_where_it_lies() {
     program.refused("run plan.toml --set data.file=none.hdf5", "none.hdf5");
 }
 
+/// A dataset may be a folder, for a plan and for choosing.
+#[test]
+fn a_folder_of_ones_own_is_learned_from() {
+    let vault = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/dataset/tests/data/formats/vault/cont.vlt");
+    let program = program(
+        &PLAN.replace("task = \"spread\"\n    quality = \"medium\"\n    episodes = 10", &format!("file = \"{vault}\"")),
+    );
+    program.done("run plan.toml").shows("dataset");
+    program.done(&format!("select out --data {vault} --steps 5 --first-steps 5")).shows("bc");
+}
+
 /// Recorded data and files in one page; settings of an algorithm on some of them alone; what was tuned is marked.
 #[test]
 fn a_study_of_recorded_data_and_files() {

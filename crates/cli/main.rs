@@ -3,7 +3,6 @@
 mod args;
 mod command;
 mod cores;
-mod digits;
 #[cfg(test)]
 mod docs;
 mod engines;

@@ -3,14 +3,19 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::training::Source;
+
 #[derive(Debug, clap::Args)]
 pub struct SelectArgs {
     /// Runs, or folders with runs below them; every checkpoint that was kept is a candidate
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
-    /// The dataset that they learned from
-    #[arg(long, value_name = "FILE.hdf5")]
+    /// The dataset or log that they learned from
+    #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
+    /// If it is a log, what its columns mean
+    #[arg(long, value_name = "MAP.toml")]
+    pub map: Option<PathBuf>,
     /// Write the best one's policies into this bundle
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
@@ -45,4 +50,11 @@ pub struct SelectArgs {
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl SelectArgs {
+    /// Where the data are from.
+    pub fn source(&self) -> Source {
+        Source { path: self.data.clone(), map: self.map.clone() }
+    }
 }

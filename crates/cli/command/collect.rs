@@ -13,11 +13,11 @@ use super::place::may_write;
 use crate::Verdict;
 use crate::args::CollectArgs;
 use crate::cores;
-use crate::digits::decimals;
 use crate::output::{detail, next, note, quoted, say, say_json};
 use crate::progress::Progress;
 use crate::stop;
 use crate::table::{TableRow, TableWriter, map_of};
+use omiga_dataset::decimals;
 
 /// Episodes that a thread plays ahead of their turn: enough that their lengths even out, few enough to hold.
 const AHEAD: usize = 4;

@@ -22,9 +22,9 @@ use super::novelty::{Detector, say_detectors};
 use super::train::checkpoint_of;
 use crate::Verdict;
 use crate::args::InspectArgs;
-use crate::digits::decimals;
 use crate::output::{next, quoted, say, say_curve, say_json, table};
 use crate::settings::read_as;
+use omiga_dataset::decimals;
 
 /// First bytes of every HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
@@ -134,7 +134,8 @@ fn run(path: &Path, json: bool) -> Result<Verdict> {
         return Ok(Verdict::Yes);
     }
     let last = report.evaluations.last();
-    let last = last.map_or("no evaluation".into(), |(step, x)| format!("mean return {x:.3} at step {step}"));
+    let last = last
+        .map_or("no evaluation".into(), |(step, x)| format!("mean return {x:.*} at step {step}", 1 + decimals([*x])));
     let metrics: String = report.metrics.iter().map(|found| format!(", {}", found.text())).collect();
     say(format!("run of {} updates, {last}{metrics}", report.step))?;
     say_curve(&report.evaluations)?;

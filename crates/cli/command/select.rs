@@ -10,12 +10,12 @@ use serde::Serialize;
 use super::eval::{Match, RowSpec, Who, play};
 use super::export::{bundle_of, exporting};
 use crate::args::SelectArgs;
-use crate::digits::decimals;
 use crate::output::{next, note, quoted, say, say_json, table};
 use crate::progress::Progress;
 use crate::select::{Candidate, Judged, Quality, Terms, judge};
 use crate::signer::Signer;
 use crate::{Verdict, cores, stop};
+use omiga_dataset::decimals;
 
 /// Seed of the episodes of `--play`, that of `omiga eval`.
 const EPISODES_SEED: u64 = 1_000_000;
@@ -47,7 +47,7 @@ pub fn select(args: &SelectArgs) -> Result<Verdict> {
         let cannot = "`--play` needs a simulator of the runs' task; leave it out, or name another one with --task";
         make_env(&task).context(cannot)?;
     }
-    let data = terms.read(&args.data, &candidates)?;
+    let data = terms.read(&args.source(), &candidates)?;
     let options = FqeOptions {
         first_steps: args.first_steps,
         steps: args.steps,

@@ -1,6 +1,6 @@
 //! A learning curve as text.
 
-use crate::digits::decimals;
+use omiga_dataset::decimals;
 
 /// Dots of a braille character: two beside each other, four above each other.
 const DOTS: (usize, usize) = (2, 4);

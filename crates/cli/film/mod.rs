@@ -5,9 +5,9 @@ use omiga_env::{Scene, Side, View};
 use omiga_format::TaskSpec;
 use serde::Serialize;
 
-use crate::digits::decimals;
 use crate::figure::{Episode, views};
 use crate::web;
+use omiga_dataset::decimals;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -22,7 +22,7 @@ use crate::report::BUNDLE_FOLDER;
 pub fn collect(cell: &Cell, threads: NonZeroUsize, stop: &AtomicBool) -> Result<Outcome> {
     let data = cell.data();
     let Some((mut args, step)) = collecting(cell) else {
-        ensure!(data.is_file(), "there is no dataset `{}`; correct `data.file`", data.display());
+        ensure!(data.exists(), "there is no dataset `{}`; correct `data.file`", data.display());
         return Ok(Outcome::Kept);
     };
     match step.standing()? {

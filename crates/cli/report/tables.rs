@@ -7,7 +7,6 @@ use super::cell::{Algorithm, Cell, Measure, Run};
 use super::overall::Overall;
 use super::page::{algorithms, sorted};
 use super::reference::Reference;
-use crate::digits;
 use crate::scores::{self, Row};
 
 /// Returns of what was kept last, beside the data's, those of policies that did not learn, and what others published.
@@ -178,7 +177,7 @@ pub fn decimals(cells: &[&Cell]) -> usize {
     let played = cells.iter().flat_map(|cell| &cell.algorithms).flat_map(|a| &a.runs).map(|run| &run.played);
     let rows = played.chain(cells.iter().filter_map(|cell| cell.dataset.as_ref()));
     let means: Vec<_> = rows.map(|row| row.return_mean).collect();
-    if means.iter().any(|mean| mean.abs() >= 100.0) { 0 } else { digits::decimals(means) }
+    if means.iter().any(|mean| mean.abs() >= 100.0) { 0 } else { omiga_dataset::decimals(means) }
 }
 
 /// One number if all are equal, else from the smallest to the largest.

@@ -1,13 +1,12 @@
 //! On what terms candidates are compared: all on the same.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, bail, ensure};
-use omiga_dataset::{Actions, Dataset, LoadOptions, Rewards, Timeouts};
+use omiga_dataset::{Actions, LoadOptions, Rewards, Timeouts};
 use omiga_train::fqe::FqeData;
 
 use super::Candidate;
 use crate::output::note;
+use crate::training::Source;
 
 /// What all candidates have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,27 +71,26 @@ impl Terms {
     ///
     /// # Errors
     /// A file that cannot be read, or that a candidate did not learn from.
-    pub fn read(&self, path: &Path, candidates: &[Candidate]) -> Result<FqeData> {
+    pub fn read(&self, source: &Source, candidates: &[Candidate]) -> Result<FqeData> {
         let first = candidates.first().context("no candidates")?;
         let recorded = &first.meta.dataset;
+        let path = source.path.display();
         ensure!(
-            path.is_file(),
-            "no file `{}`: give the dataset that the runs learned from, `{}` with sha256 {}",
-            path.display(),
+            source.path.exists(),
+            "no file `{path}`: give the dataset that the runs learned from, `{}` with sha256 {}",
             recorded.file,
             recorded.sha256
         );
-        let dataset = Dataset::load_to(path, None, &self.options, &first.config.data.storage(&first.run))?;
+        let dataset = source.load(&self.options, &first.config.data.storage(&first.run))?;
         let sha256 = dataset.sha256()?;
         for candidate in candidates {
             let learned_from = &candidate.meta.dataset;
             ensure!(
                 learned_from.sha256 == sha256,
-                "`{}` learned from `{}` with sha256 {}, expected `{}` with {sha256}; select among the runs of one file, with that file",
+                "`{}` learned from `{}` with sha256 {}, expected `{path}` with {sha256}; select among the runs of one file, with that file",
                 candidate.name,
                 learned_from.file,
-                learned_from.sha256,
-                path.display()
+                learned_from.sha256
             );
         }
         Ok(FqeData::new(dataset, self.held_out)?)

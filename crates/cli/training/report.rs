@@ -9,9 +9,9 @@ use omiga_train::{BEST_FILE, Gauged, LAST_FILE, Score};
 use serde::Serialize;
 
 use super::job::{Ended, Job, State};
-use crate::digits::decimals;
 use crate::output::{in_full, say};
 use crate::scores::Late;
+use omiga_dataset::decimals;
 
 /// One run.
 #[derive(Serialize)]

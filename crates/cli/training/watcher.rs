@@ -6,9 +6,9 @@ use omiga_train::{BoxedError, Evaluated, Evaluator, Gauged, Observer, Score, Tra
 
 use super::job::Job;
 use super::player::Player;
-use crate::digits::decimals;
 use crate::profile::Profile;
 use crate::progress::Progress;
+use omiga_dataset::decimals;
 
 /// Of one job.
 pub struct Watcher {
@@ -100,7 +100,7 @@ impl Observer for Watcher {
 fn gauged_line(gauged: &Gauged) -> String {
     let optimism = gauged.optimism.map(|x| {
         let side = if x < 0.0 { "below" } else { "above" };
-        format!("V_tot {:.3} {side} the return", x.abs())
+        format!("V_tot {:.*} {side} the return", 1 + decimals([x]), x.abs())
     });
     let parts = [
         optimism,

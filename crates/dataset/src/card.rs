@@ -8,6 +8,7 @@ use serde::Serialize;
 use omiga_format::ObsTransform;
 
 use crate::about::{About, Origin, StateKind};
+use crate::digits::decimals;
 use crate::header::StoredObs;
 use crate::metric_card::MetricCard;
 use crate::reader::format::Format;
@@ -204,7 +205,8 @@ impl fmt::Display for Card {
         let types: Vec<_> = self.dtypes.iter().map(|(k, t)| format!("{k} {t}")).collect();
         writeln!(f, "  stored as    {}", types.join(", "))?;
         let Distribution { mean, std, min, max } = returns;
-        writeln!(f, "  return       mean {mean:.3}, std {std:.3}, min {min:.3}, max {max:.3}")?;
+        let p = 1 + decimals([*mean, *std]);
+        writeln!(f, "  return       mean {mean:.p$}, std {std:.p$}, min {min:.p$}, max {max:.p$}")?;
         self.fmt_histogram(f)?;
         self.fmt_metrics(f)?;
         self.fmt_fields(f)?;
@@ -266,10 +268,11 @@ impl Card {
         let Histogram { low, high, counts } = &self.return_histogram;
         let most = counts.iter().copied().max().unwrap_or(0).max(1);
         let width = (high - low) / counts.len() as f64;
+        let places = 1 + decimals([*low, *high]);
         for (i, count) in counts.iter().enumerate() {
             // A bin that holds anything shows something.
             let bar = (count * BAR).div_ceil(most) as usize;
-            let line = format!("  {:>12.3} |{} {count}", low + width * i as f64, "#".repeat(bar));
+            let line = format!("  {:>12.places$} |{} {count}", low + width * i as f64, "#".repeat(bar));
             writeln!(f, "{}", line.trim_end_matches(" 0"))?;
         }
         Ok(())

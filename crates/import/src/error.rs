@@ -39,6 +39,17 @@ pub enum Error {
     /// The dataset cannot be written.
     #[error(transparent)]
     Dataset(#[from] omiga_dataset::Error),
+    /// More steps than can be held in memory.
+    #[error(
+        "`{path}`: cannot have {bytes} bytes of memory for its steps; write them to a dataset, of which `data.storage=disk` holds none: \
+         omiga import LOG --map MAP --out data.hdf5"
+    )]
+    Memory {
+        /// The log.
+        path: PathBuf,
+        /// For which there was no room.
+        bytes: u64,
+    },
     /// The map is no TOML, has a key that there is not, or lacks one.
     #[error("map `{name}`: {reason}")]
     Toml {

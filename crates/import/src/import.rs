@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use omiga_dataset::{Dataset, Header, LoadOptions, MemoryWriter, Record, StoredObs, Writer};
+use omiga_format::atomic;
 
 use crate::map::Map;
 use crate::plan::Plan;
@@ -52,9 +53,13 @@ pub fn load(logs: &[PathBuf], map: &Path, options: &LoadOptions, stop: &AtomicBo
         let (header, state) = (Header::new(plan.task.clone(), StoredObs::Raw), plan.state.len());
         Ok(MemoryWriter::new(header, Some(state).filter(|width| *width > 0))?.with_room(room))
     };
-    let (steps, report) = record(logs, &Map::read(map)?, create, stop)?;
-    let sources = [&[map.to_owned()], logs].concat();
     let name = logs.first().map_or(map, PathBuf::as_path);
+    let of_log = |error| match error {
+        Error::Dataset(omiga_dataset::Error::Memory { bytes, .. }) => Error::Memory { path: name.to_owned(), bytes },
+        other => other,
+    };
+    let (steps, report) = record(logs, &Map::read(map)?, create, stop).map_err(of_log)?;
+    let sources = [&[map.to_owned()], logs].concat();
     Ok((Dataset::from_memory(steps, name, &sources, options)?, report))
 }
 
@@ -102,7 +107,7 @@ fn record_in<W: Record>(
         let reading =
             Reading { wanted: plan.wanted.clone(), clock: Clock::new(&map.time)?, episodes: Names::default() };
         let episodes = Episodes::new(log, &plan, writer);
-        let mut sink = Sink { merger: Merger::default(), episodes, plan: &plan, stop };
+        let mut sink = Sink { log, merger: Merger::default(), episodes, plan: &plan, stop };
         match order {
             Order::AsTheyCome => stream(&mut *table, reading, &mut sink, &mut counts)?,
             Order::Sorted => sort(&mut *table, reading, &mut sink, &mut counts)?,
@@ -121,6 +126,7 @@ fn record_in<W: Record>(
 
 /// Where rows go.
 struct Sink<'a> {
+    log: &'a Path,
     merger: Merger,
     episodes: Episodes<'a>,
     plan: &'a Plan,
@@ -163,16 +169,17 @@ fn stream(table: &mut dyn Table, mut reading: Reading, sink: &mut Sink<'_>, coun
             }
         }
     };
-    let (taken, read) = thread::scope(|scope| {
-        let reader = scope.spawn(reader);
+    let (taken, read) = thread::scope(|scope| -> Result<_> {
+        let no_thread = atomic::io("cannot start a thread to read", sink.log);
+        let reader = thread::Builder::new().spawn_scoped(scope, reader).map_err(no_thread)?;
         let taken: Result<()> = filled.into_iter().try_for_each(|rows| {
             (0..rows.len()).try_for_each(|i| sink.take(rows.row(i), counts))?;
             // For what the reader reads next; it may have come to the end.
             drop(done.send(rows));
             Ok(())
         });
-        (taken, reader.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    });
+        Ok((taken, reader.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    })?;
     taken?;
     counts.add_all(read?);
     Ok(())

@@ -247,28 +247,50 @@ fn a_suggested_map_is_one_whatever_stands_in_the_log() {
 /// Agents come before or behind what is observed and commanded, as in Minari's files; that itself is no agent.
 #[test]
 fn agents_are_found_on_either_side() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log.csv");
+    let minari = "observations.left,observations.right,actions.left,actions.right";
     for (names, agents, columns) in [
-        (
-            "observations.left,observations.right,actions.left,actions.right",
-            &["left", "right"][..],
-            ["observations.*", "actions.*"],
-        ),
-        ("obs/left/x,obs/right/x,act/left/u,act/right/u", &["left", "right"], ["obs/*/x", "act/*/u"]),
+        (minari, &["left", "right"][..], ["observations.*", "actions.*"]),
+        ("Obs/left/x,Obs/right/x,Act/left/u,Act/right/u", &["left", "right"], ["Obs/*/x", "Act/*/u"]),
         ("observations.pump,,actions.pump,", &[], ["observations.pump", "actions.pump"]),
         ("u.current,v.current,u.torque,v.torque", &["u", "v"], ["*.current", "*.torque"]),
+        // In another order, nothing behind a sign, and no name of a command.
+        ("a.x,a.cmd,b.cmd,b.x", &["a", "b"], ["*.x", "*.cmd"]),
+        ("a.,a.u,b.,b.u", &["a", "b"], ["*.", "*.u"]),
+        ("a.x,a.y,b.x,b.y", &["a", "b"], ["*.x", "*.y"]),
     ] {
-        std::fs::write(&path, format!("{names}\n1,2,0.5,-0.5\n3,4,1,-1\n")).unwrap();
-        let map = omiga_import::suggest(std::slice::from_ref(&path)).unwrap();
-        let parsed: toml::Table = map.parse().unwrap();
-        let found = parsed["task"].get("agents").and_then(|found| found.as_array().cloned()).unwrap_or_default();
+        let map = suggested(&format!("{names}\n1,2,0.5,-0.5\n3,4,1,-1\n"));
+        let found = map["task"].get("agents").and_then(|found| found.as_array().cloned()).unwrap_or_default();
         let found: Vec<_> = found.iter().filter_map(|name| name.as_str()).collect();
         assert_eq!(found, agents, "{map}");
-        let column = |of: &str| parsed[of].as_array().unwrap()[0]["column"].as_str().unwrap().to_owned();
+        let column = |of: &str| map[of].as_array().unwrap()[0]["column"].as_str().unwrap().to_owned();
         assert_eq!([column("obs"), column("action")], columns, "{map}");
-        import(&path, &map).unwrap();
+        assert!(["obs", "action"].iter().all(|of| map[*of].as_array().unwrap().len() == 1), "{map}");
     }
+    // Each agent's reward and end are the team's, in a table as Minari's.
+    let ends = "rewards.left,rewards.right,terminations.left,terminations.right";
+    let map = suggested(&format!("{minari},{ends}\n1,2,0.5,-0.5,1,1,0,0\n3,4,1,-1,1,1,1,0\n5,6,0,0,,,,\n"));
+    assert_eq!(map["reward"]["column"].as_str(), Some("rewards.*"), "{map}");
+    assert_eq!(map["episode"]["terminated"].as_str(), Some("terminations.*"), "{map}");
+    assert_eq!(map["episode"]["last_row"].as_str(), Some("next"), "{map}");
+    // Lists that are longer for some, and choices.
+    let rows = "\"[1,2]\",\"[3]\",up,down\n\"[4,5]\",\"[6]\",down,up\n";
+    let map = suggested(&format!("{minari}\n{rows}"));
+    let obs = map["obs"].as_array().unwrap();
+    assert_eq!(obs.len(), 2, "{map}");
+    assert_eq!(obs[1]["agents"].as_array().unwrap(), &[toml::Value::from("left")], "{map}");
+    let choices = map["action"].as_array().unwrap()[0]["choices"].as_array().unwrap();
+    assert_eq!(choices, &["down", "up"].map(toml::Value::from), "{map}");
+}
+
+/// The map that is suggested for a CSV, which can be imported as it is.
+fn suggested(log: &str) -> toml::Table {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    std::fs::write(&path, log).unwrap();
+    let map = omiga_import::suggest(std::slice::from_ref(&path)).unwrap();
+    let refused = import(&path, &map).err();
+    assert!(refused.is_none(), "{refused:?}\n{map}");
+    map.parse().unwrap()
 }
 
 /// An MCAP of a topic in CDR: definitions of its channels, and messages of them.

@@ -4,9 +4,9 @@ use anyhow::Result;
 use omiga_env::statistics::Interval;
 use omiga_format::Measured;
 
-use crate::digits::decimals;
 use crate::output::{say, say_json, table};
 use crate::scores::{Row, Scores, metrics};
+use omiga_dataset::decimals;
 
 pub fn show(scores: &Scores, json: bool) -> Result<()> {
     if json { say_json(scores) } else { say(text(scores)) }

@@ -4,9 +4,9 @@ use anyhow::Result;
 use omiga_dataset::{Card, Distribution, FieldCard, Readiness, Repair, Sample, StateKind};
 use omiga_format::ActionSpace;
 
-use crate::digits::decimals;
 use crate::figure::{Histogram, histograms};
 use crate::web::{self, Figures, Renderer, STYLE};
+use omiga_dataset::decimals;
 
 /// Transitions that histograms are of.
 pub const SAMPLE: usize = 10_000;

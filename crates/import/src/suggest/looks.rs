@@ -13,6 +13,9 @@ const FORMATS: [&str; 6] = [
     "%d/%m/%Y %H:%M:%S%.f",
 ];
 
+/// More texts than these are no choices, and no agents.
+pub const MAX_TEXTS: usize = 64;
+
 /// What the cells of a column are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Looks {
@@ -28,6 +31,17 @@ pub enum Looks {
     Times(Option<&'static str>, Vec<i64>),
     /// Other texts, each once.
     Texts(Vec<String>),
+}
+
+impl Looks {
+    /// What may have been chosen from.
+    pub fn choices(&self) -> Option<&[String]> {
+        if let Self::Texts(texts) = self {
+            Some(texts).filter(|texts| (2..=MAX_TEXTS).contains(&texts.len())).map(Vec::as_slice)
+        } else {
+            None
+        }
+    }
 }
 
 /// What all cells of a column are.

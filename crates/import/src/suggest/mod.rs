@@ -82,8 +82,7 @@ impl Page<'_> {
         self.line("[task]");
         self.line(format_args!("name = {}", quoted(if name.is_empty() { "task" } else { &name })));
         if let Some(agents) = &self.roles.agents {
-            let agents: Vec<_> = agents.iter().map(|agent| quoted(agent)).collect();
-            self.line(format_args!("agents = [{}]", agents.join(", ")));
+            self.line(format_args!("agents = {}", list(agents)));
         }
         self.period();
         if commas {
@@ -141,10 +140,16 @@ impl Page<'_> {
         self.line("[episode]");
         for (key, role) in ends {
             if let Some(column) = self.roles.first(role) {
-                self.line(format_args!("{key} = {}", self.quoted(column)));
+                self.line(format_args!("{key} = {}", quoted(&self.roles.column(&self.names[column]))));
             }
         }
-        if self.roles.first(Role::Terminated).is_none() {
+        let terminated = self.roles.first(Role::Terminated);
+        match terminated.map(|column| self.roles.column(&self.names[column])).as_deref() {
+            Some("terminations" | "terminations.*") => self.line("last_row = \"next\" # as in Minari's tables"),
+            Some("next.done") => self.line("last_row = \"step\" # as in LeRobot's tables"),
+            _ => {}
+        }
+        if terminated.is_none() {
             self.line("# terminated = { column = \"event\", is = \"trip\" } # without it nothing ever ends by itself");
         }
     }
@@ -156,6 +161,16 @@ impl Page<'_> {
                 self.line(format_args!("[[{heading}]]"));
                 self.line(format_args!("name = {}", quoted(&field.name)));
                 self.line(format_args!("column = {}", quoted(&field.column)));
+                if !field.agents.is_empty() {
+                    self.line(format_args!("agents = {}", list(&field.agents)));
+                }
+                if !field.choices.is_empty() {
+                    self.line(format_args!(
+                        "choices = {} # seen in {rows} rows: write all there are",
+                        list(&field.choices)
+                    ));
+                    continue;
+                }
                 self.line("unit = \"\"");
                 let [low, high] = field.range.map(number);
                 if role == Role::Action {
@@ -177,7 +192,7 @@ impl Page<'_> {
         match self.roles.first(Role::Reward) {
             Some(column) => {
                 self.line("[reward]");
-                self.line(format_args!("column = {}", self.quoted(column)));
+                self.line(format_args!("column = {}", quoted(&self.roles.column(&self.names[column]))));
             }
             None => {
                 self.line("# [reward] # what is good; without it only `bc` can learn");
@@ -187,7 +202,7 @@ impl Page<'_> {
     }
 
     fn rest(&mut self) {
-        let rest = self.roles.unused().map(|column| match &self.looks[column] {
+        let rest = self.roles.unused(self.names).map(|column| match &self.looks[column] {
             Looks::Texts(texts) if texts.len() <= FEW => {
                 format!("{} ({})", self.quoted(column), escaped(&texts.join(", ")))
             }
@@ -204,6 +219,12 @@ impl Page<'_> {
 /// A text as TOML has it, on one line.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped(text))
+}
+
+/// Texts as TOML has them.
+fn list(texts: &[String]) -> String {
+    let all: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", all.join(", "))
 }
 
 /// A text without what ends a line, a comment or itself.
