@@ -1,5 +1,6 @@
 //! A first map, from the columns of a log: what is what is guessed from names, and said where it is.
 
+mod form;
 mod looks;
 mod roles;
 
@@ -202,7 +203,7 @@ impl Page<'_> {
     }
 
     fn rest(&mut self) {
-        let rest = self.roles.unused(self.names).map(|column| match &self.looks[column] {
+        let rest = self.roles.unused(self.names).into_iter().map(|column| match &self.looks[column] {
             Looks::Texts(texts) if texts.len() <= FEW => {
                 format!("{} ({})", self.quoted(column), escaped(&texts.join(", ")))
             }

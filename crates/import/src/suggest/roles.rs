@@ -1,9 +1,12 @@
 //! Which column is what, from names and looks.
 
+use std::collections::{BTreeSet, HashMap};
+
+use super::form::{Form, OTHER_KINDS, is_kind, wide};
 use super::looks::{Looks, MAX_TEXTS};
 
 /// What a column is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     Time,
     Agent,
@@ -50,15 +53,6 @@ const COMMANDS: [&str; 16] = [
     "sollwert",
     "setpt",
 ];
-/// What names begin with where agents come behind, as in Minari's files,
-const KINDS: [&str; 9] =
-    ["obs", "observation", "observations", "act", "action", "actions", "cmd", "command", "commands"];
-/// and where that is no signal of theirs.
-const OTHER_KINDS: [&str; 7] =
-    ["reward", "rewards", "termination", "terminations", "truncation", "truncations", "infos"];
-/// Signs between agent and signal in a name.
-const SEPARATORS: [char; 3] = ['.', '/', ':'];
-
 /// Who is what.
 #[derive(Debug)]
 pub struct Roles {
@@ -122,17 +116,20 @@ impl Roles {
     }
 
     /// Columns that are used for nothing.
-    pub fn unused(&self, names: &[String]) -> impl Iterator<Item = usize> {
+    pub fn unused(&self, names: &[String]) -> Vec<usize> {
         let form = self.form();
-        let is_first = move |i: usize, role: Role| {
-            self.first(role).is_some_and(|first| form.column(&names[first]) == form.column(&names[i]))
-        };
-        (0..self.roles.len()).filter(move |i| match self.roles[*i] {
+        // Of each other role the map names one column, or one of all agents.
+        let mut taken = HashMap::new();
+        let mut is_unused = |i: &usize| match self.roles[*i] {
             Role::Unused => true,
             Role::Obs | Role::Action => false,
             Role::Agent => self.agent != Some(*i),
-            role => !is_first(*i, role),
-        })
+            role => {
+                let column = form.column(&names[*i]);
+                *taken.entry(role).or_insert_with(|| column.clone()) != column
+            }
+        };
+        (0..self.roles.len()).filter(|i| is_unused(i)).collect()
     }
 
     /// A name as the map has it: of all agents at once.
@@ -146,79 +143,42 @@ impl Roles {
 
     /// The entries of a role: in the wide form one for all agents, of a list one for each element.
     pub fn fields(&self, role: Role, names: &[String], looks: &[Looks]) -> Vec<Field> {
-        let (form, mut fields) = (self.form(), Vec::<Field>::new());
-        let columns: Vec<_> =
-            (0..names.len()).filter(|i| self.roles[*i] == role).map(|i| (i, form.column(&names[i]))).collect();
-        for (k, (first, column)) in columns.iter().enumerate() {
-            if columns[..k].iter().any(|(_, other)| other == column) {
-                continue;
-            }
-            // Each agent's.
-            let all: Vec<_> = columns.iter().filter(|(_, other)| other == column).map(|(i, _)| *i).collect();
-            let name: String =
-                form.signal(&names[*first]).chars().map(|c| if matches!(c, ' '..='~') { c } else { '_' }).collect();
-            let agent = |i: &usize| form.split(&names[*i]).map(|parts| parts.agent.to_owned());
-            let length = |i: usize| if let Looks::Lists(length) = looks[i] { length } else { 0 };
-            for k in 0..all.iter().map(|i| length(*i)).max().unwrap_or(0) {
-                let have: Vec<_> = all.iter().copied().filter(|i| length(*i) > k).collect();
-                let agents = if have.len() < all.len() { have.iter().filter_map(agent).collect() } else { Vec::new() };
-                let (name, column) = (format!("{name}.{k}"), format!("{column}[{k}]"));
-                fields.push(Field { name, column, agents, range: [-1.0, 1.0], choices: Vec::new() });
-            }
-            let ranges = all
-                .iter()
-                .filter_map(|i| if let Looks::Numbers(low, high) = looks[*i] { Some([low, high]) } else { None });
-            if let Some(range) = ranges.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]) {
-                let (name, column) = (name.clone(), column.clone());
-                fields.push(Field { name, column, agents: Vec::new(), range: proper(range), choices: Vec::new() });
-            }
-            let mut choices: Vec<String> = all.iter().filter_map(|i| looks[*i].choices()).flatten().cloned().collect();
-            if !choices.is_empty() {
-                choices.sort();
-                choices.dedup();
-                fields.push(Field { name, column: column.clone(), agents: Vec::new(), range: [0.0; 2], choices });
+        let (form, mut columns, mut numbers) = (self.form(), Vec::<(String, Vec<usize>)>::new(), HashMap::new());
+        for i in (0..names.len()).filter(|i| self.roles[*i] == role) {
+            let column = form.column(&names[i]);
+            let number = *numbers.entry(column.clone()).or_insert(columns.len());
+            match columns.get_mut(number) {
+                Some((_, all)) => all.push(i),
+                None => columns.push((column, vec![i])),
             }
         }
-        fields
+        columns.iter().flat_map(|(column, all)| entries(&form, column, all, names, looks)).collect()
     }
 }
 
-/// How agents stand in names.
-#[derive(Clone, Copy)]
-struct Form<'a> {
-    separator: Option<char>,
-    agents: Option<&'a [String]>,
-}
-
-/// A name in the wide form: `pump_1.flow`, `/robot_1/odom.x`, `actions.pump_1`.
-struct Parts<'a> {
-    /// What is before the agent.
-    root: &'a str,
-    agent: &'a str,
-    /// From the sign behind the agent on; empty where there is none.
-    signal: &'a str,
-}
-
-impl Form<'_> {
-    /// The parts of an agent's name.
-    fn split<'a>(&self, name: &'a str) -> Option<Parts<'a>> {
-        let parts = split(name, self.separator?)?;
-        self.agents?.iter().any(|agent| agent == parts.agent).then_some(parts)
-    }
-
-    /// A name as the map has it: of all agents at once.
-    fn column(&self, name: &str) -> String {
-        self.split(name).map_or_else(|| name.to_owned(), |Parts { root, signal, .. }| format!("{root}*{signal}"))
-    }
-
-    /// A name without its agent.
-    fn signal(&self, name: &str) -> String {
-        let Some(Parts { root, signal, .. }) = self.split(name) else { return name.to_owned() };
-        let signs = |c: char| SEPARATORS.contains(&c);
-        // Nothing but the agent's name is left of `pump_1.`.
-        let named = [signal, root, "value"].map(|part| part.trim_matches(signs));
-        named.into_iter().find(|part| !part.is_empty()).unwrap_or_default().to_owned()
-    }
+/// The entries of a column, each agent's of which is one of `all`.
+fn entries(form: &Form, column: &str, all: &[usize], names: &[String], looks: &[Looks]) -> Vec<Field> {
+    let printable = |c: char| if matches!(c, ' '..='~') { c } else { '_' };
+    let name: String = form.signal(&names[all[0]]).chars().map(printable).collect();
+    let field = |range, choices| {
+        let (name, column) = (name.clone(), column.to_owned());
+        Field { name, column, agents: Vec::new(), range, choices }
+    };
+    let length = |i: &usize| if let Looks::Lists(length) = looks[*i] { length } else { 0 };
+    let element = |k: usize| {
+        let have: Vec<_> = all.iter().filter(|i| length(i) > k).collect();
+        let only = have.iter().filter(|_| have.len() < all.len());
+        let agents = only.filter_map(|i| form.split(&names[**i])).map(|parts| parts.agent.to_owned()).collect();
+        let (name, column) = (format!("{name}.{k}"), format!("{column}[{k}]"));
+        Field { name, column, agents, ..field([-1.0, 1.0], Vec::new()) }
+    };
+    let mut entries: Vec<_> = (0..all.iter().map(length).max().unwrap_or(0)).map(element).collect();
+    let range = |i: &usize| if let Looks::Numbers(low, high) = looks[*i] { Some([low, high]) } else { None };
+    let range = all.iter().filter_map(range).reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]);
+    entries.extend(range.map(|range| field(proper(range), Vec::new())));
+    let choices: BTreeSet<_> = all.iter().filter_map(|i| looks[*i].choices()).flatten().cloned().collect();
+    entries.extend(Some(choices).filter(|all| !all.is_empty()).map(|all| field([0.0; 2], all.into_iter().collect())));
+    entries
 }
 
 /// What a column is. Its agent may be called as a command is.
@@ -227,7 +187,7 @@ fn role(name: &str, form: &Form, looks: &Looks) -> Role {
     if name.is_empty() || lower == "index" || lower.starts_with("unnamed") || *looks == Looks::Empty {
         return Role::Unused;
     }
-    if form.split(name).is_some_and(|parts| kind(parts.root, &OTHER_KINDS)) {
+    if form.split(name).is_some_and(|parts| is_kind(parts.root, &OTHER_KINDS)) {
         lower = signal.to_lowercase();
     }
     let named = NAMES.iter().find(|(_, names)| names.contains(&lower.as_str())).map(|(role, _)| *role);
@@ -253,45 +213,6 @@ fn role(name: &str, form: &Form, looks: &Looks) -> Role {
 /// Is a part of a name that of a command?
 fn is_command(signal: &str) -> bool {
     signal.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|part| COMMANDS.contains(&part))
-}
-
-/// Is the word before an agent one of these?
-fn kind(root: &str, kinds: &[&str]) -> bool {
-    let word = root.trim_matches(|c: char| SEPARATORS.contains(&c)).to_lowercase();
-    kinds.contains(&word.as_str())
-}
-
-/// Agents in the names of columns: prefixes that share their signals.
-fn wide(names: &[String]) -> Option<(char, Vec<String>)> {
-    // Of topics the first part is the robot's.
-    let mut signs = SEPARATORS;
-    signs.sort_by_key(|sign| *sign != '/' || !names.iter().any(|name| name.starts_with('/')));
-    signs.into_iter().find_map(|sign| {
-        let mut agents: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
-        let parts = names.iter().filter_map(|name| split(name, sign)).filter(|parts| !kind(parts.root, &OTHER_KINDS));
-        for Parts { root, agent, signal } in parts {
-            match agents.iter_mut().find(|(name, _)| *name == agent) {
-                Some((_, signals)) => signals.push((root, signal)),
-                None => agents.push((agent, vec![(root, signal)])),
-            }
-        }
-        // In whatever order they stand.
-        agents.iter_mut().for_each(|(_, signals)| signals.sort_unstable());
-        let first = agents.first()?.1.clone();
-        let alike = agents.len() > 1 && agents.iter().all(|(_, signals)| *signals == first);
-        alike.then(|| (sign, agents.into_iter().map(|(agent, _)| agent.to_owned()).collect()))
-    })
-}
-
-/// A name at its first sign. The `/` that topics begin with is none, nor is the one behind a word for a kind of columns.
-fn split(name: &str, sign: char) -> Option<Parts<'_>> {
-    let rest = name.strip_prefix('/').unwrap_or(name);
-    let (first, behind) = rest.split_once(sign)?;
-    let is_kind = kind(first, &KINDS) || kind(first, &OTHER_KINDS);
-    let from = name.len() - if is_kind { behind.len() } else { rest.len() };
-    let (root, rest) = name.split_at(from);
-    let (agent, signal) = rest.split_at(rest.find(sign).unwrap_or(rest.len()));
-    Some(Parts { root, agent, signal })
 }
 
 /// A range that is one.
