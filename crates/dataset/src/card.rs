@@ -8,7 +8,7 @@ use serde::Serialize;
 use omiga_format::ObsTransform;
 
 use crate::about::{About, Origin, StateKind};
-use crate::digits::decimals;
+use crate::decimals::decimals;
 use crate::header::StoredObs;
 use crate::metric_card::MetricCard;
 use crate::reader::format::Format;

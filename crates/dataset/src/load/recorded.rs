@@ -52,7 +52,7 @@ impl Recorded {
         let kind = if widths.indices > 0 { "u32" } else { "f32" };
         layout.dtypes = [("obs", "f32"), ("actions", kind)].map(|(key, kind)| (key.into(), kind.into())).into();
         layout.set_rows(rewards.len())?;
-        columns.truncate(&widths, rewards.len());
+        columns.resize(path, &widths, rewards.len())?;
         let (scalars, columns) = (Scalars { rewards, spans }, Mutex::new(Some(columns)));
         Ok(Self { layout, scalars, sources: sources.to_vec(), columns })
     }

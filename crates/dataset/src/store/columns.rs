@@ -26,24 +26,32 @@ impl Columns {
     /// # Errors
     /// [`Error::Memory`] when they do not fit.
     pub fn new(path: &Path, widths: &Widths, rows: usize) -> Result<Self> {
+        let mut columns = Self::default();
+        columns.resize(path, widths, rows)?;
+        Ok(columns)
+    }
+
+    /// Keep the first `rows` rows, or add zeros, one column after the other: each is held twice only while it is copied.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when they do not fit.
+    pub fn resize(&mut self, path: &Path, widths: &Widths, rows: usize) -> Result<()> {
         // Room for all of them is asked for at once: one after the other the system promises more than it has.
-        let has_room = |bytes: &usize| MmapMut::map_anon(*bytes).is_ok();
+        let has_room = |bytes: &usize| *bytes <= self.bytes() || MmapMut::map_anon(*bytes).is_ok();
         let room = rows.checked_mul(widths.bytes()).filter(has_room);
-        room.and_then(|_| Self::zeros(widths, rows)).ok_or_else(|| {
+        room.and_then(|_| self.try_resize(widths, rows)).ok_or_else(|| {
             let bytes = (rows as u64).saturating_mul(widths.bytes() as u64);
             Error::Memory { path: path.to_owned(), bytes }
         })
     }
 
-    fn zeros(widths: &Widths, rows: usize) -> Option<Self> {
-        Some(Self {
-            obs: Pages::zeros(rows * widths.obs)?,
-            state: Pages::zeros(rows * widths.state)?,
-            actions: Pages::zeros(rows * widths.actions)?,
-            indices: Pages::zeros(rows * widths.indices)?,
-            action_mask: Pages::zeros(rows * widths.action_mask)?,
-            alive: Pages::zeros(rows * widths.alive)?,
-        })
+    fn try_resize(&mut self, widths: &Widths, rows: usize) -> Option<()> {
+        self.obs.try_resize(rows * widths.obs)?;
+        self.state.try_resize(rows * widths.state)?;
+        self.actions.try_resize(rows * widths.actions)?;
+        self.indices.try_resize(rows * widths.indices)?;
+        self.action_mask.try_resize(rows * widths.action_mask)?;
+        self.alive.try_resize(rows * widths.alive)
     }
 
     /// The first `rows` rows.
@@ -57,26 +65,6 @@ impl Columns {
             action_mask: &mut self.action_mask[..rows * widths.action_mask],
             alive: &mut self.alive[..rows * widths.alive],
         }
-    }
-
-    /// Begin with the rows of `other`.
-    pub fn begin_with(&mut self, other: &Self) {
-        self.obs[..other.obs.len()].copy_from_slice(&other.obs);
-        self.state[..other.state.len()].copy_from_slice(&other.state);
-        self.actions[..other.actions.len()].copy_from_slice(&other.actions);
-        self.indices[..other.indices.len()].copy_from_slice(&other.indices);
-        self.action_mask[..other.action_mask.len()].copy_from_slice(&other.action_mask);
-        self.alive[..other.alive.len()].copy_from_slice(&other.alive);
-    }
-
-    /// Keep the first `rows` rows.
-    pub fn truncate(&mut self, widths: &Widths, rows: usize) {
-        self.obs.resize(rows * widths.obs);
-        self.state.resize(rows * widths.state);
-        self.actions.resize(rows * widths.actions);
-        self.indices.resize(rows * widths.indices);
-        self.action_mask.resize(rows * widths.action_mask);
-        self.alive.resize(rows * widths.alive);
     }
 
     /// Bytes in memory.
@@ -135,6 +123,15 @@ mod tests {
         second.indices[5] = 7;
         assert_eq!((second.obs.len(), rest.obs.len()), (9, 0));
         assert_eq!((&columns.obs[..4], columns.indices[7]), (&[1.0, 1.0, 1.0, 0.0][..], 7));
+        // More rows are zeros, fewer are cut off, and where there is no room all is as it was.
+        columns.resize(Path::new("x"), &widths, 5).unwrap();
+        assert_eq!(
+            (&columns.obs[..4], columns.indices[7], &columns.indices[8..]),
+            (&[1.0, 1.0, 1.0, 0.0][..], 7, &[0, 0][..])
+        );
+        assert!(columns.resize(Path::new("x"), &widths, 1 << 60).is_err() && columns.bytes() == 5 * 21);
+        columns.resize(Path::new("x"), &widths, 1).unwrap();
+        assert_eq!((&columns.obs[..], columns.action_mask.len()), (&[1.0, 1.0, 1.0][..], 1));
     }
 
     #[test]

@@ -34,13 +34,18 @@ impl<T: Pod> Pages<T> {
 
     /// Keep the first `len` elements, or add zeros. As for a vector, the process ends where there is no room.
     pub fn resize(&mut self, len: usize) {
+        self.try_resize(len).unwrap_or_else(|| handle_alloc_error(Layout::new::<T>()));
+    }
+
+    /// As [`Self::resize`]; `None`, and all is as it was, when there is no room.
+    pub fn try_resize(&mut self, len: usize) -> Option<()> {
         if len > self.len {
-            let room = Self::zeros(len);
-            let mut larger = room.unwrap_or_else(|| handle_alloc_error(Layout::new::<T>()));
+            let mut larger = Self::zeros(len)?;
             larger[..self.len].copy_from_slice(self);
             *self = larger;
         }
         self.len = len;
+        Some(())
     }
 }
 

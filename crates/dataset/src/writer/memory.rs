@@ -18,8 +18,7 @@ pub struct MemoryWriter {
     pub(crate) widths: Widths,
     /// Bytes of all rows, as far as anybody knows.
     expected: usize,
-    /// Rows that there is room for: those of `rewards`, and zeros.
-    room: usize,
+    /// Of the rows, and zeros behind them: room for more.
     pub(crate) columns: Columns,
     pub(crate) rewards: Vec<f32>,
     pub(crate) spans: Vec<Span>,
@@ -40,15 +39,8 @@ impl MemoryWriter {
             indices: if discrete { n } else { 0 },
             ..Widths::default()
         };
-        Ok(Self {
-            form,
-            widths,
-            expected: ROOM,
-            room: 0,
-            columns: Columns::default(),
-            rewards: Vec::new(),
-            spans: Vec::new(),
-        })
+        let (columns, rewards, spans) = (Columns::default(), Vec::new(), Vec::new());
+        Ok(Self { form, widths, expected: ROOM, columns, rewards, spans })
     }
 
     /// With room for rows of so many bytes, as far as the system has it: what nobody uses takes no memory. Beyond it all rows are copied
@@ -58,30 +50,26 @@ impl MemoryWriter {
         Self { expected: bytes, ..self }
     }
 
-    /// Make room for the first row, or for more.
+    /// Make room for the first row, or for twice as many.
     fn make_room(&mut self) -> Result<()> {
-        let new = |rows| Columns::new(Path::new("memory"), &self.widths, rows);
-        if self.room > 0 {
-            let mut larger = new(2 * self.room)?;
-            larger.begin_with(&self.columns);
-            (self.columns, self.room) = (larger, 2 * self.room);
-            return Ok(());
+        let (path, rows) = (Path::new("memory"), self.rewards.len());
+        if rows > 0 {
+            return self.columns.resize(path, &self.widths, 2 * rows);
         }
         let [mut rows, least] =
             [self.expected, self.expected.min(ROOM)].map(|bytes| (bytes / self.widths.bytes()).max(1));
         self.columns = loop {
-            match new(rows) {
+            match Columns::new(path, &self.widths, rows) {
                 Err(_) if rows > least => rows = (rows / 2).max(least),
                 columns => break columns?,
             }
         };
-        self.room = rows;
         Ok(())
     }
 
     fn push(&mut self, row: &Row<'_>) -> Result<()> {
         let at = self.rewards.len();
-        if at == self.room {
+        if at * self.widths.obs == self.columns.obs.len() {
             self.make_room()?;
         }
         let columns = &mut self.columns;
