@@ -86,7 +86,7 @@ impl Roles {
         let mut guessed_action = false;
         if !roles.contains(&Role::Action) {
             let are_choices = |i: usize| {
-                roles[i] == Role::Unused && is_command(&form.signal(&names[i])) && looks[i].choices().is_some()
+                roles[i] == Role::Unused && is_command(&form.column(&names[i])) && looks[i].choices().is_some()
             };
             let choices: Vec<_> = (0..names.len()).filter(|i| are_choices(*i)).collect();
             let signals: Vec<_> =
@@ -183,12 +183,12 @@ fn entries(form: &Form, column: &str, all: &[usize], names: &[String], looks: &[
 
 /// What a column is. Its agent may be called as a command is.
 fn role(name: &str, form: &Form, looks: &Looks) -> Role {
-    let (signal, mut lower) = (form.signal(name), name.to_lowercase());
+    let mut lower = name.to_lowercase();
     if name.is_empty() || lower == "index" || lower.starts_with("unnamed") || *looks == Looks::Empty {
         return Role::Unused;
     }
     if form.split(name).is_some_and(|parts| is_kind(parts.root, &OTHER_KINDS)) {
-        lower = signal.to_lowercase();
+        lower = form.signal(name).to_lowercase();
     }
     let named = NAMES.iter().find(|(_, names)| names.contains(&lower.as_str())).map(|(role, _)| *role);
     match (named, looks) {
@@ -202,17 +202,19 @@ fn role(name: &str, form: &Form, looks: &Looks) -> Role {
     }
     match looks {
         Looks::Numbers(..) | Looks::Lists(_) => {
-            // In the wide form a word for commands may stand before the agent.
-            let word = form.split(name).map_or("", |parts| parts.root);
-            if is_command(&signal) || is_command(word) { Role::Action } else { Role::Obs }
+            if is_command(&form.column(name)) {
+                Role::Action
+            } else {
+                Role::Obs
+            }
         }
         _ => Role::Unused,
     }
 }
 
-/// Is a part of a name that of a command?
-fn is_command(signal: &str) -> bool {
-    signal.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|part| COMMANDS.contains(&part))
+/// Is a part of a column's name, in which no agent stands, that of a command?
+fn is_command(column: &str) -> bool {
+    column.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|part| COMMANDS.contains(&part))
 }
 
 /// A range that is one.
