@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, Scope};
 
 use anyhow::{Context, Result, bail};
-use omiga_dataset::{Card, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer};
+use omiga_dataset::{Card, Ending, Header, LastRow, LoadOptions, StepActions, StepRow, StoredObs, Writer, decimals};
 use omiga_env::{JointAction, MultiAgentEnv, TeamPolicy, Timestep, behaviour_policy, episode_seed, make_env, rollout};
 
 use super::place::may_write;
@@ -17,7 +17,6 @@ use crate::output::{detail, next, note, quoted, say, say_json};
 use crate::progress::Progress;
 use crate::stop;
 use crate::table::{TableRow, TableWriter, map_of};
-use omiga_dataset::decimals;
 
 /// Episodes that a thread plays ahead of their turn: enough that their lengths even out, few enough to hold.
 const AHEAD: usize = 4;

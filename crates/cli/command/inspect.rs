@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use omiga_dataset::{Card, Error, Format, Readiness};
+use omiga_dataset::{Card, Error, Format, Readiness, decimals};
 use omiga_format::onnx::Model;
 use omiga_format::{
     Bundle, Checkpoint, CheckpointMeta, DatasetRef, Identity, MANIFEST_FILE, Manifest, Measured, PolicyContract, Shown,
@@ -24,7 +24,6 @@ use crate::Verdict;
 use crate::args::InspectArgs;
 use crate::output::{next, quoted, say, say_curve, say_json, table};
 use crate::settings::read_as;
-use omiga_dataset::decimals;
 
 /// First bytes of every HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";

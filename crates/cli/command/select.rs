@@ -1,6 +1,7 @@
 //! Runs to the checkpoint that looks best from recorded data.
 
 use anyhow::{Context, Result, bail};
+use omiga_dataset::decimals;
 use omiga_env::make_env;
 use omiga_format::{Checkpoint, CheckpointMeta};
 use omiga_runtime::EngineKind;
@@ -15,7 +16,6 @@ use crate::progress::Progress;
 use crate::select::{Candidate, Judged, Quality, Terms, judge};
 use crate::signer::Signer;
 use crate::{Verdict, cores, stop};
-use omiga_dataset::decimals;
 
 /// Seed of the episodes of `--play`, that of `omiga eval`.
 const EPISODES_SEED: u64 = 1_000_000;
@@ -172,7 +172,7 @@ fn rows(report: &Report) -> String {
             number(Some(one.estimate.distance), 1.0),
             number(gauges.and_then(|of| of.outside), 100.0),
             value(gauges.and_then(|of| of.optimism)),
-            number(one.played, 1.0),
+            value(one.played),
             if one.alarm { "values left the data".into() } else { String::new() },
         ];
         all.push([of(&one.name, &one.estimate), told.to_vec()].concat());

@@ -1,6 +1,7 @@
 //! One episode as an SVG: moments of it, the reward, and what each agent commanded.
 
 use anyhow::Result;
+use omiga_dataset::decimals;
 use omiga_env::Scene;
 use omiga_format::{ActionSpace, AgentSpec, TaskSpec};
 use plotters::prelude::*;
@@ -45,7 +46,7 @@ pub fn episode(title: &str, task: &TaskSpec, episode: &Episode) -> Result<String
         let panels = below.split_evenly((panels, 1));
         let total: f64 = episode.rewards.iter().sum();
         let reward = ("reward".to_owned(), episode.rewards.clone());
-        let of_team = format!("{title}: return {total:.1} in {} steps", episode.rewards.len());
+        let of_team = format!("{title}: return {total:.*} in {} steps", decimals([total]) - 1, episode.rewards.len());
         draw(&panels[0], &of_team, (period, unit), &[reward])?;
         let mut first = 0;
         for (agent, panel) in agents.iter().zip(&panels[1..]) {

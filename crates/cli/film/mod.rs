@@ -1,13 +1,13 @@
 //! A page that plays an episode: what was where, drawn by a few lines of script.
 
 use anyhow::{Context, Result, ensure};
+use omiga_dataset::decimals;
 use omiga_env::{Scene, Side, View};
 use omiga_format::TaskSpec;
 use serde::Serialize;
 
 use crate::figure::{Episode, views};
 use crate::web;
-use omiga_dataset::decimals;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

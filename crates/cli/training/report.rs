@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use omiga_dataset::decimals;
 use omiga_env::statistics;
 use omiga_format::Measured;
 use omiga_train::{BEST_FILE, Gauged, LAST_FILE, Score};
@@ -11,7 +12,6 @@ use serde::Serialize;
 use super::job::{Ended, Job, State};
 use crate::output::{in_full, say};
 use crate::scores::Late;
-use omiga_dataset::decimals;
 
 /// One run.
 #[derive(Serialize)]

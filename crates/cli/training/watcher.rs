@@ -1,6 +1,7 @@
 //! Shows a run, and has its checkpoints played.
 
 use anyhow::Result;
+use omiga_dataset::decimals;
 use omiga_train::algo::Metrics;
 use omiga_train::{BoxedError, Evaluated, Evaluator, Gauged, Observer, Score, Trainer};
 
@@ -8,7 +9,6 @@ use super::job::Job;
 use super::player::Player;
 use crate::profile::Profile;
 use crate::progress::Progress;
-use omiga_dataset::decimals;
 
 /// Of one job.
 pub struct Watcher {

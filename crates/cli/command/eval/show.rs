@@ -1,12 +1,12 @@
 //! The table, or JSON.
 
 use anyhow::Result;
+use omiga_dataset::decimals;
 use omiga_env::statistics::Interval;
 use omiga_format::Measured;
 
 use crate::output::{say, say_json, table};
 use crate::scores::{Row, Scores, metrics};
-use omiga_dataset::decimals;
 
 pub fn show(scores: &Scores, json: bool) -> Result<()> {
     if json { say_json(scores) } else { say(text(scores)) }

@@ -1,12 +1,11 @@
 //! A dataset as a page in one file, for a browser.
 
 use anyhow::Result;
-use omiga_dataset::{Card, Distribution, FieldCard, Readiness, Repair, Sample, StateKind};
+use omiga_dataset::{Card, Distribution, FieldCard, Readiness, Repair, Sample, StateKind, decimals};
 use omiga_format::ActionSpace;
 
 use crate::figure::{Histogram, histograms};
 use crate::web::{self, Figures, Renderer, STYLE};
-use omiga_dataset::decimals;
 
 /// Transitions that histograms are of.
 pub const SAMPLE: usize = 10_000;

@@ -1,12 +1,11 @@
 //! What the runs were learned from.
 
 use anyhow::Result;
-use omiga_dataset::{Card, Dataset, Distribution, LoadOptions, MetricCard};
+use omiga_dataset::{Card, Dataset, Distribution, LoadOptions, MetricCard, decimals};
 
 use crate::figure::{Histogram, histograms};
 use crate::report::cell::{Algorithm, Cell, DATA_FILE};
 use crate::web::Figures;
-use omiga_dataset::decimals;
 
 /// The dataset, if it lies where a plan puts it.
 ///

@@ -1,6 +1,7 @@
 //! What is known of the runs without playing their policies.
 
 use anyhow::Result;
+use omiga_dataset::decimals;
 use omiga_train::RunFolder;
 
 use crate::report::cell::Cell;
@@ -18,15 +19,11 @@ pub fn table(cell: &Cell) -> Result<String> {
         let folder = RunFolder::open(&run.folder);
         let Some(last) = folder.gauges()?.pop() else { continue };
         let shown = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.3}"));
-        let numbers = [
-            last.optimism,
-            last.effective_share,
-            last.log_likelihood,
-            last.squared_error,
-            last.action_distance,
-            last.outside,
-        ];
-        rows += &format!("| {} | {} | {} |\n", algorithm.name, run.name, numbers.map(shown).join(" | "));
+        // In the unit of returns.
+        let optimism = last.optimism.map_or(String::new(), |x| format!("{x:.*}", 1 + decimals([x])));
+        let numbers =
+            [last.effective_share, last.log_likelihood, last.squared_error, last.action_distance, last.outside];
+        rows += &format!("| {} | {} | {optimism} | {} |\n", algorithm.name, run.name, numbers.map(shown).join(" | "));
         if let Some(alarm) = last.alarm {
             rows += &format!("| | {alarm} | | | | | | |\n");
         }
